@@ -1,0 +1,1 @@
+//! Encodings of the types that Rust has.

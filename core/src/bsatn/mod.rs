@@ -1,0 +1,98 @@
+//! BSATN, the binary encoding of every value that SpacetimeDB sends or takes.
+//!
+//! Values are little-endian and not self-describing: a product is its fields in order, a sum is a `u8` tag and the
+//! variant's payload, strings and arrays start with a `u32` length. [`Encode`] and [`Decode`] are derived for user
+//! types by `#[derive(Bsatn)]`; a type that borrows (`&'a str`, `&'a [u8]`, `Cow`) decodes without allocating.
+
+mod error;
+mod impls;
+mod reader;
+mod writer;
+
+pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+pub use reader::Reader;
+pub use writer::Writer;
+
+/// A value with a BSATN encoding.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no BSATN encoding",
+    note = "add `#[derive(Bsatn)]` to `{Self}`, or use a type that SpacetimeDB has"
+)]
+pub trait Encode {
+    /// Appends the encoding of `self`.
+    fn encode(&self, out: &mut Writer);
+
+    /// Whether `reader` continues with exactly the encoding of `self`; it is then past it.
+    ///
+    /// When the answer is no, the reader's position is unspecified. Floats compare by their bits.
+    fn matches(&self, reader: &mut Reader<'_>) -> bool {
+        let mut own = Writer::new();
+        self.encode(&mut own);
+        reader.take_if_equal(own.as_slice())
+    }
+}
+
+/// A value that can be read from its BSATN encoding, borrowing from it for `'a` where the type borrows.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be decoded from BSATN",
+    note = "add `#[derive(Bsatn)]` to `{Self}`, or use a type that SpacetimeDB has"
+)]
+pub trait Decode<'a>: Sized {
+    /// The size of the encoding in bytes, if all values of the type have the same.
+    ///
+    /// A product of such types is checked once, as a whole: see [`Reader::fixed`].
+    const SIZE: Option<usize>;
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] that says what was being decoded, at which byte, and why it failed. The reader's position
+    /// is then unspecified.
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError>;
+
+    /// Moves past one value without building it.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode), though less is checked: the contents of strings are not.
+    fn skip(reader: &mut Reader<'a>) -> Result<(), DecodeError> {
+        match Self::SIZE {
+            Some(size) => reader.bytes(size, core::any::type_name::<Self>()).map(drop),
+            None => Self::decode(reader).map(drop),
+        }
+    }
+
+    /// Reads `len` values, one after the other. Types for which there is a faster way than one by one have it here.
+    #[doc(hidden)]
+    fn decode_many(reader: &mut Reader<'a>, len: usize) -> Result<Vec<Self>, DecodeError> {
+        reader.elements(len)
+    }
+}
+
+/// A type that encodes, and decodes from bytes of any lifetime: it owns what it holds.
+pub trait Bsatn: Encode + for<'a> Decode<'a> {}
+impl<T: Encode + for<'a> Decode<'a>> Bsatn for T {}
+
+/// The encoding of `value`.
+///
+/// # Errors
+///
+/// [`EncodeError`] if a string or an array in it has more than `u32::MAX` elements.
+pub fn to_vec<T: Encode + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Writer::new();
+    value.encode(&mut out);
+    out.finish()
+}
+
+/// Decodes a value that takes all of `bytes`.
+///
+/// # Errors
+///
+/// As [`Decode::decode`], and [`DecodeErrorKind::TrailingBytes`] if bytes are left.
+pub fn from_slice<'a, T: Decode<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let value = T::decode(&mut reader)?;
+    reader.finish(core::any::type_name::<T>())?;
+    Ok(value)
+}

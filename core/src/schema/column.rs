@@ -1,0 +1,195 @@
+//! Columns as typed constants.
+
+use core::cmp::Ordering;
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::table::{HasIndexes, HasKey, HasUniques, Row, Table};
+
+/// A column of the row type `R` with values of type `V`; `K` says what can be done with it.
+///
+/// The derive makes one constant a column: `User::NAME`.
+pub struct Column<R, V, K> {
+    index: u16,
+    name: &'static str,
+    get: fn(&R) -> &V,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<R, V, K> Column<R, V, K> {
+    /// For the derived code.
+    #[doc(hidden)]
+    pub const fn new(index: u16, name: &'static str, get: fn(&R) -> &V) -> Self {
+        Self { index, name, get, kind: PhantomData }
+    }
+
+    /// The position in the row.
+    pub const fn index(&self) -> u16 {
+        self.index
+    }
+
+    /// The name on the wire.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// This column's value in `row`.
+    #[inline]
+    pub fn get<'r>(&self, row: &'r R) -> &'r V {
+        (self.get)(row)
+    }
+}
+
+impl<R, V, K> Clone for Column<R, V, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<R, V, K> Copy for Column<R, V, K> {}
+impl<R, V, K> fmt::Debug for Column<R, V, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Column").field("index", &self.index).field("name", &self.name).finish()
+    }
+}
+
+/// What a column is: its uniqueness `U` ([`Plain`], [`Unique`] or [`Primary`]) and its order `I` ([`Plain`] or
+/// [`Indexed`]).
+#[derive(Debug)]
+pub struct Kind<U, I>(PhantomData<(U, I)>);
+
+/// Neither unique nor, in the second place, indexed.
+#[derive(Debug)]
+pub enum Plain {}
+/// Unique.
+#[derive(Debug)]
+pub enum Unique {}
+/// The primary key.
+#[derive(Debug)]
+pub enum Primary {}
+/// With an ordered index of its own.
+#[derive(Debug)]
+pub enum Indexed {}
+
+/// [`Unique`] or [`Primary`].
+#[diagnostic::on_unimplemented(
+    message = "this column is not unique",
+    note = "only a unique column can find one row; mark it `#[unique]` or `#[primary_key]` if the module does"
+)]
+pub trait UniqueKind {
+    /// Whether it is the primary key.
+    const PRIMARY: bool;
+}
+impl UniqueKind for Unique {
+    const PRIMARY: bool = false;
+}
+impl UniqueKind for Primary {
+    const PRIMARY: bool = true;
+}
+
+/// A column by which the table `T` can find one row.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` cannot find a row by this column",
+    note = "the column must be unique (`#[unique]` or `#[primary_key]`), and the table must have it so"
+)]
+pub trait FindIn<T> {
+    /// Whether it is the primary key.
+    const PRIMARY: bool;
+}
+impl<T: HasKey, I> FindIn<T> for Kind<Primary, I> {
+    const PRIMARY: bool = true;
+}
+impl<T: HasUniques, I> FindIn<T> for Kind<Unique, I> {
+    const PRIMARY: bool = false;
+}
+
+/// Something that orders the rows of `T`: an indexed column, or an index over several.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` has no ordered index for this",
+    note = "mark the column `#[index(btree)]` if the module does, or use an index that the table has"
+)]
+pub trait RangeIn<T: Table> {
+    /// What its bounds are.
+    type Value;
+    /// The columns, which name the index.
+    fn columns(&self) -> IndexRef;
+    /// Compares a row's columns with a bound.
+    fn compare(&self, row: &T::Row, bound: &Self::Value) -> Ordering;
+}
+
+/// Names an index by its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexRef {
+    /// One column.
+    Column(u16),
+    /// Several columns, in the index's order.
+    Columns(&'static [u16]),
+}
+
+impl<T, V: Ord, U> RangeIn<T> for Column<T::Row, V, Kind<U, Indexed>>
+where
+    T: HasIndexes,
+{
+    type Value = V;
+
+    fn columns(&self) -> IndexRef {
+        IndexRef::Column(self.index)
+    }
+
+    #[inline]
+    fn compare(&self, row: &T::Row, bound: &V) -> Ordering {
+        self.get(row).cmp(bound)
+    }
+}
+
+/// An ordered index over several columns of `R`; `V` is the tuple of their types.
+pub struct MultiIndex<R, V> {
+    columns: &'static [u16],
+    compare: fn(&R, &V) -> Ordering,
+}
+
+/// The tuple types that a [`MultiIndex`] can have.
+pub trait IndexKey {}
+impl<A: Ord, B: Ord> IndexKey for (A, B) {}
+impl<A: Ord, B: Ord, C: Ord> IndexKey for (A, B, C) {}
+impl<A: Ord, B: Ord, C: Ord, D: Ord> IndexKey for (A, B, C, D) {}
+
+impl<R: Row, V: IndexKey> MultiIndex<R, V> {
+    /// For the derived code.
+    #[doc(hidden)]
+    pub const fn new(columns: &'static [u16], compare: fn(&R, &V) -> Ordering) -> Self {
+        Self { columns, compare }
+    }
+
+    /// The columns, in the index's order.
+    pub const fn columns(&self) -> &'static [u16] {
+        self.columns
+    }
+}
+
+impl<R, V> Clone for MultiIndex<R, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<R, V> Copy for MultiIndex<R, V> {}
+impl<R, V> fmt::Debug for MultiIndex<R, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MultiIndex").field("columns", &self.columns).finish()
+    }
+}
+
+impl<T, V: IndexKey> RangeIn<T> for MultiIndex<T::Row, V>
+where
+    T: HasIndexes,
+{
+    type Value = V;
+
+    fn columns(&self) -> IndexRef {
+        IndexRef::Columns(self.columns)
+    }
+
+    #[inline]
+    fn compare(&self, row: &T::Row, bound: &V) -> Ordering {
+        (self.compare)(row, bound)
+    }
+}

@@ -1,0 +1,22 @@
+//! What a table, a row, a reducer and a procedure are: descriptors that the derives make as constants, and the traits
+//! that carry them.
+//!
+//! A *row* is a Rust struct. A *table* names a table or view of the database and its row type: a struct that is the row
+//! of one table is that table's marker too. Columns belong to the row; whether a table is keyed or indexed by them
+//! belongs to the table.
+
+mod call;
+mod column;
+mod sats;
+mod table;
+
+pub use call::{FunctionDef, Procedure, Reducer};
+pub use column::{
+    Column, FindIn, IndexKey, IndexRef, Indexed, Kind, MultiIndex, Plain, Primary, RangeIn, Unique,
+    UniqueKind,
+};
+pub use sats::{FieldDef, ProductDef, Sats, SatsType, SumDef, TypeRef, VariantDef};
+pub use table::{
+    ColumnDef, HasIndexes, HasKey, HasUniques, IndexDef, IndexVisitor, Row, RowDef, Table,
+    TableDef, TableKind,
+};

@@ -1,0 +1,105 @@
+//! The type of a value, as SpacetimeDB sees it.
+
+/// A Rust type with a type of SpacetimeDB's behind it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a type that SpacetimeDB has",
+    note = "add `#[derive(Bsatn)]` to `{Self}`"
+)]
+pub trait Sats {
+    /// The type.
+    const TYPE: SatsType;
+}
+
+/// A type of SpacetimeDB's.
+///
+/// The special types (identities, times) are products of one field on the wire; here they are themselves.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum SatsType {
+    Bool,
+    I8,
+    U8,
+    I16,
+    U16,
+    I32,
+    U32,
+    I64,
+    U64,
+    I128,
+    U128,
+    I256,
+    U256,
+    F32,
+    F64,
+    String,
+    Identity,
+    ConnectionId,
+    Timestamp,
+    TimeDuration,
+    ScheduleAt,
+    Uuid,
+    Array(TypeRef),
+    Option(TypeRef),
+    Result(TypeRef, TypeRef),
+    Product(ProductDef),
+    Sum(SumDef),
+}
+
+/// A type inside another, resolved when asked for: a constant could not hold a type that contains itself.
+#[derive(Clone, Copy)]
+pub struct TypeRef(fn() -> SatsType);
+
+impl TypeRef {
+    /// The type of `T`.
+    pub const fn of<T: Sats + ?Sized>() -> Self {
+        Self(|| T::TYPE)
+    }
+
+    /// The type itself.
+    pub fn get(self) -> SatsType {
+        (self.0)()
+    }
+}
+
+impl core::fmt::Debug for TypeRef {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // Types may contain themselves, so the inner type is named and not shown.
+        f.write_str("TypeRef")
+    }
+}
+
+/// A struct or a tuple.
+#[derive(Debug, Clone, Copy)]
+pub struct ProductDef {
+    /// The Rust name; none for tuples and the unit type.
+    pub name: Option<&'static str>,
+    /// The fields, in order.
+    pub fields: &'static [FieldDef],
+}
+
+/// A field of a product.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldDef {
+    /// The wire name; none in tuples.
+    pub name: Option<&'static str>,
+    /// The field's type.
+    pub ty: TypeRef,
+}
+
+/// An enum.
+#[derive(Debug, Clone, Copy)]
+pub struct SumDef {
+    /// The Rust name.
+    pub name: &'static str,
+    /// The variants; the position of one is its tag.
+    pub variants: &'static [VariantDef],
+}
+
+/// A variant of a sum.
+#[derive(Debug, Clone, Copy)]
+pub struct VariantDef {
+    /// The variant's name as the server writes it in JSON and in its schema.
+    pub name: &'static str,
+    /// The type of its one value; none for a unit variant.
+    pub payload: Option<TypeRef>,
+}
