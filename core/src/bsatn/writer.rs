@@ -75,4 +75,10 @@ impl Writer {
             Some(len) => Err(EncodeError { len }),
         }
     }
+    /// The bytes written whether or not a length fitted, and the error of [`finish`](Self::finish) if one did not: for
+    /// whoever lent the buffer and wants it back.
+    #[inline]
+    pub fn into_parts(self) -> (Vec<u8>, Result<(), EncodeError>) {
+        (self.bytes, self.oversize.map_or(Ok(()), |len| Err(EncodeError { len })))
+    }
 }
