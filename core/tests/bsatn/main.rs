@@ -1,6 +1,8 @@
 //! The codec and the types of the server, from outside: what is accepted, what is refused and why, and that all of it
 //! agrees with the official implementation.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as its tests do")]
+
 mod hostile;
 mod laws;
 mod oracle;
