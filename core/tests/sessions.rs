@@ -1,5 +1,8 @@
 //! The wire against recorded sessions of real servers.
 
+#[path = "support/hex.rs"]
+mod hex;
+#[path = "support/session_files.rs"]
 mod session_files;
 
 use std::collections::{BTreeMap, VecDeque};
