@@ -91,20 +91,27 @@ pub fn open_frame(frame: Bytes, limits: &Limits) -> Result<Bytes, FrameError> {
             limit: limits.max_frame_bytes,
         });
     }
-    let (compression, open): (_, fn(&[u8], usize) -> Result<Vec<u8>, Broken>) = match frame.first()
-    {
-        None => return Err(FrameError::Empty),
+    match frame.first() {
+        None => Err(FrameError::Empty),
         Some(&PLAIN) if frame.len() - 1 > limits.max_message_bytes => {
-            return Err(too_large(&frame, limits));
+            Err(too_large(&frame, limits))
         }
-        Some(&PLAIN) => return Ok(frame.slice(1..)),
-        Some(&BROTLI) => (Compression::Brotli, unbrotli),
-        Some(&GZIP) => (Compression::Gzip, gunzip),
-        Some(&tag) => return Err(FrameError::UnknownCompression(tag)),
-    };
+        Some(&PLAIN) => Ok(frame.slice(1..)),
+        Some(&BROTLI) => decompress(&frame, limits, Compression::Brotli, unbrotli),
+        Some(&GZIP) => decompress(&frame, limits, Compression::Gzip, gunzip),
+        Some(&tag) => Err(FrameError::UnknownCompression(tag)),
+    }
+}
+
+fn decompress(
+    frame: &Bytes,
+    limits: &Limits,
+    compression: Compression,
+    stream: fn(&[u8], usize) -> Result<Vec<u8>, Broken>,
+) -> Result<Bytes, FrameError> {
     let bytes = frame.len();
-    open(&frame[1..], limits.max_message_bytes).map(Bytes::from).map_err(|broken| match broken {
-        Broken::TooLarge => too_large(&frame, limits),
+    stream(&frame[1..], limits.max_message_bytes).map(Bytes::from).map_err(|broken| match broken {
+        Broken::TooLarge => too_large(frame, limits),
         Broken::Truncated => FrameError::Truncated { compression, bytes },
         Broken::Corrupt => FrameError::Corrupt { compression, bytes },
         Broken::Trailing(left) => FrameError::TrailingBytes { compression, left },

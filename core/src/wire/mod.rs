@@ -21,8 +21,6 @@ mod messages;
 mod put;
 mod rows;
 mod server;
-#[doc(hidden)]
-pub mod special;
 mod text;
 mod update;
 

@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use super::cursor::Cursor;
 use super::put;
-use super::special::{ConnectionId, Identity, TimeDuration, Timestamp};
 use super::text::Text;
 use super::update::{QueryRows, TransactionUpdate};
 use super::{QuerySetId, RequestId, WireError};
 use crate::bsatn::EncodeError;
+use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
 
 /// A message of a server's.
 ///
