@@ -97,7 +97,7 @@ impl ClientBuilder {
     /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one, and
     /// [`TokenStore`](crate::ErrorKind::TokenStore) if the store fails.
     pub fn build(self) -> Result<Client, Error> {
-        let endpoint = self.endpoint()?;
+        let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
         let token = self.load_token()?;
         let server = endpoint.server();
         let compression = self.compression.unwrap_or(match server.host() {
@@ -168,7 +168,7 @@ impl ClientBuilder {
             (None, None) => None,
         };
         if let Some(token) = &token {
-            check_token(token)?;
+            check_token(token).map_err(Repr::Token)?;
         }
         Ok(token)
     }

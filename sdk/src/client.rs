@@ -51,7 +51,7 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.hub.shared.command(|connection, now| connection.close(now));
+        self.hub.close(&Weak::new());
     }
 }
 
@@ -124,19 +124,8 @@ impl Client {
     /// Once polled, the connection closes even if this is dropped.
     pub async fn disconnect(&self) {
         let mut state = self.state();
-        self.hub().shared.command(|connection, now| connection.close(now));
-        if state.borrow().is_idle() {
-            // It was never started, so nobody drives it: its end is delivered here.
-            self.deliver_all();
-        }
+        self.hub().close(&Arc::downgrade(&self.handle));
         let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
-    }
-
-    fn deliver_all(&self) {
-        let weak = Arc::downgrade(&self.handle);
-        while let Some(event) = self.hub().shared.command(|connection, _| connection.poll_event()) {
-            self.hub().deliver(&weak, event);
-        }
     }
 
     /// A handle that does not keep the connection open, for callbacks and tasks that live long.

@@ -1,5 +1,6 @@
 //! The one error of the crate.
 
+use std::convert::Infallible;
 use std::fmt;
 
 use lightlike_core::cache::{RegisterError, SetFailure};
@@ -77,8 +78,10 @@ pub(crate) enum Repr {
     Unsubscribed,
     #[error(transparent)]
     Register(#[from] RegisterError),
-    #[error("the call of `{name}` failed: {message}")]
-    Call { name: &'static str, kind: CallErrorKind, message: Box<str> },
+    #[error("a reducer refused: {message}")]
+    Rejected { message: Box<str> },
+    #[error("a call failed")]
+    CallFailed { kind: CallErrorKind, source: CallError<Infallible> },
     #[error("the server refused the query: {0}")]
     Query(Box<str>),
     #[error("row {row} of the answer does not decode")]
@@ -113,7 +116,7 @@ impl Error {
             Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
             Repr::Undecodable { .. } | Repr::Register(_) | Repr::QueryRow { .. } => ErrorKind::Schema,
-            Repr::Call { .. } => ErrorKind::Call,
+            Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
         }
@@ -147,7 +150,8 @@ impl Error {
     /// How the call ended, if a call is what went wrong.
     pub fn call(&self) -> Option<CallErrorKind> {
         match &*self.0 {
-            Repr::Call { kind, .. } => Some(*kind),
+            Repr::Rejected { .. } => Some(CallErrorKind::Rejected),
+            Repr::CallFailed { kind, .. } => Some(*kind),
             _ => None,
         }
     }
@@ -166,19 +170,38 @@ impl fmt::Debug for Error {
     }
 }
 
-impl<T: Into<Repr>> From<T> for Error {
-    fn from(repr: T) -> Self {
-        Self(Box::new(repr.into()))
+impl From<Repr> for Error {
+    fn from(repr: Repr) -> Self {
+        Self(Box::new(repr))
     }
 }
 
-impl<E: fmt::Debug> From<CallError<E>> for Repr {
+impl From<RegisterError> for Error {
+    fn from(error: RegisterError) -> Self {
+        Repr::Register(error).into()
+    }
+}
+
+/// Keeps what a reducer rejected a call with as text: match on the [`CallError`] for the value.
+impl<E: fmt::Debug> From<CallError<E>> for Error {
     fn from(error: CallError<E>) -> Self {
-        let message = match &error {
-            CallError::Rejected(why) => format!("{why:?}"),
-            other => other.to_string(),
-        };
-        Self::Call { name: "", kind: error.kind(), message: message.into() }
+        let kind = error.kind();
+        match error {
+            CallError::Rejected(why) => Repr::Rejected { message: format!("{why:?}").into() },
+            CallError::Failed(why) => Repr::CallFailed { kind, source: CallError::Failed(why) },
+            CallError::Unknown => Repr::CallFailed { kind, source: CallError::Unknown },
+            CallError::TimedOut { sent } => {
+                Repr::CallFailed { kind, source: CallError::TimedOut { sent } }
+            }
+            CallError::NotSent(why) => Repr::CallFailed { kind, source: CallError::NotSent(why) },
+            CallError::Arguments(why) => {
+                Repr::CallFailed { kind, source: CallError::Arguments(why) }
+            }
+            CallError::Undecodable { committed, source } => {
+                Repr::CallFailed { kind, source: CallError::Undecodable { committed, source } }
+            }
+        }
+        .into()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::call::{CallError, CallErrorKind, failure};
 use crate::callbacks::Callbacks;
 use crate::changes::Changes;
 use crate::client::{Client, Handle};
-use crate::error::{Error, Repr};
+use crate::error::Repr;
 use crate::event::Event;
 use crate::hooks::Hooks;
 use crate::query::QueryList;
@@ -117,6 +117,20 @@ impl Hub {
         });
     }
 
+    /// Closes the connection. One that was never started has no driver: its end is delivered here.
+    pub(crate) fn close(self: &Arc<Self>, handle: &Weak<Handle>) {
+        let undriven = self.shared.command(|connection, now| {
+            let idle = connection.is_idle();
+            connection.close(now);
+            idle
+        });
+        if undriven {
+            while let Some(event) = self.shared.command(|connection, _| connection.poll_event()) {
+                self.deliver(handle, event);
+            }
+        }
+    }
+
     /// Why nothing more will come.
     pub(crate) fn closed(&self) -> Repr {
         match &*self.state.borrow() {
@@ -198,12 +212,6 @@ impl Hub {
             let client = Client::from_handle(handle);
             self.unhandled.run().each(|callback| callback(&client, &unhandled));
         }
-    }
-}
-
-impl From<RegisterError> for Error {
-    fn from(error: RegisterError) -> Self {
-        Self::from(Repr::Register(error))
     }
 }
 

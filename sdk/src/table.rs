@@ -129,11 +129,11 @@ where
     }
 
     /// Copies of the rows whose indexed columns are within `bounds`, in their order.
-    pub fn range<C: RangeIn<T>>(
+    pub fn range<C: RangeIn<T>, B: RangeBounds<C::Value>>(
         &self,
         column: C,
-        bounds: impl RangeBounds<C::Value>,
-    ) -> impl Iterator<Item = T::Row> + use<T, C> {
+        bounds: B,
+    ) -> impl Iterator<Item = T::Row> + use<T, C, B> {
         let view = self.hub.read();
         view.table::<T>().range(column, bounds).cloned().collect::<Vec<_>>().into_iter()
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::conn::CallId;
@@ -63,7 +64,7 @@ struct Waiting {
 pub(crate) struct Calls {
     next: u64,
     waiting: VecDeque<Waiting>,
-    in_flight: HashMap<RequestId, InFlight>,
+    in_flight: HashMap<RequestId, InFlight, FixedState>,
     deadlines: BTreeSet<(Instant, CallId)>,
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Connection, Event, Lost, NotSent, Progress, Reply, State};
-use super::{CloseReason, Liveness};
+use super::{Connection, Event, Liveness, Lost, Progress, Reply, State};
 use super::event::{Cause, Greeting, SetEnd, TransactionEvent};
 use super::state::ConnectionState;
 use crate::cache::{Change, Part, SetFailure, SetId, Step, Transaction};

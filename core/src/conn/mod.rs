@@ -114,7 +114,7 @@ pub enum Progress {
 impl Connection {
     /// A connection that is not started. `token` is presented to the server.
     pub fn new(config: Config, token: Option<Box<str>>) -> Self {
-        let cache = Cache::new(config.limits.cache());
+        let cache = Cache::new(crate::cache::CacheConfig::default());
         Self {
             config,
             state: State::Idle,
@@ -136,15 +136,17 @@ impl Connection {
 
 /// Commands.
 impl Connection {
-    /// Opens the connection. Does nothing if it was started before.
-    pub fn start(&mut self, now: Instant) {
-        if matches!(self.state, State::Idle) {
+    /// Opens the connection. Does nothing, and says false, if it was started or closed before.
+    pub fn start(&mut self, now: Instant) -> bool {
+        let starts = self.is_idle();
+        if starts {
             self.attempt += 1;
             self.state = State::Dialing { since: now };
             let dial = Dial { token: self.token.clone(), attempt: self.attempt };
             self.actions.push_back(Action::Dial(dial));
             self.announce(ConnectionState::Connecting);
         }
+        starts
     }
 
     /// Closes the connection in order: what was applied stays readable, calls that are not answered by then end as
@@ -354,6 +356,11 @@ impl Connection {
     /// Who the server takes us for, and our connection, once it has said so.
     pub fn greeting(&self) -> Option<&Greeting> {
         self.greeting.as_ref()
+    }
+
+    /// Whether the connection was neither started nor closed.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
     }
 
     /// Whether the connection is closed for good.

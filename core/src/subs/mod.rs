@@ -1,5 +1,6 @@
 //! Query sets: what the application wants, and how far the server is with it. Pure bookkeeping.
 
+use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::cache::SetId;
@@ -10,9 +11,10 @@ use crate::wire::QuerySetId;
 pub(crate) struct Subscriptions {
     next_set: u32,
     next_wire: u32,
-    sets: HashMap<SetId, QuerySet>,
+    // The keys are numbers of our own, so the hashes need no secret.
+    sets: HashMap<SetId, QuerySet, FixedState>,
     /// The sets that the server knows, by the name that it knows them by.
-    by_wire: HashMap<QuerySetId, SetId>,
+    by_wire: HashMap<QuerySetId, SetId, FixedState>,
 }
 
 /// One query set.
