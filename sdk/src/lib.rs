@@ -3,7 +3,7 @@
 extern crate self as lightlike;
 
 pub use lightlike_core::{bsatn, schema, types};
-pub use lightlike_macros::Bsatn;
+pub use lightlike_macros::{Bsatn, Table};
 
 #[doc(hidden)]
 #[path = "private.rs"]

@@ -11,7 +11,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::DeriveInput;
 
-pub(crate) use attrs::{ContainerAttrs, wire_name};
+pub(crate) use attrs::{ContainerAttrs, field_name};
+pub(crate) use sats::type_ref;
 
 use self::model::Container;
 use crate::ctxt::Ctxt;
