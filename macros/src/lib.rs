@@ -2,6 +2,7 @@
 
 mod attr;
 mod bsatn;
+mod call;
 mod case;
 mod ctxt;
 mod table;
@@ -20,6 +21,22 @@ pub fn derive_bsatn(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 #[proc_macro_derive(Table, attributes(table, primary_key, unique, index, column, auto_inc))]
 pub fn derive_table(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     table::derive(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+#[proc_macro_attribute]
+pub fn reducer(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    call::expand(call::Function::Reducer, args.into(), item.into()).into()
+}
+
+#[proc_macro_attribute]
+pub fn procedure(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    call::expand(call::Function::Procedure, args.into(), item.into()).into()
 }
 
 /// The facade that generated code names everything through.

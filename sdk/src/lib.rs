@@ -3,7 +3,7 @@
 extern crate self as lightlike;
 
 pub use lightlike_core::{bsatn, schema, types};
-pub use lightlike_macros::{Bsatn, Table};
+pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
 
 #[doc(hidden)]
 #[path = "private.rs"]

@@ -51,6 +51,11 @@ pub(super) fn wire_name(cx: &Ctxt, attrs: &[Attribute], attribute: &str) -> Opti
     name.take()
 }
 
+/// The name that `#[bsatn(name = "..")]` gives.
+pub(crate) fn explicit_name(cx: &Ctxt, attrs: &[Attribute]) -> Option<String> {
+    wire_name(cx, attrs, "bsatn").map(|name| name.value())
+}
+
 /// The name of a field on the wire: the explicit one, or what the server makes of the Rust one.
 ///
 /// A field of a row may be named by either attribute. `reported` is the one that the calling macro answers for.
