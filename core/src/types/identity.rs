@@ -75,7 +75,7 @@ impl Identity {
 
     /// The text form: 64 hex digits.
     pub fn to_hex(self) -> String {
-        self.to_string()
+        hex::text(&self.to_be_bytes())
     }
 
     /// The first and the last four digits, as in `2ab4...9f1c`: enough for a person to tell identities apart, and not
@@ -110,7 +110,7 @@ impl PartialOrd for Identity {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(f, &self.to_be_bytes())
+        f.pad(&self.to_hex())
     }
 }
 
