@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -84,6 +84,10 @@ impl Node {
         record: &Record,
     ) -> anyhow::Result<tokio::sync::watch::Receiver<ModuleHost>> {
         self.host.watch_maybe_launch_module_host(record.database(), record.id).await
+    }
+
+    fn programs(&self) -> MutexGuard<'_, HashMap<Hash, Box<[u8]>>> {
+        self.programs.lock().expect("nothing panics under this lock")
     }
 
     /// What a socket holds as long as it lives. `None` once the server is stopping.

@@ -72,8 +72,11 @@ impl Node {
     }
 
     /// What does not load as wasm the engine would try as JavaScript, which ends in a trap: this comes before the first launch.
+    /// A program that was launched before needs no second look, which takes as long as the launch.
     async fn check(&self, record: &Record, program: &Program) -> anyhow::Result<()> {
-        self.host.check_module_validity(record.database(), program.clone()).await?;
+        if !self.programs().contains_key(&program.hash) {
+            self.host.check_module_validity(record.database(), program.clone()).await?;
+        }
         Ok(())
     }
 
