@@ -1,13 +1,15 @@
 //! The core of Lightlike: everything that is not sugar.
 //!
 //! Rooms, from the bytes up, each depending only on those above it: [`bsatn`] is the codec, [`types`] the server's
-//! special types, [`schema`] what a table, a reducer or a type is, [`wire`] the messages, [`cache`] the rows,
-//! `conn` the connection as a state machine, and `driver` the only place with I/O.
+//! special types, [`schema`] what a table, a reducer or a type is, [`limits`] how much of anything is taken from a
+//! server, [`wire`] the messages, [`cache`] the rows, `conn` the connection as a state machine, and `driver` the only
+//! place with I/O.
 
 extern crate self as lightlike_core;
 
 pub mod bsatn;
 pub mod cache;
+pub mod limits;
 pub mod schema;
 pub mod types;
 pub mod wire;

@@ -36,6 +36,12 @@ impl Writer {
         self.oversize = None;
     }
 
+    /// Makes room for `additional` bytes, so that writing them does not grow the buffer step by step.
+    #[inline]
+    pub fn reserve(&mut self, additional: usize) {
+        self.bytes.reserve(additional);
+    }
+
     /// Appends bytes as they are.
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
@@ -68,5 +74,11 @@ impl Writer {
             None => Ok(self.bytes),
             Some(len) => Err(EncodeError { len }),
         }
+    }
+    /// The bytes written whether or not a length fitted, and the error of [`finish`](Self::finish) if one did not: for
+    /// whoever lent the buffer and wants it back.
+    #[inline]
+    pub fn into_parts(self) -> (Vec<u8>, Result<(), EncodeError>) {
+        (self.bytes, self.oversize.map_or(Ok(()), |len| Err(EncodeError { len })))
     }
 }
