@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
+use super::store::Age;
+
 /// The net change of one transaction.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Delta {
@@ -25,6 +27,8 @@ pub(crate) struct TableDelta {
 pub(crate) struct Change {
     pub(crate) table: usize,
     pub(crate) row: Bytes,
+    /// The row's place in its table.
+    pub(crate) age: Age,
     pub(crate) inserted: bool,
 }
 
@@ -33,7 +37,8 @@ impl Delta {
     pub(crate) fn net(changes: &[Change]) -> Self {
         let mut balance: HashMap<(usize, &Bytes), i32> = HashMap::new();
         for change in changes {
-            *balance.entry((change.table, &change.row)).or_default() += if change.inserted { 1 } else { -1 };
+            *balance.entry((change.table, &change.row)).or_default() +=
+                if change.inserted { 1 } else { -1 };
         }
         let mut delta = Self::default();
         for change in changes {

@@ -81,7 +81,10 @@ impl Database {
             let inserted = self.stores[position].insert(&self.schemas[position], &row);
             if let store::Inserted::Conflict { column } = inserted {
                 let column = self.schemas[position].columns[usize::from(column)].name;
-                panic!("two initial rows of `{}` have the same `{column}`, which is unique", T::DEF.name);
+                panic!(
+                    "two initial rows of `{}` have the same `{column}`, which is unique",
+                    T::DEF.name
+                );
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use lightlike_core::bsatn::{DecodeError, DecodeErrorKind, Reader};
-use lightlike_core::schema::{SatsType, TableDef, TableKind};
+use lightlike_core::bsatn::Reader;
+use lightlike_core::schema::{SatsType, SatsValue, TableDef, TableKind};
 
 /// A table or view, its columns' types resolved.
 #[derive(Debug)]
@@ -28,7 +28,11 @@ pub(crate) struct ColumnSchema {
 
 impl TableSchema {
     pub(crate) fn new(def: TableDef, private: bool) -> Self {
-        let columns = def.row.columns.iter().map(|column| ColumnSchema { name: column.name, ty: column.ty.get() });
+        let columns = def
+            .row
+            .columns
+            .iter()
+            .map(|column| ColumnSchema { name: column.name, ty: column.ty.get() });
         let mut unique: Vec<u16> = def.primary_key.into_iter().collect();
         unique.extend(def.unique.iter().copied().filter(|column| Some(*column) != def.primary_key));
         let single = def.indexes.iter().filter_map(|index| match index.columns {
@@ -58,64 +62,28 @@ impl TableSchema {
         self.kind == TableKind::View || self.indexed.contains(&column)
     }
 
-    /// Calls `visit` with the encoding of each column of `row`, in order.
+    /// Calls `visit` with the value and the encoding of each column of `row`, in order.
+    ///
+    /// # Panics
+    ///
+    /// If `row` is no encoding of this table's row type: stored rows are, unless the type's own codec is wrong.
     pub(crate) fn for_each_column<'r>(
         &self,
         row: &'r [u8],
-        mut visit: impl FnMut(u16, &'r [u8]),
-    ) -> Result<(), DecodeError> {
+        mut visit: impl FnMut(u16, SatsValue, &'r [u8]),
+    ) {
         let mut reader = Reader::new(row);
         for (column, position) in self.columns.iter().zip(0..) {
             let start = reader.offset();
-            skip(column.ty, &mut reader)?;
-            visit(position, &row[start..reader.offset()]);
+            match SatsValue::decode(column.ty, &mut reader) {
+                Ok(value) => visit(position, value, &row[start..reader.offset()]),
+                Err(error) => panic!(
+                    "the row type of `{}` encodes `{}` wrongly: {error}",
+                    self.name, column.name
+                ),
+            }
         }
-        reader.finish(self.name)
     }
-}
-
-/// Moves past one value of type `ty`.
-fn skip(ty: SatsType, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-    let size = match ty {
-        SatsType::Bool | SatsType::I8 | SatsType::U8 => 1,
-        SatsType::I16 | SatsType::U16 => 2,
-        SatsType::I32 | SatsType::U32 | SatsType::F32 => 4,
-        SatsType::I64 | SatsType::U64 | SatsType::F64 | SatsType::Timestamp | SatsType::TimeDuration => 8,
-        SatsType::I128 | SatsType::U128 | SatsType::ConnectionId | SatsType::Uuid => 16,
-        SatsType::I256 | SatsType::U256 | SatsType::Identity => 32,
-        SatsType::String => length(reader)?,
-        SatsType::ScheduleAt => 9,
-        SatsType::Array(element) => {
-            let len = length(reader)?;
-            return reader.nested("array", |reader| (0..len).try_for_each(|_| skip(element.get(), reader)));
-        }
-        SatsType::Option(some) => return variant(reader, &[Some(some.get()), None]),
-        SatsType::Result(ok, err) => return variant(reader, &[Some(ok.get()), Some(err.get())]),
-        SatsType::Product(product) => {
-            return product.fields.iter().try_for_each(|field| skip(field.ty.get(), reader));
-        }
-        SatsType::Sum(sum) => {
-            let variants: Vec<_> = sum.variants.iter().map(|v| v.payload.map(|payload| payload.get())).collect();
-            return variant(reader, &variants);
-        }
-    };
-    reader.bytes(size, "value").map(drop)
-}
-
-fn variant(reader: &mut Reader<'_>, variants: &[Option<SatsType>]) -> Result<(), DecodeError> {
-    let tag = reader.tag("sum")?;
-    match variants.get(usize::from(tag)) {
-        Some(None) => Ok(()),
-        Some(Some(payload)) => reader.nested("sum", |reader| skip(*payload, reader)),
-        None => Err(reader.invalid_tag(tag, "sum")),
-    }
-}
-
-fn length(reader: &mut Reader<'_>) -> Result<usize, DecodeError> {
-    let offset = reader.offset();
-    let bytes = reader.bytes(4, "length")?;
-    let bytes = bytes.try_into().map_err(|_| DecodeError::new(DecodeErrorKind::TooDeep, "length", offset))?;
-    Ok(u32::from_le_bytes(bytes) as usize)
 }
 
 /// Writes a type as the server does in its error messages.

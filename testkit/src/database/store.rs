@@ -28,11 +28,13 @@ pub(crate) struct Store {
 /// What became of an insert.
 #[derive(Debug)]
 pub(crate) enum Inserted {
-    New,
+    New(Age),
     /// The very same row is there already: a table is a set.
     Already,
     /// Another row has the same value in this column.
-    Conflict { column: u16 },
+    Conflict {
+        column: u16,
+    },
 }
 
 impl Store {
@@ -68,22 +70,31 @@ impl Store {
         }
         let age = self.next_age;
         self.next_age += 1;
+        self.place(keys, age, row);
+        Inserted::New(age)
+    }
+
+    /// Removes exactly this row, if it is there, and says which place it had.
+    pub(crate) fn remove(&mut self, schema: &TableSchema, row: &[u8]) -> Option<Age> {
+        let age = self.by_bytes.remove(row)?;
+        let row = self.rows.remove(&age)?;
+        for (key, map) in unique_values(schema, &row).iter().zip(&mut self.unique) {
+            map.remove(key);
+        }
+        Some(age)
+    }
+
+    /// Puts a removed row back into its place.
+    pub(crate) fn restore(&mut self, schema: &TableSchema, age: Age, row: &Bytes) {
+        self.place(unique_values(schema, row), age, row);
+    }
+
+    fn place(&mut self, keys: Vec<Bytes>, age: Age, row: &Bytes) {
         for (key, map) in keys.into_iter().zip(&mut self.unique) {
             map.insert(key, age);
         }
         self.by_bytes.insert(row.clone(), age);
         self.rows.insert(age, row.clone());
-        Inserted::New
-    }
-
-    /// Removes exactly this row; whether it was there.
-    pub(crate) fn remove(&mut self, schema: &TableSchema, row: &[u8]) -> bool {
-        let Some(age) = self.by_bytes.remove(row) else { return false };
-        let Some(row) = self.rows.remove(&age) else { return false };
-        for (key, map) in unique_values(schema, &row).iter().zip(&mut self.unique) {
-            map.remove(key);
-        }
-        true
     }
 
     pub(crate) fn clear(&mut self) {
@@ -99,11 +110,10 @@ fn unique_values(schema: &TableSchema, row: &Bytes) -> Vec<Bytes> {
     if values.is_empty() {
         return values;
     }
-    let walked = schema.for_each_column(row, |column, bytes| {
+    schema.for_each_column(row, |column, _, bytes| {
         if let Some(position) = schema.unique.iter().position(|unique| *unique == column) {
             values[position] = row.slice_ref(bytes);
         }
     });
-    debug_assert!(walked.is_ok(), "stored rows are encodings of their row type: {walked:?}");
     values
 }

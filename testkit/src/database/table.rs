@@ -9,7 +9,7 @@ use lightlike_core::bsatn::Encode;
 use lightlike_core::schema::{Column, FindIn, HasKey, Table, TableKind};
 
 use super::delta::Change;
-use super::store::Inserted;
+use super::store::{Age, Inserted};
 use super::{Database, Tx, decode, encode};
 
 /// A table, to read.
@@ -81,7 +81,10 @@ impl<'tx, T: Table> TableRef<'tx, T> {
     }
 
     fn find_encoded(self, column: u16, value: &[u8]) -> Option<&'tx Bytes> {
-        let unique = self.database.schemas[self.position].unique.iter().position(|unique| *unique == column)?;
+        let unique = self.database.schemas[self.position]
+            .unique
+            .iter()
+            .position(|unique| *unique == column)?;
         self.database.stores[self.position].find(unique, value)
     }
 }
@@ -126,7 +129,7 @@ impl<T: Table> TableMut<'_, T> {
         let row = encode(&row);
         let schema = &self.tx.database.schemas[self.position];
         match self.tx.database.stores[self.position].insert(schema, &row) {
-            Inserted::New => self.record(row, true),
+            Inserted::New(age) => self.record(row, age, true),
             Inserted::Already => {}
             Inserted::Conflict { column } => {
                 let column = schema.columns[usize::from(column)].name;
@@ -145,7 +148,11 @@ impl<T: Table> TableMut<'_, T> {
     where
         T: HasKey,
     {
-        assert!(self.remove_keyed(&row), "no row of `{}` has the primary key of the updated one", T::DEF.name);
+        assert!(
+            self.remove_keyed(&row),
+            "no row of `{}` has the primary key of the updated one",
+            T::DEF.name
+        );
         self.insert(row);
     }
 
@@ -197,26 +204,26 @@ impl<T: Table> TableMut<'_, T> {
         let schema = &self.tx.database.schemas[self.position];
         let Some(key_column) = schema.primary_key else { return false };
         let mut key = Bytes::new();
-        let walked = schema.for_each_column(&encoded, |column, bytes| {
+        schema.for_each_column(&encoded, |column, _, bytes| {
             if column == key_column {
                 key = encoded.slice_ref(bytes);
             }
         });
-        debug_assert!(walked.is_ok(), "a row is an encoding of its row type: {walked:?}");
         let found = self.as_ref().find_encoded(key_column, &key).cloned();
         found.is_some_and(|row| self.remove(row))
     }
 
     fn remove(&mut self, row: Bytes) -> bool {
-        let removed = self.tx.database.stores[self.position].remove(&self.tx.database.schemas[self.position], &row);
-        if removed {
-            self.record(row, false);
+        let removed = self.tx.database.stores[self.position]
+            .remove(&self.tx.database.schemas[self.position], &row);
+        if let Some(age) = removed {
+            self.record(row, age, false);
         }
-        removed
+        removed.is_some()
     }
 
-    fn record(&mut self, row: Bytes, inserted: bool) {
-        self.tx.changes.push(Change { table: self.position, row, inserted });
+    fn record(&mut self, row: Bytes, age: Age, inserted: bool) {
+        self.tx.changes.push(Change { table: self.position, row, age, inserted });
     }
 }
 
@@ -236,6 +243,9 @@ impl<T: Table> fmt::Debug for TableRef<'_, T> {
 
 impl<T: Table> fmt::Debug for TableMut<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TableMut").field("name", &T::DEF.name).field("len", &self.as_ref().len()).finish()
+        f.debug_struct("TableMut")
+            .field("name", &T::DEF.name)
+            .field("len", &self.as_ref().len())
+            .finish()
     }
 }

@@ -1,11 +1,14 @@
 //! A transaction: what reducers get.
 
+use std::borrow::Borrow;
+
+use lightlike_core::bsatn::Encode;
 use lightlike_core::schema::{Column, FindIn, HasKey, Table, TableKind};
 use lightlike_core::types::{ConnectionId, Identity, Timestamp};
 
 use super::delta::Change;
 use super::{Database, Delta, InsertError, TableMut, TableRef};
-use lightlike_core::bsatn::Encode;
+use crate::module::Module;
 
 /// A transaction on the server's tables.
 ///
@@ -109,7 +112,7 @@ impl Tx {
     where
         R: Table<Row = R>,
         K: FindIn<R>,
-        V: std::borrow::Borrow<Q>,
+        V: Borrow<Q>,
         Q: Encode + ?Sized,
     {
         self.table_mut::<R>().delete_by(column, value)
@@ -120,7 +123,7 @@ impl Tx {
     where
         R: Table<Row = R>,
         K: FindIn<R>,
-        V: std::borrow::Borrow<Q>,
+        V: Borrow<Q>,
         Q: Encode + ?Sized,
     {
         self.table::<R>().find(column, value)
@@ -147,6 +150,22 @@ impl Tx {
         self.table_mut::<T>().next_id()
     }
 
+    /// All rows of a table; of a view, those that its closure in `module` computes for the sender.
+    pub(crate) fn rows<T: Table>(&self, module: &Module) -> Vec<T::Row> {
+        match module.views.get(&self.database.position::<T>()) {
+            Some(view) => view(self).iter().map(|row| super::decode(row)).collect(),
+            None => self.iter::<T>().collect(),
+        }
+    }
+
+    /// Runs `body` as if somebody else had called.
+    pub(crate) fn as_caller<T>(&mut self, caller: Caller, body: impl FnOnce(&mut Self) -> T) -> T {
+        let own = std::mem::replace(&mut self.caller, caller);
+        let result = body(self);
+        self.caller = own;
+        result
+    }
+
     /// What the transaction changed so far.
     pub(crate) fn delta(&self) -> Delta {
         Delta::net(&self.changes)
@@ -166,11 +185,12 @@ impl Tx {
     pub(crate) fn roll_back(self) -> Database {
         let mut database = self.database;
         for change in self.changes.iter().rev() {
-            let (schema, store) = (&database.schemas[change.table], &mut database.stores[change.table]);
+            let (schema, store) =
+                (&database.schemas[change.table], &mut database.stores[change.table]);
             if change.inserted {
                 store.remove(schema, &change.row);
             } else {
-                store.insert(schema, &change.row);
+                store.restore(schema, change.age, &change.row);
             }
         }
         database

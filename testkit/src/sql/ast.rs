@@ -38,7 +38,10 @@ pub(super) enum Expr {
     Literal(Literal),
     /// `:sender`.
     Sender,
-    Column { table: Option<String>, name: String },
+    Column {
+        table: Option<String>,
+        name: String,
+    },
     Compare(Box<Self>, CompareOp, Box<Self>),
     /// AND or OR over two or more; flat, so that a long chain is not a deep tree.
     Logic(LogicOp, Vec<Self>),

@@ -1,9 +1,9 @@
 //! From a parsed query to one that can be run: names looked up, types checked.
 
-use lightlike_core::schema::{SatsType, TableKind};
+use lightlike_core::schema::{SatsType, SatsValue, TableKind};
 
 use super::ast::{CompareOp, Expr, Literal, LogicOp, Projection, Relation, Select};
-use super::value::{self, Value};
+use super::value;
 use super::{SqlError, parse};
 use crate::database::schema::{TableSchema, TypeName};
 
@@ -17,8 +17,6 @@ const MAX_SQL_BYTES: usize = 50_000;
 /// A query that returns rows of one table.
 #[derive(Debug)]
 pub(crate) struct Query {
-    /// As the client wrote it, without the white space around it.
-    pub(crate) sql: String,
     /// The returned table's position in the database.
     pub(crate) table: usize,
     /// The other table of a semijoin.
@@ -47,7 +45,7 @@ pub(crate) enum Filter {
 
 #[derive(Debug)]
 pub(crate) enum Operand {
-    Value(Value),
+    Value(SatsValue),
     Sender,
     /// The sender in a comparison with bytes.
     SenderBytes,
@@ -64,7 +62,9 @@ pub(crate) fn compile(sql: &str, tables: &[TableSchema]) -> Result<Query, SqlErr
     let sql = sql.trim();
     if sql.len() > MAX_SQL_BYTES {
         let shown: String = sql.chars().take(120).collect();
-        return Err(SqlError::new(format_args!("SQL query exceeds maximum allowed length: \"{shown}...\"")));
+        return Err(SqlError::new(format_args!(
+            "SQL query exceeds maximum allowed length: \"{shown}...\""
+        )));
     }
     let select = parse::parse(sql)?;
     let scope = Scope::new(&select, tables)?;
@@ -76,7 +76,7 @@ pub(crate) fn compile(sql: &str, tables: &[TableSchema]) -> Result<Query, SqlErr
             "Column projections are not supported in subscriptions; Subscriptions must return a table type",
         ));
     }
-    Ok(Query { sql: sql.to_owned(), table: scope.relations[returned].table, join, filter })
+    Ok(Query { table: scope.relations[returned].table, join, filter })
 }
 
 /// The tables that a query names.
@@ -102,14 +102,17 @@ struct Found {
 impl<'a> Scope<'a> {
     fn new(select: &Select, tables: &'a [TableSchema]) -> Result<Self, SqlError> {
         let mut scope = Self { tables, relations: Vec::new(), returned: 0 };
-        for relation in core::iter::once(&select.from).chain(select.joins.iter().map(|join| &join.relation)) {
+        for relation in
+            core::iter::once(&select.from).chain(select.joins.iter().map(|join| &join.relation))
+        {
             scope.add(relation)?;
         }
         Ok(scope)
     }
 
     fn add(&mut self, relation: &Relation) -> Result<(), SqlError> {
-        let table = self.tables.iter().position(|table| table.name == relation.name && !table.private);
+        let table =
+            self.tables.iter().position(|table| table.name == relation.name && !table.private);
         let table = table.ok_or_else(|| SqlError::no_such_table(&relation.name))?;
         if self.relations.iter().any(|known| known.alias == relation.alias) {
             return Err(SqlError::new(format_args!("Duplicate name `{}`", relation.alias)));
@@ -132,7 +135,9 @@ impl<'a> Scope<'a> {
             [join] => join,
             _ => {
                 let tables = self.relations.len();
-                return Err(SqlError::new(format_args!("Invalid number of tables in subscription: {tables}")));
+                return Err(SqlError::new(format_args!(
+                    "Invalid number of tables in subscription: {tables}"
+                )));
             }
         };
         let Some((left, right)) = &join.on else {
@@ -146,12 +151,16 @@ impl<'a> Scope<'a> {
         }
         let (own, other) = if left.relation == returned { (left, right) } else { (right, left) };
         let table = self.relations[other.relation].table;
-        let indexed = [&own, &other].into_iter().all(|found| self.schema(found.relation).is_indexed(found.column));
+        let indexed = [&own, &other]
+            .into_iter()
+            .all(|found| self.schema(found.relation).is_indexed(found.column));
         if own.relation == other.relation || !indexed {
             return Err(SqlError::new("Subscriptions require indexes on join columns"));
         }
         if self.tables[table].kind == TableKind::Event {
-            return Err(SqlError::new("Event tables cannot be used as the lookup table in subscription joins"));
+            return Err(SqlError::new(
+                "Event tables cannot be used as the lookup table in subscription joins",
+            ));
         }
         Ok((returned, Some(Join { table, own_column: own.column, other_column: other.column })))
     }
@@ -161,7 +170,10 @@ impl<'a> Scope<'a> {
     }
 
     fn relation(&self, name: &str) -> Result<usize, SqlError> {
-        self.relations.iter().position(|known| known.alias == name).ok_or_else(|| SqlError::not_in_scope(name))
+        self.relations
+            .iter()
+            .position(|known| known.alias == name)
+            .ok_or_else(|| SqlError::not_in_scope(name))
     }
 
     fn column(&self, expr: &Expr) -> Result<Found, SqlError> {
@@ -183,7 +195,8 @@ impl<'a> Scope<'a> {
     fn boolean(&self, expr: &Expr) -> Result<Filter, SqlError> {
         match expr {
             Expr::Logic(op, parts) => {
-                let parts = parts.iter().map(|part| self.boolean(part)).collect::<Result<_, _>>()?;
+                let parts =
+                    parts.iter().map(|part| self.boolean(part)).collect::<Result<_, _>>()?;
                 Ok(match op {
                     LogicOp::And => Filter::All(parts),
                     LogicOp::Or => Filter::Any(parts),
@@ -204,13 +217,19 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn operand(&self, expr: &Expr, expected: Option<SatsType>) -> Result<(Operand, SatsType), SqlError> {
+    fn operand(
+        &self,
+        expr: &Expr,
+        expected: Option<SatsType>,
+    ) -> Result<(Operand, SatsType), SqlError> {
         match (expr, expected) {
             (Expr::Literal(Literal::Bool(value)), expected) => {
                 expect_type(SatsType::Bool, expected.unwrap_or(SatsType::Bool))?;
-                Ok((Operand::Value(Value::Bool(*value)), SatsType::Bool))
+                Ok((Operand::Value(SatsValue::Bool(*value)), SatsType::Bool))
             }
-            (Expr::Literal(_), None) => Err(SqlError::new("Cannot resolve type for literal expression")),
+            (Expr::Literal(_), None) => {
+                Err(SqlError::new("Cannot resolve type for literal expression"))
+            }
             (Expr::Literal(literal), Some(ty)) => match value::parse(literal, ty) {
                 Some(value) => Ok((Operand::Value(value), ty)),
                 None => Err(SqlError::invalid_literal(literal.text(), TypeName(ty))),
@@ -227,7 +246,10 @@ impl<'a> Scope<'a> {
                 let found = self.column(expr)?;
                 expect_type(found.ty, expected.unwrap_or(found.ty))?;
                 let own = found.relation == self.returned;
-                Ok((if own { Operand::Own(found.column) } else { Operand::Other(found.column) }, found.ty))
+                Ok((
+                    if own { Operand::Own(found.column) } else { Operand::Other(found.column) },
+                    found.ty,
+                ))
             }
             (Expr::Compare(..) | Expr::Logic(..), expected) => {
                 expect_type(SatsType::Bool, expected.unwrap_or(SatsType::Bool))?;
@@ -237,7 +259,12 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn comparison(left: Operand, op: CompareOp, right: Operand, ty: SatsType) -> Result<Filter, SqlError> {
+fn comparison(
+    left: Operand,
+    op: CompareOp,
+    right: Operand,
+    ty: SatsType,
+) -> Result<Filter, SqlError> {
     if value::is_comparable(ty) {
         Ok(Filter::Compare(left, op, right))
     } else {

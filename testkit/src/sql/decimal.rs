@@ -24,7 +24,12 @@ impl<'a> Decimal<'a> {
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits_only = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit());
         let any = !whole.is_empty() || !fraction.is_empty();
-        (any && digits_only(whole) && digits_only(fraction)).then_some(Self { negative, whole, fraction, exponent })
+        (any && digits_only(whole) && digits_only(fraction)).then_some(Self {
+            negative,
+            whole,
+            fraction,
+            exponent,
+        })
     }
 }
 
@@ -63,10 +68,11 @@ pub(super) fn float(text: &str) -> Option<&str> {
 /// The bytes that hex digits stand for, after an optional `0x`.
 pub(super) fn hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.strip_prefix("0x").unwrap_or(text).as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
-    let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let nibble =
+        |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
     digits.chunks_exact(2).map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?)).collect()
 }
 

@@ -30,7 +30,10 @@ impl SqlError {
         Self(format!("no such table: `{name}`. If the table exists, it may be marked private."))
     }
 
-    pub(super) fn unexpected_type(expected: impl fmt::Display, inferred: impl fmt::Display) -> Self {
+    pub(super) fn unexpected_type(
+        expected: impl fmt::Display,
+        inferred: impl fmt::Display,
+    ) -> Self {
         Self(format!("Unexpected type: (expected) {expected} != {inferred} (inferred)"))
     }
 

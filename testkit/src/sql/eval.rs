@@ -2,30 +2,28 @@
 
 use core::cmp::Ordering;
 
+use lightlike_core::schema::SatsValue;
 use lightlike_core::types::Identity;
 
 use super::ast::CompareOp;
 use super::check::{Filter, Operand};
-use super::value::{self, Value};
+use super::value;
 use crate::database::schema::TableSchema;
 
-/// A row's comparable columns, read once.
+/// A row's columns, read once.
 #[derive(Debug)]
-pub(crate) struct Columns(Vec<Option<Value>>);
+pub(crate) struct Columns(Vec<SatsValue>);
 
 impl Columns {
-    /// Reads `row`, which is of the table `schema`. Columns that SQL cannot compare are left out.
+    /// Reads `row`, which is of the table `schema`.
     pub(crate) fn read(schema: &TableSchema, row: &[u8]) -> Self {
         let mut values = Vec::with_capacity(schema.columns.len());
-        let read = schema.for_each_column(row, |column, bytes| {
-            values.push(value::read(schema.columns[usize::from(column)].ty, bytes));
-        });
-        debug_assert!(read.is_ok(), "stored rows are encodings of their row type: {read:?}");
+        schema.for_each_column(row, |_, value, _| values.push(value));
         Self(values)
     }
 
-    fn get(&self, column: u16) -> Option<&Value> {
-        self.0.get(usize::from(column))?.as_ref()
+    pub(crate) fn get(&self, column: u16) -> Option<&SatsValue> {
+        self.0.get(usize::from(column))
     }
 }
 
@@ -45,24 +43,32 @@ impl Filter {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(bindings)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(bindings)),
-            Self::Is(operand) => operand.with(bindings, |value| *value == Value::Bool(true)).unwrap_or(false),
+            Self::Is(operand) => {
+                operand.with(bindings, |value| *value == SatsValue::Bool(true)).unwrap_or(false)
+            }
             Self::Compare(left, op, right) => {
-                let order = left.with(bindings, |a| right.with(bindings, |b| a.compare(b)));
-                order.flatten().flatten().is_some_and(|order| op.accepts(order))
+                let order = left.with(bindings, |a| right.with(bindings, |b| value::compare(a, b)));
+                order.flatten().is_some_and(|order| op.accepts(order))
             }
         }
     }
 }
 
 impl Operand {
-    fn with<T>(&self, bindings: Bindings<'_>, use_value: impl FnOnce(&Value) -> T) -> Option<T> {
+    fn with<T>(
+        &self,
+        bindings: Bindings<'_>,
+        use_value: impl FnOnce(&SatsValue) -> T,
+    ) -> Option<T> {
         match self {
             Self::Value(value) => Some(use_value(value)),
-            Self::Sender => Some(use_value(&Value::identity(bindings.sender))),
-            Self::SenderBytes => Some(use_value(&Value::Bytes(bindings.sender.to_le_bytes().to_vec()))),
+            Self::Sender => Some(use_value(&SatsValue::Identity(bindings.sender))),
+            Self::SenderBytes => {
+                Some(use_value(&SatsValue::Bytes(bindings.sender.to_le_bytes().to_vec())))
+            }
             Self::Own(column) => bindings.own.get(*column).map(use_value),
             Self::Other(column) => bindings.other?.get(*column).map(use_value),
-            Self::Condition(filter) => Some(use_value(&Value::Bool(filter.holds(bindings)))),
+            Self::Condition(filter) => Some(use_value(&SatsValue::Bool(filter.holds(bindings)))),
         }
     }
 }

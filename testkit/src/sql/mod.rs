@@ -16,7 +16,6 @@ mod value;
 pub(crate) use check::{Join, Query, compile};
 pub(crate) use error::SqlError;
 pub(crate) use eval::{Bindings, Columns};
-pub(crate) use value::Value;
 
 /// Whether `sql` asks for all tables that the caller can see.
 ///
@@ -25,6 +24,7 @@ pub(crate) use value::Value;
 /// `spacetimedb-core` 2.14.0, `subscription/query.rs`: no semicolon is allowed here.
 pub(crate) fn is_everything(sql: &str) -> bool {
     let mut words = sql.split_whitespace();
-    let mut next_is = |word: &str| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word));
+    let mut next_is =
+        |word: &str| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word));
     next_is("SELECT") && next_is("*") && next_is("FROM") && next_is("*") && words.next().is_none()
 }

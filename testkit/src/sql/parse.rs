@@ -20,9 +20,34 @@ const MAX_TERMS: usize = 1600;
 
 /// Words that cannot be an alias, so that `FROM t WHERE` has none.
 const NOT_AN_ALIAS: [&str; 28] = [
-    "WITH", "SELECT", "WHERE", "GROUP", "SORT", "HAVING", "ORDER", "LIMIT", "OFFSET", "FETCH", "UNION",
-    "EXCEPT", "INTERSECT", "ON", "JOIN", "INNER", "CROSS", "FULL", "LEFT", "RIGHT", "NATURAL", "USING",
-    "CLUSTER", "DISTRIBUTE", "FOR", "FROM", "AND", "OR",
+    "WITH",
+    "SELECT",
+    "WHERE",
+    "GROUP",
+    "SORT",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "FETCH",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "ON",
+    "JOIN",
+    "INNER",
+    "CROSS",
+    "FULL",
+    "LEFT",
+    "RIGHT",
+    "NATURAL",
+    "USING",
+    "CLUSTER",
+    "DISTRIBUTE",
+    "FOR",
+    "FROM",
+    "AND",
+    "OR",
 ];
 
 /// Parses the one statement in `sql`.
@@ -83,7 +108,10 @@ impl Parser {
     }
 
     fn statement(&mut self) -> Result<Select, SqlError> {
-        if ["INSERT", "UPDATE", "DELETE", "SET", "SHOW"].iter().any(|word| self.peek().is_keyword(word)) {
+        if ["INSERT", "UPDATE", "DELETE", "SET", "SHOW"]
+            .iter()
+            .any(|word| self.peek().is_keyword(word))
+        {
             return Err(SqlError::new("Unsupported: Non-SELECT queries"));
         }
         if !self.take_keyword("SELECT") {
@@ -102,7 +130,9 @@ impl Parser {
             return Err(SqlError::new("Implicit joins are not supported"));
         }
         let filter = if self.take_keyword("WHERE") { Some(self.expr()?) } else { None };
-        for clause in ["ORDER", "LIMIT", "OFFSET", "GROUP", "HAVING", "UNION", "EXCEPT", "INTERSECT"] {
+        for clause in
+            ["ORDER", "LIMIT", "OFFSET", "GROUP", "HAVING", "UNION", "EXCEPT", "INTERSECT"]
+        {
             if self.peek().is_keyword(clause) {
                 return Err(SqlError::new(format_args!("Unsupported: {clause}")));
             }
@@ -148,23 +178,27 @@ impl Parser {
             name = format!("{name}.{}", self.name()?);
         }
         if self.take_symbol("(") && !self.take_symbol(")") {
-            return Err(SqlError::new(format_args!("`{name}` is a table, not a view; it does not take arguments")));
+            return Err(SqlError::new(format_args!(
+                "`{name}` is a table, not a view; it does not take arguments"
+            )));
         }
-        let alias = match &self.peek().kind {
-            _ if self.take_keyword("AS") => self.name()?,
-            TokenKind::Word { quoted: true, .. } => self.name()?,
-            TokenKind::Word { text, .. } if !NOT_AN_ALIAS.iter().any(|word| word.eq_ignore_ascii_case(text)) => {
-                self.name()?
-            }
-            _ => name.clone(),
-        };
+        let has_alias = self.take_keyword("AS")
+            || match &self.peek().kind {
+                TokenKind::Word { quoted: true, .. } => true,
+                TokenKind::Word { text, .. } => {
+                    !NOT_AN_ALIAS.iter().any(|word| word.eq_ignore_ascii_case(text))
+                }
+                _ => false,
+            };
+        let alias = if has_alias { self.name()? } else { name.clone() };
         Ok(Relation { name, alias })
     }
 
     fn joins(&mut self) -> Result<Vec<Join>, SqlError> {
         let mut joins = Vec::new();
         loop {
-            if ["LEFT", "RIGHT", "FULL", "NATURAL"].iter().any(|word| self.peek().is_keyword(word)) {
+            if ["LEFT", "RIGHT", "FULL", "NATURAL"].iter().any(|word| self.peek().is_keyword(word))
+            {
                 return Err(SqlError::new("Non-inner joins are not supported"));
             }
             let inner = self.take_keyword("INNER") || self.take_keyword("CROSS");
@@ -205,7 +239,11 @@ impl Parser {
     }
 
     /// Terms joined by `op`; a single one is itself.
-    fn chain(&mut self, op: LogicOp, term: impl Fn(&mut Self) -> Result<Expr, SqlError>) -> Result<Expr, SqlError> {
+    fn chain(
+        &mut self,
+        op: LogicOp,
+        term: impl Fn(&mut Self) -> Result<Expr, SqlError>,
+    ) -> Result<Expr, SqlError> {
         let mut terms = vec![term(self)?];
         while self.take_keyword(&op.to_string()) {
             if terms.len() > MAX_TERMS {
@@ -225,9 +263,13 @@ impl Parser {
     fn comparison(&mut self) -> Result<Expr, SqlError> {
         let left = self.operand()?;
         let TokenKind::Symbol(symbol) = self.peek().kind else {
-            return match ["LIKE", "IN", "BETWEEN", "IS", "NOT", "ILIKE"].into_iter().find(|w| self.peek().is_keyword(w))
+            return match ["LIKE", "IN", "BETWEEN", "IS", "NOT", "ILIKE"]
+                .into_iter()
+                .find(|w| self.peek().is_keyword(w))
             {
-                Some(word) => Err(SqlError::new(format_args!("Unsupported expression: {left} {word}"))),
+                Some(word) => {
+                    Err(SqlError::new(format_args!("Unsupported expression: {left} {word}")))
+                }
                 None => Ok(left),
             };
         };
@@ -301,7 +343,10 @@ impl Parser {
         Ok(Expr::Column { table, name })
     }
 
-    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, SqlError>) -> Result<T, SqlError> {
+    fn nested<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
         if self.depth >= MAX_DEPTH {
             return Err(SqlError::parse("recursion limit exceeded"));
         }

@@ -21,7 +21,10 @@ pub(super) struct Place {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum TokenKind {
     /// A name or a keyword; only an unquoted one can be a keyword.
-    Word { text: String, quoted: bool },
+    Word {
+        text: String,
+        quoted: bool,
+    },
     /// The digits as they were written.
     Number(String),
     /// The contents of `'..'`, with `''` undone.
@@ -157,7 +160,8 @@ impl Lexer<'_> {
                 Ok(TokenKind::Placeholder(self.take_while(|c| c.is_alphanumeric() || c == '_')))
             }
             c if c.is_alphabetic() || c == '_' => {
-                let belongs = |c: char| c.is_alphabetic() || c.is_ascii_digit() || c == '$' || c == '_';
+                let belongs =
+                    |c: char| c.is_alphabetic() || c.is_ascii_digit() || c == '$' || c == '_';
                 Ok(TokenKind::Word { text: self.take_while(belongs), quoted: false })
             }
             _ => Ok(self.symbol(c)),
