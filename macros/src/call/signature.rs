@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{
-    Attribute, Block, DeriveInput, FnArg, Ident, Pat, PatType, ReturnType, Signature, Token, Type,
+    Attribute, Block, DeriveInput, FnArg, Ident, Pat, ReturnType, Signature, Token, Type,
     Visibility, parse_quote,
 };
 
