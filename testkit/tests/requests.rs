@@ -15,7 +15,9 @@ async fn the_caller_gets_its_rows_with_the_reply_and_others_an_update() {
         assert!(client.subscribe(1, &["SELECT * FROM user"]).await.tables.is_empty());
     }
     let sent = ada.send_call(&SetName { name: "Ada".into() }).await;
-    let ServerMessage::ReducerResult { request_id, outcome, .. } = ada.message().await else { panic!() };
+    let ServerMessage::ReducerResult { request_id, outcome, .. } = ada.message().await else {
+        panic!()
+    };
     assert_eq!(request_id, sent);
     let ReducerOutcome::Ok { ret_value, update } = outcome else { panic!("{outcome:?}") };
     assert!(ret_value.is_empty());
@@ -32,11 +34,15 @@ async fn a_reducers_value_comes_back() {
     let server = world().start().await;
     let mut client = Client::connect(&server).await;
     client.send_call(&AddNote { level: 1, text: "x".into() }).await;
-    let ServerMessage::ReducerResult { outcome: ReducerOutcome::Ok { ret_value, update }, .. } = client.message().await
+    let ServerMessage::ReducerResult { outcome: ReducerOutcome::Ok { ret_value, update }, .. } =
+        client.message().await
     else {
         panic!()
     };
     assert_eq!(&ret_value[..], 1_u32.to_le_bytes());
     assert!(update.query_sets.is_empty(), "nothing is subscribed to");
-    assert_eq!(all_rows::<Note>(&client.query("SELECT * FROM note").await.unwrap()), server.rows::<Note>());
+    assert_eq!(
+        all_rows::<Note>(&client.query("SELECT * FROM note").await.unwrap()),
+        server.rows::<Note>()
+    );
 }

@@ -9,8 +9,8 @@ use lightlike_core::limits::Limits;
 use lightlike_core::schema::{Procedure, Reducer, Row};
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{
-    BatchSet, ClientMessage, Protocol, QueryRows, QuerySetId, RequestId, RowList, ServerMessage, Text,
-    TransactionUpdate, UpdateRows, decode_server, encode_client, open_frame,
+    BatchSet, ClientMessage, Protocol, QueryRows, QuerySetId, RequestId, RowList, ServerMessage,
+    Text, TransactionUpdate, UpdateRows, decode_server, encode_client, open_frame,
 };
 use lightlike_testkit::Server;
 use tokio::net::TcpStream;
@@ -60,7 +60,10 @@ impl Options {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
     Message(ServerMessage),
-    Close { code: u16, reason: String },
+    Close {
+        code: u16,
+        reason: String,
+    },
     /// The socket ended without a close frame.
     Lost,
 }
@@ -87,7 +90,9 @@ impl Client {
 
     pub async fn connect_with(server: &Server, options: &Options) -> Self {
         let mut client = Self::open(server, options).await.unwrap();
-        let ServerMessage::InitialConnection { identity, connection_id, token } = client.message().await else {
+        let ServerMessage::InitialConnection { identity, connection_id, token } =
+            client.message().await
+        else {
             panic!("the first message is no greeting")
         };
         client.identity = identity;
@@ -102,13 +107,21 @@ impl Client {
         let uri = format!("{uri}/v1/database/{}/subscribe?{}", options.database, options.query);
         let mut request = uri.into_client_request().unwrap();
         if !options.protocols.is_empty() {
-            request.headers_mut().insert("sec-websocket-protocol", options.protocols.parse().unwrap());
+            request
+                .headers_mut()
+                .insert("sec-websocket-protocol", options.protocols.parse().unwrap());
         }
         if let Some(token) = &options.token {
-            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+            request
+                .headers_mut()
+                .insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
-        let (socket, response) = tokio::time::timeout(PATIENCE, connect_async(request)).await.unwrap()?;
-        let echo = response.headers().get("sec-websocket-protocol").map_or("", |value| value.to_str().unwrap());
+        let (socket, response) =
+            tokio::time::timeout(PATIENCE, connect_async(request)).await.unwrap()?;
+        let echo = response
+            .headers()
+            .get("sec-websocket-protocol")
+            .map_or("", |value| value.to_str().unwrap());
         Ok(Self {
             socket,
             protocol: Protocol::from_subprotocol(echo).unwrap(),
@@ -124,7 +137,9 @@ impl Client {
 
     /// The next thing that happens.
     pub async fn next(&mut self) -> Seen {
-        tokio::time::timeout(PATIENCE, self.next_unbounded()).await.expect("the server says nothing")
+        tokio::time::timeout(PATIENCE, self.next_unbounded())
+            .await
+            .expect("the server says nothing")
     }
 
     /// Whether nothing comes before the server has answered something else.
@@ -146,7 +161,10 @@ impl Client {
                     self.waiting.extend(messages.map(Result::unwrap));
                 }
                 Some(Ok(Message::Close(Some(frame)))) => {
-                    return Seen::Close { code: frame.code.into(), reason: frame.reason.to_string() };
+                    return Seen::Close {
+                        code: frame.code.into(),
+                        reason: frame.reason.to_string(),
+                    };
                 }
                 Some(Ok(_)) => {}
                 None | Some(Err(_)) => return Seen::Lost,
@@ -193,7 +211,12 @@ impl Client {
     pub async fn send_subscribe(&mut self, set: u32, queries: &[&str]) -> RequestId {
         let request_id = self.next_request();
         let queries = queries.iter().map(|query| Text::from(*query)).collect();
-        self.send(&[ClientMessage::Subscribe { request_id, query_set_id: QuerySetId(set), queries }]).await;
+        self.send(&[ClientMessage::Subscribe {
+            request_id,
+            query_set_id: QuerySetId(set),
+            queries,
+        }])
+        .await;
         request_id
     }
 
@@ -223,7 +246,12 @@ impl Client {
 
     pub async fn send_unsubscribe(&mut self, set: u32, send_dropped_rows: bool) -> RequestId {
         let request_id = self.next_request();
-        self.send(&[ClientMessage::Unsubscribe { request_id, query_set_id: QuerySetId(set), send_dropped_rows }]).await;
+        self.send(&[ClientMessage::Unsubscribe {
+            request_id,
+            query_set_id: QuerySetId(set),
+            send_dropped_rows,
+        }])
+        .await;
         request_id
     }
 
@@ -250,7 +278,12 @@ impl Client {
 
     pub async fn send_call_bytes(&mut self, reducer: &str, args: Vec<u8>) -> RequestId {
         let request_id = self.next_request();
-        self.send(&[ClientMessage::CallReducer { request_id, reducer: Text::from(reducer), args: args.into() }]).await;
+        self.send(&[ClientMessage::CallReducer {
+            request_id,
+            reducer: Text::from(reducer),
+            args: args.into(),
+        }])
+        .await;
         request_id
     }
 
@@ -261,7 +294,8 @@ impl Client {
     pub async fn send_procedure_bytes(&mut self, procedure: &str, args: Vec<u8>) -> RequestId {
         let request_id = self.next_request();
         let procedure = Text::from(procedure);
-        self.send(&[ClientMessage::CallProcedure { request_id, procedure, args: args.into() }]).await;
+        self.send(&[ClientMessage::CallProcedure { request_id, procedure, args: args.into() }])
+            .await;
         request_id
     }
 
@@ -296,7 +330,8 @@ pub fn all_rows<R: Row>(answer: &QueryRows) -> Vec<R> {
 /// What an update inserted and deleted, over all its sets, tables and queries.
 pub fn changes<R: Row>(update: &TransactionUpdate) -> (Vec<R>, Vec<R>) {
     let (mut inserted, mut deleted) = (Vec::new(), Vec::new());
-    for table in update.query_sets.iter().flat_map(|set| &set.tables).flat_map(|table| &table.rows) {
+    for table in update.query_sets.iter().flat_map(|set| &set.tables).flat_map(|table| &table.rows)
+    {
         match table {
             UpdateRows::Persistent { inserts, deletes } => {
                 inserted.extend(rows::<R>(inserts));

@@ -2,9 +2,9 @@
 
 use lightlike_core::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
 use lightlike_core::schema::{
-    Column, ColumnDef, FieldDef, FunctionDef, HasIndexes, HasKey, HasUniques, IndexDef, IndexVisitor, Indexed, Kind,
-    Plain, Primary, Procedure, ProductDef, Reducer, Row, RowDef, Sats, SatsType, Table, TableDef, TableKind, TypeRef,
-    Unique,
+    Column, ColumnDef, FieldDef, FunctionDef, HasIndexes, HasKey, HasUniques, IndexDef,
+    IndexVisitor, Indexed, Kind, Plain, Primary, Procedure, ProductDef, Reducer, Row, RowDef, Sats,
+    SatsType, Table, TableDef, TableKind, TypeRef, Unique,
 };
 use lightlike_core::types::Identity;
 use lightlike_testkit::{Builder, Server};
@@ -98,9 +98,12 @@ impl HasUniques for User {}
 impl HasIndexes for User {}
 
 impl User {
-    pub const IDENTITY: Column<Self, Identity, Kind<Primary, Plain>> = Column::new(0, "identity", |row| &row.identity);
-    pub const NAME: Column<Self, String, Kind<Unique, Plain>> = Column::new(1, "name", |row| &row.name);
-    pub const LEVEL: Column<Self, u32, Kind<Plain, Indexed>> = Column::new(2, "level", |row| &row.level);
+    pub const IDENTITY: Column<Self, Identity, Kind<Primary, Plain>> =
+        Column::new(0, "identity", |row| &row.identity);
+    pub const NAME: Column<Self, String, Kind<Unique, Plain>> =
+        Column::new(1, "name", |row| &row.name);
+    pub const LEVEL: Column<Self, u32, Kind<Plain, Indexed>> =
+        Column::new(2, "level", |row| &row.level);
 
     pub fn new(number: u8, name: &str, level: u32) -> Self {
         Self { identity: identity(number), name: name.into(), level }
