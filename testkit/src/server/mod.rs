@@ -151,7 +151,7 @@ impl Server {
     /// Ends all connections, without close frames.
     pub fn disconnect_all(&self) {
         self.shared.with(|state| {
-            state.connections.values().for_each(|connection| connection.outbox.cut())
+            state.connections.values().for_each(|connection| connection.outbox.cut());
         });
     }
 
@@ -168,7 +168,7 @@ impl Server {
     /// Sends a binary WebSocket message with this payload, compression tag included; whether the connection was there.
     pub fn send_payload(&self, connection: ConnectionId, payload: Vec<u8>) -> bool {
         self.on(connection, |connection| {
-            connection.outbox.push(Outgoing::Payload(payload.clone().into()))
+            connection.outbox.push(Outgoing::Payload(payload.clone().into()));
         })
     }
 

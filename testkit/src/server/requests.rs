@@ -199,7 +199,7 @@ impl State {
                 }
             }
             ClientMessage::SubscribeBatch { request_id, sets } => {
-                self.subscribe_batch(module, key, request_id, &sets)
+                self.subscribe_batch(module, key, request_id, &sets);
             }
             ClientMessage::Unsubscribe { request_id, query_set_id, send_dropped_rows } => {
                 let message = match self.unsubscribe(key, query_set_id, send_dropped_rows) {

@@ -28,3 +28,6 @@ pub(crate) fn is_everything(sql: &str) -> bool {
         |word: &str| words.next().is_some_and(|found| found.eq_ignore_ascii_case(word));
     next_is("SELECT") && next_is("*") && next_is("FROM") && next_is("*") && words.next().is_none()
 }
+
+#[cfg(test)]
+mod tests;

@@ -262,26 +262,29 @@ impl Parser {
 
     fn comparison(&mut self) -> Result<Expr, SqlError> {
         let left = self.operand()?;
-        let TokenKind::Symbol(symbol) = self.peek().kind else {
-            return match ["LIKE", "IN", "BETWEEN", "IS", "NOT", "ILIKE"]
-                .into_iter()
-                .find(|w| self.peek().is_keyword(w))
-            {
-                Some(word) => {
-                    Err(SqlError::new(format_args!("Unsupported expression: {left} {word}")))
-                }
-                None => Ok(left),
-            };
-        };
-        if ["+", "-", "*", "/", "%"].contains(&symbol) {
-            return Err(SqlError::new(format_args!("Unsupported binary operator: {symbol}")));
+        if let TokenKind::Symbol(symbol) = self.peek().kind {
+            let Some(op) = CompareOp::from_symbol(symbol) else { return Ok(left) };
+            self.next();
+            return Ok(Expr::Compare(Box::new(left), op, Box::new(self.operand()?)));
         }
-        let Some(op) = CompareOp::from_symbol(symbol) else { return Ok(left) };
-        self.next();
-        Ok(Expr::Compare(Box::new(left), op, Box::new(self.operand()?)))
+        let other = ["LIKE", "ILIKE", "IN", "BETWEEN", "IS", "NOT"];
+        match other.into_iter().find(|word| self.peek().is_keyword(word)) {
+            Some(word) => Err(SqlError::new(format_args!("Unsupported expression: {left} {word}"))),
+            None => Ok(left),
+        }
     }
 
     fn operand(&mut self) -> Result<Expr, SqlError> {
+        let operand = self.single_operand()?;
+        match self.peek().kind {
+            TokenKind::Symbol(symbol @ ("+" | "-" | "*" | "/" | "%")) => {
+                Err(SqlError::new(format_args!("Unsupported binary operator: {symbol}")))
+            }
+            _ => Ok(operand),
+        }
+    }
+
+    fn single_operand(&mut self) -> Result<Expr, SqlError> {
         if self.take_keyword("NOT") {
             // The server parses it, and then has no such expression.
             let negated = self.nested(Self::comparison)?;
