@@ -12,6 +12,7 @@ mod embedded;
 
 use std::io::IsTerminal as _;
 
+use anyhow::Context as _;
 use clap::Parser;
 use lightlike::prelude::*;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -82,7 +83,7 @@ async fn chat(
     mut lines: mpsc::Receiver<String>,
 ) -> anyhow::Result<()> {
     let db = Client::builder(uri, database).connect().await?;
-    let me = db.identity().unwrap_or_default();
+    let me = db.identity().context("the server greets by saying who we are")?;
     println!("connected to `{database}` at {uri} as {}", me.abbreviated());
 
     // Both tables are there at once, when this resolves.

@@ -51,6 +51,7 @@ pub async fn embedded() -> Server {
             if let Some(user) = tx.find(User::IDENTITY, &tx.sender()) {
                 tx.update(User { online: false, ..user });
             }
+            Ok(())
         })
         .reducer(|tx: &mut Tx, SetName { name }| {
             if name.is_empty() {
