@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What integration tests stand on, beside the client and the test kit.
+
+pub mod real;
