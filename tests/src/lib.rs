@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! What the integration tests share: see `tests/`.
 
 pub mod chat;
 pub mod real;
