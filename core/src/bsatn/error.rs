@@ -1,5 +1,7 @@
 //! Why decoding or encoding failed.
 
+use super::Reader;
+
 /// Why some bytes are not the BSATN encoding of the type asked for.
 //
 // Boxed because it is built at most once per message while `Result<T, DecodeError>` is returned once per field: one
@@ -20,13 +22,13 @@ struct Inner {
 #[non_exhaustive]
 pub enum DecodeErrorKind {
     /// The input is shorter than the value.
-    #[error("{missing} more bytes needed")]
+    #[error("{missing} more byte{} needed", plural(.missing))]
     UnexpectedEnd {
         /// How many bytes are missing.
         missing: usize,
     },
     /// The value ended before the input did.
-    #[error("{left} bytes left over")]
+    #[error("{left} byte{} left over", plural(.left))]
     TrailingBytes {
         /// How many bytes were not read.
         left: usize,
@@ -41,24 +43,35 @@ pub enum DecodeErrorKind {
     #[error("not UTF-8")]
     InvalidUtf8,
     /// An array has another number of elements than its Rust type.
-    #[error("{found} elements instead of {expected}")]
+    #[error("{found} element{} instead of {expected}", plural(.found))]
     WrongLength {
         /// The Rust type's number of elements.
         expected: usize,
         /// What the input says.
         found: usize,
     },
-    /// Values are nested more deeply than [`Reader::MAX_DEPTH`](super::Reader::MAX_DEPTH).
-    #[error("nested too deeply")]
-    TooDeep,
+    /// Values are nested more deeply than `limit`, for most types [`Reader::MAX_DEPTH`].
+    #[error("nested more than {limit} levels deep")]
+    TooDeep {
+        /// How many levels are allowed.
+        limit: u32,
+    },
+    /// Lists have more elements of no bytes than [`Reader::MAX_EMPTY_ELEMENTS`].
+    #[error("more than {limit} elements of no bytes", limit = Reader::MAX_EMPTY_ELEMENTS)]
+    TooManyEmptyElements,
+}
+
+fn plural(count: &usize) -> &'static str {
+    if *count == 1 { "" } else { "s" }
 }
 
 impl DecodeError {
-    /// Public for the derived code and for decoders of own types; `offset` is [`Reader::offset`](super::Reader::offset).
+    /// Public for the derived code and for decoders of own types; `offset` is [`Reader::offset`]. Of a `target` that is
+    /// the path of a type, as [`core::any::type_name`] gives it, the last part is kept.
     #[cold]
     #[inline(never)]
     pub fn new(kind: DecodeErrorKind, target: &'static str, offset: usize) -> Self {
-        Self(Box::new(Inner { kind, target, offset }))
+        Self(Box::new(Inner { kind, target: short_name(target), offset }))
     }
 
     /// What was wrong with the bytes.
@@ -77,6 +90,21 @@ impl DecodeError {
     }
 }
 
+/// What a reader of an error would call the type that the compiler calls `path`.
+fn short_name(path: &'static str) -> &'static str {
+    match path.as_bytes() {
+        _ if !path.contains("::") => path,
+        [b'(', ..] => "tuple",
+        [b'[', ..] => "array",
+        [b'&', ..] => "reference",
+        _ => {
+            let generics = path.find('<').unwrap_or(path.len());
+            let name = path[..generics].rfind("::").map_or(0, |colons| colons + 2);
+            &path[name..generics]
+        }
+    }
+}
+
 const _: () = assert!(size_of::<DecodeError>() == size_of::<usize>());
 
 /// A value has no BSATN encoding: something in it is longer than a `u32` can say.
@@ -85,4 +113,27 @@ const _: () = assert!(size_of::<DecodeError>() == size_of::<usize>());
 pub struct EncodeError {
     /// How many elements there are; bytes for a string.
     pub len: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_name;
+
+    #[test]
+    fn names_types_as_their_users_do() {
+        let cases = [
+            ("u64", "u64"),
+            ("(u8, u64)", "(u8, u64)"),
+            ("alloc::string::String", "String"),
+            ("alloc::vec::Vec<alloc::string::String>", "Vec"),
+            ("my_game::rows::Player", "Player"),
+            ("(u8, alloc::string::String)", "tuple"),
+            ("[my_game::Point; 3]", "array"),
+            ("&my_game::Point", "reference"),
+            ("list of u8", "list of u8"),
+        ];
+        for (path, want) in cases {
+            assert_eq!(short_name(path), want, "{path}");
+        }
+    }
 }

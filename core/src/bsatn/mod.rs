@@ -7,6 +7,8 @@
 mod error;
 mod impls;
 mod reader;
+#[doc(hidden)]
+pub mod size;
 mod writer;
 
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
@@ -29,6 +31,29 @@ pub trait Encode {
         let mut own = Writer::new();
         self.encode(&mut own);
         reader.take_if_equal(own.as_slice())
+    }
+
+    /// Appends the encodings of `values`, without their number. Types for which there is a faster way than one by one
+    /// have it here.
+    #[doc(hidden)]
+    #[inline]
+    fn encode_many(values: &[Self], out: &mut Writer)
+    where
+        Self: Sized,
+    {
+        for value in values {
+            value.encode(out);
+        }
+    }
+
+    /// Whether `reader` continues with exactly the encodings of `values`, without their number.
+    #[doc(hidden)]
+    #[inline]
+    fn matches_many(values: &[Self], reader: &mut Reader<'_>) -> bool
+    where
+        Self: Sized,
+    {
+        values.iter().all(|value| value.matches(reader))
     }
 }
 
@@ -56,6 +81,7 @@ pub trait Decode<'a>: Sized {
     /// # Errors
     ///
     /// As [`decode`](Self::decode), though less is checked: the contents of strings are not.
+    #[inline]
     fn skip(reader: &mut Reader<'a>) -> Result<(), DecodeError> {
         match Self::SIZE {
             Some(size) => reader.bytes(size, core::any::type_name::<Self>()).map(drop),
@@ -65,8 +91,24 @@ pub trait Decode<'a>: Sized {
 
     /// Reads `len` values, one after the other. Types for which there is a faster way than one by one have it here.
     #[doc(hidden)]
+    #[inline]
     fn decode_many(reader: &mut Reader<'a>, len: usize) -> Result<Vec<Self>, DecodeError> {
         reader.elements(len)
+    }
+
+    /// Reads `N` values, one after the other.
+    #[doc(hidden)]
+    #[inline]
+    fn decode_array<const N: usize>(reader: &mut Reader<'a>) -> Result<[Self; N], DecodeError> {
+        let mut failure = None;
+        let values = core::array::from_fn(|_| match failure {
+            None => Self::decode(reader).map_err(|error| failure = Some(error)).ok(),
+            Some(_) => None,
+        });
+        match failure {
+            None => Ok(values.map(|value| value.expect("no element failed to decode"))),
+            Some(error) => Err(error),
+        }
     }
 }
 

@@ -9,16 +9,22 @@ pub struct Reader<'a> {
     /// Length of the whole input plus what lies before it: `end - rest.len()` is the offset.
     end: usize,
     depth: u32,
+    /// How many elements of lists took no bytes.
+    empty_elements: u32,
 }
 
 impl<'a> Reader<'a> {
     /// How deeply boxes and lists may be nested, so that a hostile input cannot overflow the stack.
     pub const MAX_DEPTH: u32 = 64;
 
+    /// How many elements of no bytes the lists of one input may have together. Those are the only ones that a length can
+    /// promise without the input having to grow with it.
+    pub const MAX_EMPTY_ELEMENTS: u32 = 1 << 16;
+
     /// Reads `bytes` from their start.
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, end: bytes.len(), depth: 0 }
+        Self { rest: bytes, end: bytes.len(), depth: 0, empty_elements: 0 }
     }
 
     /// How many bytes were read so far.
@@ -55,6 +61,52 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes the next `N` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeErrorKind::UnexpectedEnd`] if there are fewer.
+    #[inline]
+    pub fn array<const N: usize>(
+        &mut self,
+        target: &'static str,
+    ) -> Result<&'a [u8; N], DecodeError> {
+        match self.rest.split_first_chunk() {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(self.unexpected_end(N, target)),
+        }
+    }
+
+    /// Reads the length that a string (in bytes) or an array (in elements) starts with. Nothing says yet that the input
+    /// is that long.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeErrorKind::UnexpectedEnd`] if there are fewer than four bytes.
+    #[inline]
+    pub fn len(&mut self, target: &'static str) -> Result<usize, DecodeError> {
+        self.array(target).map(|len| u32::from_le_bytes(*len) as usize)
+    }
+
+    /// Reads a string, borrowed from the input: its length in bytes, then UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// - [`DecodeErrorKind::UnexpectedEnd`] if the input is shorter than the length says.
+    /// - [`DecodeErrorKind::InvalidUtf8`] if the bytes are not UTF-8.
+    #[inline]
+    pub fn str(&mut self, target: &'static str) -> Result<&'a str, DecodeError> {
+        let len = self.len(target)?;
+        let bytes = self.bytes(len, target)?;
+        match core::str::from_utf8(bytes) {
+            Ok(text) => Ok(text),
+            Err(_) => Err(self.invalid_utf8(len, target)),
+        }
+    }
+
     /// A reader over the next `size` bytes, which this one is then past.
     ///
     /// The length is checked here once; where `size` is a constant, the checks of the fields read from the result
@@ -65,9 +117,8 @@ impl<'a> Reader<'a> {
     /// [`DecodeErrorKind::UnexpectedEnd`] if there are fewer.
     #[inline]
     pub fn fixed(&mut self, size: usize, target: &'static str) -> Result<Self, DecodeError> {
-        let start = self.offset();
         let rest = self.bytes(size, target)?;
-        Ok(Self { rest, end: start + size, depth: self.depth })
+        Ok(Self { rest, end: self.offset(), ..*self })
     }
 
     /// Takes the next bytes if they equal `bytes`.
@@ -80,6 +131,12 @@ impl<'a> Reader<'a> {
             }
             None => false,
         }
+    }
+
+    /// Takes the next four bytes if they are the length `len`.
+    #[inline]
+    pub(super) fn take_if_len(&mut self, len: usize) -> bool {
+        u32::try_from(len).is_ok_and(|len| self.take_if_equal(&len.to_le_bytes()))
     }
 
     /// Ends reading.
@@ -104,7 +161,8 @@ impl<'a> Reader<'a> {
         read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
         if self.depth >= Self::MAX_DEPTH {
-            return Err(DecodeError::new(DecodeErrorKind::TooDeep, target, self.offset()));
+            let kind = DecodeErrorKind::TooDeep { limit: Self::MAX_DEPTH };
+            return Err(DecodeError::new(kind, target, self.offset()));
         }
         self.depth += 1;
         let value = read(self);
@@ -124,19 +182,73 @@ impl<'a> Reader<'a> {
 
     /// The error for the tag just read, where no variant has it.
     #[cold]
+    #[inline(never)]
     pub fn invalid_tag(&self, tag: u8, target: &'static str) -> DecodeError {
         DecodeError::new(DecodeErrorKind::InvalidTag(tag), target, self.offset() - 1)
     }
 
-    /// Reads `len` values one by one, reserving no more than the input can hold.
+    /// Reads `len` values one by one.
+    #[inline]
     pub(super) fn elements<T: Decode<'a>>(&mut self, len: usize) -> Result<Vec<T>, DecodeError> {
-        // A value of no bytes makes any length plausible: such a list grows as it is read.
-        let plausible = self.rest.len() / T::SIZE.unwrap_or(1).max(1);
-        let mut values = Vec::with_capacity(len.min(plausible));
+        match T::SIZE {
+            None | Some(0) => self.repeat(len, T::decode),
+            Some(size) => {
+                // The input has them all, so the length is an honest one.
+                let mut window = self.fixed(len.saturating_mul(size), "list")?;
+                let mut values = Vec::with_capacity(len);
+                for _ in 0..len {
+                    values.push(T::decode(&mut window)?);
+                }
+                Ok(values)
+            }
+        }
+    }
+
+    /// Moves past `len` values.
+    #[inline]
+    pub(super) fn skip_elements<T: Decode<'a>>(&mut self, len: usize) -> Result<(), DecodeError> {
+        match T::SIZE {
+            Some(size) => self.bytes(len.saturating_mul(size), "list").map(drop),
+            None => {
+                for _ in 0..len {
+                    self.element(T::skip)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Calls `read` `len` times and collects what it returns. The length may be a lie: no more bytes are reserved than
+    /// the input has left, and calls that read nothing are counted.
+    pub(crate) fn repeat<T>(
+        &mut self,
+        len: usize,
+        mut read: impl FnMut(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
+        let affordable = self.rest.len() / size_of::<T>().max(1);
+        let mut values = Vec::with_capacity(len.min(affordable));
         for _ in 0..len {
-            values.push(T::decode(self)?);
+            values.push(self.element(&mut read)?);
         }
         Ok(values)
+    }
+
+    /// Reads one of many, and counts it if it took no bytes.
+    #[inline]
+    fn element<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let before = self.rest.len();
+        let value = read(self)?;
+        if self.rest.len() == before {
+            if self.empty_elements == Self::MAX_EMPTY_ELEMENTS {
+                let kind = DecodeErrorKind::TooManyEmptyElements;
+                return Err(DecodeError::new(kind, "list", self.offset()));
+            }
+            self.empty_elements += 1;
+        }
+        Ok(value)
     }
 
     #[cold]
@@ -144,6 +256,12 @@ impl<'a> Reader<'a> {
     fn unexpected_end(&self, len: usize, target: &'static str) -> DecodeError {
         let missing = len - self.rest.len();
         DecodeError::new(DecodeErrorKind::UnexpectedEnd { missing }, target, self.offset())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn invalid_utf8(&self, len: usize, target: &'static str) -> DecodeError {
+        DecodeError::new(DecodeErrorKind::InvalidUtf8, target, self.offset() - len)
     }
 
     #[cold]

@@ -36,6 +36,12 @@ impl Writer {
         self.oversize = None;
     }
 
+    /// Makes room for `additional` bytes, so that writing them does not grow the buffer step by step.
+    #[inline]
+    pub fn reserve(&mut self, additional: usize) {
+        self.bytes.reserve(additional);
+    }
+
     /// Appends bytes as they are.
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {

@@ -1,1 +1,0 @@
-//! Encodings of the types that Rust has.

@@ -1,0 +1,67 @@
+//! References, boxes and shared values: encoded as what they point to.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
+use crate::schema::{Sats, SatsType};
+
+macro_rules! encode_through {
+    ($([$($generics:tt)*] $pointer:ty;)*) => {$(
+        impl<$($generics)*> Encode for $pointer {
+            #[inline]
+            fn encode(&self, out: &mut Writer) {
+                T::encode(self, out);
+            }
+
+            #[inline]
+            fn matches(&self, reader: &mut Reader<'_>) -> bool {
+                T::matches(self, reader)
+            }
+        }
+    )*};
+}
+
+encode_through! {
+    [T: Encode + ?Sized] &T;
+    [T: Encode + ?Sized] Box<T>;
+    [T: Encode + ?Sized] Arc<T>;
+    [T: Encode + ToOwned + ?Sized] Cow<'_, T>;
+}
+
+macro_rules! sats_through {
+    ($([$($generics:tt)*] $pointer:ty;)*) => {$(
+        impl<$($generics)*> Sats for $pointer {
+            const TYPE: SatsType = T::TYPE;
+        }
+    )*};
+}
+
+sats_through! {
+    [T: Sats + ?Sized] &T;
+    [T: Sats + ?Sized] Box<T>;
+    [T: Sats + ?Sized] Arc<T>;
+    [T: Sats + ToOwned + ?Sized] Cow<'_, T>;
+}
+
+/// The pointers by which a type can contain itself. Their size is not constant even where that of their contents is:
+/// asking for it would go in circles.
+macro_rules! decode_into {
+    ($($pointer:ident),*) => {$(
+        impl<'de, T: Decode<'de>> Decode<'de> for $pointer<T> {
+            const SIZE: Option<usize> = None;
+
+            #[inline]
+            fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+                reader.nested(stringify!($pointer), T::decode).map(Self::new)
+            }
+
+            #[inline]
+            fn skip(reader: &mut Reader<'de>) -> Result<(), DecodeError> {
+                reader.nested(stringify!($pointer), T::skip)
+            }
+        }
+    )*};
+}
+
+decode_into!(Box, Arc);

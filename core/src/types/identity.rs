@@ -1,0 +1,166 @@
+//! Who is connected.
+
+use core::cmp::Ordering;
+use core::fmt;
+use core::str::FromStr;
+
+use ethnum::U256;
+
+use super::{ParseError, hex};
+use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
+use crate::schema::{Sats, SatsType};
+
+/// Who a client, a module or a database is: a number of 256 bits that the server derives from its owner's credentials.
+///
+/// The text form is the number in 64 hex digits, with or without `0x` when it is read. Identities are ordered as
+/// numbers, like the server orders them.
+///
+/// # Source
+///
+/// A product of one `u256`, whose field is called `__identity__`, so 32 bytes with the least significant first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity([u8; 32]);
+
+impl Identity {
+    /// Nobody.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// From the bytes as they are on the wire, the least significant first.
+    #[inline]
+    pub const fn from_le_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes as they are on the wire, the least significant first.
+    #[inline]
+    pub const fn to_le_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// From the bytes in the order of the text form, the most significant first.
+    #[inline]
+    pub fn from_be_bytes(mut bytes: [u8; 32]) -> Self {
+        bytes.reverse();
+        Self(bytes)
+    }
+
+    /// The bytes in the order of the text form, the most significant first.
+    #[inline]
+    pub fn to_be_bytes(self) -> [u8; 32] {
+        let mut bytes = self.0;
+        bytes.reverse();
+        bytes
+    }
+
+    /// From the number.
+    #[inline]
+    pub fn from_u256(number: U256) -> Self {
+        Self(number.to_le_bytes())
+    }
+
+    /// The number.
+    #[inline]
+    pub fn to_u256(self) -> U256 {
+        U256::from_le_bytes(self.0)
+    }
+
+    /// Reads the text form: 64 hex digits, with or without `0x` before them.
+    ///
+    /// # Errors
+    ///
+    /// A [`ParseError`] that says how many digits there are, or which is none.
+    pub fn from_hex(text: &str) -> Result<Self, ParseError> {
+        hex::parse("Identity", text).map(Self::from_be_bytes)
+    }
+
+    /// The text form: 64 hex digits.
+    pub fn to_hex(self) -> String {
+        self.to_string()
+    }
+
+    /// The first and the last four digits, as in `2ab4...9f1c`: enough for a person to tell identities apart, and not
+    /// for a program.
+    pub fn abbreviated(self) -> impl fmt::Display {
+        Abbreviated(self)
+    }
+}
+
+struct Abbreviated(Identity);
+
+impl fmt::Display for Abbreviated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, .., y, z] = self.0.to_be_bytes();
+        write!(f, "{a:02x}{b:02x}...{y:02x}{z:02x}")
+    }
+}
+
+impl Ord for Identity {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.to_be_bytes().cmp(&other.to_be_bytes())
+    }
+}
+
+impl PartialOrd for Identity {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex::write(f, &self.to_be_bytes())
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({self})")
+    }
+}
+
+impl FromStr for Identity {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::from_hex(text)
+    }
+}
+
+impl From<U256> for Identity {
+    fn from(number: U256) -> Self {
+        Self::from_u256(number)
+    }
+}
+
+impl From<Identity> for U256 {
+    fn from(identity: Identity) -> Self {
+        identity.to_u256()
+    }
+}
+
+impl Encode for Identity {
+    #[inline]
+    fn encode(&self, out: &mut Writer) {
+        out.bytes(&self.0);
+    }
+
+    #[inline]
+    fn matches(&self, reader: &mut Reader<'_>) -> bool {
+        reader.take_if_equal(&self.0)
+    }
+}
+
+impl<'de> Decode<'de> for Identity {
+    const SIZE: Option<usize> = Some(32);
+
+    #[inline]
+    fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        reader.array("Identity").map(|bytes| Self(*bytes))
+    }
+}
+
+impl Sats for Identity {
+    const TYPE: SatsType = SatsType::Identity;
+}
