@@ -86,6 +86,14 @@ fn an_answer_of_another_kind_breaks_the_protocol_and_leaves_no_call_open() {
 }
 
 #[test]
+fn an_answer_with_rows_of_an_unknown_set_leaves_no_call_open() {
+    let mut rig = Rig::online();
+    let _ = rig.call("f");
+    rig.server(committed(RequestId(0), update(QuerySetId(9), &[b"a"], &[])));
+    assert_eq!(told(&rig.events()), ["call 0: Unknown", "Closed"]);
+}
+
+#[test]
 fn calls_wait_for_the_greeting_and_keep_their_order() {
     let mut rig = Rig::new();
     let _ = rig.call("a");

@@ -126,9 +126,7 @@ impl Rig {
     /// The rows of the table `t`, sorted.
     pub(crate) fn rows(&self) -> Vec<Vec<u8>> {
         let view = self.connection.reader().read();
-        let mut rows = view.untyped("t").map_or_else(Vec::new, |table| {
-            table.iter().map(|row| row.to_vec()).collect()
-        });
+        let mut rows = view.untyped("t").map(|table| table.rows()).unwrap_or_default();
         rows.sort();
         rows
     }
