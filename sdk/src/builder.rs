@@ -137,8 +137,9 @@ impl ClientBuilder {
         let tokens = self.tokens.clone();
         let client = self.build()?;
         client.start()?;
-        let settled =
-            |state: &ConnectionState| matches!(state, ConnectionState::Ready | ConnectionState::Closed(_));
+        let settled = |state: &ConnectionState| {
+            matches!(state, ConnectionState::Ready | ConnectionState::Closed(_))
+        };
         match client.state().wait_for(settled).await {
             Ok(ConnectionState::Closed(CloseReason::Lost(lost))) => {
                 return Err(Repr::Connect { database, server, lost }.into());
@@ -161,9 +162,7 @@ impl ClientBuilder {
             (Some(token), _) => Some(token.clone()),
             (None, Some(tokens)) => {
                 let loaded = tokens.load();
-                loaded
-                    .map_err(|source| Repr::TokenStore { verb: "load", source })?
-                    .map(Box::from)
+                loaded.map_err(|source| Repr::TokenStore { verb: "load", source })?.map(Box::from)
             }
             (None, None) => None,
         };

@@ -57,7 +57,8 @@ pub async fn embedded() -> Server {
             if name.is_empty() {
                 return Err("Names must not be empty".into());
             }
-            let user = tx.find(User::IDENTITY, &tx.sender()).ok_or("Cannot name an unknown user")?;
+            let user =
+                tx.find(User::IDENTITY, &tx.sender()).ok_or("Cannot name an unknown user")?;
             tx.update(User { name: Some(name), ..user });
             Ok(())
         })

@@ -69,15 +69,17 @@ impl Rig {
         (rig, peer)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the tests' driver runs in a task, as everybody's does")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tests' driver runs in a task, as everybody's does"
+    )]
     fn start(config: Config, stream: Option<DuplexStream>) -> Self {
         let limits = config.limits;
         let shared = Shared::new(Connection::new(config, None));
-        assert!(shared.command(|connection, now| connection.start(now)));
         let (sender, events) = mpsc::channel(1024);
         let deliver = move |event| sender.try_send(event).unwrap();
         let dialer = Pipe(Arc::new(Mutex::new(stream)), limits);
-        let task = tokio::spawn(drive(Arc::clone(&shared), dialer, deliver));
+        let task = tokio::spawn(drive(Arc::clone(&shared), dialer, deliver).unwrap());
         Self { shared, events, task }
     }
 
