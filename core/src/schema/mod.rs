@@ -9,6 +9,7 @@ mod call;
 mod column;
 mod sats;
 mod table;
+mod value;
 
 pub use call::{FunctionDef, Procedure, Reducer};
 pub use column::{
@@ -20,3 +21,4 @@ pub use table::{
     ColumnDef, HasIndexes, HasKey, HasUniques, IndexDef, IndexVisitor, Row, RowDef, Table,
     TableDef, TableKind,
 };
+pub use value::{SatsValue, TotalF32, TotalF64};

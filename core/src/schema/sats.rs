@@ -1,5 +1,7 @@
 //! The type of a value, as SpacetimeDB sees it.
 
+use core::fmt;
+
 /// A Rust type with a type of SpacetimeDB's behind it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a type that SpacetimeDB has",
@@ -45,6 +47,58 @@ pub enum SatsType {
     Sum(SumDef),
 }
 
+/// As the type is written in Rust; of a named product or sum, the name.
+impl fmt::Display for SatsType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool => f.write_str("bool"),
+            Self::I8 => f.write_str("i8"),
+            Self::U8 => f.write_str("u8"),
+            Self::I16 => f.write_str("i16"),
+            Self::U16 => f.write_str("u16"),
+            Self::I32 => f.write_str("i32"),
+            Self::U32 => f.write_str("u32"),
+            Self::I64 => f.write_str("i64"),
+            Self::U64 => f.write_str("u64"),
+            Self::I128 => f.write_str("i128"),
+            Self::U128 => f.write_str("u128"),
+            Self::F32 => f.write_str("f32"),
+            Self::F64 => f.write_str("f64"),
+            Self::I256
+            | Self::U256
+            | Self::String
+            | Self::Identity
+            | Self::ConnectionId
+            | Self::Timestamp
+            | Self::TimeDuration
+            | Self::ScheduleAt
+            | Self::Uuid => write!(f, "{self:?}"),
+            Self::Array(element) => write!(f, "Vec<{}>", element.get()),
+            Self::Option(some) => write!(f, "Option<{}>", some.get()),
+            Self::Result(ok, err) => write!(f, "Result<{}, {}>", ok.get(), err.get()),
+            Self::Product(product) => product.fmt(f),
+            Self::Sum(sum) => f.write_str(sum.name),
+        }
+    }
+}
+
+impl fmt::Display for ProductDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.name, self.fields) {
+            (Some(name), _) => f.write_str(name),
+            (None, [only]) => write!(f, "({},)", only.ty.get()),
+            (None, fields) => {
+                f.write_str("(")?;
+                for (at, field) in fields.iter().enumerate() {
+                    let separator = if at == 0 { "" } else { ", " };
+                    write!(f, "{separator}{}", field.ty.get())?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
 /// A type inside another, resolved when asked for: a constant could not hold a type that contains itself.
 #[derive(Clone, Copy)]
 pub struct TypeRef(fn() -> SatsType);
@@ -61,8 +115,8 @@ impl TypeRef {
     }
 }
 
-impl core::fmt::Debug for TypeRef {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for TypeRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Types may contain themselves, so the inner type is named and not shown.
         f.write_str("TypeRef")
     }
