@@ -8,7 +8,7 @@ mod ctxt;
 mod table;
 mod types;
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::{DeriveInput, Path, parse_macro_input, parse_quote};
@@ -72,10 +72,20 @@ fn unreachable() -> TokenStream {
     quote!(::core::unreachable!())
 }
 
-/// Impls in a scope of their own, exempt from the lints of the user's crate that are about code that people wrote.
-fn unseen(items: TokenStream) -> TokenStream {
-    quote! {
-        #[allow(deprecated, unused_qualifications, clippy::absolute_paths)]
-        const _: () = { #items };
-    }
+/// The tokens with another place, so that an error about them is reported there.
+fn respan(tokens: TokenStream, span: Span) -> TokenStream {
+    let respanned = tokens.into_iter().map(|mut token| {
+        if let TokenTree::Group(group) = &token {
+            let inner = respan(group.stream(), span);
+            token = TokenTree::Group(Group::new(group.delimiter(), inner));
+        }
+        token.set_span(span);
+        token
+    });
+    respanned.collect()
+}
+
+/// Impls in a scope of their own.
+fn scoped(items: TokenStream) -> TokenStream {
+    quote!(const _: () = { #items };)
 }

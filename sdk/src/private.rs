@@ -36,12 +36,18 @@ pub fn skip_product<'a, T: Decode<'a>>(
     }
 }
 
+/// What `#[derive(Bsatn)]` makes, asked for at once.
+pub trait Encoded: Encode + for<'a> Decode<'a> + Sats {}
+impl<T: Encode + for<'a> Decode<'a> + Sats> Encoded for T {}
+
 /// What the further tables of a row inherit. Made by `#[derive(Table)]` on the row.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the row of a table",
     note = "`row = ..` names a struct with `#[derive(Bsatn, Table)]` and fields"
 )]
-pub trait RowKeys: Row {
+pub trait RowKeys {
+    /// What the row is.
+    const ROW: RowDef;
     /// The Rust names of the fields.
     const FIELDS: &'static [&'static str];
     /// As in [`TableDef`].
@@ -57,7 +63,7 @@ pub trait RowKeys: Row {
     message = "the row `{Self}` has no primary key",
     note = "mark the key's column in `{Self}` with `#[primary_key]`"
 )]
-pub trait KeyedRow: Row {}
+pub trait KeyedRow {}
 
 /// The position of the column that a view of `R` names as its key.
 ///

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proc_macro2::Span;
-use syn::{Data, DeriveInput, Field, Fields, Ident, Path, Visibility};
+use syn::{Data, DeriveInput, Field, Fields, GenericParam, Generics, Ident, Path, Visibility};
 
 use super::attrs::TableAttrs;
 use super::index::MultiIndex;
@@ -88,10 +88,7 @@ impl<'a> TableInput<'a> {
 }
 
 fn shape<'a>(cx: &Ctxt, input: &'a DeriveInput, attrs: &TableAttrs, kind: Kind) -> Shape<'a> {
-    let params = &input.generics.params;
-    if !params.is_empty() {
-        cx.error(params, "a table has one row type; remove the generics");
-    }
+    check_generics(cx, &input.generics);
     let fields = match &input.data {
         Data::Struct(data) => &data.fields,
         Data::Enum(data) => {
@@ -107,6 +104,9 @@ fn shape<'a>(cx: &Ctxt, input: &'a DeriveInput, attrs: &TableAttrs, kind: Kind) 
         check_marker(cx, attrs, kind, fields, row);
         let primary_key = attrs.primary_key.get().map(|(_, column)| column.clone());
         return Shape::Marker(MarkerModel { row: row.clone(), primary_key });
+    }
+    if attrs.row.is_said() {
+        return Shape::Broken;
     }
     if let Some((at, _)) = attrs.primary_key.get() {
         cx.error_at(*at, "mark the column itself: `#[primary_key]`");
@@ -128,18 +128,33 @@ fn shape<'a>(cx: &Ctxt, input: &'a DeriveInput, attrs: &TableAttrs, kind: Kind) 
             return Shape::Broken;
         }
     };
-    if params.is_empty() { Shape::Row(row) } else { Shape::Broken }
+    if input.generics.params.is_empty() { Shape::Row(row) } else { Shape::Broken }
+}
+
+fn check_generics(cx: &Ctxt, generics: &Generics) {
+    for param in &generics.params {
+        let message = match param {
+            GenericParam::Lifetime(_) => {
+                "a row owns its columns; remove the lifetime and use types like `String`"
+            }
+            GenericParam::Type(_) | GenericParam::Const(_) => {
+                "a table has one row type; remove the generics"
+            }
+        };
+        cx.error(param, message);
+    }
 }
 
 fn check_marker(cx: &Ctxt, attrs: &TableAttrs, kind: Kind, fields: &Fields, row: &Path) {
+    let row = crate::types::text(row);
     if !matches!(fields, Fields::Unit) {
-        cx.error(fields, "with `row = ..`, the columns are that struct's; end this one with `;`");
+        let message = format!("the columns are those of `{row}`; end this struct with `;`");
+        cx.error(fields, message);
     }
     if let (true, Some((at, _))) = (kind != Kind::View, attrs.primary_key.get()) {
         cx.error_at(*at, "a table has the primary key of its row; remove this");
     }
     for index in &attrs.indexes {
-        let row = crate::types::text(row);
         cx.error(index.name(), format!("indexes belong to the row; move this to `{row}`"));
     }
 }

@@ -72,20 +72,18 @@ fn index_constants(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
 }
 
 fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> TokenStream {
-    let TableInput { ident, krate, rust_name, .. } = table;
-    let columns = row.columns.iter().map(|ColumnModel { name, field, .. }| {
-        let ty = type_ref(krate, &field.ty);
-        quote!(#krate::__private::ColumnDef { name: #name, ty: #ty })
-    });
+    let TableInput { ident, krate, .. } = table;
     let Key { ty, get, decode } = if stub { Key::stub() } else { Key::of(table, row) };
     let visit = if stub { TokenStream::new() } else { visit_indexes(row) };
     quote! {
+        // The lifetime makes the bound one that is asked for where the row is used. That is in one place, so that a
+        // struct without `Bsatn` is one error and not one for each trait that a row has.
         #[automatically_derived]
-        impl #krate::__private::Row for #ident {
-            const DEF: #krate::__private::RowDef = #krate::__private::RowDef {
-                name: #rust_name,
-                columns: &[#(#columns),*],
-            };
+        impl #krate::__private::Row for #ident
+        where
+            for<'__at_use> #ident: #krate::__private::Encoded,
+        {
+            const DEF: #krate::__private::RowDef = <Self as #krate::__private::RowKeys>::ROW;
             type Key = #ty;
 
             #[inline]
@@ -204,7 +202,11 @@ fn compare<'a>(
 
 /// What the row's further tables inherit.
 fn inherit(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
-    let TableInput { ident, krate, .. } = table;
+    let TableInput { ident, krate, rust_name, .. } = table;
+    let columns = row.columns.iter().map(|ColumnModel { name, field, .. }| {
+        let ty = type_ref(krate, &field.ty);
+        quote!(#krate::__private::ColumnDef { name: #name, ty: #ty })
+    });
     let primary_key = crate::option(row.primary_key().map(|at| {
         let at = position(at);
         quote!(#at)
@@ -226,6 +228,10 @@ fn inherit(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #krate::__private::RowKeys for #ident {
+            const ROW: #krate::__private::RowDef = #krate::__private::RowDef {
+                name: #rust_name,
+                columns: &[#(#columns),*],
+            };
             const FIELDS: &'static [&'static ::core::primitive::str] = &[#(#fields),*];
             const PRIMARY_KEY: ::core::option::Option<::core::primitive::u16> = #primary_key;
             const UNIQUE: &'static [::core::primitive::u16] = &[#(#unique),*];
@@ -239,8 +245,13 @@ fn inherit(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
 fn implement_table(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
     let TableInput { ident, krate, kind, .. } = table;
     let own = quote!(<#ident as #krate::__private::RowKeys>);
-    let table_def =
-        table_def(table, &quote!(#own::PRIMARY_KEY), &quote!(#own::UNIQUE), &quote!(#own::INDEXES));
+    let table_def = table_def(
+        table,
+        &own,
+        &quote!(#own::PRIMARY_KEY),
+        &quote!(#own::UNIQUE),
+        &quote!(#own::INDEXES),
+    );
     // An event table keeps no rows, so there is nothing to find in one.
     let has_key = (row.primary_key().is_some() && *kind != Kind::Event).then(|| {
         quote! {
@@ -249,10 +260,11 @@ fn implement_table(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
         }
     });
     let has_indexes = has_indexes(ident, krate, *kind);
+    let row_type = quote_spanned!(blame(ident)=> #ident);
     quote! {
         #[automatically_derived]
         impl #krate::__private::Table for #ident {
-            type Row = Self;
+            type Row = #row_type;
             const DEF: #krate::__private::TableDef = #table_def;
         }
         #has_key
@@ -260,9 +272,10 @@ fn implement_table(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
     }
 }
 
-/// The constant that describes a table; its `Row` is `Self::Row`.
+/// The constant that describes a table; `row` is where its row's descriptors are.
 pub(super) fn table_def(
     table: &TableInput<'_>,
+    row: &TokenStream,
     primary_key: &TokenStream,
     unique: &TokenStream,
     indexes: &TokenStream,
@@ -277,7 +290,7 @@ pub(super) fn table_def(
         #krate::__private::TableDef {
             name: #name,
             kind: #krate::__private::TableKind::#kind,
-            row: <Self::Row as #krate::__private::Row>::DEF,
+            row: #row::ROW,
             primary_key: #primary_key,
             unique: #unique,
             indexes: #indexes,
