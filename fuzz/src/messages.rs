@@ -94,7 +94,7 @@ pub(crate) fn row_list(input: &[u8]) {
     assert!(packed.iter().eq(rows.iter()), "other rows when packed again");
 }
 
-/// A row list as it is on the wire: the input of [`row_list`] that is this list.
+/// A row list as it is on the wire: the input of the target `row_list` that is this list.
 pub fn row_list_input(rows: &RowList) -> Vec<u8> {
     let message = ServerMessage::SubscribeApplied {
         request_id: RequestId(0),
