@@ -1,9 +1,9 @@
 //! What can be said about a type from its tokens alone.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
+use proc_macro2::Span;
+use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::visit::{self, Visit};
+use syn::visit::Visit;
 use syn::{GenericArgument, Lifetime, PathArguments, Type, TypeReference};
 
 use crate::ctxt::Ctxt;
@@ -58,10 +58,6 @@ impl<'ast> Visit<'ast> for Borrows<'_> {
     fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {
         // Has no encoding either, and its lifetimes are not the reason.
     }
-
-    fn visit_type_path(&mut self, ty: &'ast syn::TypePath) {
-        visit::visit_type_path(self, ty);
-    }
 }
 
 /// What to write for `&elem`.
@@ -83,9 +79,18 @@ pub(crate) fn text(tokens: impl ToTokens) -> String {
     text
 }
 
-/// `T` and `E`, if the type is written `Result<T, E>`.
+/// Whether there is a reference or a lifetime in `ty`.
+pub(crate) fn borrows(ty: &Type) -> bool {
+    let cx = Ctxt::default();
+    check_owned(&cx, "", ty);
+    cx.finish().is_err()
+}
+
+/// What a type that a reducer returns says about success and failure.
+#[expect(clippy::large_enum_variant, reason = "made once a declaration")]
 pub(crate) enum ResultOf {
-    Both(TokenStream, TokenStream),
+    /// `Result<T, E>`.
+    Both(Type, Type),
     /// An alias that hides the error type.
     Alias,
     /// Another type.
@@ -102,7 +107,7 @@ pub(crate) fn result_of(ty: &Type) -> ResultOf {
         return ResultOf::Alias;
     };
     let mut types = arguments.args.iter().filter_map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(quote!(#ty)),
+        GenericArgument::Type(ty) => Some(ty.clone()),
         _ => None,
     });
     match (types.next(), types.next()) {

@@ -31,7 +31,7 @@ pub use lightlike_core::conn::{
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
-pub use lightlike_macros::Bsatn;
+pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
 
 pub use self::builder::ClientBuilder;
 pub use self::call::{Call, CallError, CallErrorKind, Pending, ProcedureCall, Unanswered};

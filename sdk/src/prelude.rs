@@ -6,6 +6,6 @@ pub use crate::types::{
     ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid,
 };
 pub use crate::{
-    CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Inserted,
-    Lagged, MemoryTokens, RowChange, Subscription, TableQueries, Updated,
+    Bsatn, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Inserted,
+    Lagged, MemoryTokens, RowChange, Subscription, Table, TableQueries, Updated, procedure, reducer,
 };

@@ -35,3 +35,51 @@ pub fn skip_product<'a, T: Decode<'a>>(
         None => skip(reader),
     }
 }
+
+/// What the further tables of a row inherit. Made by `#[derive(Table)]` on the row.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the row of a table",
+    note = "`row = ..` names a struct with `#[derive(Bsatn, Table)]` and fields"
+)]
+pub trait RowKeys: Row {
+    /// The Rust names of the fields.
+    const FIELDS: &'static [&'static str];
+    /// As in [`TableDef`].
+    const PRIMARY_KEY: Option<u16>;
+    /// As in [`TableDef`].
+    const UNIQUE: &'static [u16];
+    /// As in [`TableDef`].
+    const INDEXES: &'static [IndexDef];
+}
+
+/// A row with a primary key.
+#[diagnostic::on_unimplemented(
+    message = "the row `{Self}` has no primary key",
+    note = "mark the key's column in `{Self}` with `#[primary_key]`"
+)]
+pub trait KeyedRow: Row {}
+
+/// The position of the column that a view of `R` names as its key.
+///
+/// # Panics
+///
+/// At compile time, if the row has no such field or another key.
+pub const fn view_key<R: RowKeys>(field: &str) -> u16 {
+    match R::PRIMARY_KEY {
+        Some(key) if equal(R::FIELDS[key as usize], field) => key,
+        _ => panic!(
+            "a view's key is the primary key of its row; mark that field of the row with \
+             `#[primary_key]`, or give the view a row of its own"
+        ),
+    }
+}
+
+/// `str` has no equality that constants can ask for.
+const fn equal(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}

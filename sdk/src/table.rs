@@ -115,9 +115,11 @@ where
     }
 
     /// A copy of the row with this primary key.
-    pub fn get(&self, key: &<T::Row as Row>::Key) -> Option<T::Row>
+    pub fn get<Q>(&self, key: &Q) -> Option<T::Row>
     where
         T: HasKey,
+        <T::Row as Row>::Key: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
         self.hub.read().table::<T>().get(key).cloned()
     }

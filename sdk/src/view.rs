@@ -72,9 +72,11 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// The row with this primary key.
-    pub fn get(&self, key: &<T::Row as Row>::Key) -> Option<&'v T::Row>
+    pub fn get<Q>(&self, key: &Q) -> Option<&'v T::Row>
     where
         T: HasKey,
+        <T::Row as Row>::Key: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
         self.table.as_ref()?.get(key)
     }

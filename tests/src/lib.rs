@@ -1,3 +1,5 @@
-//! What integration tests stand on, beside the client and the test kit.
+//! What the integration tests share: see `tests/`.
 
+pub mod chat;
 pub mod real;
+pub mod target;

@@ -262,11 +262,10 @@ impl Connection {
         timestamp: Timestamp,
         outcome: ReducerOutcome,
     ) -> Result<(), Violation> {
-        let mut call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
-        let Kind::Reducer(reducer) = std::mem::replace(&mut call.kind, Kind::Query) else {
-            return Err(Violation("it answered something else with a reducer's result"));
+        let Kind::Reducer(reducer) = self.calls.kind(request_id).ok_or(Violation(UNASKED))?.clone()
+        else {
+            return Err(Violation(OTHER_KIND));
         };
-        self.send_calls();
         let (update, reply) = match outcome {
             ReducerOutcome::Ok { ret_value: returned, update } => {
                 (update, Reply::Committed { returned, timestamp })
@@ -282,7 +281,10 @@ impl Connection {
                 (TransactionUpdate::default(), Reply::Failed((&*error).into()))
             }
         };
+        // The call is taken out last: whatever breaks the protocol leaves it to be settled with the others.
         let change = self.change_of(update)?;
+        let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
+        self.send_calls();
         let cause = Cause::Call { call: call.call, reducer, timestamp };
         let then = if call.timed_out {
             Vec::new()
@@ -310,13 +312,12 @@ impl Connection {
 
     /// The call that the server answers, which must be of this kind.
     fn answered(&mut self, request_id: RequestId, kind: &Kind) -> Result<InFlight, Violation> {
+        if self.calls.kind(request_id).ok_or(Violation(UNASKED))? != kind {
+            return Err(Violation(OTHER_KIND));
+        }
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
         self.send_calls();
-        if call.kind == *kind {
-            Ok(call)
-        } else {
-            Err(Violation("its answer is not of the kind that was asked for"))
-        }
+        Ok(call)
     }
 
     fn settle(&mut self, call: InFlight, reply: Reply) {
@@ -363,6 +364,7 @@ impl Connection {
 }
 
 const UNASKED: &str = "it answered a request that was not made";
+const OTHER_KIND: &str = "its answer is not of the kind that was asked for";
 
 fn inserts(set: SetId, rows: QueryRows) -> impl Iterator<Item = Part> {
     let lists = rows.tables.into_iter().filter(|list| !list.rows.is_empty());

@@ -46,7 +46,6 @@ impl std::fmt::Debug for Dial {
 
 /// Something that happened, in the order in which the application is to hear of it.
 #[derive(Debug)]
-#[must_use]
 pub enum Event {
     /// The connection's state is another.
     State(ConnectionState),

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::cache::{Cache, CacheReader, RegisterError, SetId, TableId};
+use crate::cache::{Cache, CacheConfig, CacheReader, RegisterError, SetId, TableId};
 use crate::calls::{Calls, Request};
 use crate::schema::Table;
 use crate::subs::{Stage, Subscriptions};
@@ -114,7 +114,8 @@ pub enum Progress {
 impl Connection {
     /// A connection that is not started. `token` is presented to the server.
     pub fn new(config: Config, token: Option<Box<str>>) -> Self {
-        let cache = Cache::new(crate::cache::CacheConfig::default());
+        let max_dead_rows = config.limits.max_dead_rows;
+        let cache = Cache::new(CacheConfig { max_dead_rows, ..CacheConfig::default() });
         Self {
             config,
             state: State::Idle,

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use flate2::write::GzEncoder;
 use lightlike_core::limits::Limits;
 use lightlike_core::wire::{
-    COMPRESSION_THRESHOLD_BYTES, Compression, FrameError, Protocol, open_frame, seal_frame,
+    COMPRESSION_THRESHOLD_BYTES, Compression, FrameError, FrameOpener, Protocol, open_frame,
+    seal_frame,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -129,6 +130,25 @@ fn a_body_under_the_wrong_tag_is_damaged() {
     frame[0] = 2;
     let bytes = frame.len();
     assert_eq!(open(frame), Err(FrameError::Corrupt { compression: Compression::Gzip, bytes }));
+}
+
+#[test]
+fn an_opener_opens_whatever_came_before() {
+    let mut opener = FrameOpener::new();
+    let large: Vec<u8> = body().repeat(20);
+    let damaged = {
+        let mut frame = sealed(Compression::Brotli);
+        let middle = frame.len() / 2;
+        frame.truncate(middle);
+        frame
+    };
+    for body in [&body(), &large, &body(), &vec![1; 2000]] {
+        for compression in COMPRESSED {
+            let frame = seal_frame(body, compression, compress(compression));
+            assert_eq!(opener.open(frame, &Limits::default()).unwrap(), *body);
+            assert!(opener.open(damaged.clone().into(), &Limits::default()).is_err());
+        }
+    }
 }
 
 #[test]

@@ -62,6 +62,17 @@ fn a_frame_holds_at_most_max_message_bytes_however_it_is_compressed() {
 }
 
 #[test]
+fn a_limit_of_nothing_lets_nothing_through() {
+    let body = [7; 2000];
+    let none = limits(|limits| limits.max_message_bytes = 0);
+    let gzip = seal_frame(&body, Compression::Gzip, gzip);
+    let brotli = seal_frame(&body, Compression::Brotli, brotli);
+    for frame in [gzip, brotli] {
+        assert!(matches!(open_frame(frame, &none), Err(FrameError::MessageTooLarge { .. })));
+    }
+}
+
+#[test]
 fn a_row_has_at_most_max_row_bytes() {
     let of_one_size = RowList::from_rows([[0; 8], [0; 8]]);
     let with_offsets = RowList::from_rows([&[0; 2][..], &[0; 8], &[0; 5]]);

@@ -38,7 +38,7 @@ impl ContainerAttrs {
 }
 
 /// The name of a field or variant, if `#[bsatn(name = "..")]` or, on a column, `#[column(name = "..")]` gives one.
-pub(crate) fn wire_name(cx: &Ctxt, attrs: &[Attribute], attribute: &str) -> Option<LitStr> {
+pub(super) fn wire_name(cx: &Ctxt, attrs: &[Attribute], attribute: &str) -> Option<LitStr> {
     let mut name = Once::default();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident(attribute)) {
         for entry in attr::entries(cx, attr) {
@@ -49,6 +49,11 @@ pub(crate) fn wire_name(cx: &Ctxt, attrs: &[Attribute], attribute: &str) -> Opti
         }
     }
     name.take()
+}
+
+/// The name that `#[bsatn(name = "..")]` gives.
+pub(crate) fn explicit_name(cx: &Ctxt, attrs: &[Attribute]) -> Option<String> {
+    wire_name(cx, attrs, "bsatn").map(|name| name.value())
 }
 
 /// The name of a field on the wire: the explicit one, or what the server makes of the Rust one.

@@ -11,10 +11,11 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::DeriveInput;
 
-pub(crate) use attrs::{ContainerAttrs, wire_name};
+pub(crate) use attrs::{ContainerAttrs, explicit_name, field_name};
+pub(crate) use sats::type_ref;
 
 use self::model::Container;
-use crate::ctxt::Ctxt;
+use crate::ctxt::{Ctxt, quietly};
 
 /// Expands the derive, or reports every mistake in the input at once.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
@@ -32,6 +33,11 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
             quote!(#errors #stub)
         }
     }
+}
+
+/// The impls beside an error of another macro, which is the one to report it.
+pub(crate) fn stub(input: &DeriveInput) -> TokenStream {
+    implement(&quietly(|cx| Container::parse(cx, input)), true)
 }
 
 /// Whether `#[reducer]` or `#[procedure]` still waits below the derive: they bring the derive along.
