@@ -1,0 +1,12 @@
+use lightlike::{Bsatn, Table};
+
+#[derive(Bsatn)]
+struct Id(u64);
+
+#[derive(Bsatn, Table)]
+struct User {
+    #[primary_key]
+    id: Id,
+}
+
+fn main() {}
