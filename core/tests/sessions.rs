@@ -1,5 +1,10 @@
 //! The wire against recorded sessions of real servers.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "support/hex.rs"]
+mod hex;
+#[path = "support/session_files.rs"]
 mod session_files;
 
 use std::collections::{BTreeMap, VecDeque};
