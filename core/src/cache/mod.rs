@@ -1,1 +1,58 @@
-//! See the architecture page.
+//! The client cache: rows once, in typed tables, behind a machine that knows no row type.
+//!
+//! One writer, the connection's machine, owns a [`Cache`] and applies what the server says, in steps: [`Cache::begin`],
+//! then [`Cache::step`] until it says that the change is committed, or out of sync. Any number of readers take
+//! [`View`]s: all tables at one version, which neither wait for the writer nor make it wait.
+//!
+//! How it holds together:
+//!
+//! - A row lives in a *slot*, decoded, once. Indexes, counts and changes have its id. A slot says from which version on
+//!   and up to which version its row is seen; a view is a version and the shared part of each table.
+//! - A change is *staged* (rows decoded into slots that nobody sees, indexed at once), *settled* (what it comes to,
+//!   netted by row and set), *committed* (slots stamped with the next version) and *published* (the next version
+//!   becomes the current one): whole or not at all, over all tables.
+//! - Which query sets hold a row, and how often, is the id of a shared list. A row leaves with the last of them.
+//! - Rows that left stay while a view may see them. See [`Cache::reclaim`].
+//!
+//! Not here: what a set is on the wire, when to subscribe, who is told of changes.
+
+mod apply;
+mod config;
+mod diagnose;
+mod diff;
+mod epoch;
+mod error;
+mod hash;
+mod identity;
+mod ordered;
+mod raw;
+mod reclaim;
+mod register;
+mod sets;
+mod slots;
+mod snapshot;
+mod stage;
+mod stamp;
+mod store;
+mod table;
+mod view;
+mod writer;
+
+pub use apply::{Change, Part, Step};
+pub use config::CacheConfig;
+pub use diff::{Changes, RowChange, TableDiff, Transaction};
+pub use epoch::{CacheReader, View};
+pub use error::{OutOfSync, OutOfSyncKind, RegisterError, RowMismatch, SetFailure};
+pub use register::Registered;
+pub use sets::SetId;
+pub use slots::RowId;
+#[doc(hidden)]
+pub use table::Usage;
+pub use view::{Rows, TableView, UntypedTable};
+pub use writer::Cache;
+
+use crate::schema::{Row, Table};
+
+/// Names a table within its cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(pub u32);

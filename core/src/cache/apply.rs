@@ -1,0 +1,454 @@
+//! Applying one message, in steps: see [`Cache::begin`] and [`Cache::step`].
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::diff::Transaction;
+use super::epoch::View;
+use super::error::{OutOfSync, RowMismatch, SetFailure};
+use super::sets::SetId;
+use super::stage::DropCursor;
+use super::stamp::{Stamp, VIEW_AGE_MAX};
+use super::table::{AnyTable, Fault};
+use super::{Cache, TableId};
+use crate::wire::{RowList, TableName};
+
+/// What one message of the server's, or a resync, says about rows.
+///
+/// Parts are applied whole or not at all, inserts first, then deletes, then [`DropSet`](Part::DropSet)s, whatever
+/// their order here; the order says which table's changes come first.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// What it says, table by table.
+    pub parts: Vec<Part>,
+}
+
+/// What a message says about the rows of one table in one query set, or about a whole set.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// Rows that came into a set.
+    Inserts {
+        /// The set.
+        set: SetId,
+        /// The table's name on the wire.
+        table: TableName,
+        /// The rows.
+        rows: RowList,
+    },
+    /// Rows that left a set.
+    Deletes {
+        /// The set.
+        set: SetId,
+        /// The table's name on the wire.
+        table: TableName,
+        /// The rows.
+        rows: RowList,
+    },
+    /// Rows that are delivered and not stored.
+    Events {
+        /// The set.
+        set: SetId,
+        /// The table's name on the wire.
+        table: TableName,
+        /// The rows.
+        rows: RowList,
+    },
+    /// A set ended: it holds nothing any more, of no table, not even what the same change inserts.
+    ///
+    /// A resync is a change that inserts what the server sent for a new set and drops the old one: rows that both have
+    /// are silent.
+    DropSet {
+        /// The set.
+        set: SetId,
+    },
+}
+
+impl Part {
+    fn set(&self) -> SetId {
+        match self {
+            Self::Inserts { set, .. }
+            | Self::Deletes { set, .. }
+            | Self::Events { set, .. }
+            | Self::DropSet { set } => *set,
+        }
+    }
+
+    fn table(&self) -> Option<&TableName> {
+        match self {
+            Self::Inserts { table, .. }
+            | Self::Deletes { table, .. }
+            | Self::Events { table, .. } => Some(table),
+            Self::DropSet { .. } => None,
+        }
+    }
+}
+
+/// How far a step brought the change under way.
+#[derive(Debug)]
+#[must_use]
+pub enum Step {
+    /// There is more to do: call [`Cache::step`] again.
+    More,
+    /// The change is visible. Nothing is under way any more.
+    Committed(Transaction),
+    /// The change cannot be, and is forgotten: the cache is as it was before. Close the connection and resync.
+    OutOfSync(OutOfSync),
+}
+
+/// The change under way.
+#[derive(Debug)]
+pub(super) struct Applying {
+    change: Change,
+    /// The part's table, by part.
+    tables: Vec<Option<TableId>>,
+    /// The tables that were named, in the change's order; then those that only dropped sets had.
+    touched: Vec<TableId>,
+    phase: Phase,
+    /// The place within the phase: a part or a table, and a row within it.
+    at: usize,
+    row: usize,
+    /// The sets to drop: those that the change names, then those that failed.
+    drops: Vec<SetId>,
+    drop_cursor: DropCursor,
+    failed: Vec<SetFailure>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Start,
+    Inserts,
+    Deletes,
+    Drops,
+    Settle,
+    Commit,
+}
+
+/// Why a phase could not go on.
+enum Stop {
+    OutOfSync(OutOfSync),
+    /// Rows of a table are not what their type says.
+    Mismatch(TableId, RowMismatch),
+}
+
+impl Applying {
+    pub(super) fn new(change: Change) -> Self {
+        Self {
+            change,
+            tables: Vec::new(),
+            touched: Vec::new(),
+            phase: Phase::Start,
+            at: 0,
+            row: 0,
+            drops: Vec::new(),
+            drop_cursor: DropCursor::default(),
+            failed: Vec::new(),
+        }
+    }
+
+    /// The change as it came, to be begun anew.
+    pub(super) fn into_change(self) -> Change {
+        self.change
+    }
+
+    pub(super) fn touched(&self) -> &[TableId] {
+        &self.touched
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        (self.phase, self.at, self.row) = (phase, 0, 0);
+    }
+
+    fn next(&mut self) {
+        (self.at, self.row) = (self.at + 1, 0);
+    }
+}
+
+impl Cache {
+    /// Starts to apply a change, of which nothing is visible until a step says that it is committed.
+    ///
+    /// A change that is still under way is forgotten, as by [`abort`](Self::abort).
+    pub fn begin(&mut self, change: Change) {
+        self.abort();
+        self.applying = Some(Applying::new(change));
+    }
+
+    /// Whether a change is under way.
+    pub fn is_applying(&self) -> bool {
+        self.applying.is_some()
+    }
+
+    /// Whether the change under way cannot go on before views are dropped, or transactions delivered: too many rows
+    /// that left are still seen. See [`CacheConfig::max_dead_rows`](super::CacheConfig::max_dead_rows). Steps do
+    /// nothing then but look again.
+    pub fn is_waiting_for_views(&self) -> bool {
+        self.waiting
+    }
+
+    /// Goes on with the change under way by about `max_rows` rows. Without one, an empty transaction is committed.
+    pub fn step(&mut self, max_rows: usize) -> Step {
+        let Some(mut applying) = self.applying.take() else {
+            return Step::Committed(self.empty_transaction());
+        };
+        let mut budget = max_rows.max(1);
+        loop {
+            match self.run(&mut applying, &mut budget) {
+                Ok(true) => {
+                    if let Some(transaction) = self.commit_if_done(&mut applying) {
+                        return Step::Committed(transaction);
+                    }
+                }
+                Ok(false) => {
+                    self.applying = Some(applying);
+                    return Step::More;
+                }
+                Err(Stop::OutOfSync(error)) => {
+                    self.undo(&applying);
+                    return Step::OutOfSync(error);
+                }
+                Err(Stop::Mismatch(table, reason)) => {
+                    self.fail_sets(&mut applying, table, &reason);
+                    self.undo(&applying);
+                    applying.touched.clear();
+                    applying.phase = Phase::Start;
+                }
+            }
+        }
+    }
+
+    /// Forgets the change under way, if there is one. The cache is as it was before.
+    pub fn abort(&mut self) {
+        if let Some(applying) = self.applying.take() {
+            self.undo(&applying);
+        }
+    }
+
+    pub(super) fn undo(&mut self, applying: &Applying) {
+        self.waiting = false;
+        for table in &applying.touched {
+            self.tables[table.0 as usize].abort();
+        }
+    }
+
+    /// Runs one phase; `false` if the budget is used up before its end.
+    fn run(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
+        match applying.phase {
+            Phase::Start => {
+                if self.must_wait(*budget) {
+                    return Ok(false);
+                }
+                self.start(applying);
+                applying.enter(Phase::Inserts);
+            }
+            Phase::Inserts => {
+                if !self.stage_parts(applying, budget)? {
+                    return Ok(false);
+                }
+                applying.enter(Phase::Deletes);
+            }
+            Phase::Deletes => {
+                if !self.stage_parts(applying, budget)? {
+                    return Ok(false);
+                }
+                applying.enter(Phase::Drops);
+            }
+            Phase::Drops => {
+                if !self.stage_drops(applying, budget) {
+                    return Ok(false);
+                }
+                applying.enter(Phase::Settle);
+            }
+            Phase::Settle => {
+                if !self.settle(applying, budget)? {
+                    return Ok(false);
+                }
+                applying.enter(Phase::Commit);
+            }
+            Phase::Commit => {
+                let at = Stamp::of(self.version + 1);
+                while let Some(table) = applying.touched.get(applying.at) {
+                    if !self.tables[table.0 as usize].commit(at, budget) {
+                        return Ok(false);
+                    }
+                    applying.next();
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn commit_if_done(&mut self, applying: &mut Applying) -> Option<Transaction> {
+        let done = applying.phase == Phase::Commit && applying.at == applying.touched.len();
+        done.then(|| self.finish(applying))
+    }
+
+    /// Whether there are too many rows that left and that views hold.
+    fn must_wait(&mut self, max_rows: usize) -> bool {
+        let is_too_much = |cache: &Self| {
+            let dead: usize = cache.tables.iter().map(|table| table.dead_rows()).sum();
+            dead >= cache.config.max_dead_rows || cache.version - cache.horizon() > VIEW_AGE_MAX
+        };
+        if self.waiting || is_too_much(self) {
+            self.reclaim_dead(max_rows);
+            self.waiting = is_too_much(self);
+        }
+        self.waiting
+    }
+
+    /// Finds the tables of all parts and the sets to drop.
+    fn start(&mut self, applying: &mut Applying) {
+        let mut known: HashMap<&str, TableId> = HashMap::new();
+        let mut tables = Vec::with_capacity(applying.change.parts.len());
+        for part in &applying.change.parts {
+            let table = part.table().map(|name| match known.get(&**name) {
+                Some(&table) => table,
+                None => {
+                    let table = self.table_named(name);
+                    self.tables[table.0 as usize].sweep_lists();
+                    known.insert(name, table);
+                    applying.touched.push(table);
+                    table
+                }
+            });
+            tables.push(table);
+        }
+        let dropped = applying.change.parts.iter().filter_map(|part| match part {
+            Part::DropSet { set } => Some(*set),
+            _ => None,
+        });
+        let failed = applying.failed.iter().map(|failure| failure.set);
+        applying.drops = dropped.chain(failed).collect();
+        if !applying.drops.is_empty() {
+            let all = (0..self.tables.len() as u32).map(TableId);
+            let rest: Vec<_> = all.filter(|table| !applying.touched.contains(table)).collect();
+            applying.touched.extend(rest);
+        }
+        applying.tables = tables;
+    }
+
+    /// Stages the parts that belong to the phase.
+    fn stage_parts(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
+        while let Some(part) = applying.change.parts.get(applying.at) {
+            let set = part.set();
+            let (Some(table), false) = (applying.tables[applying.at], self.failed.contains(&set))
+            else {
+                applying.next();
+                continue;
+            };
+            let Some((rows, stage)) = staged_in(part, applying.phase) else {
+                applying.next();
+                continue;
+            };
+            let left = rows.len().saturating_sub(applying.row);
+            if left > 0 && *budget == 0 {
+                return Ok(false);
+            }
+            let count = left.min(*budget);
+            let store = &mut *self.tables[table.0 as usize];
+            if let Err(fault) = stage(store, set, rows, applying.row, count) {
+                return Err(match fault {
+                    Fault::Mismatch(reason) => Stop::Mismatch(table, reason),
+                    Fault::OutOfSync(kind) => {
+                        Stop::OutOfSync(OutOfSync::new(store.name(), Some(set), kind))
+                    }
+                });
+            }
+            *budget -= count;
+            applying.row += count;
+            if count == left {
+                applying.next();
+            }
+        }
+        Ok(true)
+    }
+
+    fn stage_drops(&mut self, applying: &mut Applying, budget: &mut usize) -> bool {
+        while let Some(&set) = applying.drops.get(applying.at) {
+            while let Some(table) = applying.touched.get(applying.row) {
+                let cursor = &mut applying.drop_cursor;
+                if !self.tables[table.0 as usize].stage_drop(set, cursor, budget) {
+                    return false;
+                }
+                applying.drop_cursor = DropCursor::default();
+                applying.row += 1;
+            }
+            applying.next();
+        }
+        true
+    }
+
+    fn settle(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
+        while let Some(table) = applying.touched.get(applying.at) {
+            let store = &mut self.tables[table.0 as usize];
+            match store.settle(budget) {
+                Ok(true) => applying.next(),
+                Ok(false) => return Ok(false),
+                Err(kind) => {
+                    return Err(Stop::OutOfSync(OutOfSync::new(store.name(), None, kind)));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Makes everything visible at once.
+    fn finish(&mut self, applying: &mut Applying) -> Transaction {
+        for part in &applying.change.parts {
+            if let Part::DropSet { set } = part {
+                self.failed.remove(set);
+            }
+        }
+        let failed = core::mem::take(&mut applying.failed);
+        let changes = |table: &TableId| self.tables[table.0 as usize].has_changes();
+        if !applying.touched.iter().any(changes) {
+            for table in &applying.touched {
+                let unchanged = self.tables[table.0 as usize].finish(self.version, self.version);
+                debug_assert!(unchanged.is_none());
+            }
+            return Transaction { failed, ..self.empty_transaction() };
+        }
+        let before = View { epoch: self.shared.current() };
+        let (version, horizon) = (self.version + 1, self.horizon());
+        let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
+        let tables = applying.touched.iter().filter_map(finish).collect();
+        let after = View { epoch: self.publish(version) };
+        Transaction { before, after, tables, failed }
+    }
+
+    fn empty_transaction(&self) -> Transaction {
+        let view = View { epoch: self.shared.current() };
+        Transaction { before: view.clone(), after: view, tables: Vec::new(), failed: Vec::new() }
+    }
+
+    /// Ends the sets of the change that carry a table whose rows do not decode.
+    fn fail_sets(&mut self, applying: &mut Applying, table: TableId, reason: &RowMismatch) {
+        let store = &self.tables[table.0 as usize];
+        for (part, &of) in applying.change.parts.iter().zip(&applying.tables) {
+            if of == Some(table) && self.failed.insert(part.set()) {
+                applying.failed.push(SetFailure {
+                    set: part.set(),
+                    table,
+                    table_name: store.name().clone(),
+                    row_type: store.def().map_or("raw row", |def| def.row.name),
+                    reason: reason.clone(),
+                });
+            }
+        }
+    }
+}
+
+type Stage = fn(&mut dyn AnyTable, SetId, &RowList, usize, usize) -> Result<(), Fault>;
+
+/// The rows of a part that is staged in a phase, and how.
+fn staged_in(part: &Part, phase: Phase) -> Option<(&RowList, Stage)> {
+    match (part, phase) {
+        (Part::Inserts { rows, .. }, Phase::Inserts) => {
+            Some((rows, |table, set, rows, from, max| table.stage_inserts(set, rows, from, max)))
+        }
+        (Part::Events { rows, .. }, Phase::Inserts) => {
+            Some((rows, |table, _, rows, from, max| table.stage_events(rows, from, max)))
+        }
+        (Part::Deletes { rows, .. }, Phase::Deletes) => {
+            Some((rows, |table, set, rows, from, max| table.stage_deletes(set, rows, from, max)))
+        }
+        _ => None,
+    }
+}

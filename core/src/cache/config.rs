@@ -1,0 +1,22 @@
+//! The cache's limits, each with its reason.
+
+/// What a cache may do.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CacheConfig {
+    /// How many deleted rows may wait for views to let go of them before applying waits too.
+    ///
+    /// Rows that a held [`View`](super::View) sees, and those of [`Transaction`](super::Transaction)s not delivered
+    /// yet, stay in memory. A message is begun only while there are fewer such rows than this; one message alone may
+    /// go beyond it. Receiving never waits. 1,000,000 unless set.
+    pub max_dead_rows: usize,
+    /// The version that an empty cache has. Tests start just before the place where numbers wrap.
+    #[doc(hidden)]
+    pub first_version: u64,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { max_dead_rows: 1_000_000, first_version: 0 }
+    }
+}

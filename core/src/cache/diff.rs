@@ -1,0 +1,185 @@
+//! What one transaction changed.
+
+use core::any::Any;
+use core::fmt;
+use std::sync::Arc;
+
+use super::TableId;
+use super::epoch::View;
+use super::error::SetFailure;
+use super::slots::{Chunks, NO_ROW, RowId};
+use crate::schema::{Row, Table};
+
+/// One change of all tables, which readers see whole or not at all.
+///
+/// It holds views of the tables before and after, and so keeps the rows that left until it is dropped.
+#[derive(Debug)]
+pub struct Transaction {
+    pub(super) before: View,
+    pub(super) after: View,
+    pub(super) tables: Vec<TableDiff>,
+    pub(super) failed: Vec<SetFailure>,
+}
+
+impl Transaction {
+    /// All tables as they were.
+    pub fn before(&self) -> &View {
+        &self.before
+    }
+
+    /// All tables as they are since.
+    pub fn after(&self) -> &View {
+        &self.after
+    }
+
+    /// The tables that changed, in the order in which the message names them first.
+    pub fn tables(&self) -> &[TableDiff] {
+        &self.tables
+    }
+
+    /// The sets that ended with this transaction, because rows in it were not what their Rust type says.
+    pub fn failed_sets(&self) -> &[SetFailure] {
+        &self.failed
+    }
+
+    /// Whether nothing changed and no set failed.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.failed.is_empty()
+    }
+}
+
+/// What one transaction changed in one table.
+pub struct TableDiff {
+    pub(super) table: TableId,
+    pub(super) name: Arc<str>,
+    pub(super) pairs: Vec<Pair>,
+    pub(super) events: Option<Box<dyn AnyEvents>>,
+}
+
+/// A row that came, a row that left, or both: see [`NO_ROW`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    pub(super) old: u32,
+    pub(super) new: u32,
+}
+
+/// The rows of an event table, as a `Vec` of their type.
+pub(super) trait AnyEvents: Any + Send + Sync {
+    fn count(&self) -> usize;
+}
+
+impl<R: Send + Sync + 'static> AnyEvents for Vec<R> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+}
+
+/// What happened to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowChange<'t, R> {
+    /// A row came.
+    Insert(&'t R),
+    /// A row was replaced by one with the same primary key.
+    Update {
+        /// The row that left.
+        old: &'t R,
+        /// The row that came.
+        new: &'t R,
+    },
+    /// A row left.
+    Delete(&'t R),
+    /// A row of an event table: it came and was not stored.
+    Event(&'t R),
+}
+
+impl fmt::Debug for TableDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableDiff").field("name", &self.name).field("len", &self.len()).finish()
+    }
+}
+
+impl TableDiff {
+    /// The table.
+    pub fn table(&self) -> TableId {
+        self.table
+    }
+
+    /// Its name on the wire.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many changes there are.
+    pub fn len(&self) -> usize {
+        self.pairs.len() + self.events.as_ref().map_or(0, |events| events.count())
+    }
+
+    /// Whether there are none, which a transaction does not list.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The changes: inserts and updates in the order of the message's inserts, then deletes in the order of its
+    /// deletes, then events in their order, with their duplicates. A row that came and went is not among them.
+    ///
+    /// None if the table had no type, or another one, when the transaction was committed. `tx` is the transaction that
+    /// this belongs to; with another one there are no rows.
+    pub fn changes<'t, T: Table>(&'t self, tx: &'t Transaction) -> Option<Changes<'t, T::Row>> {
+        let events: &[T::Row] = match &self.events {
+            Some(events) => (&**events as &dyn Any).downcast_ref::<Vec<T::Row>>()?,
+            None => &[],
+        };
+        let snapshot = tx.after.epoch.tables.typed_at::<T::Row>(self.table.0)?;
+        Some(Changes { chunks: &snapshot.chunks, pairs: self.pairs.iter(), events: events.iter() })
+    }
+}
+
+/// The changes of one table: see [`TableDiff::changes`].
+pub struct Changes<'t, R> {
+    chunks: &'t Chunks<R>,
+    pairs: core::slice::Iter<'t, Pair>,
+    events: core::slice::Iter<'t, R>,
+}
+
+impl<R: Row> fmt::Debug for Changes<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes").field("len", &self.len()).finish()
+    }
+}
+
+impl<R> Clone for Changes<'_, R> {
+    fn clone(&self) -> Self {
+        Self { chunks: self.chunks, pairs: self.pairs.clone(), events: self.events.clone() }
+    }
+}
+
+impl<'t, R> Changes<'t, R> {
+    fn row(&self, id: u32) -> Option<&'t R> {
+        if id == NO_ROW { None } else { self.chunks.row(RowId(id)) }
+    }
+}
+
+impl<'t, R: Row> Iterator for Changes<'t, R> {
+    type Item = RowChange<'t, R>;
+
+    #[inline]
+    fn next(&mut self) -> Option<RowChange<'t, R>> {
+        let Some(pair) = self.pairs.next() else {
+            return self.events.next().map(RowChange::Event);
+        };
+        match (self.row(pair.old), self.row(pair.new)) {
+            (None, Some(new)) => Some(RowChange::Insert(new)),
+            (Some(old), Some(new)) => Some(RowChange::Update { old, new }),
+            (Some(old), None) => Some(RowChange::Delete(old)),
+            (None, None) => None,
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = self.pairs.len() + self.events.len();
+        (len, Some(len))
+    }
+}
+
+impl<R: Row> ExactSizeIterator for Changes<'_, R> {}
+impl<R: Row> core::iter::FusedIterator for Changes<'_, R> {}

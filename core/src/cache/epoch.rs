@@ -1,0 +1,184 @@
+//! Versions of all tables together, and how readers get at them.
+
+use core::any::TypeId;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::snapshot::{AnySnapshot, Snapshot};
+use super::stamp::Stamp;
+use super::view::{TableView, UntypedTable};
+use super::{Row, Table};
+
+/// All tables at one version.
+pub(super) struct Epoch {
+    pub(super) version: u64,
+    pub(super) tables: Arc<Tables>,
+    /// Tables that got their type while somebody held this epoch.
+    late: OnceLock<Box<Late>>,
+}
+
+struct Late {
+    tables: Arc<Tables>,
+    next: OnceLock<Box<Self>>,
+}
+
+/// The tables that there are. Replaced when one gets chunks or shards, not when rows come and go.
+#[derive(Clone)]
+pub(super) struct Tables {
+    pub(super) catalog: Arc<Catalog>,
+    /// By [`TableId`](super::TableId).
+    pub(super) snapshots: Vec<Arc<dyn AnySnapshot>>,
+}
+
+/// Which table is where.
+#[derive(Clone)]
+pub(super) struct Catalog {
+    /// By the marker's type.
+    pub(super) by_type: HashMap<TypeId, u32>,
+    pub(super) by_name: HashMap<Arc<str>, u32>,
+}
+
+impl Catalog {
+    pub(super) fn new() -> Self {
+        Self { by_type: HashMap::new(), by_name: HashMap::new() }
+    }
+}
+
+impl Tables {
+    fn typed<R: Row>(&self, marker: TypeId) -> Option<&Snapshot<R>> {
+        let &table = self.catalog.by_type.get(&marker)?;
+        self.typed_at(table)
+    }
+
+    pub(super) fn typed_at<R: Row>(&self, table: u32) -> Option<&Snapshot<R>> {
+        let snapshot: &dyn core::any::Any = &**self.snapshots.get(table as usize)?;
+        snapshot.downcast_ref()
+    }
+
+    fn untyped(&self, name: &str) -> Option<&dyn AnySnapshot> {
+        let &table = self.catalog.by_name.get(name)?;
+        self.snapshots.get(table as usize).map(|snapshot| &**snapshot)
+    }
+}
+
+impl Epoch {
+    pub(super) fn new(version: u64, tables: Arc<Tables>) -> Self {
+        Self { version, tables, late: OnceLock::new() }
+    }
+
+    /// Shows tables that got their type after this epoch to whoever holds it.
+    pub(super) fn add_late(&self, tables: &Arc<Tables>) {
+        let mut last = &self.late;
+        while let Some(late) = last.get() {
+            last = &late.next;
+        }
+        // Only the writer adds, so the place is still free.
+        let _ = last.set(Box::new(Late { tables: Arc::clone(tables), next: OnceLock::new() }));
+    }
+
+    fn late_typed<R: Row>(&self, marker: TypeId) -> Option<&Snapshot<R>> {
+        let mut next = &self.late;
+        loop {
+            let late = next.get()?;
+            match late.tables.typed(marker) {
+                Some(snapshot) => return Some(snapshot),
+                None => next = &late.next,
+            }
+        }
+    }
+}
+
+/// What readers and the writer share.
+pub(super) struct Shared {
+    current: RwLock<Arc<Epoch>>,
+}
+
+impl Shared {
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Self { current: RwLock::new(Arc::new(epoch)) }
+    }
+
+    #[inline]
+    pub(super) fn current(&self) -> Arc<Epoch> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps readers from getting a view. To be held for a moment only.
+    pub(super) fn lock(&self) -> RwLockWriteGuard<'_, Arc<Epoch>> {
+        self.current.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The readers' end of a cache. Cheap to clone.
+#[derive(Clone)]
+pub struct CacheReader {
+    shared: Arc<Shared>,
+}
+
+impl core::fmt::Debug for CacheReader {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CacheReader").finish_non_exhaustive()
+    }
+}
+
+impl CacheReader {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared) }
+    }
+
+    /// All tables as the last transaction left them. Waits for nobody but, for moments, the writer's bookkeeping.
+    #[inline]
+    pub fn read(&self) -> View {
+        View { epoch: self.shared.current() }
+    }
+}
+
+/// All tables at one version: the same rows for as long as it is held, whatever happens meanwhile.
+///
+/// Holding one stops nobody. It keeps rows that are deleted meanwhile in memory, so do not keep one for ever: see
+/// [`CacheConfig::max_dead_rows`](super::CacheConfig::max_dead_rows).
+#[derive(Clone)]
+pub struct View {
+    pub(super) epoch: Arc<Epoch>,
+}
+
+impl core::fmt::Debug for View {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("View").field("version", &self.epoch.version).finish_non_exhaustive()
+    }
+}
+
+impl View {
+    /// The version: grows with every transaction, and sometimes in between.
+    pub fn version(&self) -> u64 {
+        self.epoch.version
+    }
+
+    /// A table by its type; none if it was never registered, neither before this view nor since.
+    #[inline]
+    pub fn table<T: Table>(&self) -> Option<TableView<'_, T>> {
+        let marker = TypeId::of::<T>();
+        let snapshot = match self.epoch.tables.typed::<T::Row>(marker) {
+            Some(snapshot) => snapshot,
+            None => self.epoch.late_typed(marker)?,
+        };
+        Some(TableView::new(snapshot, self.epoch.version))
+    }
+
+    /// A table by its name on the wire, whatever its type; none if there is no such table yet.
+    pub fn untyped(&self, name: &str) -> Option<UntypedTable<'_>> {
+        let snapshot = self.epoch.tables.untyped(name)?;
+        Some(UntypedTable { snapshot, version: self.epoch.version })
+    }
+
+    /// The names of all tables that this view has, in no order.
+    pub fn table_names(&self) -> impl Iterator<Item = &str> {
+        self.epoch.tables.catalog.by_name.keys().map(|name| &**name)
+    }
+
+    #[inline]
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp::of(self.epoch.version)
+    }
+}

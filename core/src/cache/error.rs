@@ -1,0 +1,160 @@
+//! What can go wrong between a server's rows and the cache.
+
+use std::sync::Arc;
+
+use super::{SetId, TableId};
+use crate::bsatn::DecodeError;
+
+/// A message that cannot follow from the messages before it.
+///
+/// The cache is as it was before the message. Whoever applies closes the connection and resyncs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("out of sync at the table `{table}`, {set}: {kind}")]
+pub struct OutOfSync {
+    table: Arc<str>,
+    set: SetIds,
+    kind: OutOfSyncKind,
+}
+
+/// One set, or none in particular.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SetIds(Option<SetId>);
+
+impl core::fmt::Display for SetIds {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.0 {
+            Some(set) => write!(f, "{set}"),
+            None => f.write_str("all sets"),
+        }
+    }
+}
+
+/// Why a message cannot follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutOfSyncKind {
+    /// A row was deleted that the cache does not hold.
+    #[error("the server deleted a row that the cache does not hold ({row_bytes} bytes)")]
+    UnknownRow {
+        /// The size of the row's encoding.
+        row_bytes: usize,
+    },
+    /// A row was deleted from a set more often than the set holds it.
+    #[error("the server deleted a row that this set does not hold ({row_bytes} bytes)")]
+    NotInSet {
+        /// The size of the row's encoding.
+        row_bytes: usize,
+    },
+    /// One message has two different rows of one primary key.
+    #[error("the server inserted two different rows with one primary key")]
+    TwoRowsOfOneKey,
+    /// A row was replaced by one with the same primary key, and a set kept the old one.
+    #[error("the server replaced a row, and this or another set keeps the old one")]
+    Replaced,
+    /// The table has more rows than row ids can name: about four billion, counting those that views hold.
+    #[error("the table has too many rows")]
+    TooManyRows,
+}
+
+impl OutOfSync {
+    #[cold]
+    pub(super) fn new(table: &Arc<str>, set: Option<SetId>, kind: OutOfSyncKind) -> Self {
+        Self { table: Arc::clone(table), set: SetIds(set), kind }
+    }
+
+    /// The table's name on the wire.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The query set, if it is about one.
+    pub fn set(&self) -> Option<SetId> {
+        self.set.0
+    }
+
+    /// Why the message cannot follow.
+    pub fn kind(&self) -> OutOfSyncKind {
+        self.kind
+    }
+}
+
+/// A query set ended because rows of a table in it are not what their Rust type says.
+///
+/// A mistake of the type, not of the connection: all rows of the set go, everything else stays.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("rows of the table `{table_name}` are not `{row_type}`: {reason}")]
+pub struct SetFailure {
+    /// The set.
+    pub set: SetId,
+    /// The table.
+    pub table: TableId,
+    /// The table's name on the wire.
+    pub table_name: Arc<str>,
+    /// The Rust type of its rows.
+    pub row_type: &'static str,
+    /// What is wrong with a row.
+    pub reason: RowMismatch,
+}
+
+/// Why a row is not what its Rust type says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RowMismatch {
+    /// A column cannot be decoded.
+    #[error("the column `{column}`, {expected} in Rust, does not decode: {error}")]
+    Column {
+        /// The column's name on the wire.
+        column: &'static str,
+        /// Its type in Rust, in SpacetimeDB's words.
+        expected: String,
+        /// What decoding the row said.
+        error: DecodeError,
+    },
+    /// All columns that the Rust type has could be decoded, and bytes are left: the server's row has more columns, or
+    /// wider ones.
+    #[error("the row goes on for {left} bytes behind `{column}`, the last column in Rust")]
+    Longer {
+        /// The last column's name on the wire.
+        column: &'static str,
+        /// How many bytes are left.
+        left: usize,
+    },
+    /// The row as a whole cannot be decoded, though each column has a plausible encoding.
+    #[error("{0}")]
+    Row(DecodeError),
+    /// Two rows have the same value in what is the primary key in Rust.
+    #[error("two rows have one value in the column `{column}`, the primary key in Rust")]
+    TwoRowsOfOneKey {
+        /// The column's name on the wire.
+        column: &'static str,
+    },
+}
+
+/// A table cannot have this Rust type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// It has another already.
+    #[error(
+        "the table `{table}` has rows of the Rust type `{registered}` and cannot have rows of `{refused}` too: \
+         use one type for both"
+    )]
+    RowType {
+        /// The table's name on the wire.
+        table: &'static str,
+        /// The row type that it has.
+        registered: &'static str,
+        /// The row type that it cannot have.
+        refused: &'static str,
+    },
+    /// Two markers of one row type say different things of the table.
+    #[error(
+        "the table `{table}` is defined twice, with different {what}: make the definitions agree"
+    )]
+    Definition {
+        /// The table's name on the wire.
+        table: &'static str,
+        /// What differs.
+        what: &'static str,
+    },
+}

@@ -1,0 +1,88 @@
+//! Rows of tables that nobody mentioned yet: their encodings, as they came.
+
+use super::sets::ListId;
+use super::slots::{RowId, SlotState};
+use super::stamp::Stamp;
+use super::store::{DeadRows, TableStore};
+use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
+use crate::schema::{IndexVisitor, Row, RowDef, Sats, SatsType, TypeRef};
+
+/// A row of an unknown type.
+pub(super) struct RawRow(Box<[u8]>);
+
+impl RawRow {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Encode for RawRow {
+    fn encode(&self, out: &mut Writer) {
+        out.bytes(&self.0);
+    }
+
+    fn matches(&self, reader: &mut Reader<'_>) -> bool {
+        reader.take_if_equal(&self.0)
+    }
+}
+
+impl<'a> Decode<'a> for RawRow {
+    const SIZE: Option<usize> = None;
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let len = reader.rest().len();
+        Ok(Self(reader.bytes(len, "row")?.into()))
+    }
+}
+
+impl Sats for RawRow {
+    const TYPE: SatsType = SatsType::Array(TypeRef::of::<u8>());
+}
+
+impl Row for RawRow {
+    const DEF: RowDef = RowDef { name: "raw row", columns: &[] };
+
+    type Key = ();
+
+    fn key(&self) -> &() {
+        &()
+    }
+
+    fn decode_key(_: &mut Reader<'_>) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    fn visit_indexes(_: &mut impl IndexVisitor<Self>) {}
+}
+
+/// A raw row on its way to a typed table.
+pub(super) struct Moving<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) list: ListId,
+    pub(super) born: Stamp,
+}
+
+impl TableStore<RawRow> {
+    /// The rows that new views see.
+    pub(super) fn live_rows(&self) -> impl Iterator<Item = Moving<'_>> {
+        let ids = (0..self.sides.len())
+            .flat_map(|chunk| (0..self.sides[chunk].used).map(move |slot| RowId::new(chunk, slot)));
+        ids.filter_map(|id| {
+            let slot = self.slot(id).filter(|slot| slot.state() == SlotState::Live)?;
+            Some(Moving { bytes: slot.row()?.bytes(), list: self.list(id), born: slot.born() })
+        })
+    }
+
+    /// The rows that left and that some view may see, by the version with which they did.
+    pub(super) fn dead_rows_of<'a>(
+        &'a self,
+        dead: &'a DeadRows,
+    ) -> impl Iterator<Item = (Moving<'a>, Stamp)> {
+        dead.ids.iter().filter_map(|&id| {
+            let id = RowId(id);
+            let slot = self.slot(id)?;
+            let row = Moving { bytes: slot.row()?.bytes(), list: ListId::EMPTY, born: slot.born() };
+            Some((row, slot.died()))
+        })
+    }
+}

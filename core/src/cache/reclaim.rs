@@ -1,0 +1,263 @@
+//! Giving memory back, in three ways, none of which a view can see.
+//!
+//! A row that left is *buried* when no view can see it any more: its index entries go, and its slot is a husk. A husk's
+//! row lies in shared memory, and so is freed by one of two means. At a quiet moment, when nobody holds a view, it is
+//! *reaped*: taken out of its slot, which is then free. Or its whole chunk goes, when all slots in it are free or
+//! husks; views that have the chunk keep it. Where views overlap all the time, and where most of a table was deleted,
+//! sparse chunks are *evacuated*: their rows are encoded and decoded into other chunks, as an update that nobody is
+//! told of.
+
+use core::any::Any;
+use std::sync::Arc;
+
+use super::identity::{ByBytes, ByKey, Identity};
+use super::sets::ListId;
+use super::slots::{CHUNK_SLOTS, RowId, SlotState};
+use super::snapshot::{AnySnapshot, Snapshot};
+use super::stamp::Stamp;
+use super::store::TableStore;
+use crate::bsatn::{self, Writer};
+use crate::schema::Row;
+
+/// What reclaiming a table is at.
+pub(super) struct Reclaiming<R> {
+    /// Chunks with husks.
+    pub(super) husky: Vec<u32>,
+    /// Chunks in which nobody may see a row any more.
+    pub(super) empty: Vec<u32>,
+    /// Chunks to be evacuated, the next one last, and how far that one is.
+    pub(super) sources: Vec<u32>,
+    next_slot: usize,
+    /// Rows that were reaped, to be dropped outside of the lock.
+    reaped: Vec<R>,
+    /// Stands in for the table while that is reaped.
+    nothing: Arc<Snapshot<R>>,
+}
+
+impl<R: Row> Reclaiming<R> {
+    pub(super) fn new() -> Self {
+        Self {
+            husky: Vec::new(),
+            empty: Vec::new(),
+            sources: Vec::new(),
+            next_slot: 0,
+            reaped: Vec::new(),
+            nothing: Arc::new(Snapshot::new(None)),
+        }
+    }
+}
+
+impl<R: Row> TableStore<R> {
+    /// Makes husks of rows that no view of version `horizon` or later sees.
+    pub(super) fn bury(&mut self, horizon: u64, budget: &mut usize) {
+        while *budget > 0 {
+            let Some(dead) = self.dead.front_mut().filter(|dead| dead.version <= horizon) else {
+                return;
+            };
+            let count = dead.ids.len().min(*budget);
+            let ids = dead.ids.split_off(dead.ids.len() - count);
+            if dead.ids.is_empty() {
+                self.dead.pop_front();
+            }
+            *budget -= count;
+            self.unindex_further(&ids);
+            if self.is_keyed() {
+                ids.iter().for_each(|&id| self.unindex_row::<ByKey>(RowId(id)));
+            } else {
+                ids.iter().for_each(|&id| self.unindex_row::<ByBytes>(RowId(id)));
+            }
+            ids.iter().for_each(|&id| self.make_husk(RowId(id)));
+        }
+    }
+
+    fn make_husk(&mut self, id: RowId) {
+        if let Some(slot) = self.slot(id) {
+            slot.set_husk();
+        }
+        let chunk = id.chunk();
+        let side = &mut self.sides[chunk];
+        if side.husks.is_empty() {
+            self.reclaiming.husky.push(chunk as u32);
+        }
+        side.husks.push(id.slot() as u16);
+        self.occupied -= 1;
+        if side.occupied() == 0 {
+            self.reclaiming.empty.push(chunk as u32);
+        }
+    }
+
+    /// Removes chunks in which nobody may see a row, but for one, so that a table that comes and goes keeps its place.
+    pub(super) fn remove_empty_chunks(&mut self, budget: &mut usize) {
+        /// What freeing a whole chunk costs, in rows applied.
+        const COST: usize = CHUNK_SLOTS / 8;
+        while *budget > 0
+            && let Some(chunk) = self.reclaiming.empty.pop()
+        {
+            let side = &self.sides[chunk as usize];
+            let slots = side.sets.len();
+            if slots == 0 || side.occupied() > 0 || slots == self.capacity {
+                continue;
+            }
+            self.reclaiming.husky.retain(|&husky| husky != chunk);
+            self.remove_chunk(chunk as usize);
+            *budget = budget.saturating_sub(COST);
+        }
+    }
+
+    pub(super) fn wants_reaping(&self) -> bool {
+        !self.stale && !self.reclaiming.husky.is_empty()
+    }
+
+    /// Takes rows out of husks, if nobody but this table has `published`, its shared part.
+    pub(super) fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
+        // The table's own hold on what it shares has to go for a moment.
+        self.release_chunks();
+        self.snapshot = Arc::clone(&self.reclaiming.nothing);
+        if let Some(snapshot) = Arc::get_mut(published)
+            && let Some(snapshot) = (snapshot as &mut dyn Any).downcast_mut::<Snapshot<R>>()
+        {
+            self.reap_from(snapshot, budget);
+        }
+        let shared: Arc<dyn Any + Send + Sync> = Arc::<dyn AnySnapshot>::clone(published);
+        self.snapshot = shared.downcast().expect("a table's published part is of its row type");
+        for index in &self.snapshot.ordered {
+            index.set_chunks(&self.snapshot.chunks);
+        }
+    }
+
+    fn release_chunks(&self) {
+        for index in &self.snapshot.ordered {
+            index.set_chunks(&self.reclaiming.nothing.chunks);
+        }
+    }
+
+    fn reap_from(&mut self, snapshot: &mut Snapshot<R>, budget: &mut usize) {
+        let Some(chunks) = Arc::get_mut(&mut snapshot.chunks) else { return };
+        while *budget > 0
+            && let Some(&chunk) = self.reclaiming.husky.last()
+        {
+            let Some(slots) = chunks.slots_mut(chunk as usize) else { return };
+            let side = &mut self.sides[chunk as usize];
+            let count = side.husks.len().min(*budget);
+            for slot in side.husks.drain(side.husks.len() - count..) {
+                self.reclaiming.reaped.extend(slots[usize::from(slot)].take());
+                side.free.push(slot);
+            }
+            *budget -= count;
+            if side.husks.is_empty() {
+                self.reclaiming.husky.pop();
+            }
+            self.open_chunk(chunk as usize);
+        }
+    }
+
+    /// Drops what was reaped.
+    pub(super) fn drop_reaped(&mut self) {
+        self.reclaiming.reaped = Vec::new();
+    }
+
+    /// Moves rows out of sparse chunks, if the table has many more slots than rows: they are born, and leave, with
+    /// `version`. Whether any were moved.
+    pub(super) fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool {
+        if self.reclaiming.sources.is_empty() {
+            self.choose_sources();
+        }
+        let mut left = Vec::new();
+        while *budget > 0
+            && let Some(&chunk) = self.reclaiming.sources.last()
+        {
+            let done = if self.is_keyed() {
+                self.evacuate_chunk::<ByKey>(chunk as usize, version, budget, &mut left)
+            } else {
+                self.evacuate_chunk::<ByBytes>(chunk as usize, version, budget, &mut left)
+            };
+            if done {
+                self.reclaiming.sources.pop();
+                self.reclaiming.next_slot = 0;
+                if self.sides[chunk as usize].occupied() == 0 {
+                    self.reclaiming.empty.push(chunk);
+                }
+            }
+        }
+        let moved = !left.is_empty();
+        self.bury_later(version, left);
+        moved
+    }
+
+    /// Chooses the sparsest chunks, so many that the others hold all rows with some room to spare.
+    fn choose_sources(&mut self) {
+        if self.capacity <= 2 * self.occupied + 2 * CHUNK_SLOTS {
+            return;
+        }
+        let mut chunks: Vec<_> = (0..self.sides.len() as u32).collect();
+        chunks.retain(|&chunk| !self.sides[chunk as usize].sets.is_empty());
+        chunks.sort_by_key(|&chunk| self.sides[chunk as usize].occupied());
+        let keep = (self.occupied + self.occupied / 4).div_ceil(CHUNK_SLOTS) + 1;
+        chunks.truncate(chunks.len().saturating_sub(keep));
+        for &chunk in &chunks {
+            self.sides[chunk as usize].closed = true;
+        }
+        chunks.reverse();
+        self.reclaiming.sources = chunks;
+        self.reclaiming.next_slot = 0;
+    }
+
+    /// Moves live rows out of one chunk; whether it is through with it.
+    fn evacuate_chunk<I: Identity<R>>(
+        &mut self,
+        chunk: usize,
+        version: u64,
+        budget: &mut usize,
+        left: &mut Vec<u32>,
+    ) -> bool {
+        let at = Stamp::of(version);
+        let mut came = Vec::new();
+        let mut done = true;
+        while self.reclaiming.next_slot < self.sides[chunk].used {
+            if *budget == 0 {
+                done = false;
+                break;
+            }
+            let old = RowId::new(chunk, self.reclaiming.next_slot);
+            self.reclaiming.next_slot += 1;
+            if let Some(new) = self.copy_row::<I>(old) {
+                *budget -= 1;
+                came.push(new.0);
+                let list = self.list(old);
+                self.set_list(new, list);
+                self.set_list(old, ListId::EMPTY);
+                if let (Some(old), Some(new)) = (self.slot(old), self.slot(new)) {
+                    old.set_died(at);
+                    new.set_born(at);
+                }
+                left.push(old.0);
+            }
+        }
+        self.index_further(&came);
+        done
+    }
+
+    /// Copies a live row by its encoding; none if there is none, or if the row's type does not decode what it encodes.
+    fn copy_row<I: Identity<R>>(&mut self, old: RowId) -> Option<RowId> {
+        let slot = self.slot(old).filter(|slot| slot.state() == SlotState::Live)?;
+        let mut out = Writer::new();
+        let row = slot.row()?;
+        row.encode(&mut out);
+        let hash = I::hash_row(row, &self.snapshot.hasher, &mut Writer::new());
+        let copy = bsatn::from_slice(out.as_slice()).ok()?;
+        let new = self.put(copy, 1).ok()?;
+        self.index_row::<I>(hash, new);
+        Some(new)
+    }
+
+    /// Stamps live rows of a chunk that all views see as older than any version; whether there is such a chunk.
+    pub(super) fn freeze(&mut self, chunk: usize, horizon: u64) -> bool {
+        let horizon = Stamp::of(horizon);
+        for slot in self.snapshot.chunks.slots(chunk) {
+            if slot.state() == SlotState::Live && slot.born().reached(horizon) {
+                slot.set_born(Stamp::ALWAYS);
+            }
+        }
+        chunk < self.sides.len()
+    }
+}

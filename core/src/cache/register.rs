@@ -1,0 +1,241 @@
+//! Giving a table its Rust type, at its first mention.
+
+use core::any::{Any, TypeId};
+use std::sync::Arc;
+
+use super::diagnose::diagnose;
+use super::error::{RegisterError, RowMismatch, SetFailure};
+use super::identity::{ByBytes, ByKey, Identity};
+use super::raw::{Moving, RawRow};
+use super::sets::{ListId, SetId};
+use super::slots::{RowId, SlotState};
+use super::store::{DeadRows, TableStore};
+use super::{Cache, TableId};
+use crate::bsatn;
+use crate::schema::{Row, Table, TableDef};
+
+/// What became of a first mention: see [`Cache::register`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The table.
+    pub table: TableId,
+    /// The sets that ended, because rows of theirs that were there already are not what the Rust type says.
+    pub failed: Vec<SetFailure>,
+}
+
+impl Cache {
+    /// Gives the table of `T` its row type, or looks up that it has it. To be called at each mention.
+    ///
+    /// Rows that came before move over, and nobody is told. Where some are not what the type says, the sets that hold
+    /// them fail: they hold nothing of this table any more, and later parts of theirs are ignored. The caller ends
+    /// them with a [`DropSet`](super::Part::DropSet), which takes their rows out of other tables.
+    ///
+    /// Takes time in proportion to the rows that move; a change under way starts from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`] if the table has another row type, or another marker says that its key or kind is different.
+    pub fn register<T: Table>(&mut self) -> Result<Registered, RegisterError> {
+        let marker = TypeId::of::<T>();
+        if let Some(&table) = self.catalog.by_type.get(&marker) {
+            return Ok(Registered { table: TableId(table), failed: Vec::new() });
+        }
+        let table = self.table_named(T::DEF.name);
+        let failed = match self.tables[table.0 as usize].def() {
+            Some(def) => {
+                let same_rows = self.tables[table.0 as usize].row_type() == TypeId::of::<T::Row>();
+                agree(def, &T::DEF, same_rows)?;
+                Vec::new()
+            }
+            None => self.give_type::<T>(table),
+        };
+        Arc::make_mut(&mut self.catalog).by_type.insert(marker, table.0);
+        self.catalog_changed = true;
+        self.publish_late();
+        Ok(Registered { table, failed })
+    }
+
+    fn give_type<T: Table>(&mut self, table: TableId) -> Vec<SetFailure> {
+        let restart = self.applying.take().map(|applying| {
+            self.undo(&applying);
+            applying.into_change()
+        });
+        let name = Arc::clone(self.tables[table.0 as usize].name());
+        let mut store = TableStore::<T::Row>::new(table, name, Some(T::DEF));
+        let raw: &dyn Any = &*self.tables[table.0 as usize];
+        let failed = match raw.downcast_ref::<TableStore<RawRow>>() {
+            Some(raw) => store.adopt(raw, self.version),
+            None => Vec::new(),
+        };
+        self.tables[table.0 as usize] = Box::new(store);
+        self.failed.extend(failed.iter().map(|failure| failure.set));
+        if let Some(change) = restart {
+            self.begin(change);
+        }
+        failed
+    }
+}
+
+/// Whether a second marker of a table says the same as the first.
+fn agree(registered: &TableDef, other: &TableDef, same_rows: bool) -> Result<(), RegisterError> {
+    let table = other.name;
+    if !same_rows {
+        let (registered, refused) = (registered.row.name, other.row.name);
+        return Err(RegisterError::RowType { table, registered, refused });
+    }
+    let what = if registered.kind != other.kind {
+        "kinds"
+    } else if registered.primary_key != other.primary_key {
+        "primary keys"
+    } else if registered.unique != other.unique {
+        "unique columns"
+    } else if registered.indexes != other.indexes {
+        "indexes"
+    } else {
+        return Ok(());
+    };
+    Err(RegisterError::Definition { table, what })
+}
+
+impl<R: Row> TableStore<R> {
+    /// Takes over the rows of a raw table, those that only older views see among them.
+    fn adopt(&mut self, raw: &TableStore<RawRow>, version: u64) -> Vec<SetFailure> {
+        if self.is_event() {
+            return Vec::new();
+        }
+        let mut failed: Vec<SetFailure> = Vec::new();
+        let mut decoded = Vec::with_capacity(raw.len);
+        for moving in raw.live_rows() {
+            match bsatn::from_slice::<R>(moving.bytes) {
+                Ok(row) => decoded.push((row, moving)),
+                Err(error) => {
+                    let reason = diagnose(&R::DEF, moving.bytes, error);
+                    self.fail_holders(raw, &moving, &reason, &mut failed);
+                }
+            }
+        }
+        self.reserve(decoded.len());
+        for (row, moving) in decoded {
+            if self.is_keyed() && self.holds_key(&row) {
+                let column = self.def.and_then(|def| def.primary_key);
+                let column = column.and_then(|key| R::DEF.columns.get(usize::from(key)));
+                let column = column.map_or("", |column| column.name);
+                let reason = RowMismatch::TwoRowsOfOneKey { column };
+                self.fail_holders(raw, &moving, &reason, &mut failed);
+                continue;
+            }
+            self.adopt_live(row, raw, &moving);
+        }
+        for dead in &raw.dead {
+            self.adopt_dead(raw, dead);
+        }
+        for failure in &failed {
+            self.forget_set(failure.set);
+        }
+        self.copy_lens(raw, version);
+        failed
+    }
+
+    fn adopt_live(&mut self, row: R, raw: &TableStore<RawRow>, moving: &Moving<'_>) {
+        let Some(id) = self.adopt_row(row) else { return };
+        if let Some(slot) = self.slot(id) {
+            slot.set_born(moving.born);
+        }
+        let list = self.lists.intern_members(raw.lists.members(moving.list));
+        self.set_list(id, list);
+        self.len += 1;
+    }
+
+    fn adopt_dead(&mut self, raw: &TableStore<RawRow>, dead: &DeadRows) {
+        let mut ids = Vec::new();
+        for (moving, died) in raw.dead_rows_of(dead) {
+            let Ok(row) = bsatn::from_slice(moving.bytes) else { continue };
+            let Some(id) = self.adopt_row(row) else { continue };
+            if let Some(slot) = self.slot(id) {
+                slot.set_born(moving.born);
+                slot.set_died(died);
+            }
+            ids.push(id.0);
+        }
+        self.bury_later(dead.version, ids);
+    }
+
+    /// Puts a row into a slot and into all indexes; none if there is no room for it.
+    fn adopt_row(&mut self, row: R) -> Option<RowId> {
+        let hasher = self.snapshot.hasher.clone();
+        let mut scratch = bsatn::Writer::new();
+        let keyed = self.is_keyed();
+        let hash = if keyed {
+            ByKey::hash_row(&row, &hasher, &mut scratch)
+        } else {
+            ByBytes::hash_row(&row, &hasher, &mut scratch)
+        };
+        let id = self.put(row, 1).ok()?;
+        if keyed {
+            self.index_row::<ByKey>(hash, id);
+        } else {
+            self.index_row::<ByBytes>(hash, id);
+        }
+        self.index_further(&[id.0]);
+        Some(id)
+    }
+
+    fn holds_key(&self, row: &R) -> bool {
+        let hash = ByKey::hash_row(row, &self.snapshot.hasher, &mut bsatn::Writer::new());
+        let held = self.snapshot.primary.find(hash, |id| {
+            let slot = self.slot(RowId(id)).filter(|slot| slot.state() == SlotState::Live)?;
+            (slot.row()?.key() == row.key()).then_some(())
+        });
+        held.is_some()
+    }
+
+    fn fail_holders(
+        &self,
+        raw: &TableStore<RawRow>,
+        moving: &Moving<'_>,
+        reason: &RowMismatch,
+        failed: &mut Vec<SetFailure>,
+    ) {
+        for &(set, _) in raw.lists.members(moving.list) {
+            if failed.iter().all(|failure| failure.set != set) {
+                failed.push(SetFailure {
+                    set,
+                    table: self.id,
+                    table_name: Arc::clone(&self.name),
+                    row_type: R::DEF.name,
+                    reason: reason.clone(),
+                });
+            }
+        }
+    }
+
+    /// Takes a failed set's rows out of a table that nobody has seen typed yet.
+    fn forget_set(&mut self, set: SetId) {
+        let mut gone = Vec::new();
+        for chunk in 0..self.sides.len() {
+            for slot in 0..self.sides[chunk].used {
+                let id = RowId::new(chunk, slot);
+                let Some(without) = self.lists.without(self.list(id), set) else { continue };
+                self.set_list(id, without);
+                if without == ListId::EMPTY
+                    && let Some(slot) = self.slot(id)
+                {
+                    slot.set_husk();
+                    self.len -= 1;
+                    gone.push(id.0);
+                }
+            }
+        }
+        self.bury_later(0, gone);
+    }
+
+    /// Older views of the typed table have as many rows as they had of the raw one, but for rows that failed.
+    fn copy_lens(&self, raw: &TableStore<RawRow>, version: u64) {
+        for (at, len) in raw.snapshot.lens.entries() {
+            if at < version {
+                self.snapshot.lens.note(at, len, 0);
+            }
+        }
+        self.snapshot.lens.note(version, self.len, 0);
+    }
+}

@@ -1,0 +1,246 @@
+//! Slots: where rows live, and who sees them.
+
+use std::sync::{Arc, OnceLock};
+
+use super::stamp::{AtomicStamp, Stamp};
+
+/// Names a row's slot within its table.
+///
+/// The row in a slot stays the same for as long as any view is held, so an id that a view has seen keeps its meaning
+/// for that view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(pub(super) u32);
+
+/// How many low bits of an id are the place within its chunk.
+const SLOT_BITS: u32 = 10;
+/// How many slots a full-sized chunk has.
+pub(super) const CHUNK_SLOTS: usize = 1 << SLOT_BITS;
+/// How many slots the first chunk has. Later ones double a table's slots up to the full size, so that a table of a few
+/// rows stays small.
+const FIRST_CHUNK_SLOTS: usize = 8;
+/// How many chunks ids can name. One less than would fit, so that no row has the id [`NO_ROW`].
+pub(super) const MAX_CHUNKS: usize = (1 << (32 - SLOT_BITS)) - 1;
+
+/// No row, where an optional one is kept in four bytes.
+pub(super) const NO_ROW: u32 = u32::MAX;
+
+impl RowId {
+    #[inline]
+    pub(super) fn new(chunk: usize, slot: usize) -> Self {
+        debug_assert!(chunk < MAX_CHUNKS && slot < CHUNK_SLOTS);
+        Self((chunk as u32) << SLOT_BITS | slot as u32)
+    }
+
+    #[inline]
+    pub(super) fn chunk(self) -> usize {
+        (self.0 >> SLOT_BITS) as usize
+    }
+
+    #[inline]
+    pub(super) fn slot(self) -> usize {
+        self.0 as usize & (CHUNK_SLOTS - 1)
+    }
+}
+
+/// A place for one row.
+///
+/// | born    | died      | the row is |
+/// | ------- | --------- | --- |
+/// | `NEVER` | `NEVER`   | staged, or there is none |
+/// | a point | `NEVER`   | live |
+/// | a point | a point   | dead, and seen by views in between |
+/// | `NEVER` | `ALWAYS`  | a husk: seen by nobody, its memory still to be freed |
+#[derive(Debug)]
+pub(super) struct Slot<R> {
+    row: OnceLock<R>,
+    born: AtomicStamp,
+    died: AtomicStamp,
+}
+
+impl<R> Slot<R> {
+    fn new() -> Self {
+        Self {
+            row: OnceLock::new(),
+            born: AtomicStamp::new(Stamp::NEVER),
+            died: AtomicStamp::new(Stamp::NEVER),
+        }
+    }
+
+    /// The row, whether or not anybody may see it.
+    #[inline]
+    pub(super) fn row(&self) -> Option<&R> {
+        self.row.get()
+    }
+
+    /// The row, if views of version `at` see it.
+    #[inline]
+    pub(super) fn visible(&self, at: Stamp) -> Option<&R> {
+        if self.is_visible(at) { self.row.get() } else { None }
+    }
+
+    #[inline]
+    pub(super) fn is_visible(&self, at: Stamp) -> bool {
+        self.born.get().reached(at) && !self.died.get().reached(at)
+    }
+
+    /// What the writer takes the row for.
+    #[inline]
+    pub(super) fn state(&self) -> SlotState {
+        match (self.born.get(), self.died.get()) {
+            (Stamp::NEVER, Stamp::NEVER) => SlotState::Staged,
+            (_, Stamp::NEVER) => SlotState::Live,
+            _ => SlotState::Dead,
+        }
+    }
+
+    /// Puts a row into a free slot; `false` if it is not free.
+    pub(super) fn put(&self, row: R) -> bool {
+        self.row.set(row).is_ok()
+    }
+
+    pub(super) fn born(&self) -> Stamp {
+        self.born.get()
+    }
+
+    pub(super) fn died(&self) -> Stamp {
+        self.died.get()
+    }
+
+    pub(super) fn set_born(&self, at: Stamp) {
+        self.born.set(at);
+    }
+
+    pub(super) fn set_died(&self, at: Stamp) {
+        self.died.set(at);
+    }
+
+    /// Hides the row from everybody, for good. No view may see it any more, unless the row was never born.
+    pub(super) fn set_husk(&self) {
+        self.born.set(Stamp::NEVER);
+        self.died.set(Stamp::ALWAYS);
+    }
+
+    /// Frees the slot and hands out what was in it.
+    pub(super) fn take(&mut self) -> Option<R> {
+        self.born.set(Stamp::NEVER);
+        self.died.set(Stamp::NEVER);
+        self.row.take()
+    }
+}
+
+/// What the writer takes a row for. See [`Slot`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SlotState {
+    Staged,
+    Live,
+    Dead,
+}
+
+/// Slots that were allocated together.
+pub(super) type Chunk<R> = Arc<[Slot<R>]>;
+
+/// The chunks of a table; a chunk that was freed leaves a gap.
+pub(super) struct Chunks<R> {
+    list: Vec<Option<Chunk<R>>>,
+}
+
+impl<R> Chunks<R> {
+    pub(super) const fn new() -> Self {
+        Self { list: Vec::new() }
+    }
+
+    /// The slot of a row; none if this list does not have its chunk.
+    #[inline]
+    pub(super) fn slot(&self, id: RowId) -> Option<&Slot<R>> {
+        self.list.get(id.chunk())?.as_deref()?.get(id.slot())
+    }
+
+    /// The row in a slot, whoever may see it.
+    #[inline]
+    pub(super) fn row(&self, id: RowId) -> Option<&R> {
+        self.slot(id)?.row()
+    }
+
+    /// The slots of one chunk; none at a gap.
+    #[inline]
+    pub(super) fn slots(&self, chunk: usize) -> &[Slot<R>] {
+        self.list.get(chunk).and_then(Option::as_deref).unwrap_or_default()
+    }
+
+    pub(super) fn slots_mut(&mut self, chunk: usize) -> Option<&mut [Slot<R>]> {
+        Arc::get_mut(self.list.get_mut(chunk)?.as_mut()?)
+    }
+
+    /// How many chunks there are, gaps counted.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Adds a chunk at `index`, which must be a gap or the end.
+    pub(super) fn add(&mut self, index: usize, slots: usize) {
+        let chunk = (0..slots).map(|_| Slot::new()).collect();
+        if index == self.list.len() {
+            self.list.push(Some(chunk));
+        } else {
+            self.list[index] = Some(chunk);
+        }
+    }
+
+    /// Leaves a gap at `index` and hands out what was there.
+    pub(super) fn remove(&mut self, index: usize) -> Option<Chunk<R>> {
+        self.list.get_mut(index)?.take()
+    }
+}
+
+impl<R> Clone for Chunks<R> {
+    fn clone(&self) -> Self {
+        Self { list: self.list.clone() }
+    }
+}
+
+/// How many slots the next chunk of a table gets that has `slots` and expects `rows` more.
+pub(super) fn next_chunk_slots(slots: usize, rows: usize) -> usize {
+    slots.max(rows).next_power_of_two().clamp(FIRST_CHUNK_SLOTS, CHUNK_SLOTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_seen_from_its_birth_until_its_death() {
+        let slot = Slot::new();
+        assert!(slot.put("row"));
+        assert!(!slot.put("another"));
+        let at = |version| slot.visible(Stamp::of(version)).is_some();
+        assert_eq!(slot.state(), SlotState::Staged);
+        assert!(!at(3));
+        slot.set_born(Stamp::of(3));
+        assert_eq!(slot.state(), SlotState::Live);
+        assert!(!at(2) && at(3) && at(4));
+        slot.set_died(Stamp::of(4));
+        assert_eq!(slot.state(), SlotState::Dead);
+        assert!(!at(2) && at(3) && !at(4));
+        slot.set_husk();
+        assert!(!at(3) && !at(4));
+    }
+
+    #[test]
+    fn ids_name_chunk_and_slot() {
+        let id = RowId::new(MAX_CHUNKS - 1, CHUNK_SLOTS - 1);
+        assert_eq!((id.chunk(), id.slot()), (MAX_CHUNKS - 1, CHUNK_SLOTS - 1));
+        assert!(id.0 < NO_ROW);
+    }
+
+    #[test]
+    fn small_tables_get_small_chunks() {
+        assert_eq!(next_chunk_slots(0, 1), 8);
+        assert_eq!(next_chunk_slots(8, 1), 8);
+        assert_eq!(next_chunk_slots(16, 1), 16);
+        assert_eq!(next_chunk_slots(0, 100), 128);
+        assert_eq!(next_chunk_slots(5000, 1), 1024);
+    }
+
+    /// Eight bytes a slot beside the row and what `OnceLock` needs to know whether it is there.
+    const _: () = assert!(size_of::<Slot<[u64; 10]>>() == 80 + 8 + 8);
+}

@@ -1,0 +1,146 @@
+//! A table as readers have it: slots and indexes, shared with the writer.
+//!
+//! What changes all the time (slots, what is in the indexes) is shared and changes under the readers' eyes, seen or not
+//! by their version. What changes rarely (which chunks and shards there are) is replaced as a whole.
+
+use core::any::Any;
+use core::cmp::Ordering;
+use core::hash::Hash;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
+
+use super::hash::HashIndex;
+use super::ordered::OrderedIndex;
+use super::slots::Chunks;
+use super::stamp::Stamp;
+use crate::bsatn::Writer;
+use crate::schema::{IndexVisitor, Row, TableDef};
+
+pub(super) struct Snapshot<R> {
+    pub(super) chunks: Arc<Chunks<R>>,
+    /// By what identifies a row: see [`Identity`](super::identity::Identity).
+    pub(super) primary: HashIndex,
+    /// The other unique columns.
+    pub(super) uniques: Vec<(u16, HashIndex)>,
+    pub(super) ordered: Vec<Arc<OrderedIndex<R>>>,
+    pub(super) lens: Arc<Lens>,
+    /// Seeded at random, because a stranger's rows go in. Nobody can see what hashes are: order comes from slots.
+    pub(super) hasher: RandomState,
+}
+
+impl<R: Row> Snapshot<R> {
+    /// An empty table with the indexes that `def` has; none for a raw table.
+    pub(super) fn new(def: Option<&TableDef>) -> Self {
+        let chunks = Arc::new(Chunks::new());
+        let mut snapshot = Self {
+            chunks,
+            primary: HashIndex::new(),
+            uniques: Vec::new(),
+            ordered: Vec::new(),
+            lens: Arc::default(),
+            hasher: RandomState::default(),
+        };
+        if let Some(def) = def {
+            R::visit_indexes(&mut AddIndexes { snapshot: &mut snapshot, def });
+        }
+        snapshot
+    }
+}
+
+impl<R> Clone for Snapshot<R> {
+    fn clone(&self) -> Self {
+        Self {
+            chunks: Arc::clone(&self.chunks),
+            primary: self.primary.clone(),
+            uniques: self.uniques.clone(),
+            ordered: self.ordered.clone(),
+            lens: Arc::clone(&self.lens),
+            hasher: self.hasher.clone(),
+        }
+    }
+}
+
+/// Makes the indexes that the table has, out of those that its row type could have.
+struct AddIndexes<'a, R> {
+    snapshot: &'a mut Snapshot<R>,
+    def: &'a TableDef,
+}
+
+impl<R> IndexVisitor<R> for AddIndexes<'_, R> {
+    fn unique<V: Hash + Eq + 'static>(
+        &mut self,
+        column: u16,
+        _: impl Fn(&R) -> &V + Copy + Send + Sync + 'static,
+    ) {
+        if self.def.unique.contains(&column) {
+            self.snapshot.uniques.push((column, HashIndex::new()));
+        }
+    }
+
+    fn ordered(
+        &mut self,
+        columns: &'static [u16],
+        _: impl Fn(&R, &R) -> Ordering + Copy + Send + Sync + 'static,
+    ) {
+        if self.def.indexes.iter().any(|index| index.columns == columns) {
+            let index = OrderedIndex::new(columns, Arc::clone(&self.snapshot.chunks));
+            self.snapshot.ordered.push(Arc::new(index));
+        }
+    }
+}
+
+/// How many rows a table has in each version that somebody may look at.
+#[derive(Debug, Default)]
+pub(super) struct Lens(Mutex<VecDeque<(u64, usize)>>);
+
+impl Lens {
+    pub(super) fn at(&self, version: u64) -> usize {
+        let lens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lens.iter().rev().find(|entry| entry.0 <= version);
+        known.map_or(0, |&(_, len)| len)
+    }
+
+    /// Notes the length from `version` on, and forgets what no view of `horizon` or later asks for.
+    pub(super) fn note(&self, version: u64, len: usize, horizon: u64) {
+        let mut lens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while lens.get(1).is_some_and(|entry| entry.0 <= horizon) {
+            lens.pop_front();
+        }
+        lens.push_back((version, len));
+    }
+}
+
+impl Lens {
+    /// From which version on there are how many rows, oldest first.
+    pub(super) fn entries(&self) -> Vec<(u64, usize)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+}
+
+/// A [`Snapshot`] of whatever row type.
+pub(super) trait AnySnapshot: Any + Send + Sync {
+    /// How many rows a view of `version` sees.
+    fn len(&self, version: u64) -> usize;
+
+    /// Shows the encoding of each row that a view sees.
+    fn encode_rows(&self, at: Stamp, each: &mut dyn FnMut(&[u8]));
+}
+
+impl<R: Row> AnySnapshot for Snapshot<R> {
+    fn len(&self, version: u64) -> usize {
+        self.lens.at(version)
+    }
+
+    fn encode_rows(&self, at: Stamp, each: &mut dyn FnMut(&[u8])) {
+        let mut out = Writer::new();
+        for chunk in 0..self.chunks.len() {
+            for row in self.chunks.slots(chunk).iter().filter_map(|slot| slot.visible(at)) {
+                out.clear();
+                row.encode(&mut out);
+                each(out.as_slice());
+            }
+        }
+    }
+}

@@ -1,0 +1,481 @@
+//! Staging one message in one table: nothing that a view sees changes until it is committed, and all can be undone.
+//!
+//! Inserts come first, then deletes, whatever the message's order: one update may delete a row and insert the same row
+//! through different queries, and such a row never left. Counts are netted by row and set over the whole message.
+
+use std::sync::Arc;
+
+use super::diagnose;
+use super::diff::{AnyEvents, Pair, TableDiff};
+use super::error::OutOfSyncKind;
+use super::identity::{ByBytes, ByKey, Identity, encodes_as};
+use super::sets::{ListId, SetId, Step, Stepper};
+use super::slots::{NO_ROW, RowId, SlotState};
+use super::stamp::Stamp;
+use super::store::{DeadRows, TableStore};
+use super::table::Fault;
+use crate::bsatn::{self, DecodeError};
+use crate::schema::{Row, RowDef};
+use crate::wire::RowList;
+
+/// What a message has done to a table so far.
+#[derive(Debug)]
+pub(super) struct Staging<R> {
+    /// Rows that came, with the live rows that they replace; once settled, all changes.
+    pub(super) pairs: Vec<Pair>,
+    /// The list that a live row had before each change of it.
+    log: Vec<(RowId, ListId)>,
+    /// Rows that came and went, and those of messages that failed.
+    waste: Vec<u32>,
+    /// Rows of an event table.
+    pub(super) events: Vec<R>,
+    settling: Settling,
+    /// How many pairs are committed.
+    committed: usize,
+    /// The rows that left, as far as they are committed.
+    died: Vec<u32>,
+}
+
+/// How far settling has come.
+#[derive(Debug, Default, Clone, Copy)]
+struct Settling {
+    /// How many of the rows that came were looked at, and how many of them stay.
+    looked_at: usize,
+    kept: usize,
+    /// Whether all were: then `log` is next.
+    came_done: bool,
+    log_at: usize,
+}
+
+impl<R> Staging<R> {
+    pub(super) fn new() -> Self {
+        Self {
+            pairs: Vec::new(),
+            log: Vec::new(),
+            waste: Vec::new(),
+            events: Vec::new(),
+            settling: Settling::default(),
+            committed: 0,
+            died: Vec::new(),
+        }
+    }
+}
+
+/// The rows that a probe of the index found.
+#[derive(Debug, Default, Clone, Copy)]
+struct Found {
+    live: Option<RowId>,
+    staged: Option<RowId>,
+}
+
+/// How far a set's rows are dropped.
+#[derive(Debug, Default)]
+pub(super) struct DropCursor {
+    chunk: usize,
+}
+
+impl<R: Row> TableStore<R> {
+    /// Stages the rows `from..from + max` of a list.
+    pub(super) fn stage_inserts(
+        &mut self,
+        set: SetId,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault> {
+        if self.is_event() {
+            return self.stage_events(rows, from, max);
+        }
+        if from == 0 {
+            self.reserve(rows.len());
+        }
+        let first = self.staging.pairs.len();
+        let done = if self.is_keyed() {
+            self.insert_all::<ByKey>(set, rows, from, max)
+        } else {
+            self.insert_all::<ByBytes>(set, rows, from, max)
+        };
+        if self.has_further_indexes() {
+            let came: Vec<_> = self.staging.pairs[first..].iter().map(|pair| pair.new).collect();
+            self.index_further(&came);
+        }
+        done
+    }
+
+    fn insert_all<I: Identity<R>>(
+        &mut self,
+        set: SetId,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault> {
+        let mut more = Stepper::new(set, Step::More);
+        let left = rows.len().saturating_sub(from);
+        for (at, bytes) in rows.iter_from(from).take(max).enumerate() {
+            self.insert_one::<I>(bytes, &mut more, left - at)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn insert_one<I: Identity<R>>(
+        &mut self,
+        bytes: &[u8],
+        more: &mut Stepper,
+        expected: usize,
+    ) -> Result<(), Fault> {
+        let probe = I::probe(bytes).map_err(|error| self.mismatch(bytes, error))?;
+        let hash = I::hash(&probe, &self.snapshot.hasher);
+        let found = self.probe::<I>(hash, &probe);
+        if let Some(id) = found.staged {
+            if I::KEYED && !self.is_encoded_as(id, bytes) {
+                return Err(Fault::OutOfSync(OutOfSyncKind::TwoRowsOfOneKey));
+            }
+            return self.step_row(id, more, OutOfSyncKind::TooManyRows);
+        }
+        if let Some(id) = found.live
+            && (!I::KEYED || self.is_encoded_as(id, bytes))
+        {
+            self.staging.log.push((id, self.list(id)));
+            return self.step_row(id, more, OutOfSyncKind::TooManyRows);
+        }
+        let row = bsatn::from_slice(bytes).map_err(|error| self.mismatch(bytes, error))?;
+        let id = self.put(row, expected)?;
+        self.index_row::<I>(hash, id);
+        let old = found.live.map_or(NO_ROW, |id| id.0);
+        self.staging.pairs.push(Pair { old, new: id.0 });
+        self.step_row(id, more, OutOfSyncKind::TooManyRows)
+    }
+
+    /// Puts a row into a free slot.
+    #[inline]
+    pub(super) fn put(&mut self, row: R, expected: usize) -> Result<RowId, Fault> {
+        let id = self.alloc(expected).map_err(Fault::OutOfSync)?;
+        let put = self.slot(id).is_some_and(|slot| slot.put(row));
+        debug_assert!(put, "a slot that is given away is free");
+        Ok(id)
+    }
+
+    #[inline]
+    fn probe<I: Identity<R>>(&self, hash: u64, probe: &I::Probe<'_>) -> Found {
+        let mut found = Found::default();
+        self.snapshot.primary.find(hash, |id| {
+            let id = RowId(id);
+            let slot = self.slot(id)?;
+            let state = slot.state();
+            if state == SlotState::Dead || !I::is(probe, slot.row()?) {
+                return None;
+            }
+            if state == SlotState::Live {
+                found.live = Some(id);
+                return None;
+            }
+            found.staged = Some(id);
+            Some(())
+        });
+        found
+    }
+
+    fn is_encoded_as(&self, id: RowId, bytes: &[u8]) -> bool {
+        let row = self.slot(id).and_then(|slot| slot.row());
+        row.is_some_and(|row| encodes_as(row, bytes))
+    }
+
+    #[inline]
+    fn step_row(
+        &mut self,
+        id: RowId,
+        stepper: &mut Stepper,
+        impossible: OutOfSyncKind,
+    ) -> Result<(), Fault> {
+        let before = self.list(id);
+        let list = stepper.next(&mut self.lists, before);
+        self.set_list(id, list.ok_or(Fault::OutOfSync(impossible))?);
+        Ok(())
+    }
+
+    /// Stages the deletes `from..from + max` of a list. Only what identifies a row is decoded.
+    pub(super) fn stage_deletes(
+        &mut self,
+        set: SetId,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault> {
+        if self.is_event() {
+            // Never stored, so there is nothing to delete.
+            return Ok(());
+        }
+        let mut less = Stepper::new(set, Step::Less);
+        let mut rows = rows.iter_from(from).take(max);
+        if self.is_keyed() {
+            rows.try_for_each(|bytes| self.delete_one::<ByKey>(bytes, set, &mut less))
+        } else {
+            rows.try_for_each(|bytes| self.delete_one::<ByBytes>(bytes, set, &mut less))
+        }
+    }
+
+    #[inline]
+    fn delete_one<I: Identity<R>>(
+        &mut self,
+        bytes: &[u8],
+        set: SetId,
+        less: &mut Stepper,
+    ) -> Result<(), Fault> {
+        let probe = I::probe(bytes).map_err(|error| self.mismatch(bytes, error))?;
+        let hash = I::hash(&probe, &self.snapshot.hasher);
+        let row_bytes = bytes.len();
+        match self.probe::<I>(hash, &probe) {
+            Found { live: None, staged: None } => {
+                Err(Fault::OutOfSync(OutOfSyncKind::UnknownRow { row_bytes }))
+            }
+            Found { live: Some(live), staged: Some(staged) }
+                if !self.is_encoded_as(staged, bytes) || !self.holds(staged, set) =>
+            {
+                self.delete_live(live, row_bytes, less)
+            }
+            Found { staged: Some(staged), .. } => {
+                self.step_row(staged, less, OutOfSyncKind::NotInSet { row_bytes })
+            }
+            Found { live: Some(live), staged: None } => self.delete_live(live, row_bytes, less),
+        }
+    }
+
+    fn delete_live(
+        &mut self,
+        id: RowId,
+        row_bytes: usize,
+        less: &mut Stepper,
+    ) -> Result<(), Fault> {
+        self.staging.log.push((id, self.list(id)));
+        self.step_row(id, less, OutOfSyncKind::NotInSet { row_bytes })
+    }
+
+    fn holds(&self, id: RowId, set: SetId) -> bool {
+        self.lists.names(self.list(id), set)
+    }
+
+    /// Stages rows that are delivered and not stored.
+    pub(super) fn stage_events(
+        &mut self,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault> {
+        self.staging.events.reserve(rows.len().saturating_sub(from).min(max));
+        for bytes in rows.iter_from(from).take(max) {
+            let row = bsatn::from_slice(bytes).map_err(|error| self.mismatch(bytes, error))?;
+            self.staging.events.push(row);
+        }
+        Ok(())
+    }
+
+    /// Stages that a set holds nothing any more; whether that is done.
+    pub(super) fn stage_drop(
+        &mut self,
+        set: SetId,
+        cursor: &mut DropCursor,
+        budget: &mut usize,
+    ) -> bool {
+        if cursor.chunk == 0 && !self.lists.any_names(set) {
+            return true;
+        }
+        let mut last = None;
+        while cursor.chunk < self.sides.len() {
+            if *budget == 0 {
+                return false;
+            }
+            let dropped = self.drop_in_chunk(set, cursor.chunk, &mut last);
+            // Looking at a slot costs much less than applying a row.
+            let looked_at = self.sides[cursor.chunk].used / 16;
+            *budget = budget.saturating_sub(dropped + looked_at + 1);
+            cursor.chunk += 1;
+        }
+        true
+    }
+
+    fn drop_in_chunk(
+        &mut self,
+        set: SetId,
+        chunk: usize,
+        last: &mut Option<(ListId, Option<ListId>)>,
+    ) -> usize {
+        let mut dropped = 0;
+        for slot in 0..self.sides[chunk].used {
+            let list = self.sides[chunk].sets[slot];
+            if list == ListId::EMPTY {
+                continue;
+            }
+            let without = match *last {
+                Some((known, without)) if known == list => without,
+                _ => {
+                    let without = self.lists.without(list, set);
+                    *last = Some((list, without));
+                    without
+                }
+            };
+            let Some(without) = without else { continue };
+            let id = RowId::new(chunk, slot);
+            if self.slot(id).is_some_and(|slot| slot.state() == SlotState::Live) {
+                self.staging.log.push((id, list));
+            }
+            self.set_list(id, without);
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Finds out what the message changes; whether that is done.
+    pub(super) fn settle(&mut self, budget: &mut usize) -> Result<bool, OutOfSyncKind> {
+        while !self.staging.settling.came_done {
+            let at = self.staging.settling.looked_at;
+            let Some(&pair) = self.staging.pairs.get(at) else {
+                self.staging.settling.came_done = true;
+                self.staging.pairs.truncate(self.staging.settling.kept);
+                break;
+            };
+            if !spend(budget) {
+                return Ok(false);
+            }
+            let kept = self.settle_came(pair)?;
+            let Staging { pairs, settling, waste, .. } = &mut self.staging;
+            settling.looked_at += 1;
+            if kept {
+                pairs[settling.kept] = pair;
+                settling.kept += 1;
+            } else {
+                waste.push(pair.new);
+            }
+        }
+        while let Some(&(id, _)) = self.staging.log.get(self.staging.settling.log_at) {
+            if !spend(budget) {
+                return Ok(false);
+            }
+            self.staging.settling.log_at += 1;
+            if self.list(id) == ListId::EMPTY {
+                self.set_list(id, ListId::GONE);
+                self.staging.pairs.push(Pair { old: id.0, new: NO_ROW });
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a row that came stays.
+    fn settle_came(&mut self, pair: Pair) -> Result<bool, OutOfSyncKind> {
+        let stays = self.list(RowId(pair.new)) != ListId::EMPTY;
+        if stays && pair.old != NO_ROW {
+            let old = RowId(pair.old);
+            if self.list(old) != ListId::EMPTY {
+                return Err(OutOfSyncKind::Replaced);
+            }
+            self.set_list(old, ListId::GONE);
+        }
+        if !stays && let Some(slot) = self.slot(RowId(pair.new)) {
+            slot.set_died(Stamp::ALWAYS);
+        }
+        Ok(stays)
+    }
+
+    /// Stamps what the message changed, for the version `at`; whether that is done.
+    pub(super) fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool {
+        while let Some(&pair) = self.staging.pairs.get(self.staging.committed) {
+            if !spend(budget) {
+                return false;
+            }
+            self.staging.committed += 1;
+            if pair.new != NO_ROW
+                && let Some(slot) = self.slot(RowId(pair.new))
+            {
+                slot.set_born(at);
+                self.len += 1;
+            }
+            if pair.old != NO_ROW
+                && let Some(slot) = self.slot(RowId(pair.old))
+            {
+                slot.set_died(at);
+                self.len -= 1;
+                self.set_list(RowId(pair.old), ListId::EMPTY);
+                self.staging.died.push(pair.old);
+            }
+        }
+        true
+    }
+
+    /// Ends the message after its commit: what changed with `version`, if anything.
+    pub(super) fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
+        let Staging { pairs, waste, events, died, .. } =
+            core::mem::replace(&mut self.staging, Staging::new());
+        self.bury_later(0, waste);
+        self.bury_later(version, died);
+        if !pairs.is_empty() {
+            self.snapshot.lens.note(version, self.len, horizon);
+        }
+        if pairs.is_empty() && events.is_empty() {
+            return None;
+        }
+        let events = (!events.is_empty()).then(|| Box::new(events) as Box<dyn AnyEvents>);
+        Some(TableDiff { table: self.id, name: Arc::clone(&self.name), pairs, events })
+    }
+
+    /// Remembers rows to be freed when no view of a version before `version` is left.
+    pub(super) fn bury_later(&mut self, version: u64, ids: Vec<u32>) {
+        if ids.is_empty() {
+            return;
+        }
+        let dead = DeadRows { version, ids };
+        // What was never seen can go first.
+        if version == 0 { self.dead.push_front(dead) } else { self.dead.push_back(dead) }
+    }
+
+    /// Undoes whatever the message did so far.
+    pub(super) fn abort(&mut self) {
+        let Staging { pairs, log, mut waste, settling, committed, .. } =
+            core::mem::replace(&mut self.staging, Staging::new());
+        for pair in &pairs[..committed] {
+            if let Some(slot) = self.slot(RowId(pair.new)) {
+                slot.set_born(Stamp::NEVER);
+                self.len -= 1;
+            }
+            if let Some(slot) = self.slot(RowId(pair.old)) {
+                slot.set_died(Stamp::NEVER);
+                self.len += 1;
+            }
+        }
+        for &(id, before) in log.iter().rev() {
+            self.set_list(id, before);
+        }
+        // Between these two are copies and rows that went to `waste`, unless settling is through.
+        let gap = if settling.came_done { 0..0 } else { settling.kept..settling.looked_at };
+        for (at, pair) in pairs.iter().enumerate() {
+            if pair.new == NO_ROW || gap.contains(&at) {
+                continue;
+            }
+            let id = RowId(pair.new);
+            if let Some(slot) = self.slot(id) {
+                slot.set_died(Stamp::ALWAYS);
+            }
+            self.set_list(id, ListId::EMPTY);
+            waste.push(pair.new);
+        }
+        self.bury_later(0, waste);
+    }
+
+    #[cold]
+    fn mismatch(&self, bytes: &[u8], error: DecodeError) -> Fault {
+        const RAW: RowDef = RowDef { name: "raw row", columns: &[] };
+        let def = self.def.map_or(RAW, |def| def.row);
+        Fault::Mismatch(diagnose::diagnose(&def, bytes, error))
+    }
+}
+
+/// Takes one off the budget, unless it is used up.
+#[inline]
+fn spend(budget: &mut usize) -> bool {
+    match budget.checked_sub(1) {
+        Some(left) => {
+            *budget = left;
+            true
+        }
+        None => false,
+    }
+}

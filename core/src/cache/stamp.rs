@@ -1,0 +1,97 @@
+//! Points in the sequence of versions, as slots keep them.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+/// A point in the sequence of versions: the low 31 bits of one, or one of two marks.
+///
+/// Points are compared modulo 2^31, which is right as long as they lie less than 2^30 versions apart. The cache sees
+/// to that: rows that every view sees are stamped [`ALWAYS`](Self::ALWAYS) long before ([`FREEZE_EVERY`]), and
+/// applying waits for a view that old ([`VIEW_AGE_MAX`]). So four bytes do, whatever number of transactions goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp(u32);
+
+/// Set in marks, clear in points.
+const MARK: u32 = 1 << 31;
+/// Set in the difference of two points if the first lies before the second.
+const BEHIND: u32 = 1 << 30;
+
+/// How many versions may go by between two passes that stamp old rows [`Stamp::ALWAYS`].
+pub(super) const FREEZE_EVERY: u64 = 1 << 27;
+/// How many versions a view may be behind the current one before applying waits for it.
+pub(super) const VIEW_AGE_MAX: u64 = 1 << 28;
+
+impl Stamp {
+    /// Before every version.
+    pub(super) const ALWAYS: Self = Self(MARK);
+    /// After every version.
+    pub(super) const NEVER: Self = Self(u32::MAX);
+
+    /// The point of a version.
+    #[inline]
+    pub(super) fn of(version: u64) -> Self {
+        // The low bits are what is wanted.
+        Self(version as u32 & !MARK)
+    }
+
+    /// Whether a view of version `at` is at this point or past it.
+    #[inline]
+    pub(super) fn reached(self, at: Self) -> bool {
+        if self.0 & MARK == 0 {
+            at.0.wrapping_sub(self.0) & BEHIND == 0
+        } else {
+            self == Self::ALWAYS
+        }
+    }
+}
+
+/// A [`Stamp`] that the writer may change under the eyes of readers.
+///
+/// All accesses are relaxed: whatever a reader must see of a version was written before the epoch that it got the
+/// version from was stored behind a lock, and what is written later changes nothing for its version.
+#[derive(Debug)]
+pub(super) struct AtomicStamp(AtomicU32);
+
+impl AtomicStamp {
+    pub(super) const fn new(stamp: Stamp) -> Self {
+        Self(AtomicU32::new(stamp.0))
+    }
+
+    #[inline]
+    pub(super) fn get(&self) -> Stamp {
+        Stamp(self.0.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(super) fn set(&self, stamp: Stamp) {
+        self.0.store(stamp.0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_compare_across_the_wrap() {
+        let wrap = 1_u64 << 31;
+        for (point, at, reached) in [
+            (5, 5, true),
+            (5, 6, true),
+            (6, 5, false),
+            (wrap - 1, wrap + 3, true),
+            (wrap + 3, wrap - 1, false),
+            (wrap, wrap, true),
+            (3 * wrap - 1, 3 * wrap, true),
+        ] {
+            assert_eq!(Stamp::of(point).reached(Stamp::of(at)), reached, "{point} at {at}");
+        }
+    }
+
+    #[test]
+    fn marks_lie_outside_all_versions() {
+        for version in [0, 1, u64::from(u32::MAX), 1 << 31, 1 << 40] {
+            assert!(Stamp::ALWAYS.reached(Stamp::of(version)));
+            assert!(!Stamp::NEVER.reached(Stamp::of(version)));
+        }
+    }
+}

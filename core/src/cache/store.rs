@@ -1,0 +1,346 @@
+//! A table as its writer has it: the shared part, who holds which row, and what is free.
+
+use core::cmp::Ordering;
+use core::hash::{BuildHasher, Hash};
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use super::TableId;
+use super::error::OutOfSyncKind;
+use super::hash::HashIndex;
+use super::identity::{ByBytes, ByKey, Identity};
+use super::reclaim::Reclaiming;
+use super::sets::{ListId, SetLists};
+use super::slots::{MAX_CHUNKS, RowId, Slot, next_chunk_slots};
+use super::snapshot::Snapshot;
+use super::stage::Staging;
+use crate::bsatn::Writer;
+use crate::schema::{IndexVisitor, Row, TableDef, TableKind};
+
+pub(super) struct TableStore<R: Row> {
+    pub(super) id: TableId,
+    pub(super) name: Arc<str>,
+    /// None for a raw table.
+    pub(super) def: Option<TableDef>,
+    /// The shared part. Readers have this one, or an older one while `stale`.
+    pub(super) snapshot: Arc<Snapshot<R>>,
+    pub(super) stale: bool,
+    /// By chunk.
+    pub(super) sides: Vec<Side>,
+    /// Chunks that may have free slots.
+    open: Vec<u32>,
+    /// Gaps among the chunks, and what was there: a gap is filled when nobody has it any more.
+    gaps: Vec<(u32, Weak<[Slot<R>]>)>,
+    pub(super) lists: SetLists,
+    pub(super) staging: Staging<R>,
+    /// Rows that left, oldest first, while some view may see them.
+    pub(super) dead: VecDeque<DeadRows>,
+    /// How many rows new views see.
+    pub(super) len: usize,
+    /// How many slots there are, and how many have a row that somebody sees, or may yet see.
+    pub(super) capacity: usize,
+    pub(super) occupied: usize,
+    pub(super) reclaiming: Reclaiming<R>,
+    scratch: Writer,
+}
+
+/// The writer's part of a chunk.
+#[derive(Debug, Default)]
+pub(super) struct Side {
+    /// Which sets hold the row in each slot.
+    pub(super) sets: Box<[ListId]>,
+    /// Slots below this were used at least once.
+    pub(super) used: usize,
+    /// Those of them that are free again.
+    pub(super) free: Vec<u16>,
+    /// Slots whose rows nobody sees any more, and that still hold them.
+    pub(super) husks: Vec<u16>,
+    /// Whether the chunk is listed in `open`.
+    is_open: bool,
+    /// Whether rows are moved out of it: no slot is given away any more.
+    pub(super) closed: bool,
+}
+
+impl Side {
+    /// How many slots have a row that somebody sees, or may yet see.
+    pub(super) fn occupied(&self) -> usize {
+        self.used - self.free.len() - self.husks.len()
+    }
+
+    fn take_slot(&mut self) -> Option<usize> {
+        if self.closed {
+            return None;
+        }
+        if let Some(slot) = self.free.pop() {
+            return Some(usize::from(slot));
+        }
+        (self.used < self.sets.len()).then(|| {
+            self.used += 1;
+            self.used - 1
+        })
+    }
+
+    fn has_room(&self) -> bool {
+        !self.closed && (!self.free.is_empty() || self.used < self.sets.len())
+    }
+}
+
+/// Rows that left with one version.
+#[derive(Debug)]
+pub(super) struct DeadRows {
+    pub(super) version: u64,
+    pub(super) ids: Vec<u32>,
+}
+
+impl<R: Row> TableStore<R> {
+    pub(super) fn new(id: TableId, name: Arc<str>, def: Option<TableDef>) -> Self {
+        Self {
+            id,
+            name,
+            def,
+            snapshot: Arc::new(Snapshot::new(def.as_ref())),
+            stale: true,
+            sides: Vec::new(),
+            open: Vec::new(),
+            gaps: Vec::new(),
+            lists: SetLists::new(),
+            staging: Staging::new(),
+            dead: VecDeque::new(),
+            len: 0,
+            capacity: 0,
+            occupied: 0,
+            reclaiming: Reclaiming::new(),
+            scratch: Writer::new(),
+        }
+    }
+
+    pub(super) fn is_keyed(&self) -> bool {
+        self.def.is_some_and(|def| def.primary_key.is_some())
+    }
+
+    pub(super) fn is_event(&self) -> bool {
+        self.def.is_some_and(|def| def.kind == TableKind::Event)
+    }
+
+    /// The slot of a row that the writer knows.
+    #[inline]
+    pub(super) fn slot(&self, id: RowId) -> Option<&Slot<R>> {
+        self.snapshot.chunks.slot(id)
+    }
+
+    #[inline]
+    pub(super) fn list(&self, id: RowId) -> ListId {
+        self.sides[id.chunk()].sets[id.slot()]
+    }
+
+    /// Changes which sets hold a row.
+    #[inline]
+    pub(super) fn set_list(&mut self, id: RowId, list: ListId) {
+        let held = &mut self.sides[id.chunk()].sets[id.slot()];
+        self.lists.move_row(*held, list);
+        *held = list;
+    }
+
+    /// A free slot; `expected` is how many more will be asked for.
+    pub(super) fn alloc(&mut self, expected: usize) -> Result<RowId, OutOfSyncKind> {
+        loop {
+            let Some(&chunk) = self.open.last() else {
+                self.add_chunk(expected)?;
+                continue;
+            };
+            let side = &mut self.sides[chunk as usize];
+            if let Some(slot) = side.take_slot() {
+                self.occupied += 1;
+                return Ok(RowId::new(chunk as usize, slot));
+            }
+            side.is_open = false;
+            self.open.pop();
+        }
+    }
+
+    #[cold]
+    fn add_chunk(&mut self, expected: usize) -> Result<(), OutOfSyncKind> {
+        let slots = next_chunk_slots(self.capacity, expected);
+        let reusable = self.gaps.iter().position(|(_, was)| was.strong_count() == 0);
+        let index = match reusable {
+            Some(gap) => self.gaps.swap_remove(gap).0 as usize,
+            None => self.sides.len(),
+        };
+        if index >= MAX_CHUNKS {
+            return Err(OutOfSyncKind::TooManyRows);
+        }
+        let snapshot = Arc::make_mut(&mut self.snapshot);
+        Arc::make_mut(&mut snapshot.chunks).add(index, slots);
+        self.stale = true;
+        self.capacity += slots;
+        let side = Side { sets: vec![ListId::EMPTY; slots].into(), ..Side::default() };
+        match self.sides.get_mut(index) {
+            Some(gap) => *gap = side,
+            None => self.sides.push(side),
+        }
+        self.open_chunk(index);
+        Ok(())
+    }
+
+    /// Lists a chunk as having free slots, if it has some.
+    pub(super) fn open_chunk(&mut self, chunk: usize) {
+        let side = &mut self.sides[chunk];
+        if !side.is_open && side.has_room() {
+            side.is_open = true;
+            self.open.push(chunk as u32);
+        }
+    }
+
+    /// Takes a chunk away, in which nobody may see any row. Readers of older views keep it.
+    pub(super) fn remove_chunk(&mut self, index: usize) {
+        let snapshot = Arc::make_mut(&mut self.snapshot);
+        let Some(chunk) = Arc::make_mut(&mut snapshot.chunks).remove(index) else { return };
+        self.gaps.push((index as u32, Arc::downgrade(&chunk)));
+        self.stale = true;
+        let side = core::mem::take(&mut self.sides[index]);
+        self.capacity -= side.sets.len();
+        if side.is_open {
+            self.open.retain(|&chunk| chunk as usize != index);
+        }
+    }
+
+    /// Makes room in the index of identities for a list of `rows` rows.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        if !self.snapshot.primary.wants_reserve(rows) {
+            return;
+        }
+        let chunks = Arc::clone(&self.snapshot.chunks);
+        let keyed = self.is_keyed();
+        let hasher = self.snapshot.hasher.clone();
+        let rehash = |id| match chunks.row(RowId(id)) {
+            Some(row) if keyed => ByKey::hash_row(row, &hasher, &mut Writer::new()),
+            Some(row) => ByBytes::hash_row(row, &hasher, &mut Writer::new()),
+            None => 0,
+        };
+        Arc::make_mut(&mut self.snapshot).primary.reserve(rows, rehash);
+        self.stale = true;
+    }
+
+    /// Adds a row to the index of identities.
+    #[inline]
+    pub(super) fn index_row<I: Identity<R>>(&mut self, hash: u64, id: RowId) {
+        while !self.snapshot.primary.try_insert(hash, id.0) {
+            self.grow_primary::<I>(hash);
+        }
+    }
+
+    #[cold]
+    fn grow_primary<I: Identity<R>>(&mut self, hash: u64) {
+        let chunks = Arc::clone(&self.snapshot.chunks);
+        let hasher = self.snapshot.hasher.clone();
+        self.stale = true;
+        Arc::make_mut(&mut self.snapshot).primary.grow(hash, |id| {
+            chunks.row(RowId(id)).map_or(0, |row| I::hash_row(row, &hasher, &mut Writer::new()))
+        });
+    }
+
+    /// Removes a row from the index of identities.
+    pub(super) fn unindex_row<I: Identity<R>>(&mut self, id: RowId) {
+        let Self { snapshot, scratch, .. } = self;
+        let Some(row) = snapshot.chunks.row(id) else { return };
+        let hash = I::hash_row(row, &snapshot.hasher, scratch);
+        let rehash = |id| {
+            let row = snapshot.chunks.row(RowId(id));
+            row.map_or(0, |row| I::hash_row(row, &snapshot.hasher, &mut Writer::new()))
+        };
+        snapshot.primary.remove(hash, id.0, rehash);
+    }
+
+    pub(super) fn has_further_indexes(&self) -> bool {
+        !self.snapshot.uniques.is_empty() || !self.snapshot.ordered.is_empty()
+    }
+
+    /// Adds rows to all indexes but that of identities.
+    pub(super) fn index_further(&mut self, ids: &[u32]) {
+        if self.has_further_indexes() && !ids.is_empty() {
+            R::visit_indexes(&mut IndexRows { store: self, ids });
+        }
+    }
+
+    /// Removes rows from all indexes but that of identities.
+    pub(super) fn unindex_further(&mut self, ids: &[u32]) {
+        if self.has_further_indexes() && !ids.is_empty() {
+            R::visit_indexes(&mut UnindexRows { snapshot: &self.snapshot, ids });
+        }
+    }
+}
+
+/// Adds rows to every index that the table has, out of those that its row type could have.
+struct IndexRows<'a, R: Row> {
+    store: &'a mut TableStore<R>,
+    ids: &'a [u32],
+}
+
+impl<R: Row> IndexVisitor<R> for IndexRows<'_, R> {
+    fn unique<V: Hash + Eq + 'static>(
+        &mut self,
+        column: u16,
+        get: impl Fn(&R) -> &V + Copy + Send + Sync + 'static,
+    ) {
+        let place = self.store.snapshot.uniques.iter().position(|unique| unique.0 == column);
+        let Some(place) = place else { return };
+        let chunks = Arc::clone(&self.store.snapshot.chunks);
+        let hasher = self.store.snapshot.hasher.clone();
+        let hash = |id| chunks.row(RowId(id)).map_or(0, |row| hasher.hash_one(get(row)));
+        for &id in self.ids {
+            let hash_of_id = hash(id);
+            while !self.store.snapshot.uniques[place].1.try_insert(hash_of_id, id) {
+                let snapshot = Arc::make_mut(&mut self.store.snapshot);
+                snapshot.uniques[place].1.grow(hash_of_id, hash);
+                self.store.stale = true;
+            }
+        }
+    }
+
+    fn ordered(
+        &mut self,
+        columns: &'static [u16],
+        compare: impl Fn(&R, &R) -> Ordering + Copy + Send + Sync + 'static,
+    ) {
+        let snapshot = &self.store.snapshot;
+        let index = snapshot.ordered.iter().find(|index| index.columns() == columns);
+        if let Some(index) = index {
+            index.set_chunks(&snapshot.chunks);
+            index.insert(self.ids, compare);
+        }
+    }
+}
+
+/// Removes rows from every index that the table has.
+struct UnindexRows<'a, R> {
+    snapshot: &'a Snapshot<R>,
+    ids: &'a [u32],
+}
+
+impl<R> IndexVisitor<R> for UnindexRows<'_, R> {
+    fn unique<V: Hash + Eq + 'static>(
+        &mut self,
+        column: u16,
+        get: impl Fn(&R) -> &V + Copy + Send + Sync + 'static,
+    ) {
+        let chunks = &self.snapshot.chunks;
+        let hasher = &self.snapshot.hasher;
+        let hash = |id| chunks.row(RowId(id)).map_or(0, |row| hasher.hash_one(get(row)));
+        let index: Option<&(u16, HashIndex)> =
+            self.snapshot.uniques.iter().find(|unique| unique.0 == column);
+        if let Some((_, index)) = index {
+            self.ids.iter().for_each(|&id| drop(index.remove(hash(id), id, hash)));
+        }
+    }
+
+    fn ordered(
+        &mut self,
+        columns: &'static [u16],
+        compare: impl Fn(&R, &R) -> Ordering + Copy + Send + Sync + 'static,
+    ) {
+        let index = self.snapshot.ordered.iter().find(|index| index.columns() == columns);
+        if let Some(index) = index {
+            self.ids.iter().for_each(|&id| index.remove(id, compare));
+        }
+    }
+}

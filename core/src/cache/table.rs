@@ -1,0 +1,197 @@
+//! Tables as the machine has them: of no particular row type. Each method takes a list of rows or a budget, so that no
+//! row costs a virtual call.
+
+use core::any::{Any, TypeId};
+use std::sync::Arc;
+
+use super::diff::TableDiff;
+use super::error::{OutOfSyncKind, RowMismatch};
+use super::sets::SetId;
+use super::snapshot::AnySnapshot;
+use super::stage::DropCursor;
+use super::stamp::Stamp;
+use super::store::TableStore;
+use crate::schema::{Row, TableDef};
+use crate::wire::RowList;
+
+/// Why rows could not be staged.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The server said something that cannot be.
+    OutOfSync(OutOfSyncKind),
+    /// A row is not what its Rust type says.
+    Mismatch(RowMismatch),
+}
+
+/// A [`TableStore`] of whatever row type. What the methods do is said there.
+pub(super) trait AnyTable: Any + Send {
+    fn name(&self) -> &Arc<str>;
+    fn def(&self) -> Option<&TableDef>;
+    fn row_type(&self) -> TypeId;
+
+    fn stage_inserts(
+        &mut self,
+        set: SetId,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault>;
+    fn stage_deletes(
+        &mut self,
+        set: SetId,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault>;
+    fn stage_events(&mut self, rows: &RowList, from: usize, max: usize) -> Result<(), Fault>;
+    fn stage_drop(&mut self, set: SetId, cursor: &mut DropCursor, budget: &mut usize) -> bool;
+    fn settle(&mut self, budget: &mut usize) -> Result<bool, OutOfSyncKind>;
+    fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool;
+    fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff>;
+    fn abort(&mut self);
+    /// Whether anything is staged that a transaction would show.
+    fn has_changes(&self) -> bool;
+
+    /// The part that readers share, if they do not have it yet.
+    fn publish(&mut self) -> Option<Arc<dyn AnySnapshot>>;
+    fn is_stale(&self) -> bool;
+
+    fn dead_rows(&self) -> usize;
+    fn sweep_lists(&mut self);
+    fn bury(&mut self, horizon: u64, budget: &mut usize);
+    fn remove_empty_chunks(&mut self, budget: &mut usize);
+    fn wants_reaping(&self) -> bool;
+    fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
+    fn drop_reaped(&mut self);
+    fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool;
+    fn freeze(&mut self, chunk: usize, horizon: u64) -> bool;
+    fn usage(&self) -> Usage;
+}
+
+/// What a table's slots are used for, in slots. For tests and diagnosis.
+#[doc(hidden)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Rows that new views see.
+    pub live: usize,
+    /// Slots with a row that somebody sees, or may yet see.
+    pub occupied: usize,
+    /// Slots whose rows nobody sees, still to be freed.
+    pub husks: usize,
+    /// All slots.
+    pub slots: usize,
+}
+
+impl<R: Row> AnyTable for TableStore<R> {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn def(&self) -> Option<&TableDef> {
+        self.def.as_ref()
+    }
+
+    fn row_type(&self) -> TypeId {
+        TypeId::of::<R>()
+    }
+
+    fn stage_inserts(
+        &mut self,
+        set: SetId,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault> {
+        self.stage_inserts(set, rows, from, max)
+    }
+
+    fn stage_deletes(
+        &mut self,
+        set: SetId,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault> {
+        self.stage_deletes(set, rows, from, max)
+    }
+
+    fn stage_events(&mut self, rows: &RowList, from: usize, max: usize) -> Result<(), Fault> {
+        self.stage_events(rows, from, max)
+    }
+
+    fn stage_drop(&mut self, set: SetId, cursor: &mut DropCursor, budget: &mut usize) -> bool {
+        self.stage_drop(set, cursor, budget)
+    }
+
+    fn settle(&mut self, budget: &mut usize) -> Result<bool, OutOfSyncKind> {
+        self.settle(budget)
+    }
+
+    fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool {
+        self.commit(at, budget)
+    }
+
+    fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
+        self.finish(version, horizon)
+    }
+
+    fn abort(&mut self) {
+        self.abort();
+    }
+
+    fn has_changes(&self) -> bool {
+        !self.staging.pairs.is_empty() || !self.staging.events.is_empty()
+    }
+
+    fn publish(&mut self) -> Option<Arc<dyn AnySnapshot>> {
+        if !core::mem::take(&mut self.stale) {
+            return None;
+        }
+        Some(Arc::<super::snapshot::Snapshot<R>>::clone(&self.snapshot))
+    }
+
+    fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    fn dead_rows(&self) -> usize {
+        self.dead.iter().map(|dead| dead.ids.len()).sum()
+    }
+
+    fn sweep_lists(&mut self) {
+        self.lists.sweep();
+    }
+
+    fn bury(&mut self, horizon: u64, budget: &mut usize) {
+        self.bury(horizon, budget);
+    }
+
+    fn remove_empty_chunks(&mut self, budget: &mut usize) {
+        self.remove_empty_chunks(budget);
+    }
+
+    fn wants_reaping(&self) -> bool {
+        self.wants_reaping()
+    }
+
+    fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
+        self.reap(published, budget);
+    }
+
+    fn drop_reaped(&mut self) {
+        self.drop_reaped();
+    }
+
+    fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool {
+        self.evacuate(version, budget)
+    }
+
+    fn freeze(&mut self, chunk: usize, horizon: u64) -> bool {
+        self.freeze(chunk, horizon)
+    }
+
+    fn usage(&self) -> Usage {
+        let husks = self.sides.iter().map(|side| side.husks.len()).sum();
+        Usage { live: self.len, occupied: self.occupied, husks, slots: self.capacity }
+    }
+}

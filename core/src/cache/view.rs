@@ -1,0 +1,316 @@
+//! Reading one table of a view.
+
+use core::borrow::Borrow;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{BuildHasher, Hash};
+use core::ops::{Bound, RangeBounds};
+
+use super::ordered::{Batch, OrderedIndex};
+use super::slots::{RowId, Slot};
+use super::snapshot::{AnySnapshot, Snapshot};
+use super::stamp::Stamp;
+use crate::schema::{Column, FindIn, IndexRef, IndexVisitor, RangeIn, Row, Table};
+
+/// One table of a [`View`](super::View). References to its rows live as long as the view.
+pub struct TableView<'v, T: Table> {
+    snapshot: &'v Snapshot<T::Row>,
+    version: u64,
+}
+
+impl<T: Table> Clone for TableView<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: Table> Copy for TableView<'_, T> {}
+
+impl<T: Table> fmt::Debug for TableView<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableView")
+            .field("table", &T::DEF.name)
+            .field("version", &self.version)
+            .field("len", &self.len())
+            .finish()
+    }
+}
+
+impl<'v, T: Table> TableView<'v, T> {
+    pub(super) fn new(snapshot: &'v Snapshot<T::Row>, version: u64) -> Self {
+        Self { snapshot, version }
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.snapshot.lens.at(self.version)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All rows, in no particular order, which is the same each time for one view.
+    pub fn iter(&self) -> Rows<'v, T::Row> {
+        let at = Stamp::of(self.version);
+        Rows { snapshot: self.snapshot, at, next_chunk: 0, slots: [].iter() }
+    }
+
+    /// The row with this value in a unique column.
+    ///
+    /// In a view of the database uniqueness is the module's promise; if it is broken, one of the rows.
+    #[inline]
+    pub fn find<V, K, Q>(&self, column: Column<T::Row, V, K>, value: &Q) -> Option<&'v T::Row>
+    where
+        K: FindIn<T>,
+        V: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let snapshot = self.snapshot;
+        let index = if K::PRIMARY {
+            &snapshot.primary
+        } else {
+            match snapshot.uniques.iter().find(|unique| unique.0 == column.index()) {
+                Some((_, index)) => index,
+                // Only a hand-written row type can promise an index that it does not have.
+                None => return self.iter().find(|row| column.get(row).borrow() == value),
+            }
+        };
+        let at = Stamp::of(self.version);
+        index.find(snapshot.hasher.hash_one(value), |id| {
+            let row = snapshot.chunks.slot(RowId(id))?.visible(at)?;
+            (column.get(row).borrow() == value).then_some(row)
+        })
+    }
+
+    /// The rows within bounds, ascending by an indexed column or by an index over several; rows that are equal there
+    /// in no particular order, which is the same each time for one view.
+    pub fn range<C: RangeIn<T>>(
+        &self,
+        column: C,
+        bounds: impl RangeBounds<C::Value>,
+    ) -> impl Iterator<Item = &'v T::Row> {
+        let index = self.snapshot.ordered.iter().find(|index| match column.columns() {
+            IndexRef::Column(column) => index.columns() == [column],
+            IndexRef::Columns(columns) => index.columns() == columns,
+        });
+        let mut rows = match index {
+            Some(index) => RangeRows::Ordered(Ordered::new(self, index)),
+            None => RangeRows::Scan(self.iter()),
+        };
+        core::iter::from_fn(move || rows.next(&column, &bounds))
+    }
+}
+
+impl<'v, T: Table> IntoIterator for TableView<'v, T> {
+    type Item = &'v T::Row;
+    type IntoIter = Rows<'v, T::Row>;
+
+    fn into_iter(self) -> Rows<'v, T::Row> {
+        self.iter()
+    }
+}
+
+/// All rows of a table: see [`TableView::iter`].
+pub struct Rows<'v, R> {
+    snapshot: &'v Snapshot<R>,
+    at: Stamp,
+    next_chunk: usize,
+    slots: core::slice::Iter<'v, Slot<R>>,
+}
+
+impl<R> fmt::Debug for Rows<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").finish_non_exhaustive()
+    }
+}
+
+impl<'v, R> Iterator for Rows<'v, R> {
+    type Item = &'v R;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'v R> {
+        loop {
+            for slot in self.slots.by_ref() {
+                if let Some(row) = slot.visible(self.at) {
+                    return Some(row);
+                }
+            }
+            if self.next_chunk == self.snapshot.chunks.len() {
+                return None;
+            }
+            self.slots = self.snapshot.chunks.slots(self.next_chunk).iter();
+            self.next_chunk += 1;
+        }
+    }
+
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
+        let rest = (self.next_chunk..self.snapshot.chunks.len())
+            .flat_map(|chunk| self.snapshot.chunks.slots(chunk));
+        let at = self.at;
+        let mut each = |done, slot: &'v Slot<R>| match slot.visible(at) {
+            Some(row) => f(done, row),
+            None => done,
+        };
+        let done = self.slots.fold(init, &mut each);
+        rest.fold(done, each)
+    }
+}
+
+impl<R> core::iter::FusedIterator for Rows<'_, R> {}
+
+/// The two ways to the rows of a range.
+enum RangeRows<'v, R> {
+    Ordered(Ordered<'v, R>),
+    /// In the slots' order: only a hand-written row type can promise an index that it does not have.
+    Scan(Rows<'v, R>),
+}
+
+impl<'v, R: Row> RangeRows<'v, R> {
+    fn next<T: Table<Row = R>, C: RangeIn<T>>(
+        &mut self,
+        column: &C,
+        bounds: &impl RangeBounds<C::Value>,
+    ) -> Option<&'v R> {
+        match self {
+            Self::Scan(rows) => rows.find(|row| {
+                is_reached(column, bounds.start_bound(), row)
+                    && !is_passed(column, bounds.end_bound(), row)
+            }),
+            Self::Ordered(rows) => {
+                let row = rows.next(|row| !is_reached(column, bounds.start_bound(), row))?;
+                if is_passed(column, bounds.end_bound(), row) {
+                    rows.finish();
+                    return None;
+                }
+                Some(row)
+            }
+        }
+    }
+}
+
+fn is_reached<T: Table, C: RangeIn<T>>(column: &C, start: Bound<&C::Value>, row: &T::Row) -> bool {
+    match start {
+        Bound::Unbounded => true,
+        Bound::Included(start) => column.compare(row, start).is_ge(),
+        Bound::Excluded(start) => column.compare(row, start).is_gt(),
+    }
+}
+
+fn is_passed<T: Table, C: RangeIn<T>>(column: &C, end: Bound<&C::Value>, row: &T::Row) -> bool {
+    match end {
+        Bound::Unbounded => false,
+        Bound::Included(end) => column.compare(row, end).is_gt(),
+        Bound::Excluded(end) => column.compare(row, end).is_ge(),
+    }
+}
+
+/// Walks along an ordered index.
+struct Ordered<'v, R> {
+    snapshot: &'v Snapshot<R>,
+    index: &'v OrderedIndex<R>,
+    at: Stamp,
+    batch: Batch<R>,
+    /// How many ids of the batch are used.
+    used: usize,
+    finished: bool,
+}
+
+impl<'v, R: Row> Ordered<'v, R> {
+    fn new<T: Table<Row = R>>(view: &TableView<'v, T>, index: &'v OrderedIndex<R>) -> Self {
+        let at = Stamp::of(view.version);
+        let (snapshot, batch) = (view.snapshot, Batch::new());
+        Self { snapshot, index, at, batch, used: 0, finished: false }
+    }
+
+    fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// The next visible row; the first is the first that `before` says no to.
+    fn next(&mut self, before: impl Fn(&R) -> bool) -> Option<&'v R> {
+        while !self.finished {
+            for &id in &self.batch.ids()[self.used..] {
+                self.used += 1;
+                let slot = self.snapshot.chunks.slot(RowId(id));
+                if let Some(row) = slot.and_then(|slot| slot.visible(self.at)) {
+                    return Some(row);
+                }
+            }
+            self.used = 0;
+            if self.batch.is_new() {
+                self.index.copy_from(&mut self.batch, &before);
+            } else if self.batch.is_full() {
+                R::visit_indexes(&mut CopyMore { index: self.index, batch: &mut self.batch });
+            } else {
+                self.finished = true;
+            }
+        }
+        None
+    }
+}
+
+/// Copies the ids behind those of a batch, comparing rows as the index does.
+struct CopyMore<'a, R> {
+    index: &'a OrderedIndex<R>,
+    batch: &'a mut Batch<R>,
+}
+
+impl<R> IndexVisitor<R> for CopyMore<'_, R> {
+    fn unique<V: Hash + Eq + 'static>(
+        &mut self,
+        _: u16,
+        _: impl Fn(&R) -> &V + Copy + Send + Sync + 'static,
+    ) {
+    }
+
+    fn ordered(
+        &mut self,
+        columns: &'static [u16],
+        compare: impl Fn(&R, &R) -> Ordering + Copy + Send + Sync + 'static,
+    ) {
+        if columns == self.index.columns() {
+            self.index.copy_behind(self.batch, compare);
+        }
+    }
+}
+
+/// One table of a [`View`](super::View), whatever its row type: see [`View::untyped`](super::View::untyped).
+#[derive(Clone, Copy)]
+pub struct UntypedTable<'v> {
+    pub(super) snapshot: &'v dyn AnySnapshot,
+    pub(super) version: u64,
+}
+
+impl fmt::Debug for UntypedTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UntypedTable")
+            .field("version", &self.version)
+            .field("len", &self.len())
+            .finish()
+    }
+}
+
+impl UntypedTable<'_> {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.snapshot.len(self.version)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Shows each row's encoding, in no particular order.
+    pub fn for_each(&self, mut each: impl FnMut(&[u8])) {
+        self.snapshot.encode_rows(Stamp::of(self.version), &mut each);
+    }
+
+    /// Copies of all rows' encodings, in no particular order.
+    pub fn rows(&self) -> Vec<Vec<u8>> {
+        let mut rows = Vec::with_capacity(self.len());
+        self.for_each(|row| rows.push(row.to_vec()));
+        rows
+    }
+}
