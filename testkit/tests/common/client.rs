@@ -162,6 +162,8 @@ impl Client {
                     self.waiting.extend(messages.map(Result::unwrap));
                 }
                 Some(Ok(Message::Close(Some(frame)))) => {
+                    // Sends the answer, so that the server need not wait for it.
+                    let _ = self.socket.flush().await;
                     return Seen::Close {
                         code: frame.code.into(),
                         reason: frame.reason.to_string(),
