@@ -100,7 +100,7 @@ impl ClientBuilder {
         let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
         let token = self.load_token()?;
         let server = endpoint.server();
-        let compression = self.compression.unwrap_or(match server.host() {
+        let compression = self.compression.unwrap_or_else(|| match server.host() {
             "localhost" | "127.0.0.1" | "::1" => Compression::None,
             _ => Compression::Gzip,
         });

@@ -210,7 +210,7 @@ impl<T: Table> Dispatch for TableHooks<T> {
                     inserts.each(|callback| callback(event, row));
                 }
                 RowChange::Update { old, new } => {
-                    updates.each(|callback| callback(event, old, new))
+                    updates.each(|callback| callback(event, old, new));
                 }
                 RowChange::Delete(row) => deletes.each(|callback| callback(event, row)),
             }

@@ -250,7 +250,7 @@ impl Connection {
             // Wished for and gone: the application asked for its end, and that is what it gets.
             Stage::Ending { holds_rows } => self.drop_set(set, holds_rows, SetEnd::Unsubscribed),
             Stage::Waiting | Stage::Sent => {
-                self.drop_set(set, false, SetEnd::Refused(error.into()))
+                self.drop_set(set, false, SetEnd::Refused(error.into()));
             }
             Stage::Applied => self.drop_set(set, true, SetEnd::Refused(error.into())),
         }

@@ -332,8 +332,8 @@ impl Connection {
 impl Connection {
     /// The next thing for the driver to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        if let Some(action) = self.actions.pop_front_if(|action| !matches!(action, Action::Close)) {
-            return Some(action);
+        if !matches!(self.actions.front(), None | Some(Action::Close)) {
+            return self.actions.pop_front();
         }
         // What was asked for before closing leaves before the close frame.
         if let State::Online { .. } | State::Closing { .. } = self.state

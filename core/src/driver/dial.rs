@@ -15,13 +15,13 @@ use crate::conn::{Dial, DialError, Endpoint, SubscribeParameters};
 use crate::limits::Limits;
 use crate::wire::Protocol;
 
+/// A socket that is being opened.
+pub type Dialing = Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>>;
+
 /// Opens sockets.
 pub trait Dialer: Send + Sync + 'static {
     /// Opens one. The machine bounds how long that may take.
-    fn dial(
-        &self,
-        dial: &Dial,
-    ) -> Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>>;
+    fn dial(&self, dial: &Dial) -> Dialing;
 }
 
 /// What a socket is opened with, whoever opens it.
@@ -55,10 +55,7 @@ impl TcpDialer {
 }
 
 impl Dialer for TcpDialer {
-    fn dial(
-        &self,
-        dial: &Dial,
-    ) -> Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>> {
+    fn dial(&self, dial: &Dial) -> Dialing {
         let Self { options, tls } = self.clone();
         let token = dial.token.clone();
         Box::pin(async move {

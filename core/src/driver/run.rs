@@ -1,17 +1,16 @@
 //! The loop around the machine.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::dial::Dialer;
+use super::dial::{Dialer, Dialing};
 use super::socket::{Socket, SocketEvent};
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::limits::Limits;
-use crate::wire::{Protocol, open_frame};
+use crate::wire::{FrameOpener, Protocol};
 
 /// How many rows are applied before the socket, the commands and the clock are looked at again: about a millisecond.
 const ROWS_A_STEP: usize = 4096;
@@ -102,7 +101,8 @@ pub fn drive(
         inner.driven = true;
         inner.connection.config().limits
     };
-    let mut run = Run { shared, dialer, deliver, link: Link::None, limits };
+    let mut run =
+        Run { shared, dialer, deliver, link: Link::None, opener: FrameOpener::default(), limits };
     Some(async move { while run.turn().await {} })
 }
 
@@ -111,10 +111,9 @@ struct Run<C, D: FnMut(Event)> {
     dialer: C,
     deliver: D,
     link: Link,
+    opener: FrameOpener,
     limits: Limits,
 }
-
-type Dialing = Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>>;
 
 enum Link {
     None,
@@ -164,7 +163,6 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                 (Action::Close, Link::Open(socket)) => socket.close(),
                 (Action::Abandon, _) => self.link = Link::None,
                 (Action::Send(_) | Action::Ping | Action::Close, Link::None | Link::Dialing(_)) => {
-                    ()
                 }
             }
         }
@@ -186,7 +184,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             LinkEvent::NotOpened(error) => self.lost(Lost::Dial(error)),
             LinkEvent::Socket(SocketEvent::Frame(frame)) => {
                 // Outside the lock: a large frame takes a while to decompress.
-                match open_frame(frame, &self.limits) {
+                match self.opener.open(frame, &self.limits) {
                     Ok(body) => self.shared.with(|connection| connection.handle_body(now(), body)),
                     Err(error) => self.lost(Lost::Frame(error)),
                 }
