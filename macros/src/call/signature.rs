@@ -194,12 +194,12 @@ fn structure(
 ) -> DeriveInput {
     let SignatureItem { attrs, vis, .. } = item;
     let docs = default_docs(attrs, || {
-        format!("The arguments of a call of the {} `{name}`.", function.word())
+        format!(" The arguments of a call of the {} `{name}`.", function.word())
     });
     let fields = arguments.iter().map(|Argument { docs, ident, ty }| {
         let own = quote!(#(#docs)*);
         let default = docs.is_empty().then(|| {
-            let doc = format!("The parameter `{}`.", crate::name_of(ident));
+            let doc = format!(" The parameter `{}`.", crate::name_of(ident));
             quote!(#[doc = #doc])
         });
         // Its type is what is wrong, and an error says so already.
@@ -230,7 +230,7 @@ fn constructor(
     let attrs: Vec<_> =
         attrs.iter().filter(|attr| on_both.iter().any(|both| attr.path().is_ident(both))).collect();
     let docs = default_docs(attrs.iter().copied(), || {
-        format!("Makes a call of the {} `{name}`.", function.word())
+        format!(" Makes a call of the {} `{name}`.", function.word())
     });
     let ident = &sig.ident;
     let inputs = arguments.iter().map(|Argument { ident, ty, .. }| quote!(#ident: #ty));

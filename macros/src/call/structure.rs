@@ -49,7 +49,7 @@ pub(super) fn read(
     };
     Some(Call {
         function,
-        krate: crate::facade(attrs.krate.take().or(bsatn.krate.take())),
+        krate: crate::facade(attrs.krate.take().or_else(|| bsatn.krate.take())),
         name,
         params,
         arguments,

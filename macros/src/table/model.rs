@@ -75,7 +75,7 @@ impl<'a> TableInput<'a> {
         let rust_name = crate::name_of(&input.ident);
         Self {
             ident: &input.ident,
-            krate: crate::facade(attrs.krate.take().or(bsatn.krate.take())),
+            krate: crate::facade(attrs.krate.take().or_else(|| bsatn.krate.take())),
             name: match attrs.name.take() {
                 Some(name) => name.value(),
                 None => case::snake(&rust_name),

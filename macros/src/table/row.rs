@@ -40,7 +40,7 @@ fn column_constant(table: &TableInput<'_>, at: usize, column: &ColumnModel<'_>) 
     let (vis, ty) = (&field.vis, &field.ty);
     let index = position(at);
     let kind = column.kind(krate);
-    let doc = format!("The column `{name}` of [`{rust_name}`].");
+    let doc = format!(" The column `{name}` of [`{rust_name}`].");
     quote! {
         #[doc = #doc]
         #vis const #constant: #krate::__private::Column<#row, #ty, #kind> =
@@ -57,7 +57,7 @@ fn index_constants(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
         let types = columns.clone().map(|column| &column.field.ty);
         let positions = index.columns.iter().map(|&at| position(at));
         let names: Vec<_> = columns.clone().map(|column| format!("`{}`", column.name)).collect();
-        let doc = format!("The index over {} of [`{rust_name}`].", names.join(", "));
+        let doc = format!(" The index over {} of [`{rust_name}`].", names.join(", "));
         let compare = compare(columns, |field, at| {
             let at = syn::Index::from(at);
             (quote!(&__row.#field), quote!(&__bound.#at))
@@ -74,7 +74,7 @@ fn index_constants(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
 fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> TokenStream {
     let TableInput { ident, krate, .. } = table;
     let Key { ty, get, decode } = if stub { Key::stub() } else { Key::of(table, row) };
-    let visit = if stub { TokenStream::new() } else { visit_indexes(row) };
+    let visit = if stub { crate::unreachable() } else { visit_indexes(row) };
     quote! {
         // The lifetime makes the bound one that is asked for where the row is used. That is in one place, so that a
         // struct without `Bsatn` is one error and not one for each trait that a row has.
@@ -99,7 +99,6 @@ fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> Toke
             }
 
             fn visit_indexes(__visitor: &mut impl #krate::__private::IndexVisitor<Self>) {
-                let _ = &__visitor;
                 #visit
             }
         }
@@ -174,7 +173,8 @@ fn visit_indexes(row: &RowModel<'_>) -> TokenStream {
         let compare = compare(columns, |field, _| (quote!(&__a.#field), quote!(&__b.#field)));
         quote!(__visitor.ordered(&[#(#positions),*], |__a, __b| #compare);)
     });
-    quote!(#(#uniques)* #(#ordered)*)
+    let visits: Vec<_> = uniques.chain(ordered).collect();
+    if visits.is_empty() { quote!(let _ = __visitor;) } else { quote!(#(#visits)*) }
 }
 
 /// The columns of each ordered index: those over one column first.
