@@ -1,7 +1,7 @@
 //! The derives and attributes of Lightlike. Use them through the `lightlike` crate, which exports them all.
 //!
 //! Each goes the same way: `parse` reads the input into a model, checking on the way and collecting every mistake in a
-//! [`Ctxt`](ctxt::Ctxt); `expand` writes the code, or, beside the errors, a stub of it that keeps uses of the type
+//! `Ctxt`; `expand` writes the code, or, beside the errors, a stub of it that keeps uses of the type
 //! from adding errors of their own. Generated code names nothing but `::core` and the facade's `__private` module.
 
 #![forbid(unsafe_code)]
@@ -20,6 +20,8 @@ use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::{DeriveInput, Path, parse_macro_input, parse_quote};
+
+use crate::ctxt::Ctxt;
 
 /// Gives a struct or an enum its BSATN encoding (`Encode`, `Decode`) and its type in SpacetimeDB (`Sats`).
 ///
@@ -227,6 +229,18 @@ fn facade(krate: Option<Path>) -> Path {
 /// An identifier as text, without the `r#` of a raw one.
 fn name_of(ident: &Ident) -> String {
     ident.unraw().to_string()
+}
+
+/// The name that the server makes of an identifier, for want of an explicit one.
+fn server_name(cx: &Ctxt, ident: &Ident, case: impl Fn(&str) -> String) -> String {
+    let name = case(&name_of(ident));
+    if name.is_empty() {
+        cx.error(
+            ident,
+            "the server makes no name of underscores; give this one with `name = \"..\"`",
+        );
+    }
+    name
 }
 
 /// The constant that stands for a field or an index: `user_id` is `USER_ID`.

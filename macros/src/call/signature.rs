@@ -58,8 +58,10 @@ pub(super) fn read(
         cx.error_at(*given, "the signature says what it returns; remove this");
     }
     let (returns, error) = returns(cx, function, &item.sig.output);
-    let rust_name = crate::name_of(&item.sig.ident);
-    let name = attrs.name.take().map_or_else(|| case::snake(&rust_name), |name| name.value());
+    let name = match attrs.name.take() {
+        Some(name) => name.value(),
+        None => crate::server_name(cx, &item.sig.ident, case::snake),
+    };
     let type_name = type_name(cx, function, &item.sig.ident, &name)?;
     let params = arguments.iter().map(|argument| Param {
         name: Some(crate::name_of(argument.ident)),
@@ -172,6 +174,10 @@ fn returns(cx: &Ctxt, function: Function, output: &ReturnType) -> (Option<Type>,
 
 fn type_name(cx: &Ctxt, function: Function, ident: &Ident, name: &str) -> Option<Ident> {
     let type_name = case::pascal(&crate::name_of(ident));
+    if type_name.is_empty() {
+        // It has no name on the wire either, and that was reported.
+        return None;
+    }
     if syn::parse_str::<Ident>(&type_name).is_err() {
         let word = function.word();
         let message = format!(

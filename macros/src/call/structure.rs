@@ -45,7 +45,7 @@ pub(super) fn read(
     let params = params(cx, fields);
     let name = match attrs.name.take() {
         Some(name) => name.value(),
-        None => case::snake(&crate::name_of(&arguments.ident)),
+        None => crate::server_name(cx, &arguments.ident, case::snake),
     };
     Some(Call {
         function,

@@ -163,9 +163,11 @@ fn skip(table: &TableInput<'_>, before: &[ColumnModel<'_>]) -> TokenStream {
 
 fn visit_indexes(row: &RowModel<'_>) -> TokenStream {
     let uniques = row.columns.iter().enumerate().filter(|(_, column)| column.unique.is_some());
-    let uniques = uniques.map(|(at, ColumnModel { ident, .. })| {
+    let uniques = uniques.map(|(at, ColumnModel { ident, field, .. })| {
         let at = position(at);
-        quote!(__visitor.unique(#at, |__row| &__row.#ident);)
+        let ty = &field.ty;
+        let unique = quote_spanned!(blame(ty)=> __visitor.unique::<#ty>);
+        quote!(#unique(#at, |__row| &__row.#ident);)
     });
     let ordered = ordered(row).map(|columns| {
         let positions = columns.iter().map(|&at| position(at));
@@ -310,7 +312,7 @@ pub(super) fn has_indexes(ident: &syn::Ident, krate: &Path, kind: Kind) -> Optio
     })
 }
 
-/// A column's position as the descriptors have it. A row has no more columns than the server allows, which is fewer.
+/// A column's position as the descriptors have it; that it fits was checked.
 fn position(at: usize) -> u16 {
     u16::try_from(at).unwrap_or(u16::MAX)
 }
