@@ -108,7 +108,6 @@ impl ClientBuilder {
             compression,
             confirmed: self.confirmed,
             connection_id: None,
-            session_id: None,
         };
         let limits = self.config.limits;
         let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
