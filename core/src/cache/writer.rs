@@ -32,6 +32,8 @@ pub struct Cache {
     pub(super) waiting: bool,
     /// Sets whose parts are ignored until they are dropped: rows of theirs did not decode.
     pub(super) failed: HashSet<SetId>,
+    /// Sets that are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
+    pub(super) stale: HashSet<SetId>,
     freezing: Freezing,
 }
 
@@ -76,6 +78,7 @@ impl Cache {
             applying: None,
             waiting: false,
             failed: HashSet::new(),
+            stale: HashSet::new(),
             freezing: Freezing { due: version + FREEZE_EVERY, at: None },
             config,
         }

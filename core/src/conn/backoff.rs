@@ -69,7 +69,9 @@ mod tests {
     #[test]
     fn a_reset_starts_over() {
         let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30), 1);
-        (0..100).for_each(|_| drop(backoff.pause()));
+        for _ in 0..100 {
+            let _ = backoff.pause();
+        }
         backoff.reset();
         assert_eq!(backoff.attempt(), 0);
         assert!(backoff.pause() <= Duration::from_millis(250));

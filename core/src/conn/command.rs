@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use super::apply::Then;
 use super::{
-    Action, CallId, Cause, CloseReason, Connection, ConnectionState, Event, Lost, NotSent, Reply,
-    SetEnd, State, WhileDisconnected,
+    Action, CallId, CloseReason, Connection, ConnectionState, Event, Lost, NotSent, Reply, SetEnd,
+    State, WhileDisconnected,
 };
-use crate::cache::{Change, Part, RegisterError, TableId};
+use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
 use crate::schema::Table;
 use crate::subs::{Stage, SubscriptionId};
@@ -109,23 +108,17 @@ impl Connection {
             }
             Stage::Stale => {
                 self.subs.remove(set);
-                self.drop_rows(set, rows);
+                self.drop_set(set, Some(rows), SetEnd::Unsubscribed);
             }
             // Its old rows go now, its new ones never come in; the server still has to let go of it.
             Stage::Resyncing(_) => {
                 self.subs.set_stage(set, Stage::Failed);
                 self.send_unsubscribe(set);
-                self.drop_rows(set, rows);
+                self.drop_set(set, Some(rows), SetEnd::Unsubscribed);
                 self.leave_resync(set);
             }
             Stage::Ending { .. } | Stage::Failed => (),
         }
-    }
-
-    fn drop_rows(&mut self, set: SubscriptionId, rows: crate::cache::SetId) {
-        let parts = vec![Part::DropSet { set: rows }];
-        let ended = Event::Ended { set, reason: SetEnd::Unsubscribed };
-        self.apply_here(Change { parts }, Cause::Ended(set), vec![Then::Say(ended)]);
     }
 
     /// Makes a call or a query. [`Event::Answered`] brings the answer, [`Reply::TimedOut`] if there is none by `deadline`.
@@ -206,7 +199,9 @@ impl Connection {
     pub(super) fn send(&mut self, message: &ClientMessage) {
         if let State::Online { protocol, .. } = self.state {
             let sent = self.outbox.push(message, protocol);
-            sent.expect("what is sent is within `max_outgoing_bytes`, which is less than BSATN can count");
+            sent.expect(
+                "what is sent is within `max_outgoing_bytes`, which is less than BSATN can count",
+            );
         }
     }
 
@@ -237,7 +232,10 @@ impl Connection {
         match &self.state {
             State::Draining { reason: CloseReason::Lost(lost), .. }
             | State::Closed(CloseReason::Lost(lost)) => Some(lost),
-            State::Waiting { .. } | State::Parked | State::Dialing { .. } | State::Greeting { .. }
+            State::Waiting { .. }
+            | State::Parked
+            | State::Dialing { .. }
+            | State::Greeting { .. }
                 if !waits =>
             {
                 self.recovery.last_loss()

@@ -93,14 +93,30 @@ pub struct Connection {
 #[derive(Debug)]
 enum State {
     Idle,
-    Dialing { since: Instant },
-    Greeting { since: Instant, protocol: Protocol },
-    Online { protocol: Protocol, liveness: Liveness },
-    Closing { protocol: Protocol, until: Instant },
+    Dialing {
+        since: Instant,
+    },
+    Greeting {
+        since: Instant,
+        protocol: Protocol,
+    },
+    Online {
+        protocol: Protocol,
+        liveness: Liveness,
+    },
+    Closing {
+        protocol: Protocol,
+        until: Instant,
+    },
     /// The socket is gone; what had come before is applied first, so that no answer is lost that was received.
-    Draining { protocol: Protocol, reason: CloseReason },
+    Draining {
+        protocol: Protocol,
+        reason: CloseReason,
+    },
     /// The socket is gone, and is opened again then.
-    Waiting { until: Instant },
+    Waiting {
+        until: Instant,
+    },
     /// The token is not accepted; another one is waited for.
     Parked,
     Closed(CloseReason),

@@ -24,6 +24,8 @@ pub(super) struct Recovery {
     lost_since: Option<Instant>,
     /// Whether the application was told that it has been lost for long.
     told: bool,
+    /// Why the last socket ended, until the connection is ready again.
+    last_loss: Option<Lost>,
     /// The last socket ended by a fault of the server's, and nothing was applied since.
     faulted: bool,
     pub(super) batch: BatchSupport,
@@ -60,6 +62,7 @@ impl Recovery {
             ready_since: None,
             lost_since: None,
             told: false,
+            last_loss: None,
             faulted: false,
             batch: BatchSupport::Unknown,
         }
@@ -77,7 +80,13 @@ impl Recovery {
     pub(super) fn ready(&mut self, now: Instant) {
         self.ready_since = Some(now);
         self.lost_since = None;
+        self.last_loss = None;
         self.told = false;
+    }
+
+    /// Why there is no connection, if there was one or an attempt at one.
+    pub(super) fn last_loss(&self) -> Option<&Lost> {
+        self.last_loss.as_ref()
     }
 
     /// A message was applied: what ends the socket now is another failure than before.
@@ -92,6 +101,7 @@ impl Recovery {
             self.backoff.reset();
         }
         self.lost_since.get_or_insert(now);
+        self.last_loss = Some(reason.clone());
         if !self.config.enabled || !(self.greeted || self.config.first) {
             return Next::GiveUp;
         }
@@ -116,6 +126,11 @@ impl Recovery {
             return Next::GiveUp;
         }
         Next::Retry(self.backoff.pause())
+    }
+
+    /// It is over: nothing more is to be told.
+    pub(super) fn end(&mut self) {
+        self.lost_since = None;
     }
 
     /// The application knows better: the pauses start over.

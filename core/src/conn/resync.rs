@@ -30,9 +30,8 @@ impl Connection {
         if stale.is_empty() {
             return false;
         }
-        let batched = protocol == Protocol::V3
-            && stale.len() > 1
-            && self.recovery.batch != BatchSupport::No;
+        let batched =
+            protocol == Protocol::V3 && stale.len() > 1 && self.recovery.batch != BatchSupport::No;
         if batched {
             self.send_batch(&stale);
         } else {
@@ -69,18 +68,17 @@ impl Connection {
         old: SetId,
         rows: impl Iterator<Item = Part>,
     ) {
-        match &mut self.resync {
-            Some(resync) if resync.pending.remove(&set) => {
-                resync.answered.push(set);
-                resync.parts.extend(rows);
-                self.finish_resync_if_answered();
-            }
+        if let Some(resync) = &mut self.resync
+            && resync.pending.remove(&set)
+        {
+            resync.answered.push(set);
+            resync.parts.extend(rows);
+            self.finish_resync_if_answered();
+        } else {
             // Too late to be part of the whole: a resync of its own.
-            _ => {
-                let mut parts: Vec<Part> = rows.collect();
-                parts.push(Part::DropSet { set: old });
-                self.apply(Change { parts }, Cause::Resync, vec![Then::Resynced(vec![set])]);
-            }
+            let mut parts: Vec<Part> = rows.collect();
+            parts.push(Part::DropSet { set: old });
+            self.apply(Change { parts }, Cause::Resync, vec![Then::Resynced(vec![set])]);
         }
     }
 

@@ -4,13 +4,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::apply::Then;
 use super::recovery::Next;
 use super::{
-    Action, Cause, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Liveness,
+    Action, CallId, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Liveness,
     Lost, NotSent, Reply, SetEnd, State, WhileDisconnected,
 };
-use crate::cache::{Change, Part};
 use crate::subs::Orphan;
 use crate::wire::Protocol;
 
@@ -26,7 +24,10 @@ impl Connection {
     /// The body of a binary message came: [`open_frame`](crate::wire::open_frame)'s result.
     pub fn handle_body(&mut self, now: Instant, body: Bytes) {
         self.handle_heard(now);
-        if matches!(self.state, State::Greeting { .. } | State::Online { .. } | State::Closing { .. }) {
+        if matches!(
+            self.state,
+            State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
+        ) {
             self.inbox.push(body);
         }
     }
@@ -85,10 +86,7 @@ impl Connection {
                     self.lose(now, Lost::Silent(silent));
                 }
             },
-            State::Closing { .. } => {
-                self.actions.push_back(Action::Abandon);
-                self.end(CloseReason::Requested);
-            }
+            State::Closing { .. } => self.lose(now, Lost::HungUp),
             State::Waiting { .. } => self.dial(now),
             State::Idle | State::Draining { .. } | State::Parked | State::Closed(_) => (),
         }
@@ -171,16 +169,12 @@ impl Connection {
         }
     }
 
-    /// Gives the socket up.
+    /// Gives the socket up. What had come is applied all the same.
     pub(super) fn lose(&mut self, now: Instant, reason: Lost) {
         self.actions.clear();
         self.actions.push_back(Action::Abandon);
-        match &self.state {
-            State::Closing { .. } | State::Draining { reason: CloseReason::Requested, .. } => {
-                self.end(CloseReason::Requested);
-            }
-            _ => self.lost(now, reason),
-        }
+        self.outbox.clear();
+        self.handle_lost(now, reason);
     }
 
     /// There is no socket any more: settles what hung on it, and says what comes next.
@@ -214,29 +208,19 @@ impl Connection {
         for orphan in self.subs.orphan() {
             match orphan {
                 Orphan::Stale(rows) => self.cache.mark_stale(rows),
-                Orphan::Ended(set, rows) => {
-                    let parts = rows.map(|set| Part::DropSet { set }).into_iter().collect();
-                    let ended = Event::Ended { set, reason: SetEnd::Unsubscribed };
-                    self.apply_here(Change { parts }, Cause::Ended(set), vec![Then::Say(ended)]);
-                }
+                Orphan::Ended(set, rows) => self.drop_set(set, rows, SetEnd::Unsubscribed),
             }
         }
     }
 
     fn forget_socket(&mut self) {
-        self.abort_received();
         self.resync = None;
         self.ready = false;
         self.inbox.clear();
         self.outbox.clear();
     }
 
-    fn settle_calls(
-        &mut self,
-        sent: Vec<super::CallId>,
-        waiting: Vec<super::CallId>,
-        not_sent: &NotSent,
-    ) {
+    fn settle_calls(&mut self, sent: Vec<CallId>, waiting: Vec<CallId>, not_sent: &NotSent) {
         for call in sent {
             self.answer(call, Reply::Unknown);
         }
@@ -255,11 +239,12 @@ impl Connection {
             CloseReason::Lost(lost) => NotSent::Lost(lost.clone()),
         };
         self.settle_calls(sent, waiting, &not_sent);
-        let queued = self.abort_all();
-        self.events.extend(queued);
+        let unapplied = self.abort_all();
+        self.events.extend(unapplied);
         for set in self.subs.drain() {
             self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
         }
+        self.recovery.end();
         self.state = State::Closed(reason.clone());
         self.announce(ConnectionState::Closed(reason));
     }

@@ -87,7 +87,9 @@ pub enum Lost {
     #[error("the server broke the protocol: {0}")]
     Violation(&'static str),
     /// The server takes the same token for somebody else than before.
-    #[error("the server took us for {before} and now takes us for {now}; the rows here are not this identity's")]
+    #[error(
+        "the server took us for {before} and now takes us for {now}; the rows here are not this identity's"
+    )]
     IdentityChanged {
         /// Who we were.
         before: Identity,

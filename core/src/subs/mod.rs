@@ -123,14 +123,15 @@ impl Subscriptions {
         Some((wire, &set.queries))
     }
 
-    /// The rows of a set that was asked for again are in the cache under their new name.
-    pub(crate) fn resynced(&mut self, id: SubscriptionId) {
-        let Some(set) = self.sets.get_mut(&id) else { return };
-        if let Stage::Resyncing(rows) = set.stage {
-            self.by_rows.remove(&set.rows);
-            set.rows = rows;
-            set.stage = Stage::Applied;
-        }
+    /// The rows of a set that was asked for again are in the cache under their new name. False if it is not wanted any
+    /// more.
+    pub(crate) fn resynced(&mut self, id: SubscriptionId) -> bool {
+        let Some(set) = self.sets.get_mut(&id) else { return false };
+        let Stage::Resyncing(rows) = set.stage else { return false };
+        self.by_rows.remove(&set.rows);
+        set.rows = rows;
+        set.stage = Stage::Applied;
+        true
     }
 
     /// A set that was asked for again will not be answered: it keeps what it has.

@@ -103,7 +103,7 @@ fn calls_wait_for_the_greeting_and_keep_their_order() {
     rig.connection.start(rig.now);
     let _ = rig.actions();
     let _ = rig.call("b");
-    rig.connection.handle_opened(rig.now, Protocol::V2);
+    rig.connection.handle_opened(Protocol::V2);
     rig.server(greeting());
     let _ = rig.events();
     let _ = rig.call("c");
