@@ -51,7 +51,6 @@ pub async fn embedded() -> Server {
             if let Some(user) = tx.find(User::IDENTITY, &tx.sender()) {
                 tx.update(User { online: false, ..user });
             }
-            Ok(())
         })
         .reducer(|tx: &mut Tx, SetName { name }| {
             if name.is_empty() {

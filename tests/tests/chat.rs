@@ -1,4 +1,5 @@
 //! The chat, on both servers: the whole path from the builder to the rows.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use std::sync::{Arc, Mutex};
 
@@ -102,7 +103,7 @@ async fn others_are_seen_to_come_and_go() {
     let id = ada.identity().unwrap();
     match changes.next().await.unwrap().unwrap() {
         Change::Inserted(Inserted { row, .. }) => {
-            assert_eq!((row.identity, row.online), (id, true))
+            assert_eq!((row.identity, row.online), (id, true));
         }
         other => panic!("{other:?}"),
     }

@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::SinkExt as _;
-use lightlike_core::conn::{
-    CloseReason, Config, Connection, ConnectionState, Dial, DialError, Event, Lost,
-};
+use lightlike_core::conn::{CloseReason, Config, Connection, ConnectionState, Dial, Event, Lost};
 use lightlike_core::driver::{Dialer, Dialing, Shared, Socket, drive};
 use lightlike_core::limits::Limits;
 use lightlike_core::types::{ConnectionId, Identity};
