@@ -221,7 +221,7 @@ impl Rig {
             Happening::Register => self.register(),
             Happening::Step(times, rows) => {
                 for _ in 0..times {
-                    self.step(rows.into());
+                    let _ = self.step(rows.into());
                 }
             }
             Happening::Close => self.connection.close(self.now),

@@ -21,6 +21,19 @@ pub(super) struct Applying {
     then: Vec<Event>,
 }
 
+impl Applying {
+    /// What is still to be said of a message that came and cannot be applied any more.
+    pub(super) fn unapplied(self) -> impl Iterator<Item = Event> {
+        self.then.into_iter().filter_map(|event| match event {
+            // Its rows are not there, so it counts as one whose answer did not come.
+            Event::Answered { call, .. } => Some(Event::Answered { call, reply: Reply::Unknown }),
+            // The set is open, and ends with the others.
+            Event::Applied(_) => None,
+            event => Some(event),
+        })
+    }
+}
+
 /// A message that the protocol does not allow.
 struct Violation(&'static str);
 

@@ -520,7 +520,7 @@ impl Connection {
     fn end(&mut self, reason: CloseReason) {
         tracing::debug!(?reason, "the connection is closed");
         self.cache.abort();
-        self.applying = Applying::default();
+        self.events.extend(std::mem::take(&mut self.applying).unapplied());
         self.inbox.clear();
         self.outbox.clear();
         let (sent, waiting) = self.calls.drain();
