@@ -111,7 +111,9 @@ impl Connection {
     /// A set's rows do not decode as their Rust type, and are gone: tells the server, and the application.
     pub(super) fn fail_set(&mut self, failure: SetFailure) {
         let set = failure.set;
-        let told = matches!(self.subs.stage(set), Some(Stage::Ending { .. }));
+        // A set that is over can still have rows: those of a closed connection stay readable.
+        let Some(stage) = self.subs.stage(set) else { return };
+        let told = matches!(stage, Stage::Ending { .. });
         self.subs.set_stage(set, Stage::Failed);
         if !told {
             self.send_unsubscribe(set);
