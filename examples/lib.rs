@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Runnable programs that use Lightlike: see `README.md` beside this file.

@@ -9,7 +9,12 @@ extern crate self as lightlike_core;
 
 pub mod bsatn;
 pub mod cache;
+mod calls;
+pub mod conn;
+#[cfg(feature = "driver")]
+pub mod driver;
 pub mod limits;
 pub mod schema;
+mod subs;
 pub mod types;
 pub mod wire;

@@ -31,6 +31,30 @@ pub struct Limits {
     /// Each of them is kept decoded in up to ten times the bytes that it takes on the wire, so a message of nothing
     /// else would take ten times its size. An honest message names a few a query set.
     pub max_message_parts: usize,
+
+    /// Bytes of frames that were received and are not applied yet, decompressed. 64 MiB.
+    ///
+    /// Above it the socket is not read until some of them are applied, so that the server feels it. One frame may
+    /// exceed it by its own size.
+    pub max_received_bytes: usize,
+
+    /// Bytes of one message to the server. 32 MiB.
+    ///
+    /// A server closes the connection on a larger one.
+    pub max_outgoing_bytes: usize,
+
+    /// Calls and queries that the server has not answered. 8,192.
+    ///
+    /// Half of what a server queues for a client before it hangs up. More wait here until answers come.
+    pub max_calls_in_flight: usize,
+
+    /// Calls and queries that are not answered, those included that wait to be sent. 65,536.
+    pub max_calls: usize,
+
+    /// Deleted rows that stay in memory because a held view may see them. 1,000,000.
+    ///
+    /// Above it the next message waits until views are let go of; receiving does not wait.
+    pub max_dead_rows: usize,
 }
 
 impl Limits {
@@ -40,6 +64,11 @@ impl Limits {
         max_message_bytes: 512 << 20,
         max_row_bytes: 64 << 20,
         max_message_parts: 1 << 20,
+        max_received_bytes: 64 << 20,
+        max_outgoing_bytes: 32 << 20,
+        max_calls_in_flight: 8192,
+        max_calls: 65_536,
+        max_dead_rows: 1_000_000,
     };
 }
 

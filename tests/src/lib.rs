@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What the integration tests share: see `tests/`.
+
+pub mod chat;
+pub mod real;
+pub mod target;

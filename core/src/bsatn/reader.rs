@@ -3,6 +3,9 @@
 use super::{Decode, DecodeError, DecodeErrorKind};
 
 /// A cursor over the bytes of one value, or of several one after the other.
+//
+// The methods that make errors are inlined, and only `DecodeError::new` is not: a reader that is lent to a function stays
+// in memory, one that is not stays in registers.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     rest: &'a [u8],
@@ -103,7 +106,10 @@ impl<'a> Reader<'a> {
         let bytes = self.bytes(len, target)?;
         match core::str::from_utf8(bytes) {
             Ok(text) => Ok(text),
-            Err(_) => Err(self.invalid_utf8(len, target)),
+            Err(_) => {
+                let start = self.offset() - len;
+                Err(DecodeError::new(DecodeErrorKind::InvalidUtf8, target, start))
+            }
         }
     }
 
@@ -146,7 +152,11 @@ impl<'a> Reader<'a> {
     /// [`DecodeErrorKind::TrailingBytes`] if bytes are left.
     #[inline]
     pub fn finish(self, target: &'static str) -> Result<(), DecodeError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.trailing(target)) }
+        if self.rest.is_empty() {
+            return Ok(());
+        }
+        let kind = DecodeErrorKind::TrailingBytes { left: self.rest.len() };
+        Err(DecodeError::new(kind, target, self.offset()))
     }
 
     /// Runs `read` one level deeper: around the contents of a box or a list.
@@ -181,8 +191,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The error for the tag just read, where no variant has it.
-    #[cold]
-    #[inline(never)]
+    #[inline]
     pub fn invalid_tag(&self, tag: u8, target: &'static str) -> DecodeError {
         DecodeError::new(DecodeErrorKind::InvalidTag(tag), target, self.offset() - 1)
     }
@@ -251,23 +260,9 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline]
     fn unexpected_end(&self, len: usize, target: &'static str) -> DecodeError {
         let missing = len - self.rest.len();
         DecodeError::new(DecodeErrorKind::UnexpectedEnd { missing }, target, self.offset())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn invalid_utf8(&self, len: usize, target: &'static str) -> DecodeError {
-        DecodeError::new(DecodeErrorKind::InvalidUtf8, target, self.offset() - len)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn trailing(&self, target: &'static str) -> DecodeError {
-        let left = self.rest.len();
-        DecodeError::new(DecodeErrorKind::TrailingBytes { left }, target, self.offset())
     }
 }

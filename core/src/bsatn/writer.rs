@@ -75,6 +75,7 @@ impl Writer {
             Some(len) => Err(EncodeError { len }),
         }
     }
+
     /// The bytes written whether or not a length fitted, and the error of [`finish`](Self::finish) if one did not: for
     /// whoever lent the buffer and wants it back.
     #[inline]

@@ -44,13 +44,13 @@ impl ConnectionId {
 
     /// The text form: 32 hex digits.
     pub fn to_hex(self) -> String {
-        self.to_string()
+        hex::text(&self.0.to_be_bytes())
     }
 }
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(f, &self.0.to_be_bytes())
+        f.pad(&self.to_hex())
     }
 }
 

@@ -1,12 +1,17 @@
 //! Numbers in hex, big-endian: the text form of identities and of connection ids.
 
-use core::fmt;
+use core::fmt::Write as _;
 
 use super::{ParseError, ParseErrorKind};
 
-/// Writes `bytes`, the most significant first, with two digits each.
-pub(super) fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+/// Two digits for each of `bytes`, the most significant first.
+pub(super) fn text(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // A `String` takes whatever is written to it.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// Reads `N` bytes, the most significant first, in digits of either case, with or without `0x` before them.

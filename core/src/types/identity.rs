@@ -18,36 +18,50 @@ use crate::schema::{Sats, SatsType};
 /// # Source
 ///
 /// A product of one `u256`, whose field is called `__identity__`, so 32 bytes with the least significant first.
+//
+// Four words, the least significant first, and not 32 bytes: bytes may lie anywhere in a `Result`, and are then moved
+// about piece by piece.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Identity([u8; 32]);
+pub struct Identity([u64; 4]);
 
 impl Identity {
     /// Nobody.
-    pub const ZERO: Self = Self([0; 32]);
+    pub const ZERO: Self = Self([0; 4]);
 
     /// From the bytes as they are on the wire, the least significant first.
     #[inline]
     pub const fn from_le_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        let (words, _) = bytes.as_chunks();
+        Self([
+            u64::from_le_bytes(words[0]),
+            u64::from_le_bytes(words[1]),
+            u64::from_le_bytes(words[2]),
+            u64::from_le_bytes(words[3]),
+        ])
     }
 
     /// The bytes as they are on the wire, the least significant first.
     #[inline]
-    pub const fn to_le_bytes(self) -> [u8; 32] {
-        self.0
+    pub fn to_le_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        let (words, _) = bytes.as_chunks_mut();
+        for (bytes, word) in words.iter_mut().zip(self.0) {
+            *bytes = word.to_le_bytes();
+        }
+        bytes
     }
 
     /// From the bytes in the order of the text form, the most significant first.
     #[inline]
     pub fn from_be_bytes(mut bytes: [u8; 32]) -> Self {
         bytes.reverse();
-        Self(bytes)
+        Self::from_le_bytes(bytes)
     }
 
     /// The bytes in the order of the text form, the most significant first.
     #[inline]
     pub fn to_be_bytes(self) -> [u8; 32] {
-        let mut bytes = self.0;
+        let mut bytes = self.to_le_bytes();
         bytes.reverse();
         bytes
     }
@@ -55,13 +69,13 @@ impl Identity {
     /// From the number.
     #[inline]
     pub fn from_u256(number: U256) -> Self {
-        Self(number.to_le_bytes())
+        Self::from_le_bytes(number.to_le_bytes())
     }
 
     /// The number.
     #[inline]
     pub fn to_u256(self) -> U256 {
-        U256::from_le_bytes(self.0)
+        U256::from_le_bytes(self.to_le_bytes())
     }
 
     /// Reads the text form: 64 hex digits, with or without `0x` before them.
@@ -75,7 +89,7 @@ impl Identity {
 
     /// The text form: 64 hex digits.
     pub fn to_hex(self) -> String {
-        self.to_string()
+        hex::text(&self.to_be_bytes())
     }
 
     /// The first and the last four digits, as in `2ab4...9f1c`: enough for a person to tell identities apart, and not
@@ -97,7 +111,7 @@ impl fmt::Display for Abbreviated {
 impl Ord for Identity {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.to_be_bytes().cmp(&other.to_be_bytes())
+        self.0.iter().rev().cmp(other.0.iter().rev())
     }
 }
 
@@ -110,7 +124,7 @@ impl PartialOrd for Identity {
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(f, &self.to_be_bytes())
+        f.pad(&self.to_hex())
     }
 }
 
@@ -143,12 +157,12 @@ impl From<Identity> for U256 {
 impl Encode for Identity {
     #[inline]
     fn encode(&self, out: &mut Writer) {
-        out.bytes(&self.0);
+        out.bytes(&self.to_le_bytes());
     }
 
     #[inline]
     fn matches(&self, reader: &mut Reader<'_>) -> bool {
-        reader.take_if_equal(&self.0)
+        reader.take_if_equal(&self.to_le_bytes())
     }
 }
 
@@ -157,7 +171,7 @@ impl<'de> Decode<'de> for Identity {
 
     #[inline]
     fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        reader.array("Identity").map(|bytes| Self(*bytes))
+        reader.array("Identity").map(|bytes| Self::from_le_bytes(*bytes))
     }
 }
 

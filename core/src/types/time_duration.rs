@@ -79,7 +79,7 @@ impl fmt::Display for TimeDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.is_negative() { '-' } else { '+' };
         let micros = self.0.unsigned_abs();
-        write!(f, "{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+        f.pad(&format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000))
     }
 }
 

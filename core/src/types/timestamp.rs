@@ -96,19 +96,19 @@ impl fmt::Display for Timestamp {
         let Date { year, month, day } = Date::from_days(self.0.div_euclid(DAY));
         let micros = self.0.rem_euclid(DAY);
         let (seconds, fraction) = (micros / SECOND, micros % SECOND);
-        if (0..=9999).contains(&year) {
-            write!(f, "{year:04}")?;
-        } else {
-            write!(f, "{year:+05}")?;
-        }
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(f, "-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
-        match fraction {
-            0 => {}
-            _ if fraction % 1_000 == 0 => write!(f, ".{:03}", fraction / 1_000)?,
-            _ => write!(f, ".{fraction:06}")?,
-        }
-        f.write_str("+00:00")
+        let year = match year {
+            0..=9999 => format!("{year:04}"),
+            _ => format!("{year:+05}"),
+        };
+        let fraction = match fraction {
+            0 => String::new(),
+            _ if fraction % 1_000 == 0 => format!(".{:03}", fraction / 1_000),
+            _ => format!(".{fraction:06}"),
+        };
+        f.pad(&format!(
+            "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}+00:00"
+        ))
     }
 }
 

@@ -83,15 +83,14 @@ impl Uuid {
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.0;
-        write!(
-            f,
+        f.pad(&format!(
             "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
             number >> 96,
             number >> 80 & 0xffff,
             number >> 64 & 0xffff,
             number >> 48 & 0xffff,
             number & 0xffff_ffff_ffff,
-        )
+        ))
     }
 }
 

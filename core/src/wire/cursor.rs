@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use super::special::{ConnectionId, Identity, TimeDuration, Timestamp};
 use super::text::{TableName, Text};
 use super::{QuerySetId, RequestId, WireError, WireErrorKind};
 use crate::limits::Limits;
+use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
 
 /// A position in a frame's body, and what is being decoded there.
 #[derive(Debug)]

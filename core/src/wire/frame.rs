@@ -2,11 +2,10 @@
 //!
 //! A server puts a byte in front that says how the rest is compressed. A client's frames are bare bodies.
 
-use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use bytes::Bytes;
-use flate2::{Decompress, FlushDecompress, Status};
 
 use super::Compression;
+use super::decompress::{Broken, Window, gunzip, unbrotli};
 use crate::limits::Limits;
 
 /// Bodies up to this size in bytes are sent plain, whatever the client asked for.
@@ -73,133 +72,64 @@ pub enum FrameError {
     },
 }
 
-/// Takes the compression off a server's frame: what is left is one message on v2, one or more on v3.
-///
-/// A plain body is shared with `frame`; nothing is copied. A compressed one is decompressed into memory that grows
-/// with what comes out of it, whatever it says of its size, and never beyond [`Limits::max_message_bytes`] and a byte.
+/// Takes the compression off a server's frame, as [`FrameOpener::open`] does.
 ///
 /// # Errors
 ///
-/// - [`FrameError::Empty`] and [`FrameError::UnknownCompression`] if the first byte does not say what follows.
-/// - [`FrameError::FrameTooLarge`] and [`FrameError::MessageTooLarge`] beyond the limits.
-/// - [`FrameError::Truncated`], [`FrameError::Corrupt`] and [`FrameError::TrailingBytes`] if the compressed body is
-///   not one whole stream.
+/// As [`FrameOpener::open`].
 pub fn open_frame(frame: Bytes, limits: &Limits) -> Result<Bytes, FrameError> {
-    if frame.len() > limits.max_frame_bytes {
-        return Err(FrameError::FrameTooLarge {
-            bytes: frame.len(),
-            limit: limits.max_frame_bytes,
-        });
+    FrameOpener::new().open(frame, limits)
+}
+
+/// Opens the frames of a connection, and keeps the memory that brotli works in from one to the next: up to 16 MiB.
+#[derive(Debug, Default)]
+pub struct FrameOpener {
+    window: Window,
+}
+
+impl FrameOpener {
+    /// An opener that holds no memory yet.
+    pub const fn new() -> Self {
+        Self { window: Window::new() }
     }
-    let (compression, open): (_, fn(&[u8], usize) -> Result<Vec<u8>, Broken>) = match frame.first()
-    {
-        None => return Err(FrameError::Empty),
-        Some(&PLAIN) if frame.len() - 1 > limits.max_message_bytes => {
-            return Err(too_large(&frame, limits));
+
+    /// Takes the compression off a server's frame: what is left is one message on v2, one or more on v3.
+    ///
+    /// A plain body is shared with `frame`; nothing is copied. A compressed one is decompressed into memory that grows
+    /// with what comes out of it, whatever it says of its size, and never beyond [`Limits::max_message_bytes`] and a
+    /// byte.
+    ///
+    /// # Errors
+    ///
+    /// - [`FrameError::Empty`] and [`FrameError::UnknownCompression`] if the first byte does not say what follows.
+    /// - [`FrameError::FrameTooLarge`] and [`FrameError::MessageTooLarge`] beyond the limits.
+    /// - [`FrameError::Truncated`], [`FrameError::Corrupt`] and [`FrameError::TrailingBytes`] if the compressed body
+    ///   is not one whole stream.
+    pub fn open(&mut self, frame: Bytes, limits: &Limits) -> Result<Bytes, FrameError> {
+        if frame.len() > limits.max_frame_bytes {
+            let limit = limits.max_frame_bytes;
+            return Err(FrameError::FrameTooLarge { bytes: frame.len(), limit });
         }
-        Some(&PLAIN) => return Ok(frame.slice(1..)),
-        Some(&BROTLI) => (Compression::Brotli, unbrotli),
-        Some(&GZIP) => (Compression::Gzip, gunzip),
-        Some(&tag) => return Err(FrameError::UnknownCompression(tag)),
-    };
-    let bytes = frame.len();
-    open(&frame[1..], limits.max_message_bytes).map(Bytes::from).map_err(|broken| match broken {
-        Broken::TooLarge => too_large(&frame, limits),
-        Broken::Truncated => FrameError::Truncated { compression, bytes },
-        Broken::Corrupt => FrameError::Corrupt { compression, bytes },
-        Broken::Trailing(left) => FrameError::TrailingBytes { compression, left },
-    })
-}
-
-fn too_large(frame: &Bytes, limits: &Limits) -> FrameError {
-    FrameError::MessageTooLarge { frame: frame.len(), limit: limits.max_message_bytes }
-}
-
-/// Why compressed bytes are not one stream.
-enum Broken {
-    TooLarge,
-    Truncated,
-    Corrupt,
-    Trailing(usize),
-}
-
-/// Room for what `compressed` probably holds, which is all that is believed of it.
-fn first_room(compressed: &[u8], limit: usize) -> usize {
-    compressed.len().saturating_mul(4).clamp(COMPRESSION_THRESHOLD_BYTES, limit.saturating_add(1))
-}
-
-/// The next size of a buffer that is full: twice as large, and at the end one byte more than the limit, so that a
-/// stream of exactly the limit is told from a larger one.
-fn next_room(full: usize, limit: usize) -> Result<usize, Broken> {
-    if full > limit {
-        Err(Broken::TooLarge)
-    } else {
-        Ok(full.saturating_mul(2).min(limit.saturating_add(1)))
+        let limit = limits.max_message_bytes;
+        let (opened, compression) = match frame.first() {
+            None => return Err(FrameError::Empty),
+            Some(&PLAIN) if frame.len() - 1 > limit => return Err(too_large(&frame, limit)),
+            Some(&PLAIN) => return Ok(frame.slice(1..)),
+            Some(&BROTLI) => (unbrotli(&frame[1..], limit, &mut self.window), Compression::Brotli),
+            Some(&GZIP) => (gunzip(&frame[1..], limit), Compression::Gzip),
+            Some(&tag) => return Err(FrameError::UnknownCompression(tag)),
+        };
+        opened.map(Bytes::from).map_err(|broken| match broken {
+            Broken::TooLarge => too_large(&frame, limit),
+            Broken::Truncated => FrameError::Truncated { compression, bytes: frame.len() },
+            Broken::Corrupt => FrameError::Corrupt { compression, bytes: frame.len() },
+            Broken::Trailing(left) => FrameError::TrailingBytes { compression, left },
+        })
     }
 }
 
-/// RFC 1952, one member; its checksum is verified.
-fn gunzip(compressed: &[u8], limit: usize) -> Result<Vec<u8>, Broken> {
-    /// The largest window that the format has.
-    const WINDOW_BITS: u8 = 15;
-    let mut stream = Decompress::new_gzip(WINDOW_BITS);
-    let mut body = Vec::with_capacity(first_room(compressed, limit));
-    let mut rest = compressed;
-    loop {
-        if body.len() == body.capacity() {
-            body.reserve_exact(next_room(body.len(), limit)? - body.len());
-        }
-        let (read, written) = (stream.total_in(), body.len());
-        let status = stream
-            .decompress_vec(rest, &mut body, FlushDecompress::None)
-            .map_err(|_| Broken::Corrupt)?;
-        // The stream cannot read more than it was given, so this fits.
-        let read = (stream.total_in() - read) as usize;
-        rest = &rest[read..];
-        match status {
-            _ if body.len() > limit => return Err(Broken::TooLarge),
-            Status::StreamEnd if rest.is_empty() => return Ok(body),
-            Status::StreamEnd => return Err(Broken::Trailing(rest.len())),
-            Status::Ok | Status::BufError if read == 0 && body.len() == written => {
-                return Err(Broken::Truncated);
-            }
-            Status::Ok | Status::BufError => {}
-        }
-    }
-}
-
-/// RFC 7932, without the large windows that it does not have: those would let ten bytes ask for a gigabyte.
-fn unbrotli(compressed: &[u8], limit: usize) -> Result<Vec<u8>, Broken> {
-    let alloc = StandardAlloc::default;
-    let mut state = BrotliState::new_strict(alloc(), alloc(), alloc());
-    let mut body = vec![0; first_room(compressed, limit)];
-    let (mut unread, mut read, mut written, mut total) = (compressed.len(), 0, 0, 0);
-    loop {
-        let mut room = body.len() - written;
-        let result = BrotliDecompressStream(
-            &mut unread,
-            &mut read,
-            compressed,
-            &mut room,
-            &mut written,
-            &mut body,
-            &mut total,
-            &mut state,
-        );
-        if written > limit {
-            return Err(Broken::TooLarge);
-        }
-        match result {
-            BrotliResult::ResultSuccess if unread == 0 => {
-                body.truncate(written);
-                return Ok(body);
-            }
-            BrotliResult::ResultSuccess => return Err(Broken::Trailing(unread)),
-            BrotliResult::NeedsMoreOutput => body.resize(next_room(written, limit)?, 0),
-            BrotliResult::NeedsMoreInput => return Err(Broken::Truncated),
-            BrotliResult::ResultFailure => return Err(Broken::Corrupt),
-        }
-    }
+fn too_large(frame: &Bytes, limit: usize) -> FrameError {
+    FrameError::MessageTooLarge { frame: frame.len(), limit }
 }
 
 /// Makes a server's frame of a body: for servers, and for tests.

@@ -15,14 +15,13 @@
 
 mod client;
 mod cursor;
+mod decompress;
 mod error;
 mod frame;
 mod messages;
 mod put;
 mod rows;
 mod server;
-#[doc(hidden)]
-pub mod special;
 mod text;
 mod update;
 
@@ -30,7 +29,7 @@ pub use client::{
     BatchSet, ClientMessage, encode_client, encode_procedure_call, encode_reducer_call,
 };
 pub use error::{WireError, WireErrorKind};
-pub use frame::{COMPRESSION_THRESHOLD_BYTES, FrameError, open_frame, seal_frame};
+pub use frame::{COMPRESSION_THRESHOLD_BYTES, FrameError, FrameOpener, open_frame, seal_frame};
 pub use messages::{Messages, decode_client, decode_server};
 pub use rows::{RowIter, RowList};
 pub use server::{BatchResult, ProcedureStatus, ReducerOutcome, ServerMessage, encode_server};

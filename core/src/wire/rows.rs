@@ -100,7 +100,7 @@ impl RowList {
 
     /// The rows from `row` on; none if there are fewer.
     pub fn iter_from(&self, row: usize) -> RowIter<'_> {
-        self.iter().from_row(row)
+        self.iter().at(row)
     }
 
     /// The rows' encodings, one after the other.
@@ -336,7 +336,7 @@ enum Starts<'a> {
 
 impl<'a> RowIter<'a> {
     /// Moves to `row`, counted from here.
-    fn from_row(self, row: usize) -> Self {
+    fn at(self, row: usize) -> Self {
         match self.starts {
             Starts::Every(size) => {
                 let at = row.saturating_mul(size).min(self.data.len());
@@ -389,7 +389,7 @@ impl<'a> Iterator for RowIter<'a> {
     }
 
     fn nth(&mut self, rows: usize) -> Option<&'a [u8]> {
-        *self = self.clone().from_row(rows);
+        *self = self.clone().at(rows);
         self.next()
     }
 }

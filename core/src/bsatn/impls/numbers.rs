@@ -25,15 +25,12 @@ impl<'de> Decode<'de> for bool {
         match reader.tag("bool")? {
             0 => Ok(false),
             1 => Ok(true),
-            byte => Err(invalid_bool(byte, reader)),
+            byte => {
+                let kind = DecodeErrorKind::InvalidBool(byte);
+                Err(DecodeError::new(kind, "bool", reader.offset() - 1))
+            }
         }
     }
-}
-
-#[cold]
-#[inline(never)]
-fn invalid_bool(byte: u8, reader: &Reader<'_>) -> DecodeError {
-    DecodeError::new(DecodeErrorKind::InvalidBool(byte), "bool", reader.offset() - 1)
 }
 
 impl Sats for bool {

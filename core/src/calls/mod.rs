@@ -1,0 +1,168 @@
+//! Calls and queries that wait to be sent or to be answered. Pure bookkeeping.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::conn::CallId;
+use crate::wire::{ClientMessage, RequestId, Text};
+
+/// Something that the server answers once.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// A call of a reducer.
+    Reducer {
+        /// Its name on the wire.
+        name: Text,
+        /// The parameters' BSATN, one after the other.
+        args: Bytes,
+    },
+    /// A call of a procedure.
+    Procedure {
+        /// Its name on the wire.
+        name: Text,
+        /// The parameters' BSATN, one after the other.
+        args: Bytes,
+    },
+    /// A query that is answered with rows, once.
+    Query {
+        /// The SQL.
+        sql: Text,
+    },
+}
+
+/// What kind of answer a request gets, and what is needed when it comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Reducer(Text),
+    Procedure,
+    Query,
+}
+
+/// A request that was sent.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) call: CallId,
+    kind: Kind,
+    deadline: Option<Instant>,
+    /// The application was told that it timed out: the answer's rows are applied, the answer is not reported.
+    pub(crate) timed_out: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    call: CallId,
+    request: Request,
+    deadline: Option<Instant>,
+}
+
+/// All calls and queries that are not answered.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    next: u64,
+    waiting: VecDeque<Waiting>,
+    in_flight: HashMap<RequestId, InFlight, FixedState>,
+    deadlines: BTreeSet<(Instant, CallId)>,
+}
+
+impl Calls {
+    /// A name for one more call.
+    pub(crate) fn name(&mut self) -> CallId {
+        let call = CallId(self.next);
+        self.next += 1;
+        call
+    }
+
+    /// How many calls are not answered.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len() + self.in_flight.len()
+    }
+
+    /// How many calls the server has not answered.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Puts a call at the end of those to be sent.
+    pub(crate) fn push(&mut self, call: CallId, request: Request, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, call));
+        }
+        self.waiting.push_back(Waiting { call, request, deadline });
+    }
+
+    /// Takes the next call to be sent, as a message.
+    pub(crate) fn send(&mut self, request_id: RequestId) -> Option<ClientMessage> {
+        let Waiting { call, request, deadline } = self.waiting.pop_front()?;
+        let (kind, message) = match request {
+            Request::Reducer { name, args } => {
+                let reducer = name.clone();
+                (Kind::Reducer(name), ClientMessage::CallReducer { request_id, reducer, args })
+            }
+            Request::Procedure { name: procedure, args } => {
+                (Kind::Procedure, ClientMessage::CallProcedure { request_id, procedure, args })
+            }
+            Request::Query { sql: query } => {
+                (Kind::Query, ClientMessage::OneOffQuery { request_id, query })
+            }
+        };
+        self.in_flight.insert(request_id, InFlight { call, kind, deadline, timed_out: false });
+        Some(message)
+    }
+
+    /// Whether a call waits to be sent.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// What kind of answer a request waits for.
+    pub(crate) fn kind(&self, request_id: RequestId) -> Option<&Kind> {
+        self.in_flight.get(&request_id).map(|call| &call.kind)
+    }
+
+    /// The server has answered.
+    pub(crate) fn answer(&mut self, request_id: RequestId) -> Option<InFlight> {
+        let call = self.in_flight.remove(&request_id)?;
+        if let Some(deadline) = call.deadline {
+            self.deadlines.remove(&(deadline, call.call));
+        }
+        Some(call)
+    }
+
+    /// The next moment at which a call times out.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Takes one call whose time is up, and whether it was sent.
+    pub(crate) fn time_out(&mut self, now: Instant) -> Option<(CallId, bool)> {
+        let (deadline, call) = *self.deadlines.first()?;
+        if now < deadline {
+            return None;
+        }
+        self.deadlines.pop_first();
+        let before = self.waiting.len();
+        self.waiting.retain(|waiting| waiting.call != call);
+        if self.waiting.len() < before {
+            return Some((call, false));
+        }
+        if let Some(in_flight) = self.in_flight.values_mut().find(|sent| sent.call == call) {
+            in_flight.timed_out = true;
+        }
+        Some((call, true))
+    }
+
+    /// Forgets all calls: those that were sent and those that were not, each in the order of their making. Calls that
+    /// timed out are in neither: they were answered then.
+    pub(crate) fn drain(&mut self) -> (Vec<CallId>, Vec<CallId>) {
+        self.deadlines.clear();
+        let sent = self.in_flight.drain().filter(|(_, call)| !call.timed_out);
+        let mut sent: Vec<CallId> = sent.map(|(_, call)| call.call).collect();
+        sent.sort_unstable();
+        let waiting = self.waiting.drain(..).map(|waiting| waiting.call).collect();
+        (sent, waiting)
+    }
+}

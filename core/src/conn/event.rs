@@ -1,0 +1,210 @@
+//! What goes in and out of the machine: commands' ids, actions for the driver, events for the application.
+
+use bytes::Bytes;
+
+use super::state::{ConnectionState, Lost};
+use crate::cache::{SetFailure, SetId, Transaction};
+use crate::wire::Text;
+use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
+
+/// One call of a reducer or a procedure, or one query: as long as the machine lives, no two have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
+/// Something for the driver to do.
+#[derive(Debug)]
+#[must_use]
+pub enum Action {
+    /// Open a socket, then say [`handle_opened`](super::Connection::handle_opened) or
+    /// [`handle_lost`](super::Connection::handle_lost).
+    Dial(Dial),
+    /// Send one binary message.
+    Send(Bytes),
+    /// Send a ping.
+    Ping,
+    /// Send a close frame with code 1000 and hang up when the server answers it; say `handle_lost` then.
+    Close,
+    /// Let go of the socket at once. Nothing more of it may be handed in.
+    Abandon,
+}
+
+/// What a socket is opened with.
+#[derive(Clone)]
+pub struct Dial {
+    /// The token to present; without one, the server makes a new identity.
+    pub token: Option<Box<str>>,
+    /// Names the attempt; what a driver says of another one is ignored.
+    pub attempt: u64,
+}
+
+impl std::fmt::Debug for Dial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The token is a secret.
+        f.debug_struct("Dial").field("attempt", &self.attempt).finish_non_exhaustive()
+    }
+}
+
+/// Something that happened, in the order in which the application is to hear of it.
+#[derive(Debug)]
+pub enum Event {
+    /// The connection's state is another.
+    State(ConnectionState),
+    /// The server has greeted.
+    Connected(Greeting),
+    /// One message was applied; its changes are visible.
+    Transaction(TransactionEvent),
+    /// The initial rows of a query set are in the cache.
+    Applied(SetId),
+    /// A query set is over. Its rows are gone.
+    Ended {
+        /// Which one.
+        set: SetId,
+        /// Why.
+        reason: SetEnd,
+    },
+    /// A call or a query is answered. Each is, exactly once.
+    Answered {
+        /// Which one.
+        call: CallId,
+        /// The answer.
+        reply: Reply,
+    },
+}
+
+/// What the server says first.
+#[derive(Clone)]
+pub struct Greeting {
+    /// Who the server takes us for.
+    pub identity: Identity,
+    /// This connection.
+    pub connection_id: ConnectionId,
+    /// The token to present next time.
+    pub token: Box<str>,
+}
+
+impl std::fmt::Debug for Greeting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Greeting")
+            .field("identity", &self.identity)
+            .field("connection_id", &self.connection_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A transaction and where it came from.
+#[derive(Debug)]
+pub struct TransactionEvent {
+    /// What changed.
+    pub transaction: Transaction,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why rows changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// A query set's initial rows came.
+    Applied(SetId),
+    /// A query set ended, at the application's wish or by an error.
+    Ended(SetId),
+    /// A call of a reducer by this client was committed.
+    Call {
+        /// Which call.
+        call: CallId,
+        /// The reducer's name.
+        reducer: Text,
+        /// When the server ran it.
+        timestamp: Timestamp,
+    },
+    /// Anything else: another client's call, a schedule, a procedure, SQL.
+    Other,
+}
+
+/// Why a query set is over.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum SetEnd {
+    /// The application ended it.
+    Unsubscribed,
+    /// The server refused it, or ended it later, with this text.
+    Refused(Box<str>),
+    /// It was not sent to the server.
+    NotSent(NotSent),
+    /// Rows did not decode as their Rust type.
+    Undecodable(SetFailure),
+    /// The connection is closed.
+    Closed,
+}
+
+/// The answer to a call or a query.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// The reducer has committed; its changes are in the cache.
+    Committed {
+        /// The BSATN of what it returned; empty for most.
+        returned: Bytes,
+        /// When the server ran it.
+        timestamp: Timestamp,
+    },
+    /// The reducer refused: the BSATN of its error.
+    Rejected {
+        /// The encoded error.
+        error: Bytes,
+        /// When the server ran it.
+        timestamp: Timestamp,
+    },
+    /// The reducer or the procedure panicked, does not exist, or could not be run: the server's text.
+    Failed(Box<str>),
+    /// The procedure has returned.
+    Returned {
+        /// The BSATN of what it returned.
+        value: Bytes,
+        /// When the server started it.
+        timestamp: Timestamp,
+        /// How long it took.
+        duration: TimeDuration,
+    },
+    /// The query's rows, a list a table.
+    Rows(crate::wire::QueryRows),
+    /// The server refused the query with this text.
+    QueryRefused(Box<str>),
+    /// It was sent, and the socket was lost before the answer: it may have run, or not.
+    Unknown,
+    /// It was not sent: the connection is closed or could not be made.
+    NotSent(NotSent),
+    /// No answer came in the time given.
+    TimedOut {
+        /// Whether it was sent. If so it may have run, or may yet: its changes will still be applied.
+        sent: bool,
+    },
+}
+
+/// Why something was not sent.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotSent {
+    /// The application closed the connection, or never opened it.
+    #[error("the connection is closed")]
+    Closed,
+    /// The connection was lost or could not be made.
+    #[error("there is no connection")]
+    Lost(#[source] Lost),
+    /// Too many calls wait for their answer.
+    #[error("{waiting} calls wait for their answers, as many as `max_calls` ({limit}) allows")]
+    TooMany {
+        /// How many wait.
+        waiting: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// It is larger than the server takes.
+    #[error("it takes {bytes} bytes, more than `max_outgoing_bytes` ({limit})")]
+    TooLarge {
+        /// How many bytes they take.
+        bytes: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+}

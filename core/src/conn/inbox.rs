@@ -1,0 +1,56 @@
+//! What came from the server and is not applied yet.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::limits::Limits;
+use crate::wire::{Messages, Protocol, ServerMessage, WireError, decode_server};
+
+/// Bodies of frames in the order in which they came; messages leave it one by one.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    current: Option<Messages<ServerMessage>>,
+    bodies: VecDeque<Bytes>,
+    /// The size of `bodies`.
+    queued_bytes: usize,
+}
+
+impl Inbox {
+    pub(crate) fn push(&mut self, body: Bytes) {
+        self.queued_bytes += body.len();
+        self.bodies.push_back(body);
+    }
+
+    /// How many bytes wait, the frame under way not counted.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.current.is_none() && self.bodies.is_empty()
+    }
+
+    /// The next message.
+    pub(crate) fn next(
+        &mut self,
+        protocol: Protocol,
+        limits: &Limits,
+    ) -> Option<Result<ServerMessage, WireError>> {
+        loop {
+            if let Some(messages) = &mut self.current {
+                if let Some(message) = messages.next() {
+                    return Some(message);
+                }
+                self.current = None;
+            }
+            let body = self.bodies.pop_front()?;
+            self.queued_bytes -= body.len();
+            self.current = Some(decode_server(&body, protocol, limits));
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

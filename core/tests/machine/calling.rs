@@ -1,0 +1,210 @@
+//! Calls and queries: each is answered, once.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use lightlike_core::conn::{CallRequest, Cause, Event, NotSent, Reply};
+use lightlike_core::types::{TimeDuration, Timestamp};
+use lightlike_core::wire::{
+    ClientMessage, ProcedureStatus, Protocol, QueryRows, QuerySetId, ReducerOutcome, RequestId,
+    ServerMessage, Text, TransactionUpdate,
+};
+
+use crate::rig::{Rig, committed, greeting, reducer, told, update};
+
+fn result(request_id: u32, outcome: ReducerOutcome) -> ServerMessage {
+    ServerMessage::ReducerResult {
+        request_id: RequestId(request_id),
+        timestamp: Timestamp::from_micros(5),
+        outcome,
+    }
+}
+
+#[test]
+fn a_call_is_answered_after_its_rows_are_there() {
+    let mut rig = Rig::online();
+    rig.applied(&[b"a"]);
+    let call = rig.call("f");
+    let sent = rig.sent();
+    assert!(
+        matches!(&sent[..], [ClientMessage::CallReducer { reducer, args, .. }]
+            if reducer.as_str() == "f" && args == "args")
+    );
+    rig.server(committed(sent[0].request_id(), update(QuerySetId(0), &[b"b"], &[])));
+    let events = rig.events();
+    assert_eq!(told(&events), ["transaction: Call", "call 0: Committed"]);
+    let Event::Transaction(event) = &events[0] else { panic!() };
+    let timestamp = Timestamp::from_micros(5);
+    assert_eq!(event.cause, Cause::Call { call, reducer: Text::from("f"), timestamp });
+    assert_eq!(rig.rows(), [b"a", b"b"]);
+}
+
+#[test]
+fn every_outcome_of_a_reducer_has_its_answer() {
+    let mut rig = Rig::online();
+    for _ in 0..4 {
+        let _ = rig.call("f");
+    }
+    rig.server(result(0, ReducerOutcome::OkEmpty));
+    rig.server(result(1, ReducerOutcome::Err(Bytes::from_static(b"why"))));
+    rig.server(result(2, ReducerOutcome::InternalError(Text::from("it panicked"))));
+    rig.server(committed(RequestId(3), TransactionUpdate::default()));
+    assert_eq!(
+        told(&rig.events()),
+        ["call 0: Committed", "call 1: Rejected", "call 2: failed, it panicked", "call 3: Committed"]
+    );
+}
+
+#[test]
+fn procedures_and_queries_are_answered_in_any_order() {
+    let mut rig = Rig::online();
+    let (name, args) = (Text::from("p"), Bytes::new());
+    let _ = rig.connection.call(CallRequest::Procedure { name, args }, None);
+    let _ = rig.connection.call(CallRequest::Query { sql: Text::from("SELECT * FROM t") }, None);
+    let _ = rig.connection.call(CallRequest::Query { sql: Text::from("nonsense") }, None);
+    assert_eq!(rig.sent().len(), 3);
+    let result = Err(Text::from("no"));
+    rig.server(ServerMessage::OneOffQueryResult { request_id: RequestId(2), result });
+    let result = Ok(QueryRows::default());
+    rig.server(ServerMessage::OneOffQueryResult { request_id: RequestId(1), result });
+    rig.server(ServerMessage::ProcedureResult {
+        status: ProcedureStatus::Returned(Bytes::from_static(b"7")),
+        timestamp: Timestamp::from_micros(1),
+        duration: TimeDuration::from_micros(2),
+        request_id: RequestId(0),
+    });
+    assert_eq!(told(&rig.events()), ["call 2: QueryRefused", "call 1: Rows", "call 0: Returned"]);
+}
+
+#[test]
+fn an_answer_of_another_kind_breaks_the_protocol_and_leaves_no_call_open() {
+    let mut rig = Rig::online();
+    let _ = rig.call("f");
+    let result = Ok(QueryRows::default());
+    rig.server(ServerMessage::OneOffQueryResult { request_id: RequestId(0), result });
+    assert_eq!(told(&rig.events()), ["call 0: Unknown", "Closed"]);
+}
+
+#[test]
+fn an_answer_with_rows_of_an_unknown_set_leaves_no_call_open() {
+    let mut rig = Rig::online();
+    let _ = rig.call("f");
+    rig.server(committed(RequestId(0), update(QuerySetId(9), &[b"a"], &[])));
+    assert_eq!(told(&rig.events()), ["call 0: Unknown", "Closed"]);
+}
+
+#[test]
+fn calls_wait_for_the_greeting_and_keep_their_order() {
+    let mut rig = Rig::new();
+    let _ = rig.call("a");
+    rig.connection.start(rig.now);
+    let _ = rig.actions();
+    let _ = rig.call("b");
+    rig.connection.handle_opened(rig.now, Protocol::V2);
+    rig.server(greeting());
+    let _ = rig.events();
+    let _ = rig.call("c");
+    assert_eq!(rig.actions().len(), 3, "a frame each, as it is v2");
+}
+
+#[test]
+fn calls_that_were_never_sent_say_so() {
+    let mut rig = Rig::new();
+    let _ = rig.call("a");
+    rig.connection.start(rig.now);
+    rig.lose();
+    let _ = rig.call("b");
+    let events = rig.events();
+    assert_eq!(told(&events), ["Connecting", "call 0: NotSent", "Closed", "call 1: NotSent"]);
+    assert!(events.iter().all(|event| match event {
+        Event::Answered { reply: Reply::NotSent(why), .. } => matches!(why, NotSent::Lost(_)),
+        _ => true,
+    }));
+}
+
+#[test]
+fn no_more_calls_are_unanswered_than_the_server_can_take() {
+    let mut rig = Rig::limited(|limits| limits.max_calls_in_flight = 2).greeted(Protocol::V3);
+    for _ in 0..5 {
+        let _ = rig.call("f");
+    }
+    assert_eq!(rig.sent().len(), 2);
+    rig.server(committed(RequestId(0), TransactionUpdate::default()));
+    assert_eq!(told(&rig.events()), ["call 0: Committed"]);
+    assert_eq!(rig.sent().len(), 1);
+    assert_eq!(rig.connection.pending_calls(), 4);
+}
+
+#[test]
+fn more_calls_than_the_limit_are_refused() {
+    let mut rig = Rig::limited(|limits| limits.max_calls = 2).greeted(Protocol::V3);
+    for _ in 0..3 {
+        let _ = rig.call("f");
+    }
+    let events = rig.events();
+    assert!(
+        matches!(events[..], [Event::Answered {
+            reply: Reply::NotSent(NotSent::TooMany { waiting: 2, limit: 2 }), ..
+        }]),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn arguments_that_are_too_large_are_refused() {
+    let mut rig = Rig::limited(|limits| limits.max_outgoing_bytes = 4).greeted(Protocol::V3);
+    let _ = rig.call("f");
+    let events = rig.events();
+    assert!(
+        matches!(events[..], [Event::Answered {
+            reply: Reply::NotSent(NotSent::TooLarge { bytes: 5, limit: 4 }), ..
+        }]),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn a_call_that_times_out_is_answered_then_and_its_rows_still_come() {
+    let mut rig = Rig::online();
+    rig.applied(&[b"a"]);
+    let deadline = rig.now + Duration::from_secs(1);
+    let _ = rig.connection.call(reducer("f"), Some(deadline));
+    assert_eq!(rig.sleep(), Duration::from_secs(1));
+    assert_eq!(told(&rig.events()), ["call 0: timed out, sent: true"]);
+    rig.server(committed(RequestId(1), update(QuerySetId(0), &[b"b"], &[])));
+    assert_eq!(told(&rig.events()), ["transaction: Call"]);
+    assert_eq!(rig.rows(), [b"a", b"b"]);
+}
+
+#[test]
+fn a_call_that_times_out_before_it_was_sent_never_is() {
+    let mut rig = Rig::new();
+    let deadline = rig.now + Duration::from_secs(1);
+    let _ = rig.connection.call(reducer("f"), Some(deadline));
+    assert_eq!(rig.sleep(), Duration::from_secs(1));
+    assert_eq!(told(&rig.events()), ["call 0: timed out, sent: false"]);
+    let mut rig = rig.greeted(Protocol::V3);
+    assert!(rig.sent().is_empty());
+}
+
+#[test]
+fn an_answered_call_does_not_time_out() {
+    let mut rig = Rig::online();
+    let deadline = rig.now + Duration::from_secs(1);
+    let _ = rig.connection.call(reducer("f"), Some(deadline));
+    rig.server(committed(RequestId(0), TransactionUpdate::default()));
+    assert_eq!(told(&rig.events()), ["call 0: Committed"]);
+    rig.connection.handle_timeout(deadline);
+    assert!(rig.events().is_empty());
+}
+
+#[test]
+fn a_timed_out_call_is_not_answered_again_when_the_connection_ends() {
+    let mut rig = Rig::online();
+    let deadline = rig.now + Duration::from_secs(1);
+    let _ = rig.connection.call(reducer("f"), Some(deadline));
+    rig.sleep();
+    let _ = rig.events();
+    rig.lose();
+    assert_eq!(told(&rig.events()), ["Closed"]);
+}

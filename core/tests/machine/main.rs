@@ -1,0 +1,9 @@
+//! The connection machine, without a socket and without waiting.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
+mod rig;
+
+mod calling;
+mod connecting;
+mod random;
+mod subscribing;

@@ -1,0 +1,213 @@
+//! A connection on a clock that only moves when it is told to, and the server's half in a few words.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lightlike_core::conn::{
+    Action, CallId, CallRequest, Config, Connection, Event, Lost, Progress, Reply, SetEnd,
+};
+use lightlike_core::limits::Limits;
+use lightlike_core::types::{ConnectionId, Identity, Timestamp};
+use lightlike_core::wire::{
+    ClientMessage, Protocol, QueryRows, QuerySetId, QuerySetUpdate, ReducerOutcome, RequestId,
+    RowList, ServerMessage, TableName, TableRows, TableUpdate, Text, TransactionUpdate, UpdateRows,
+    decode_client, encode_server,
+};
+
+pub(crate) struct Rig {
+    pub(crate) connection: Connection,
+    pub(crate) now: Instant,
+    protocol: Protocol,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
+        let now = Instant::now();
+        Self { connection: Connection::new(config, None), now, protocol: Protocol::V3 }
+    }
+
+    /// Small limits, so that they can be reached.
+    pub(crate) fn limited(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut config = Config::default();
+        change(&mut config.limits);
+        Self::with(config)
+    }
+
+    /// Greeted, on v3.
+    pub(crate) fn online() -> Self {
+        Self::new().greeted(Protocol::V3)
+    }
+
+    pub(crate) fn greeted(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        assert!(self.connection.start(self.now));
+        assert!(matches!(self.actions()[..], [Action::Dial(_)]));
+        self.connection.handle_opened(self.now, protocol);
+        self.server(greeting());
+        let events = self.events();
+        assert!(
+            matches!(events[..], [Event::State(_), Event::Connected(_), Event::State(_)]),
+            "{events:?}"
+        );
+        self
+    }
+
+    /// The server says something.
+    pub(crate) fn server(&mut self, message: ServerMessage) {
+        let mut body = Vec::new();
+        encode_server(&message, &mut body).unwrap();
+        self.body(body);
+    }
+
+    pub(crate) fn body(&mut self, body: Vec<u8>) {
+        self.connection.handle_body(self.now, Bytes::from(body));
+    }
+
+    /// Applies everything, and says what happened.
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for _ in 0..100_000 {
+            while let Some(event) = self.connection.poll_event() {
+                events.push(event);
+            }
+            if self.connection.step(self.now, 7) == Progress::Idle {
+                return events;
+            }
+        }
+        panic!("the connection does not come to rest");
+    }
+
+    pub(crate) fn actions(&mut self) -> Vec<Action> {
+        std::iter::from_fn(|| self.connection.poll_action()).collect()
+    }
+
+    /// What the client sent, and nothing else is to be done.
+    pub(crate) fn sent(&mut self) -> Vec<ClientMessage> {
+        let mut messages = Vec::new();
+        for action in self.actions() {
+            let Action::Send(frame) = action else { panic!("{action:?} is to be done") };
+            let decoded = decode_client(&frame, self.protocol, &Limits::DEFAULT);
+            messages.extend(decoded.map(|message| message.unwrap()));
+        }
+        messages
+    }
+
+    /// Jumps to the next deadline, and says how far that was.
+    pub(crate) fn sleep(&mut self) -> Duration {
+        let deadline = self.connection.poll_timeout().expect("a deadline is set");
+        let slept = deadline - self.now;
+        self.now = deadline;
+        self.connection.handle_timeout(deadline);
+        slept
+    }
+
+    pub(crate) fn call(&mut self, name: &'static str) -> CallId {
+        self.connection.call(reducer(name), None)
+    }
+
+    /// An applied set of the table `t` with these rows.
+    pub(crate) fn applied(&mut self, rows: &[&[u8]]) -> lightlike_core::cache::SetId {
+        let set = self.connection.subscribe(vec!["SELECT * FROM t".into()]);
+        let sent = self.sent();
+        let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else {
+            panic!("{sent:?}")
+        };
+        self.server(applied(request_id, query_set_id, rows));
+        let events = self.events();
+        assert!(matches!(events.last(), Some(Event::Applied(applied)) if *applied == set));
+        set
+    }
+
+    /// The rows of the table `t`, sorted.
+    pub(crate) fn rows(&self) -> Vec<Vec<u8>> {
+        let view = self.connection.reader().read();
+        let mut rows = view.untyped("t").map(|table| table.rows()).unwrap_or_default();
+        rows.sort();
+        rows
+    }
+
+    pub(crate) fn lose(&mut self) {
+        self.connection.handle_lost(Lost::HungUp);
+    }
+}
+
+pub(crate) fn greeting() -> ServerMessage {
+    ServerMessage::InitialConnection {
+        identity: Identity::from_le_bytes([7; 32]),
+        connection_id: ConnectionId::from_u128(9),
+        token: Text::from("token"),
+    }
+}
+
+pub(crate) fn reducer(name: &'static str) -> CallRequest {
+    CallRequest::Reducer { name: Text::from_static(name), args: Bytes::from_static(b"args") }
+}
+
+pub(crate) fn applied(
+    request_id: RequestId,
+    query_set_id: QuerySetId,
+    rows: &[&[u8]],
+) -> ServerMessage {
+    let table = TableRows { table: TableName::from("t"), rows: RowList::from_rows(rows) };
+    ServerMessage::SubscribeApplied { request_id, query_set_id, rows: QueryRows { tables: vec![table] } }
+}
+
+/// A transaction's rows of the table `t`.
+pub(crate) fn update(set: QuerySetId, inserts: &[&[u8]], deletes: &[&[u8]]) -> TransactionUpdate {
+    let rows = vec![UpdateRows::Persistent {
+        inserts: RowList::from_rows(inserts),
+        deletes: RowList::from_rows(deletes),
+    }];
+    let tables = vec![TableUpdate { table: TableName::from("t"), rows }];
+    TransactionUpdate { query_sets: vec![QuerySetUpdate { query_set_id: set, tables }] }
+}
+
+pub(crate) fn committed(request_id: RequestId, update: TransactionUpdate) -> ServerMessage {
+    ServerMessage::ReducerResult {
+        request_id,
+        timestamp: Timestamp::from_micros(5),
+        outcome: ReducerOutcome::Ok { ret_value: Bytes::new(), update },
+    }
+}
+
+/// A short name for what happened, to compare stories by.
+pub(crate) fn told(events: &[Event]) -> Vec<String> {
+    events.iter().map(tell).collect()
+}
+
+fn tell(event: &Event) -> String {
+    match event {
+        Event::State(state) => {
+            let text = format!("{state:?}");
+            text.split(['(', ' ']).next().unwrap_or_default().to_owned()
+        }
+        Event::Connected(_) => "Connected".into(),
+        Event::Transaction(event) => {
+            let cause = format!("{:?}", event.cause);
+            format!("transaction: {}", cause.split([' ', '(']).next().unwrap_or_default())
+        }
+        Event::Applied(set) => format!("set {} applied", set.0),
+        Event::Ended { set, reason } => format!("set {} ended: {}", set.0, end(reason)),
+        Event::Answered { call, reply } => format!("call {}: {}", call.0, answer(reply)),
+    }
+}
+
+fn end(reason: &SetEnd) -> String {
+    match reason {
+        SetEnd::Refused(why) => format!("refused, {why}"),
+        other => format!("{other:?}").split([' ', '(']).next().unwrap_or_default().to_owned(),
+    }
+}
+
+fn answer(reply: &Reply) -> String {
+    match reply {
+        Reply::TimedOut { sent } => format!("timed out, sent: {sent}"),
+        Reply::Failed(why) => format!("failed, {why}"),
+        other => format!("{other:?}").split([' ', '(']).next().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,175 @@
+//! The wire against recorded sessions of real servers.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "support/hex.rs"]
+mod hex;
+#[path = "support/session_files.rs"]
+mod session_files;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use lightlike_core::limits::Limits;
+use lightlike_core::wire::{
+    ClientMessage, Compression, ServerMessage, decode_client, decode_server, encode_client,
+    encode_server, open_frame, seal_frame,
+};
+use session_files::{Frame, Session, Side};
+
+/// What recordings need not have; take a name out when one has it.
+const NOT_RECORDED: [&str; 4] =
+    ["OneOffQuery", "OneOffQueryResult", "SubscribeBatch", "SubscribeBatchApplied"];
+
+const EVERY_MESSAGE: [&str; 15] = [
+    "Subscribe",
+    "Unsubscribe",
+    "OneOffQuery",
+    "CallReducer",
+    "CallProcedure",
+    "SubscribeBatch",
+    "InitialConnection",
+    "SubscribeApplied",
+    "UnsubscribeApplied",
+    "SubscriptionError",
+    "TransactionUpdate",
+    "OneOffQueryResult",
+    "ReducerResult",
+    "ProcedureResult",
+    "SubscribeBatchApplied",
+];
+
+const PLAIN: u8 = 0;
+
+fn body(session: &Session, frame: &Frame) -> Bytes {
+    open_frame(frame.payload.clone(), &Limits::default())
+        .unwrap_or_else(|error| panic!("{}:{}: {error}", session.name, frame.line))
+}
+
+fn server_messages(session: &Session, frame: &Frame) -> Vec<ServerMessage> {
+    decode_server(&body(session, frame), session.protocol, &Limits::default())
+        .collect::<Result<_, _>>()
+        .unwrap_or_else(|error| panic!("{}:{}: {error}", session.name, frame.line))
+}
+
+fn client_messages(session: &Session, frame: &Frame) -> Vec<ClientMessage> {
+    decode_client(&frame.payload, session.protocol, &Limits::default())
+        .collect::<Result<_, _>>()
+        .unwrap_or_else(|error| panic!("{}:{}: {error}", session.name, frame.line))
+}
+
+#[test]
+fn every_frame_of_a_session_decodes_and_encodes_to_the_same_bytes() {
+    for session in session_files::all() {
+        for frame in &session.frames {
+            let mut encoded = Vec::new();
+            let expected = match frame.from {
+                Side::Server => {
+                    for message in server_messages(&session, frame) {
+                        encode_server(&message, &mut encoded).unwrap();
+                    }
+                    body(&session, frame)
+                }
+                Side::Client => {
+                    for message in client_messages(&session, frame) {
+                        encode_client(&message, &mut encoded).unwrap();
+                    }
+                    frame.payload.clone()
+                }
+            };
+            assert_eq!(encoded, expected, "{}:{}", session.name, frame.line);
+        }
+    }
+}
+
+#[test]
+fn a_plain_frame_of_a_session_is_sealed_to_the_same_bytes() {
+    for session in session_files::all() {
+        for frame in session.frames.iter().filter(|frame| frame.from == Side::Server) {
+            if frame.payload[0] == PLAIN {
+                let sealed = seal_frame(&body(&session, frame), Compression::None, |_, _| ());
+                assert_eq!(sealed, frame.payload, "{}:{}", session.name, frame.line);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_row_of_a_session_lies_where_its_list_says() {
+    for session in session_files::all() {
+        for frame in session.frames.iter().filter(|frame| frame.from == Side::Server) {
+            for message in server_messages(&session, frame) {
+                let ServerMessage::SubscribeApplied { rows, .. } = message else { continue };
+                for table in &rows.tables {
+                    let joined: Vec<u8> = table.rows.iter().flatten().copied().collect();
+                    assert_eq!(joined, table.rows.data(), "{}:{}", session.name, frame.line);
+                    assert_eq!(table.rows.iter().len(), table.rows.len());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_starts_with_who_the_client_is_and_says_it_once() {
+    for session in session_files::all() {
+        let frames = session.frames.iter().filter(|frame| frame.from == Side::Server);
+        let messages: Vec<_> = frames.flat_map(|frame| server_messages(&session, frame)).collect();
+        let introductions = messages.iter().enumerate();
+        let introductions: Vec<usize> = introductions
+            .filter(|(_, message)| matches!(message, ServerMessage::InitialConnection { .. }))
+            .map(|(position, _)| position)
+            .collect();
+        assert_eq!(introductions, [0], "{}", session.name);
+    }
+}
+
+#[test]
+fn answers_of_a_session_come_in_the_order_of_the_requests() {
+    for session in session_files::all() {
+        let mut open = VecDeque::new();
+        for frame in &session.frames {
+            match frame.from {
+                Side::Client => {
+                    open.extend(
+                        client_messages(&session, frame).iter().map(ClientMessage::request_id),
+                    );
+                }
+                Side::Server => {
+                    for message in server_messages(&session, frame) {
+                        let Some(answered) = message.request_id() else { continue };
+                        assert_eq!(
+                            open.pop_front(),
+                            Some(answered),
+                            "{}:{}",
+                            session.name,
+                            frame.line
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_recorded_sessions_have_every_message_but_those_listed() {
+    let mut counts = BTreeMap::new();
+    for session in session_files::own() {
+        for frame in &session.frames {
+            let names: Vec<_> = match frame.from {
+                Side::Server => {
+                    server_messages(&session, frame).iter().map(ServerMessage::name).collect()
+                }
+                Side::Client => {
+                    client_messages(&session, frame).iter().map(ClientMessage::name).collect()
+                }
+            };
+            for name in names {
+                *counts.entry(name).or_insert(0) += 1;
+            }
+        }
+    }
+    let mut missing = EVERY_MESSAGE.into_iter().filter(|name| !counts.contains_key(name));
+    assert_eq!(missing.find(|name| !NOT_RECORDED.contains(name)), None, "recorded: {counts:?}");
+}

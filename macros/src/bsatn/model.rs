@@ -1,0 +1,140 @@
+//! The type that `#[derive(Bsatn)]` is on, checked.
+
+use syn::{Data, DeriveInput, Field, Fields, Generics, Ident, Member, Path, Type};
+
+use super::attrs::{ContainerAttrs, field_name, wire_name};
+use crate::case;
+use crate::ctxt::Ctxt;
+
+/// A struct or an enum.
+pub(super) struct Container<'a> {
+    pub(super) ident: &'a Ident,
+    /// The Rust name, without `r#`.
+    pub(super) name: String,
+    pub(super) generics: &'a Generics,
+    pub(super) krate: Path,
+    pub(super) shape: Shape<'a>,
+}
+
+pub(super) enum Shape<'a> {
+    Product(Vec<ProductField<'a>>),
+    /// A product of one field that is encoded, and described, as that field.
+    Transparent(ProductField<'a>),
+    Sum(Vec<Variant<'a>>),
+}
+
+pub(super) struct ProductField<'a> {
+    pub(super) member: Member,
+    /// None in tuple structs.
+    pub(super) name: Option<String>,
+    pub(super) ty: &'a Type,
+}
+
+pub(super) struct Variant<'a> {
+    pub(super) ident: &'a Ident,
+    pub(super) tag: u8,
+    pub(super) name: String,
+    pub(super) payload: Option<&'a Type>,
+}
+
+impl<'a> Container<'a> {
+    pub(super) fn parse(cx: &Ctxt, input: &'a DeriveInput) -> Self {
+        let attrs = ContainerAttrs::parse(cx, &input.attrs);
+        let transparent = attrs.transparent.get().copied();
+        let shape = match &input.data {
+            Data::Struct(data) => {
+                let mut fields = product_fields(cx, &data.fields);
+                match (transparent, fields.len()) {
+                    (None, _) => Shape::Product(fields),
+                    (Some(_), 1) => Shape::Transparent(fields.remove(0)),
+                    (Some(at), _) => {
+                        cx.error_at(at, "a transparent struct has exactly one field");
+                        Shape::Product(fields)
+                    }
+                }
+            }
+            Data::Enum(data) => {
+                if let Some(at) = transparent {
+                    cx.error_at(at, "only a struct of one field is transparent; remove this");
+                }
+                Shape::Sum(variants(cx, data))
+            }
+            Data::Union(data) => {
+                cx.error(data.union_token, "BSATN has no unions; use an enum");
+                Shape::Product(Vec::new())
+            }
+        };
+        Self {
+            ident: &input.ident,
+            name: crate::name_of(&input.ident),
+            generics: &input.generics,
+            krate: crate::facade(attrs.krate.take()),
+            shape,
+        }
+    }
+}
+
+fn product_fields<'a>(cx: &Ctxt, fields: &'a Fields) -> Vec<ProductField<'a>> {
+    let fields = fields.members().zip(fields).map(|(member, field)| ProductField {
+        name: product_field_name(cx, field),
+        member,
+        ty: &field.ty,
+    });
+    fields.collect()
+}
+
+fn product_field_name(cx: &Ctxt, field: &Field) -> Option<String> {
+    match &field.ident {
+        Some(ident) => Some(field_name(cx, &field.attrs, ident, "bsatn")),
+        None => wire_name(cx, &field.attrs, "bsatn").map(|name| name.value()),
+    }
+}
+
+fn variants<'a>(cx: &Ctxt, data: &'a syn::DataEnum) -> Vec<Variant<'a>> {
+    let mut variants = Vec::with_capacity(data.variants.len());
+    for (at, variant) in data.variants.iter().enumerate() {
+        match u8::try_from(at) {
+            Ok(tag) => variants.push(Variant::parse(cx, variant, tag)),
+            Err(_) => {
+                // One report is enough for all that follow.
+                cx.error(
+                    &variant.ident,
+                    "a BSATN tag is one byte; an enum has at most 256 variants",
+                );
+                break;
+            }
+        }
+    }
+    variants
+}
+
+impl<'a> Variant<'a> {
+    fn parse(cx: &Ctxt, variant: &'a syn::Variant, tag: u8) -> Self {
+        if let Some((_, value)) = &variant.discriminant {
+            cx.error(value, "a BSATN tag is the variant's position; remove the discriminant");
+        }
+        let payload = match &variant.fields {
+            Fields::Unit => None,
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+                let field = &fields.unnamed[0];
+                for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("bsatn")) {
+                    cx.error(attr, "a variant's value has no name; put this on the variant");
+                }
+                Some(&field.ty)
+            }
+            fields if fields.is_empty() => {
+                cx.error(fields, "a BSATN variant holds one value or none; remove these");
+                None
+            }
+            fields => {
+                cx.error(fields, "a BSATN variant holds one value; move these fields to a struct");
+                None
+            }
+        };
+        let name = match wire_name(cx, &variant.attrs, "bsatn") {
+            Some(name) => name.value(),
+            None => case::camel(&crate::name_of(&variant.ident)),
+        };
+        Self { ident: &variant.ident, tag, name, payload }
+    }
+}

@@ -1,0 +1,43 @@
+//! Collecting errors, so that the user sees every mistake in one compilation.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+
+use proc_macro2::Span;
+use quote::ToTokens;
+
+/// The errors found so far in one macro input.
+#[derive(Default)]
+pub(crate) struct Ctxt {
+    errors: RefCell<Option<syn::Error>>,
+}
+
+impl Ctxt {
+    /// Records an error that underlines `at`: the narrowest tokens that the user has to change.
+    pub(crate) fn error(&self, at: impl ToTokens, message: impl Display) {
+        self.push(syn::Error::new_spanned(at, message));
+    }
+
+    /// Records an error at a span.
+    pub(crate) fn error_at(&self, at: Span, message: impl Display) {
+        self.push(syn::Error::new(at, message));
+    }
+
+    /// Records an error that `syn` made.
+    pub(crate) fn push(&self, error: syn::Error) {
+        match &mut *self.errors.borrow_mut() {
+            Some(errors) => errors.combine(error),
+            none => *none = Some(error),
+        }
+    }
+
+    /// Ends collecting. Consuming `self` leaves no way to go on without looking.
+    pub(crate) fn finish(self) -> syn::Result<()> {
+        self.errors.into_inner().map_or(Ok(()), Err)
+    }
+}
+
+/// Runs `read` for what it finds, where its errors are another macro's to report.
+pub(crate) fn quietly<T>(read: impl FnOnce(&Ctxt) -> T) -> T {
+    read(&Ctxt::default())
+}

@@ -1,0 +1,68 @@
+//! `#[table(..)]`.
+
+use proc_macro2::Span;
+use syn::{Attribute, Ident, LitStr, Path};
+
+use super::index::{self, IndexAttr};
+use crate::attr::{self, Entry, Once};
+use crate::ctxt::Ctxt;
+
+const EXPECTED: &[&str] = &["name", "event", "view", "row", "primary_key", "index", "crate"];
+
+/// What a module's `#[table(..)]` says and a client's does not.
+const OF_THE_MODULE: &[&str] = &["public", "private", "scheduled", "accessor", "outbox"];
+
+/// What `#[table(..)]` says.
+#[derive(Default)]
+pub(super) struct TableAttrs {
+    pub(super) name: Once<LitStr>,
+    pub(super) event: Once<Span>,
+    pub(super) view: Once<Span>,
+    pub(super) row: Once<(Span, Path)>,
+    pub(super) primary_key: Once<(Span, Ident)>,
+    pub(super) indexes: Vec<IndexAttr>,
+    pub(super) krate: Once<Path>,
+}
+
+impl TableAttrs {
+    pub(super) fn parse(cx: &Ctxt, attrs: &[Attribute]) -> Self {
+        let mut parsed = Self::default();
+        for attr in attrs.iter().filter(|attr| attr.path().is_ident("table")) {
+            for entry in attr::entries(cx, attr) {
+                parsed.add(cx, &entry);
+            }
+        }
+        if let (Some(_), Some(&view)) = (parsed.event.get(), parsed.view.get()) {
+            cx.error_at(view, "a view has no events; keep `event` or `view`");
+        }
+        parsed
+    }
+
+    fn add(&mut self, cx: &Ctxt, entry: &Entry) {
+        let key = &entry.key;
+        let at = key.span();
+        match entry.name().as_str() {
+            "name" => self.name.set(cx, key, "name", entry.wire_name(cx)),
+            "event" => self.event.set(cx, key, "event", entry.flag(cx).map(|()| at)),
+            "view" => self.view.set(cx, key, "view", entry.flag(cx).map(|()| at)),
+            "row" => {
+                let row = entry.value(cx, "RowType").map(|path| (at, path));
+                self.row.set(cx, key, "row", row);
+            }
+            "primary_key" => {
+                let column = entry.value(cx, "column").map(|column| (at, column));
+                self.primary_key.set(cx, key, "primary_key", column);
+            }
+            "crate" => {
+                let path = entry.value_with(cx, "::path", Path::parse_mod_style);
+                self.krate.set(cx, key, "crate", path);
+            }
+            "index" => self.indexes.extend(index::parse(cx, entry)),
+            name if OF_THE_MODULE.contains(&name) => {
+                let instead = if name == "accessor" { "; a table has a `name` here" } else { "" };
+                cx.error(key, format!("`{name}` is for the module alone; remove it{instead}"));
+            }
+            _ => entry.unknown(cx, "table", EXPECTED),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What can be said about a type from its tokens alone.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::visit::Visit;
+use syn::{GenericArgument, Lifetime, PathArguments, Type, TypeReference};
+
+use crate::ctxt::Ctxt;
+
+/// A span that underlines `tokens` and resolves names as the rest of the expansion does.
+///
+/// The tokens' own span would do the first but not the second: the expansion's local names would then be looked up
+/// where the user wrote the type, and not be found.
+pub(crate) fn blame(tokens: impl Spanned) -> Span {
+    Span::call_site().located_at(tokens.span())
+}
+
+/// Without the parentheses and the invisible groups that `macro_rules` wraps around what it was given.
+pub(crate) fn bare(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => bare(&group.elem),
+        Type::Paren(paren) => bare(&paren.elem),
+        ty => ty,
+    }
+}
+
+/// Whether the type is `f32` or `f64`, which have no equality, no hash and no order.
+pub(crate) fn is_float(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Path(ty) => {
+            ty.path.segments.last().is_some_and(|last| last.ident == "f32" || last.ident == "f64")
+        }
+        _ => false,
+    }
+}
+
+/// Reports every reference and lifetime in `ty`. `owner` is what must own its data, as in "a row owns its columns".
+pub(crate) fn check_owned(cx: &Ctxt, owner: &str, ty: &Type) {
+    Borrows { cx, owner }.visit_type(ty);
+}
+
+struct Borrows<'a> {
+    cx: &'a Ctxt,
+    owner: &'a str,
+}
+
+impl<'ast> Visit<'ast> for Borrows<'_> {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        let owned = owned(&reference.elem);
+        self.cx.error(reference, format!("{}; use `{owned}`", self.owner));
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        self.cx.error(lifetime, format!("{}; use a type without a lifetime", self.owner));
+    }
+
+    fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {
+        // Has no encoding either, and its lifetimes are not the reason.
+    }
+}
+
+/// What to write for `&elem`.
+fn owned(elem: &Type) -> String {
+    match bare(elem) {
+        Type::Path(ty) if ty.path.is_ident("str") => "String".to_owned(),
+        Type::Slice(slice) => format!("Vec<{}>", text(&slice.elem)),
+        elem => text(elem),
+    }
+}
+
+/// The type as a user would write it.
+pub(crate) fn text(tokens: impl ToTokens) -> String {
+    let spaced = tokens.to_token_stream().to_string();
+    let mut text = spaced.replace(" :: ", "::").replace(":: ", "::").replace(" <", "<");
+    for (from, to) in [("< ", "<"), (" >", ">"), (" ,", ","), ("& ", "&")] {
+        text = text.replace(from, to);
+    }
+    text
+}
+
+/// Whether there is a reference or a lifetime in `ty`.
+pub(crate) fn borrows(ty: &Type) -> bool {
+    let cx = Ctxt::default();
+    check_owned(&cx, "", ty);
+    cx.finish().is_err()
+}
+
+/// What a type that a reducer returns says about success and failure.
+#[expect(clippy::large_enum_variant, reason = "made once a declaration")]
+pub(crate) enum ResultOf {
+    /// `Result<T, E>`.
+    Both(Type, Type),
+    /// An alias that hides the error type.
+    Alias,
+    /// Another type.
+    No,
+}
+
+/// What `ty` says about success and failure.
+pub(crate) fn result_of(ty: &Type) -> ResultOf {
+    let Type::Path(path) = bare(ty) else { return ResultOf::No };
+    let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else {
+        return ResultOf::No;
+    };
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return ResultOf::Alias;
+    };
+    let mut types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty.clone()),
+        _ => None,
+    });
+    match (types.next(), types.next()) {
+        (Some(ok), Some(error)) => ResultOf::Both(ok, error),
+        _ => ResultOf::Alias,
+    }
+}

@@ -1,0 +1,187 @@
+//! What a client is made with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lightlike_core::conn::{
+    CloseReason, Config, Connection, ConnectionState, Endpoint, EndpointError, Server,
+    SubscribeParameters,
+};
+use lightlike_core::driver::{DialOptions, TcpDialer, check_token};
+use lightlike_core::limits::Limits;
+use lightlike_core::wire::Compression;
+
+use crate::client::Client;
+use crate::error::{Error, Repr};
+use crate::hub::Hub;
+use crate::token::TokenStore;
+
+/// Makes a [`Client`].
+#[must_use = "a builder does nothing until `connect` or `build`"]
+pub struct ClientBuilder {
+    uri: Box<str>,
+    database: Box<str>,
+    token: Option<Box<str>>,
+    tokens: Option<Arc<dyn TokenStore>>,
+    compression: Option<Compression>,
+    confirmed: Option<bool>,
+    config: Config,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(uri: &str, database: &str) -> Self {
+        Self {
+            uri: uri.into(),
+            database: database.into(),
+            token: None,
+            tokens: None,
+            compression: None,
+            confirmed: None,
+            config: Config::default(),
+        }
+    }
+
+    /// The token to present, which says who we are. Without one, nor one in a store, the server makes a new identity.
+    ///
+    /// It comes before the store's.
+    pub fn token(mut self, token: impl AsRef<str>) -> Self {
+        self.token = Some(token.as_ref().into());
+        self
+    }
+
+    /// Where the token is kept between runs.
+    pub fn token_store(mut self, tokens: impl TokenStore) -> Self {
+        self.tokens = Some(Arc::new(tokens));
+        self
+    }
+
+    /// What the server may compress with. The default is gzip, and nothing where the server is on this machine.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
+    /// Whether rows and outcomes wait until they are durable on the server, which is the server's default. Without
+    /// that they come sooner, and a crash of the server may take them back.
+    pub fn confirmed_reads(mut self, confirmed: bool) -> Self {
+        self.confirmed = Some(confirmed);
+        self
+    }
+
+    /// How long connecting may take, the server's greeting included. The default is 10 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// How long the server may be silent before it is pinged (by default 20 s), and how long it may then take to
+    /// answer (10 s) before the connection counts as lost.
+    pub fn idle_timeout(mut self, ping_after: Duration, pong_timeout: Duration) -> Self {
+        self.config.ping_after = ping_after;
+        self.config.pong_timeout = pong_timeout;
+        self
+    }
+
+    /// How much the server and the application may take up.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Makes the client without connecting: see [`Client::start`]. Callbacks can be registered and query sets asked
+    /// for before there is a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one, and
+    /// [`TokenStore`](crate::ErrorKind::TokenStore) if the store fails.
+    pub fn build(self) -> Result<Client, Error> {
+        let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
+        let token = self.load_token()?;
+        let server = endpoint.server();
+        let compression = self.compression.unwrap_or(match server.host() {
+            "localhost" | "127.0.0.1" | "::1" => Compression::None,
+            _ => Compression::Gzip,
+        });
+        let parameters = SubscribeParameters {
+            compression,
+            confirmed: self.confirmed,
+            connection_id: None,
+            session_id: None,
+        };
+        let limits = self.config.limits;
+        let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
+            .map_err(|error| Repr::Tls(Box::new(error)))?;
+        let hub = Hub::new(Connection::new(self.config, token));
+        Ok(Client::new(hub, dialer))
+    }
+
+    /// Makes the client, connects in the background (a task on this tokio runtime), and waits until the server has
+    /// greeted.
+    ///
+    /// # Errors
+    ///
+    /// - As [`build`](Self::build), and [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the server has no such database.
+    /// - [`Auth`](crate::ErrorKind::Auth): it does not accept the token.
+    /// - [`Connect`](crate::ErrorKind::Connect): it cannot be reached, or it is no SpacetimeDB 2.x server. A
+    ///   `client_connected` reducer that refuses is this too.
+    /// - [`TokenStore`](crate::ErrorKind::TokenStore): the new token cannot be kept.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping this closes the connection.
+    pub async fn connect(self) -> Result<Client, Error> {
+        let (server, database) = (self.uri.clone(), self.database.clone());
+        let tokens = self.tokens.clone();
+        let client = self.build()?;
+        client.start()?;
+        let settled =
+            |state: &ConnectionState| matches!(state, ConnectionState::Ready | ConnectionState::Closed(_));
+        match client.state().wait_for(settled).await {
+            Ok(ConnectionState::Closed(CloseReason::Lost(lost))) => {
+                return Err(Repr::Connect { database, server, lost }.into());
+            }
+            Ok(ConnectionState::Ready) => (),
+            Ok(_) | Err(_) => return Err(Repr::Closed.into()),
+        }
+        if let (Some(tokens), Some(token)) = (tokens, client.token()) {
+            tokens.save(&token).map_err(|source| Repr::TokenStore { verb: "save", source })?;
+        }
+        Ok(client)
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Endpoint::new(Server::parse(&self.uri)?, &self.database)
+    }
+
+    fn load_token(&self) -> Result<Option<Box<str>>, Error> {
+        let token = match (&self.token, &self.tokens) {
+            (Some(token), _) => Some(token.clone()),
+            (None, Some(tokens)) => {
+                let loaded = tokens.load();
+                loaded
+                    .map_err(|source| Repr::TokenStore { verb: "load", source })?
+                    .map(Box::from)
+            }
+            (None, None) => None,
+        };
+        if let Some(token) = &token {
+            check_token(token).map_err(Repr::Token)?;
+        }
+        Ok(token)
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The token is a secret.
+        f.debug_struct("ClientBuilder")
+            .field("uri", &self.uri)
+            .field("database", &self.database)
+            .field("compression", &self.compression)
+            .field("confirmed", &self.confirmed)
+            .finish_non_exhaustive()
+    }
+}

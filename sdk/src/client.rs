@@ -1,0 +1,289 @@
+//! The handle on a database.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use lightlike_core::bsatn::{self, Bsatn};
+use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
+use lightlike_core::driver::{TcpDialer, drive};
+use lightlike_core::schema::{Procedure, Reducer, Table};
+use lightlike_core::types::{ConnectionId, Identity};
+use lightlike_core::wire::{QueryRows, Text};
+
+use crate::builder::ClientBuilder;
+use crate::call::{Call, CallError, ProcedureCall, Unanswered, failure};
+use crate::callbacks::Callbacks;
+use crate::changes::Changes;
+use crate::error::{Error, Repr};
+use crate::event::Event;
+use crate::hub::{Hub, Unhandled};
+use crate::query::{IntoQueries, Query, QueryList};
+use crate::stream::EventStream;
+use crate::subscription::Subscription;
+use crate::table::TableHandle;
+use crate::view::View;
+use crate::watch::Watch;
+
+/// How many transactions a stream of whole transactions holds. Each keeps the rows alive that it removed, so they are
+/// fewer than row events.
+const TRANSACTION_CAPACITY: usize = 256;
+
+/// A database: live tables, calls, events. Cheap to clone; all clones are one connection, and the last to be dropped
+/// closes it.
+///
+/// It may be used from any thread, and from inside callbacks.
+#[derive(Clone)]
+pub struct Client {
+    handle: Arc<Handle>,
+}
+
+/// A [`Client`] that does not keep the connection open.
+#[derive(Clone)]
+pub struct WeakClient {
+    handle: Weak<Handle>,
+}
+
+/// What the clones of a client share. Its end is the connection's.
+pub(crate) struct Handle {
+    pub(crate) hub: Arc<Hub>,
+    dialer: TcpDialer,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.hub.close(&Weak::new());
+    }
+}
+
+/// Connecting.
+impl Client {
+    /// A client of the database `database` (its name, or its identity in hex) at `uri`, such as
+    /// `http://127.0.0.1:3000` or `https://host`.
+    pub fn builder(uri: impl AsRef<str>, database: impl AsRef<str>) -> ClientBuilder {
+        ClientBuilder::new(uri.as_ref(), database.as_ref())
+    }
+
+    pub(crate) fn new(hub: Arc<Hub>, dialer: TcpDialer) -> Self {
+        Self { handle: Arc::new(Handle { hub, dialer }) }
+    }
+
+    pub(crate) fn from_handle(handle: Arc<Handle>) -> Self {
+        Self { handle }
+    }
+
+    /// Connects in the background: a task on the tokio runtime that this is called in. Does nothing if it was called
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime.
+    pub fn start(&self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
+        let hub = Arc::clone(self.hub());
+        let started = hub.shared.command(|connection, now| connection.start(now));
+        if started {
+            let weak = Arc::downgrade(&self.handle);
+            let shared = Arc::clone(&hub.shared);
+            let deliver = move |event| hub.deliver(&weak, event);
+            runtime.spawn(drive(shared, self.handle.dialer.clone(), deliver));
+        }
+        Ok(())
+    }
+
+    /// The connection's state.
+    pub fn state(&self) -> Watch<ConnectionState> {
+        Watch::new(self.hub().state.subscribe())
+    }
+
+    /// Who the server takes us for; `None` until it has greeted.
+    pub fn identity(&self) -> Option<Identity> {
+        self.hub().shared.read(|connection| connection.greeting().map(|greeting| greeting.identity))
+    }
+
+    /// This connection, as the server names it; `None` until it has greeted.
+    pub fn connection_id(&self) -> Option<ConnectionId> {
+        let id = |connection: &lightlike_core::conn::Connection| {
+            connection.greeting().map(|greeting| greeting.connection_id)
+        };
+        self.hub().shared.read(id)
+    }
+
+    /// The token that stands for [`identity`](Self::identity). Whoever has it is that user: keep it secret.
+    pub fn token(&self) -> Option<String> {
+        let token = |connection: &lightlike_core::conn::Connection| {
+            connection.greeting().map(|greeting| greeting.token.to_string())
+        };
+        self.hub().shared.read(token)
+    }
+
+    /// Closes the connection in order and waits until it is closed. What is in the cache stays readable; calls without
+    /// an answer by then end as [`CallError::Unknown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the connection closes even if this is dropped.
+    pub async fn disconnect(&self) {
+        let mut state = self.state();
+        self.hub().close(&Arc::downgrade(&self.handle));
+        let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
+    }
+
+    /// A handle that does not keep the connection open, for callbacks and tasks that live long.
+    pub fn downgrade(&self) -> WeakClient {
+        WeakClient { handle: Arc::downgrade(&self.handle) }
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.handle.hub
+    }
+}
+
+/// Rows.
+impl Client {
+    /// Asks for a query set: its rows come into the cache together, and are kept in step with the server.
+    ///
+    /// Takes typed queries (`User::all()`), SQL as text, and tuples, arrays and lists of those. The set ends when what
+    /// this returns is dropped.
+    pub fn subscribe(&self, queries: impl IntoQueries) -> Subscription {
+        let mut list = QueryList::default();
+        queries.add_to(&mut list);
+        self.hub().subscribe(list)
+    }
+
+    /// All tables as they are now. The view does not change, and holding it stops nobody.
+    pub fn read(&self) -> View {
+        self.hub().read()
+    }
+
+    /// One table: for its events, and for reads that copy.
+    pub fn table<T: Table>(&self) -> TableHandle<T> {
+        TableHandle::new(Arc::clone(self.hub()))
+    }
+
+    /// Asks the server for rows once, without a subscription and without the cache.
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](crate::ErrorKind::Query) if the server refuses the query or the connection is lost before the answer,
+    /// [`Schema`](crate::ErrorKind::Schema) if a row does not decode.
+    pub async fn query<T: Table>(&self, query: Query<T>) -> Result<Vec<T::Row>, Error> {
+        self.query_sql(query.sql()).await
+    }
+
+    /// As [`query`](Self::query), with SQL as text, and rows of any type with their columns in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`query`](Self::query).
+    pub async fn query_sql<R: Bsatn>(&self, sql: &str) -> Result<Vec<R>, Error> {
+        let sql = Text::from(sql);
+        let answer = self.hub().call(CallRequest::Query { sql }, None).await;
+        match answer {
+            Ok(Reply::Rows(rows)) => decode_rows(&rows),
+            Ok(Reply::NotSent(why)) => Err(Repr::Unanswered(Unanswered::NotSent(why)).into()),
+            Ok(reply) => Err(match failure::<()>(reply) {
+                CallError::Failed(why) => Repr::Query(why).into(),
+                _ => Repr::Unanswered(Unanswered::Lost).into(),
+            }),
+            Err(_) => Err(Repr::Unanswered(Unanswered::Lost).into()),
+        }
+    }
+}
+
+fn decode_rows<R: Bsatn>(rows: &QueryRows) -> Result<Vec<R>, Error> {
+    let encoded = rows.tables.iter().flat_map(|table| table.rows.iter());
+    let decoded = encoded.enumerate().map(|(row, bytes)| {
+        bsatn::from_slice(bytes).map_err(|source| Repr::QueryRow { row, source }.into())
+    });
+    decoded.collect()
+}
+
+/// Calls.
+impl Client {
+    /// A call of a reducer: await it for its outcome.
+    ///
+    /// When the outcome comes, the call's own changes are in the cache and their callbacks have run.
+    pub fn call<R: Reducer>(&self, call: R) -> Call<R> {
+        Call::new(Arc::clone(self.hub()), call)
+    }
+
+    /// A call of a procedure: await it for what it returns.
+    pub fn call_procedure<P: Procedure>(&self, call: P) -> ProcedureCall<P> {
+        ProcedureCall::new(Arc::clone(self.hub()), call)
+    }
+
+    /// How many calls and queries have no answer yet.
+    pub fn pending_calls(&self) -> usize {
+        self.hub().shared.read(lightlike_core::conn::Connection::pending_calls)
+    }
+
+    /// Runs `callback` for every forgotten call that is not committed. Without one the log is told.
+    pub fn on_unhandled_rejection(
+        &self,
+        callback: impl FnMut(&Self, &Unhandled) + Send + 'static,
+    ) -> ClientCallbackId {
+        let id = self.hub().unhandled.add(Box::new(callback));
+        ClientCallbackId { list: List::Unhandled, id }
+    }
+}
+
+/// Transactions.
+impl Client {
+    /// Runs `callback` once for every transaction that changed something, after the callbacks of its rows.
+    pub fn on_transaction(
+        &self,
+        callback: impl FnMut(&Event<'_>, &Changes) + Send + 'static,
+    ) -> ClientCallbackId {
+        let id = self.hub().hooks.transactions.add(Box::new(callback));
+        ClientCallbackId { list: List::Transactions, id }
+    }
+
+    /// A stream of whole transactions.
+    pub fn transactions(&self) -> EventStream<Changes> {
+        self.hub().hooks.transactions(TRANSACTION_CAPACITY)
+    }
+
+    /// Removes a callback of the client's.
+    pub fn remove(&self, callback: ClientCallbackId) {
+        fn remove<F: ?Sized>(list: &Callbacks<F>, id: u64) {
+            list.remove(id);
+        }
+        match callback.list {
+            List::Transactions => remove(&self.hub().hooks.transactions, callback.id),
+            List::Unhandled => remove(&self.hub().unhandled, callback.id),
+        }
+    }
+}
+
+/// Names a callback of the client's, to remove it. Dropping the id does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientCallbackId {
+    list: List,
+    id: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum List {
+    Transactions,
+    Unhandled,
+}
+
+impl WeakClient {
+    /// The client, if a handle on it is left.
+    pub fn upgrade(&self) -> Option<Client> {
+        self.handle.upgrade().map(Client::from_handle)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.hub().state.borrow();
+        f.debug_struct("Client").field("state", &*state).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WeakClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakClient").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,215 @@
+//! The one error of the crate.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use lightlike_core::cache::{RegisterError, SetFailure};
+use lightlike_core::conn::{CloseReason, EndpointError, Lost};
+use lightlike_core::driver::InvalidToken;
+
+use crate::call::{CallError, CallErrorKind};
+
+/// Anything that can go wrong.
+///
+/// [`kind`](Self::kind) is for matching, `Display` for people, [`source`](std::error::Error::source) for what is
+/// behind it: a message never repeats its source's.
+#[derive(thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Repr>);
+
+/// What kind of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The builder was given something that cannot work: an address, a name, a token.
+    Configuration,
+    /// The program is not in an async runtime that the client could run on.
+    NoRuntime,
+    /// The connection could not be made.
+    Connect,
+    /// The server does not accept the token, or does not allow this.
+    Auth,
+    /// The server has no such database.
+    NotFound,
+    /// The connection is lost or closed.
+    Disconnected,
+    /// The server refused a query set, or ended it later.
+    Subscription,
+    /// A Rust type differs from what the server sends.
+    Schema,
+    /// A call was not committed; see [`CallErrorKind`](crate::CallErrorKind).
+    Call,
+    /// A one-off query was refused.
+    Query,
+    /// The token store failed.
+    TokenStore,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Repr {
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Token(#[from] InvalidToken),
+    #[error("there is no tokio runtime here: call this inside one")]
+    NoRuntime,
+    #[error("TLS cannot be set up")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("cannot connect to `{database}` at {server}")]
+    Connect {
+        database: Box<str>,
+        server: Box<str>,
+        #[source]
+        lost: Lost,
+    },
+    #[error("the connection is closed")]
+    Closed,
+    #[error("the connection is lost")]
+    Lost(#[source] Lost),
+    #[error("the server refused the query set {queries:?}: {message}")]
+    Refused { queries: Box<[Box<str>]>, message: Box<str> },
+    #[error("rows of the query set {queries:?} do not decode")]
+    Undecodable {
+        queries: Box<[Box<str>]>,
+        #[source]
+        failure: SetFailure,
+    },
+    #[error("the query set was ended before it was applied")]
+    Unsubscribed,
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    #[error("a reducer refused: {message}")]
+    Rejected { message: Box<str> },
+    #[error("a call failed")]
+    CallFailed { kind: CallErrorKind, source: CallError<Infallible> },
+    #[error("the server refused the query: {0}")]
+    Query(Box<str>),
+    #[error("row {row} of the answer does not decode")]
+    QueryRow {
+        row: usize,
+        #[source]
+        source: lightlike_core::bsatn::DecodeError,
+    },
+    #[error(transparent)]
+    NotSent(#[from] lightlike_core::conn::NotSent),
+    #[error("the query was not answered")]
+    Unanswered(#[source] crate::call::Unanswered),
+    #[error("cannot {verb} the token")]
+    TokenStore {
+        verb: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        match &*self.0 {
+            Repr::Endpoint(_) | Repr::Token(_) | Repr::Tls(_) => ErrorKind::Configuration,
+            Repr::NoRuntime => ErrorKind::NoRuntime,
+            Repr::Connect { lost, .. } => match lost.http_status() {
+                Some(401 | 403) => ErrorKind::Auth,
+                Some(404) => ErrorKind::NotFound,
+                _ => ErrorKind::Connect,
+            },
+            Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
+            Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
+            Repr::Undecodable { .. } | Repr::Register(_) | Repr::QueryRow { .. } => ErrorKind::Schema,
+            Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
+            Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
+            Repr::TokenStore { .. } => ErrorKind::TokenStore,
+        }
+    }
+
+    /// Whether the same thing may succeed later without anything being changed.
+    pub fn is_retryable(&self) -> bool {
+        match &*self.0 {
+            Repr::Connect { lost, .. } | Repr::Lost(lost) => lost.is_retryable(),
+            Repr::Unanswered(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The HTTP status with which the server refused the connection, if it did.
+    pub fn http_status(&self) -> Option<u16> {
+        match &*self.0 {
+            Repr::Connect { lost, .. } | Repr::Lost(lost) => lost.http_status(),
+            _ => None,
+        }
+    }
+
+    /// Why the connection could not be made or was lost, if that is what went wrong.
+    pub fn lost(&self) -> Option<&Lost> {
+        match &*self.0 {
+            Repr::Connect { lost, .. } | Repr::Lost(lost) => Some(lost),
+            _ => None,
+        }
+    }
+
+    /// How the call ended, if a call is what went wrong.
+    pub fn call(&self) -> Option<CallErrorKind> {
+        match &*self.0 {
+            Repr::Rejected { .. } => Some(CallErrorKind::Rejected),
+            Repr::CallFailed { kind, .. } => Some(*kind),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What `fn main() -> Result<(), Error>` prints: the whole story in a line.
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl From<Repr> for Error {
+    fn from(repr: Repr) -> Self {
+        Self(Box::new(repr))
+    }
+}
+
+impl From<RegisterError> for Error {
+    fn from(error: RegisterError) -> Self {
+        Repr::Register(error).into()
+    }
+}
+
+/// Keeps what a reducer rejected a call with as text: match on the [`CallError`] for the value.
+impl<E: fmt::Debug> From<CallError<E>> for Error {
+    fn from(error: CallError<E>) -> Self {
+        let kind = error.kind();
+        match error {
+            CallError::Rejected(why) => Repr::Rejected { message: format!("{why:?}").into() },
+            CallError::Failed(why) => Repr::CallFailed { kind, source: CallError::Failed(why) },
+            CallError::Unknown => Repr::CallFailed { kind, source: CallError::Unknown },
+            CallError::TimedOut { sent } => {
+                Repr::CallFailed { kind, source: CallError::TimedOut { sent } }
+            }
+            CallError::NotSent(why) => Repr::CallFailed { kind, source: CallError::NotSent(why) },
+            CallError::Arguments(why) => {
+                Repr::CallFailed { kind, source: CallError::Arguments(why) }
+            }
+            CallError::Undecodable { committed, source } => {
+                Repr::CallFailed { kind, source: CallError::Undecodable { committed, source } }
+            }
+        }
+        .into()
+    }
+}
+
+impl From<CloseReason> for Repr {
+    fn from(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::Lost(lost) => Self::Lost(lost),
+            _ => Self::Closed,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What callbacks and streams are told.
+
+use std::fmt;
+
+use lightlike_core::conn::Cause;
+
+use crate::client::Client;
+use crate::view::View;
+
+/// What a callback is told besides the rows: why they changed, and the client, to do anything with.
+///
+/// From inside a callback everything is allowed: reading, calling, subscribing, registering and removing callbacks,
+/// this one too, disconnecting. Callbacks added or removed take effect from the next transaction; a removed one runs
+/// no more from now on.
+pub struct Event<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) cause: &'a Cause,
+    pub(crate) after: &'a View,
+    pub(crate) before: &'a View,
+}
+
+impl<'a> Event<'a> {
+    /// The client. Do not keep a clone in a callback: it would keep the connection open; see
+    /// [`Client::downgrade`].
+    pub fn db(&self) -> &'a Client {
+        self.client
+    }
+
+    /// Why the rows changed.
+    pub fn cause(&self) -> &'a Cause {
+        self.cause
+    }
+
+    /// Whether a reducer call of this client made the change.
+    pub fn is_mine(&self) -> bool {
+        matches!(self.cause, Cause::Call { .. })
+    }
+
+    /// All tables as they are after the transaction, and before the next one.
+    pub fn view(&self) -> &'a View {
+        self.after
+    }
+
+    /// All tables as they were before the transaction.
+    pub fn before(&self) -> &'a View {
+        self.before
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event").field("cause", &self.cause).finish_non_exhaustive()
+    }
+}
+
+/// A row that came. Rows of event tables come and are never there.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Inserted<R> {
+    /// The row.
+    pub row: R,
+    /// Why it came.
+    pub cause: Cause,
+}
+
+/// A row that left.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Deleted<R> {
+    /// The row.
+    pub row: R,
+    /// Why it left.
+    pub cause: Cause,
+}
+
+/// A row that changed: same primary key, one transaction.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Updated<R> {
+    /// The row before.
+    pub old: R,
+    /// The row after.
+    pub new: R,
+    /// Why it changed.
+    pub cause: Cause,
+}
+
+/// What happened to a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change<R> {
+    /// It came.
+    Inserted(Inserted<R>),
+    /// It changed.
+    Updated(Updated<R>),
+    /// It left.
+    Deleted(Deleted<R>),
+}
+
+/// A stream was not read fast enough: this many events, the oldest, were dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} events went by unread; read faster, or give the stream more room")]
+pub struct Lagged(pub u64);

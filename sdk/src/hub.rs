@@ -1,0 +1,220 @@
+//! What all handles of one client share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use lightlike_core::cache::{CacheReader, RegisterError, SetId, TableId};
+use lightlike_core::conn::{
+    self, CallId, CallRequest, CloseReason, Connection, ConnectionState, Reply, SetEnd,
+    TransactionEvent,
+};
+use lightlike_core::driver::Shared;
+use lightlike_core::schema::Table;
+use tokio::sync::{oneshot, watch};
+
+use crate::call::{CallError, CallErrorKind, failure};
+use crate::callbacks::Callbacks;
+use crate::changes::Changes;
+use crate::client::{Client, Handle};
+use crate::error::Repr;
+use crate::event::Event;
+use crate::hooks::Hooks;
+use crate::query::QueryList;
+use crate::subscription::{End, Stage, Subscription};
+use crate::view::View;
+
+/// The machine, and where its events go.
+pub(crate) struct Hub {
+    pub(crate) shared: Arc<Shared>,
+    reader: CacheReader,
+    pub(crate) hooks: Hooks,
+    sets: Mutex<HashMap<SetId, watch::Sender<Stage>>>,
+    calls: Mutex<HashMap<CallId, Sink>>,
+    pub(crate) state: watch::Sender<ConnectionState>,
+    pub(crate) unhandled: Callbacks<UnhandledCallback>,
+}
+
+pub(crate) type UnhandledCallback = dyn FnMut(&Client, &Unhandled) + Send;
+
+/// A forgotten call that was not committed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Unhandled {
+    /// The reducer's name.
+    pub reducer: &'static str,
+    /// How the call ended.
+    pub kind: CallErrorKind,
+    /// The server's words or ours. What a reducer rejected a call with is of its own type, and not in here.
+    pub message: Box<str>,
+}
+
+/// Who waits for an answer.
+enum Sink {
+    Tell(oneshot::Sender<Reply>),
+    Forget(&'static str),
+}
+
+impl Hub {
+    pub(crate) fn new(connection: Connection) -> Arc<Self> {
+        let reader = connection.reader();
+        Arc::new(Self {
+            shared: Shared::new(connection),
+            reader,
+            hooks: Hooks::default(),
+            sets: Mutex::default(),
+            calls: Mutex::default(),
+            state: watch::Sender::new(ConnectionState::Idle),
+            unhandled: Callbacks::default(),
+        })
+    }
+
+    pub(crate) fn read(self: &Arc<Self>) -> View {
+        View { view: self.reader.read(), hub: Arc::clone(self) }
+    }
+
+    pub(crate) fn register<T: Table>(&self) -> Result<TableId, RegisterError> {
+        self.shared.command(|connection, _| connection.register::<T>())
+    }
+
+    pub(crate) fn subscribe(self: &Arc<Self>, list: QueryList) -> Subscription {
+        let queries = list.queries.clone().into_boxed_slice();
+        let (sender, stage) = watch::channel(Stage::Pending);
+        let set = self.shared.command(|connection, _| {
+            for register in list.tables {
+                register(connection)?;
+            }
+            let set = connection.subscribe(list.queries);
+            // Before the lock is let go: the answer finds whom to tell.
+            lock(&self.sets).insert(set, sender);
+            Ok(set)
+        });
+        match set {
+            Ok(set) => Subscription::new(Arc::clone(self), set, queries, stage),
+            Err(error) => Subscription::refused(Arc::clone(self), queries, error),
+        }
+    }
+
+    pub(crate) fn call(
+        &self,
+        request: CallRequest,
+        timeout: Option<Duration>,
+    ) -> oneshot::Receiver<Reply> {
+        let (sender, receiver) = oneshot::channel();
+        self.start_call(request, timeout, Sink::Tell(sender));
+        receiver
+    }
+
+    pub(crate) fn forget(&self, name: &'static str, request: CallRequest, timeout: Option<Duration>) {
+        self.start_call(request, timeout, Sink::Forget(name));
+    }
+
+    fn start_call(&self, request: CallRequest, timeout: Option<Duration>, sink: Sink) {
+        self.shared.command(|connection, now| {
+            let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+            let call = connection.call(request, deadline);
+            lock(&self.calls).insert(call, sink);
+        });
+    }
+
+    /// Closes the connection. One that was never started has no driver: its end is delivered here.
+    pub(crate) fn close(self: &Arc<Self>, handle: &Weak<Handle>) {
+        let undriven = self.shared.command(|connection, now| {
+            let idle = connection.is_idle();
+            connection.close(now);
+            idle
+        });
+        if undriven {
+            while let Some(event) = self.shared.command(|connection, _| connection.poll_event()) {
+                self.deliver(handle, event);
+            }
+        }
+    }
+
+    /// Why nothing more will come.
+    pub(crate) fn closed(&self) -> Repr {
+        match &*self.state.borrow() {
+            ConnectionState::Closed(CloseReason::Lost(lost)) => Repr::Lost(lost.clone()),
+            _ => Repr::Closed,
+        }
+    }
+
+    /// Hands one event of the machine's to those who wait for it. Runs callbacks; no lock is held meanwhile.
+    pub(crate) fn deliver(self: &Arc<Self>, handle: &Weak<Handle>, event: conn::Event) {
+        match event {
+            conn::Event::State(state) => self.state_changed(state),
+            conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
+            conn::Event::Applied(set) => {
+                if let Some(stage) = lock(&self.sets).get(&set) {
+                    stage.send_replace(Stage::Applied);
+                }
+            }
+            conn::Event::Ended { set, reason } => self.ended(set, reason),
+            conn::Event::Answered { call, reply } => self.answered(handle, call, reply),
+            // Who we are is read from the machine.
+            conn::Event::Connected(_) => (),
+        }
+    }
+
+    fn state_changed(&self, state: ConnectionState) {
+        let closed = matches!(state, ConnectionState::Closed(_));
+        self.state.send_replace(state);
+        if closed {
+            self.hooks.end_streams();
+        }
+    }
+
+    fn transaction(self: &Arc<Self>, handle: &Weak<Handle>, event: TransactionEvent) {
+        // With the last handle gone nobody is left to be told.
+        let Some(handle) = handle.upgrade() else { return };
+        let client = Client::from_handle(handle);
+        let changes = Changes::new(event.transaction, event.cause);
+        let view = |view: &lightlike_core::cache::View| View {
+            view: view.clone(),
+            hub: Arc::clone(self),
+        };
+        let after = view(changes.transaction().after());
+        let before = view(changes.transaction().before());
+        let event =
+            Event { client: &client, cause: changes.cause(), after: &after, before: &before };
+        self.hooks.dispatch(&event, &changes);
+    }
+
+    fn ended(&self, set: SetId, reason: SetEnd) {
+        if let Some(stage) = lock(&self.sets).remove(&set) {
+            stage.send_replace(Stage::Ended(End::Set(reason)));
+        }
+    }
+
+    fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply) {
+        let sink = lock(&self.calls).remove(&call);
+        match sink {
+            Some(Sink::Tell(sender)) => {
+                // Whoever dropped the receiver does not want to know.
+                let _ = sender.send(reply);
+            }
+            Some(Sink::Forget(reducer)) => self.forgotten(handle, reducer, reply),
+            None => (),
+        }
+    }
+
+    /// A call that nobody waits for is answered: unless it was committed, somebody ought to know.
+    fn forgotten(&self, handle: &Weak<Handle>, reducer: &'static str, reply: Reply) {
+        let error: CallError<()> = match reply {
+            Reply::Committed { .. } => return,
+            Reply::Rejected { .. } => CallError::Rejected(()),
+            other => failure(other),
+        };
+        let unhandled = Unhandled { reducer, kind: error.kind(), message: error.to_string().into() };
+        if self.unhandled.is_empty() {
+            tracing::warn!(reducer, message = %unhandled.message, "a forgotten call was not committed");
+        } else if let Some(handle) = handle.upgrade() {
+            let client = Client::from_handle(handle);
+            self.unhandled.run().each(|callback| callback(&client, &unhandled));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,11 @@
+//! What most programs need: `use lightlike::prelude::*;`.
+
+pub use crate::bsatn::Bsatn;
+pub use crate::schema::{Procedure, Reducer, Table};
+pub use crate::types::{
+    ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid,
+};
+pub use crate::{
+    Bsatn, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Inserted,
+    Lagged, MemoryTokens, RowChange, Subscription, Table, TableQueries, Updated, procedure, reducer,
+};

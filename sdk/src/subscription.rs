@@ -1,0 +1,190 @@
+//! The user's hold on a query set.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use lightlike_core::cache::{RegisterError, SetId};
+use lightlike_core::conn::SetEnd;
+use tokio::sync::watch;
+
+use crate::hub::Hub;
+use crate::error::{Error, Repr};
+
+/// A query set: its rows are in the cache, and kept in step, while this is held. Dropping it unsubscribes;
+/// [`keep`](Self::keep) leaves the set for as long as the connection lives.
+///
+/// Await it, by value or by reference, for the set's first rows or the reason why there are none.
+#[must_use = "dropping a subscription ends it; `keep` it to leave it for as long as the connection lives"]
+pub struct Subscription {
+    hub: Arc<Hub>,
+    /// None if the set was never asked for: a table of its is known with another row type.
+    set: Option<SetId>,
+    queries: Box<[Box<str>]>,
+    stage: watch::Receiver<Stage>,
+    ends_on_drop: bool,
+}
+
+/// How far a query set is.
+#[derive(Debug, Clone)]
+pub(crate) enum Stage {
+    Pending,
+    Applied,
+    Ended(End),
+}
+
+/// Why a query set is over.
+#[derive(Debug, Clone)]
+pub(crate) enum End {
+    Set(SetEnd),
+    Register(RegisterError),
+}
+
+impl Subscription {
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        set: SetId,
+        queries: Box<[Box<str>]>,
+        stage: watch::Receiver<Stage>,
+    ) -> Self {
+        Self { hub, set: Some(set), queries, stage, ends_on_drop: true }
+    }
+
+    /// A subscription that was over before it began.
+    pub(crate) fn refused(hub: Arc<Hub>, queries: Box<[Box<str>]>, error: RegisterError) -> Self {
+        let (_, stage) = watch::channel(Stage::Ended(End::Register(error)));
+        Self { hub, set: None, queries, stage, ends_on_drop: false }
+    }
+
+    /// Whether the set's rows are in the cache.
+    pub fn is_applied(&self) -> bool {
+        matches!(*self.stage.borrow(), Stage::Applied)
+    }
+
+    /// Whether the set is over: ended, refused, failed, or the connection is closed.
+    pub fn is_ended(&self) -> bool {
+        matches!(*self.stage.borrow(), Stage::Ended(_))
+    }
+
+    /// The set's queries, as SQL.
+    pub fn queries(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.queries.iter().map(|query| &**query)
+    }
+
+    /// Leaves the set in place for as long as the connection lives.
+    pub fn keep(mut self) {
+        self.ends_on_drop = false;
+    }
+
+    /// Waits until the set's rows are in the cache and their callbacks have run.
+    ///
+    /// # Errors
+    ///
+    /// - [`Subscription`](crate::ErrorKind::Subscription): the server refuses the queries, in its words, or the set was
+    ///   unsubscribed first.
+    /// - [`Schema`](crate::ErrorKind::Schema): rows do not decode as their Rust type, or a table is known with another.
+    /// - [`Disconnected`](crate::ErrorKind::Disconnected): the connection is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn applied(&self) -> Result<(), Error> {
+        let mut stage = self.stage.clone();
+        let settled = stage.wait_for(|stage| !matches!(stage, Stage::Pending)).await;
+        match settled.as_deref() {
+            Ok(Stage::Applied) => Ok(()),
+            Ok(Stage::Ended(end)) => Err(self.error(end)),
+            // The sender lives in the hub, which this holds.
+            Ok(Stage::Pending) | Err(_) => Err(Error::from(Repr::Closed)),
+        }
+    }
+
+    /// Waits until the set is over. `Ok` if it was unsubscribed.
+    ///
+    /// # Errors
+    ///
+    /// As [`applied`](Self::applied); [`Subscription`](crate::ErrorKind::Subscription) also if the server ends the set
+    /// later.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn ended(&self) -> Result<(), Error> {
+        let mut stage = self.stage.clone();
+        let ended = stage.wait_for(|stage| matches!(stage, Stage::Ended(_))).await;
+        match ended.as_deref() {
+            Ok(Stage::Ended(End::Set(SetEnd::Unsubscribed))) => Ok(()),
+            Ok(Stage::Ended(end)) => Err(self.error(end)),
+            Ok(_) | Err(_) => Err(Error::from(Repr::Closed)),
+        }
+    }
+
+    /// Ends the set and waits until its rows are gone, except those that other sets hold.
+    ///
+    /// # Errors
+    ///
+    /// As [`ended`](Self::ended), if the set was over for another reason.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the set ends even if this is dropped.
+    pub async fn unsubscribe(self) -> Result<(), Error> {
+        self.end();
+        self.ended().await
+    }
+
+    fn end(&self) {
+        if let Some(set) = self.set {
+            self.hub.shared.command(|connection, _| connection.unsubscribe(set));
+        }
+    }
+
+    fn error(&self, end: &End) -> Error {
+        let queries = self.queries.clone();
+        Error::from(match end.clone() {
+            End::Register(error) => Repr::Register(error),
+            End::Set(SetEnd::Refused(message)) => Repr::Refused { queries, message },
+            End::Set(SetEnd::Undecodable(failure)) => Repr::Undecodable { queries, failure },
+            End::Set(SetEnd::NotSent(why)) => Repr::NotSent(why),
+            End::Set(SetEnd::Unsubscribed) => Repr::Unsubscribed,
+            End::Set(_) => self.hub.closed(),
+        })
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if self.ends_on_drop {
+            self.end();
+        }
+    }
+}
+
+impl IntoFuture for Subscription {
+    type Output = Result<Self, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.applied().await.map(|()| self) })
+    }
+}
+
+impl<'a> IntoFuture for &'a Subscription {
+    type Output = Result<(), Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.applied())
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = self.stage.borrow();
+        f.debug_struct("Subscription")
+            .field("queries", &self.queries)
+            .field("stage", &*stage)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,181 @@
+//! A table of a client: reads that copy, callbacks, streams.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::Hash;
+use std::ops::RangeBounds;
+use std::sync::Arc;
+
+use lightlike_core::cache::RegisterError;
+use lightlike_core::schema::{Column, FindIn, HasKey, RangeIn, Row, Table};
+
+use crate::event::{Change, Deleted, Event, Inserted, Updated};
+use crate::hooks::TableHooks;
+use crate::hub::Hub;
+use crate::stream::{DEFAULT_CAPACITY, EventStream};
+
+/// One table of a client. It keeps nothing open.
+///
+/// Its reads copy rows and each sees the latest state; for several that belong together, or for no copies, use
+/// [`Client::read`](crate::Client::read).
+pub struct TableHandle<T: Table> {
+    hub: Arc<Hub>,
+    /// Those of a table that is known with another row type are never run.
+    hooks: Arc<TableHooks<T>>,
+    error: Option<RegisterError>,
+}
+
+/// Names a callback, to remove it. Dropping the id does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallbackId {
+    list: List,
+    id: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum List {
+    Inserts,
+    Updates,
+    Deletes,
+}
+
+impl<T: Table> TableHandle<T> {
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        match hub.register::<T>() {
+            Ok(table) => {
+                let hooks = hub.hooks.table::<T>(table);
+                Self { hub, hooks, error: None }
+            }
+            Err(error) => {
+                tracing::error!(%error, "this handle will see no rows");
+                Self { hub, hooks: Arc::default(), error: Some(error) }
+            }
+        }
+    }
+
+    /// Why this table has no rows and no events, if another Rust type was used for it first.
+    pub fn error(&self) -> Option<&RegisterError> {
+        self.error.as_ref()
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.hub.read().table::<T>().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Runs `callback` for every row that comes: new in the cache, or of an event table. In the server's order.
+    pub fn on_insert(&self, callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static) -> CallbackId {
+        CallbackId { list: List::Inserts, id: self.hooks.inserts.add(Box::new(callback)) }
+    }
+
+    /// Runs `callback` for every row that leaves the cache. In the server's order.
+    pub fn on_delete(&self, callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static) -> CallbackId {
+        CallbackId { list: List::Deletes, id: self.hooks.deletes.add(Box::new(callback)) }
+    }
+
+    /// Runs `callback`, with the old row and the new one, for every row that is replaced by one with the same primary
+    /// key. In the server's order.
+    pub fn on_update(
+        &self,
+        callback: impl FnMut(&Event<'_>, &T::Row, &T::Row) + Send + 'static,
+    ) -> CallbackId
+    where
+        T: HasKey,
+    {
+        CallbackId { list: List::Updates, id: self.hooks.updates.add(Box::new(callback)) }
+    }
+
+    /// Removes a callback of this table. It runs no more, except for finishing if it is running now.
+    pub fn remove(&self, callback: CallbackId) {
+        match callback.list {
+            List::Inserts => self.hooks.inserts.remove(callback.id),
+            List::Updates => self.hooks.updates.remove(callback.id),
+            List::Deletes => self.hooks.deletes.remove(callback.id),
+        }
+    }
+}
+
+impl<T: Table> TableHandle<T>
+where
+    T::Row: Clone,
+{
+    /// A copy of the row with this value in a unique column.
+    pub fn find<V, K, Q>(&self, column: Column<T::Row, V, K>, value: &Q) -> Option<T::Row>
+    where
+        K: FindIn<T>,
+        V: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.hub.read().table::<T>().find(column, value).cloned()
+    }
+
+    /// A copy of the row with this primary key.
+    pub fn get<Q>(&self, key: &Q) -> Option<T::Row>
+    where
+        T: HasKey,
+        <T::Row as Row>::Key: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.hub.read().table::<T>().get(key).cloned()
+    }
+
+    /// Copies of all rows, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = T::Row> + use<T> {
+        let view = self.hub.read();
+        view.table::<T>().iter().cloned().collect::<Vec<_>>().into_iter()
+    }
+
+    /// Copies of the rows whose indexed columns are within `bounds`, in their order.
+    pub fn range<C: RangeIn<T>, B: RangeBounds<C::Value>>(
+        &self,
+        column: C,
+        bounds: B,
+    ) -> impl Iterator<Item = T::Row> + use<T, C, B> {
+        let view = self.hub.read();
+        view.table::<T>().range(column, bounds).cloned().collect::<Vec<_>>().into_iter()
+    }
+
+    /// A stream of rows that come: see [`on_insert`](Self::on_insert).
+    pub fn inserts(&self) -> EventStream<Inserted<T::Row>> {
+        self.hooks.insert_stream(DEFAULT_CAPACITY)
+    }
+
+    /// A stream of rows that leave: see [`on_delete`](Self::on_delete).
+    pub fn deletes(&self) -> EventStream<Deleted<T::Row>> {
+        self.hooks.delete_stream(DEFAULT_CAPACITY)
+    }
+
+    /// A stream of rows that change: see [`on_update`](Self::on_update).
+    pub fn updates(&self) -> EventStream<Updated<T::Row>>
+    where
+        T: HasKey,
+    {
+        self.hooks.update_stream(DEFAULT_CAPACITY)
+    }
+
+    /// A stream of everything that happens to rows.
+    pub fn changes(&self) -> EventStream<Change<T::Row>> {
+        self.hooks.change_stream(DEFAULT_CAPACITY)
+    }
+}
+
+impl<T: Table> Clone for TableHandle<T> {
+    fn clone(&self) -> Self {
+        Self {
+            hub: Arc::clone(&self.hub),
+            hooks: Arc::clone(&self.hooks),
+            error: self.error.clone(),
+        }
+    }
+}
+
+impl<T: Table> fmt::Debug for TableHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableHandle").field("name", &T::DEF.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! Consistent reads.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::Hash;
+use std::ops::RangeBounds;
+use std::sync::Arc;
+
+use lightlike_core::cache;
+use lightlike_core::schema::{Column, FindIn, HasKey, RangeIn, Row, Table};
+
+use crate::hub::Hub;
+
+/// All tables at one moment: it never changes, and holding it stops nobody.
+///
+/// Rows are borrowed from it. While it is held, so are the rows that were removed since: a view held for long costs
+/// memory, and in the end applying waits for it.
+#[derive(Clone)]
+pub struct View {
+    pub(crate) view: cache::View,
+    pub(crate) hub: Arc<Hub>,
+}
+
+impl View {
+    /// One table.
+    pub fn table<T: Table>(&self) -> TableView<'_, T> {
+        let mut table = self.view.table::<T>();
+        if table.is_none() && self.hub.register::<T>().is_ok() {
+            // First mention: the rows lay undecoded until now.
+            table = self.view.table::<T>();
+        }
+        TableView { table }
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("version", &self.view.version()).finish_non_exhaustive()
+    }
+}
+
+/// One table of a [`View`].
+pub struct TableView<'v, T: Table> {
+    /// None if the table is known with another row type, which the log has told.
+    table: Option<cache::TableView<'v, T>>,
+}
+
+impl<'v, T: Table> TableView<'v, T> {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.table.as_ref().map_or(0, cache::TableView::len)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All rows, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &'v T::Row> + use<'v, T> {
+        self.table.as_ref().map(cache::TableView::iter).into_iter().flatten()
+    }
+
+    /// The row with this value in a unique column.
+    pub fn find<V, K, Q>(&self, column: Column<T::Row, V, K>, value: &Q) -> Option<&'v T::Row>
+    where
+        K: FindIn<T>,
+        V: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.table.as_ref()?.find(column, value)
+    }
+
+    /// The row with this primary key.
+    pub fn get<Q>(&self, key: &Q) -> Option<&'v T::Row>
+    where
+        T: HasKey,
+        <T::Row as Row>::Key: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.table.as_ref()?.get(key)
+    }
+
+    /// The rows whose indexed columns are within `bounds`, in their order.
+    pub fn range<C: RangeIn<T>>(
+        &self,
+        column: C,
+        bounds: impl RangeBounds<C::Value>,
+    ) -> impl Iterator<Item = &'v T::Row> {
+        self.table.as_ref().map(|table| table.range(column, bounds)).into_iter().flatten()
+    }
+}
+
+impl<T: Table> Clone for TableView<'_, T> {
+    fn clone(&self) -> Self {
+        Self { table: self.table.clone() }
+    }
+}
+
+impl<T: Table> fmt::Debug for TableView<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableView").field("name", &T::DEF.name).field("len", &self.len()).finish()
+    }
+}

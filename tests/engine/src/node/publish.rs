@@ -1,0 +1,112 @@
+//! Publishing: a new database, another program for one, or the same one emptied.
+
+use super::{Node, Record, STOP_TIMEOUT};
+use crate::http::Refusal;
+use axum::http::StatusCode;
+use bytes::Bytes;
+use spacetimedb::host::UpdateDatabaseResult;
+use spacetimedb::messages::control_db::HostType;
+use spacetimedb_client_api_messages::name::{PublishOp, parse_database_name};
+use spacetimedb_datastore::traits::Program;
+use spacetimedb_lib::Identity;
+use spacetimedb_schema::auto_migrate::MigrationPolicy;
+
+/// What was published.
+pub(crate) struct Published {
+    pub(crate) identity: Identity,
+    pub(crate) op: PublishOp,
+}
+
+impl Node {
+    /// Publishes a program under a name, or under no name, for `owner`. Asked to clear, it throws away what is there.
+    pub(crate) async fn publish(
+        &self,
+        name: Option<&str>,
+        owner: Identity,
+        wasm: Bytes,
+        clear: bool,
+    ) -> Result<Published, Refusal> {
+        match name.and_then(|name| self.registry.find(name)) {
+            None => {
+                if let Some(name) = name {
+                    parse_database_name(name)
+                        .map_err(|error| Refusal::bad_request(error.to_string()))?;
+                }
+                let identity =
+                    Identity::from_claims("database", &format!("{:032x}", super::fresh_u128()));
+                self.create(name, identity, owner, wasm).await?;
+                Ok(Published { identity, op: PublishOp::Created })
+            }
+            Some(record) => {
+                record.authorize(owner, "update database")?;
+                if clear {
+                    self.clear(&record, wasm).await?
+                } else {
+                    self.update(&record, wasm).await?
+                }
+                Ok(Published { identity: record.identity, op: PublishOp::Updated })
+            }
+        }
+    }
+
+    async fn create(
+        &self,
+        name: Option<&str>,
+        identity: Identity,
+        owner: Identity,
+        wasm: Bytes,
+    ) -> anyhow::Result<()> {
+        let program = Program::from_bytes(HostType::Wasm.into(), wasm.to_vec());
+        let record = self.registry.draft(name, identity, owner, program.hash);
+        self.check(&record, &program).await?;
+        self.launch(record, program).await
+    }
+
+    /// Another number, so that nothing of the old database is found; identity, owner and names stay.
+    async fn clear(&self, old: &Record, wasm: Bytes) -> anyhow::Result<()> {
+        let program = Program::from_bytes(HostType::Wasm.into(), wasm.to_vec());
+        let fresh = self.registry.draft(None, old.identity, old.owner, program.hash);
+        self.check(&fresh, &program).await?;
+        self.host.exit_module_host(old.id, STOP_TIMEOUT).await?;
+        self.launch(fresh.named(old.names.clone()), program).await
+    }
+
+    /// What does not load as wasm the engine would try as JavaScript, which ends in a trap: this comes before the first launch.
+    /// A program that was launched before needs no second look, which takes as long as the launch.
+    async fn check(&self, record: &Record, program: &Program) -> anyhow::Result<()> {
+        if !self.programs().contains_key(&program.hash) {
+            self.host.check_module_validity(record.database(), program.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn launch(&self, record: Record, program: Program) -> anyhow::Result<()> {
+        self.programs
+            .lock()
+            .expect("nothing panics under this lock")
+            .insert(program.hash, program.bytes);
+        self.host.get_or_launch_module_host(record.database(), record.id).await?;
+        self.registry.insert(record)
+    }
+
+    async fn update(&self, record: &Record, wasm: Bytes) -> Result<(), Refusal> {
+        let (database, bytes) = (record.database(), wasm.to_vec().into());
+        let (policy, environment) = (MigrationPolicy::Compatible, Default::default());
+        let updated = self
+            .host
+            .update_module_host(database, HostType::Wasm, record.id, bytes, policy, environment)
+            .await?;
+        let refused = |why: String| Refusal::new(StatusCode::BAD_REQUEST, why);
+        match updated {
+            UpdateDatabaseResult::AutoMigrateError(errors) => {
+                Err(refused(format!("Database update rejected: {errors}")))
+            }
+            UpdateDatabaseResult::ErrorExecutingMigration(error) => {
+                Err(refused(format!("Failed to create or update the database: {error}")))
+            }
+            UpdateDatabaseResult::NoUpdateNeeded
+            | UpdateDatabaseResult::UpdatePerformed { .. }
+            | UpdateDatabaseResult::UpdatePerformedWithClientDisconnect { .. } => Ok(()),
+        }
+    }
+}

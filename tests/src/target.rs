@@ -1,0 +1,58 @@
+//! A database for one test: on the embedded server, or, where `SPACETIMEDB_URI` names one, on a real one.
+
+use lightlike::{Client, ClientBuilder};
+use lightlike_testkit::Server;
+
+use crate::real::{self, Module, Real};
+
+/// A database that a test has for itself.
+pub enum Target {
+    /// On a server in this process.
+    Embedded(Server),
+    /// On a real server.
+    Real(real::Database),
+}
+
+impl Target {
+    /// A fresh database of the chat module.
+    ///
+    /// # Panics
+    ///
+    /// If the real server does not take the module.
+    pub async fn chat() -> Self {
+        match Real::from_env() {
+            Some(real) => Self::Real(real.publish(Module::Chat).await.expect("the chat module")),
+            None => Self::Embedded(crate::chat::embedded().await),
+        }
+    }
+
+    /// The server's address.
+    pub fn uri(&self) -> String {
+        match self {
+            Self::Embedded(server) => server.uri(),
+            Self::Real(database) => database.uri().to_owned(),
+        }
+    }
+
+    /// The database's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Embedded(server) => server.database(),
+            Self::Real(database) => database.name(),
+        }
+    }
+
+    /// A client that is not made yet.
+    pub fn builder(&self) -> ClientBuilder {
+        Client::builder(self.uri(), self.name())
+    }
+
+    /// A client with a new identity.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot connect.
+    pub async fn connect(&self) -> Client {
+        self.builder().connect().await.expect("a connection")
+    }
+}

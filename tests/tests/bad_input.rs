@@ -1,0 +1,130 @@
+//! Everything that can be wrong from outside: a typed error that names the thing, and nothing harmed beside it.
+
+use std::error::Error as _;
+
+use lightlike::prelude::*;
+use lightlike::{Error, ErrorKind};
+use lightlike_tests::chat::{Message, User, send_message};
+use lightlike_tests::target::Target;
+
+async fn refused(uri: &str, database: &str) -> Error {
+    Client::builder(uri, database).connect().await.unwrap_err()
+}
+
+/// The error and its sources, as a person would see them.
+fn story(error: &Error) -> String {
+    let mut story = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        story += ": ";
+        story += &error.to_string();
+        source = error.source();
+    }
+    story
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_one_is_named() {
+    for uri in ["", "not an address", "127.0.0.1:3000", "ftp://host", "http://", "http://h?x=1", "http://u@h"] {
+        let error = refused(uri, "chat").await;
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{uri}: {error}");
+        assert!(error.to_string().contains(&format!("`{uri}`")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_one_is_named() {
+    for name in ["", "with space", "query?x", "../other", "a//b", "ümlaut"] {
+        let error = refused("http://127.0.0.1:1", name).await;
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{name}: {error}");
+        assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_one_is_not_sent() {
+    for token in ["", "two words", "line\r\nbreak", "schlüssel"] {
+        let error = Client::builder("http://127.0.0.1:1", "chat").token(token).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{token:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_with_its_address() {
+    let error = refused("http://127.0.0.1:1", "chat").await;
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Connect, true));
+    assert!(story(&error).contains("cannot reach 127.0.0.1:1: "), "{}", story(&error));
+}
+
+#[tokio::test]
+async fn an_unknown_database_is_said_to_be_one() {
+    let target = Target::chat().await;
+    let error = refused(&target.uri(), "no-such-database").await;
+    assert_eq!((error.kind(), error.http_status()), (ErrorKind::NotFound, Some(404)));
+    assert!(!error.is_retryable());
+    assert!(story(&error).contains("404"), "{}", story(&error));
+}
+
+#[tokio::test]
+async fn a_token_that_the_server_does_not_know_is_refused_with_its_status() {
+    let target = Target::chat().await;
+    let error = target.builder().token("eyJhbGciOiJub25lIn0.e30.").connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Auth, "{}", story(&error));
+    assert!(!error.is_retryable());
+}
+
+#[test]
+fn connecting_outside_a_runtime_is_an_error() {
+    let client = Client::builder("http://127.0.0.1:1", "chat").build().unwrap();
+    assert_eq!(client.start().unwrap_err().kind(), ErrorKind::NoRuntime);
+}
+
+#[tokio::test]
+async fn a_struct_that_differs_from_the_table_ends_that_tables_sets_alone() {
+    /// `online` is a bool on the server, and rows are shorter than this says.
+    #[derive(Bsatn, Table, Clone, Debug)]
+    #[table(name = "user")]
+    #[expect(dead_code, reason = "never decoded")]
+    struct WrongUser {
+        #[primary_key]
+        identity: Identity,
+        name: Option<String>,
+        online: u64,
+    }
+
+    let target = Target::chat().await;
+    let ada = target.connect().await;
+    let messages = ada.subscribe(Message::all()).await.unwrap();
+    let error = ada.subscribe((WrongUser::all(), Message::all())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Schema, "{}", story(&error));
+    let story = story(&error);
+    assert!(story.contains("user") && story.contains("online") && story.contains("u64"), "{story}");
+    assert!(ada.table::<WrongUser>().is_empty());
+    assert!(messages.is_applied());
+    ada.call(send_message("unharmed".into())).await.unwrap();
+    assert_eq!(ada.table::<Message>().len(), 1);
+
+    let other = target.connect().await;
+    let _users = other.subscribe(User::all()).await.unwrap();
+    assert_eq!(other.table::<User>().len(), 2);
+}
+
+#[tokio::test]
+async fn a_second_row_type_for_a_table_is_refused_by_name() {
+    #[derive(Bsatn, Table, Clone, Debug)]
+    #[table(name = "user")]
+    struct OtherUser {
+        #[primary_key]
+        identity: Identity,
+    }
+
+    let target = Target::chat().await;
+    let ada = target.connect().await;
+    let _users = ada.subscribe(User::all()).await.unwrap();
+    let error = ada.subscribe(OtherUser::all()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Schema);
+    assert!(story(&error).contains("OtherUser"), "{}", story(&error));
+    let table = ada.table::<OtherUser>();
+    assert!(table.error().is_some() && table.is_empty());
+    assert_eq!(ada.table::<User>().len(), 1);
+}
