@@ -76,26 +76,27 @@ fn lookups(cache: &Cache) {
     let view = reader.read();
     let table = view.table::<Entity>().unwrap();
     let find = |id: &u64| i64::from(table.find(Entity::ID, id).unwrap().hp);
-    let best = least(|| assert_eq!(ids.iter().map(find).sum::<i64>(), expected));
+    let best = least(1, || assert_eq!(ids.iter().map(find).sum::<i64>(), expected));
     row("find, table held", best * 1e9 / FINDS as f64, "ns");
     let find =
         |id: &u64| i64::from(view.table::<Entity>().unwrap().find(Entity::ID, id).unwrap().hp);
-    let best = least(|| assert_eq!(ids.iter().map(find).sum::<i64>(), expected));
+    let best = least(1, || assert_eq!(ids.iter().map(find).sum::<i64>(), expected));
     row("find, view held", best * 1e9 / FINDS as f64, "ns");
     let find = |id: &u64| {
         let view = reader.read();
         i64::from(view.table::<Entity>().unwrap().find(Entity::ID, id).unwrap().hp)
     };
-    let best = least(|| assert_eq!(ids.iter().map(find).sum::<i64>(), expected));
+    let best = least(1, || assert_eq!(ids.iter().map(find).sum::<i64>(), expected));
     row("find, read() for each", best * 1e9 / FINDS as f64, "ns");
-    let best = least(|| {
+    let best = least(1, || {
         black_box((0..FINDS).fold(0, |sum, _| sum + reader.read().version()));
     });
     row("read()", best * 1e9 / FINDS as f64, "ns");
     let total: i64 = (0..ROWS).map(|id| i64::from(Entity::numbered(id).hp)).sum();
-    let best = least(|| assert_eq!(table.iter().map(|row| i64::from(row.hp)).sum::<i64>(), total));
+    let best =
+        least(16, || assert_eq!(table.iter().map(|row| i64::from(row.hp)).sum::<i64>(), total));
     row("iterate by fold, a row", best * 1e9 / ROWS as f64, "ns");
-    let best = least(|| {
+    let best = least(16, || {
         let mut sum = 0;
         for row in &mut table.iter() {
             sum += i64::from(row.hp);
@@ -119,10 +120,11 @@ fn floor() {
         let place = index.find(hash(id), |&place| rows[place as usize].id == id);
         i64::from(rows[*place.unwrap() as usize].hp)
     };
-    let best = least(|| assert_eq!(ids.iter().map(find).sum::<i64>(), expected));
+    let best = least(1, || assert_eq!(ids.iter().map(find).sum::<i64>(), expected));
     row("floor: find in a bare hash index", best * 1e9 / FINDS as f64, "ns");
     let total: i64 = (0..ROWS).map(|id| i64::from(Entity::numbered(id).hp)).sum();
-    let best = least(|| assert_eq!(rows.iter().map(|row| i64::from(row.hp)).sum::<i64>(), total));
+    let best =
+        least(16, || assert_eq!(rows.iter().map(|row| i64::from(row.hp)).sum::<i64>(), total));
     row("floor: iterate a bare Vec, a row", best * 1e9 / ROWS as f64, "ns");
     let frame = list(rows.into_iter());
     let (decoded, cpu) = timed(|| {
@@ -204,7 +206,7 @@ fn events() {
             });
         assert_eq!(sum, 10_000 * 9_999 / 2);
     };
-    let best = least(|| (0..100).for_each(|_| once()));
+    let best = least(1000, &mut once);
     row("10,000 events, a row", best * 1e9 / 1_000_000.0, "ns");
 }
 
@@ -245,9 +247,10 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     (done, cpu() - start)
 }
 
-/// The least of some runs, in seconds.
-fn least(mut work: impl FnMut()) -> f64 {
-    (0..5).map(|_| timed(&mut work).1).fold(f64::MAX, f64::min)
+/// The least of some runs, in seconds. The clock of CPU time is coarse, so a run is `times` times the work.
+fn least(times: usize, mut work: impl FnMut()) -> f64 {
+    let run = |_| timed(|| (0..times).for_each(|_| work())).1 / times as f64;
+    (0..8).map(run).fold(f64::MAX, f64::min)
 }
 
 /// CPU time of this thread in seconds.

@@ -64,16 +64,14 @@ impl Bucket {
         }
     }
 
-    /// The places with a tag, a bit each at eight times the place.
+    /// The places with a tag.
     #[inline]
-    fn places(&self, tag: u8) -> u128 {
-        const LOW: u128 = u128::MAX / 0xff;
-        let tags =
-            u128::from(self.tags.load(Relaxed)) | u128::from(self.last_tags.load(Relaxed)) << 64;
-        // A byte that is 0 has its highest bit set in the end, and no other byte has.
-        let unequal = tags ^ (LOW * u128::from(tag));
-        let carried = (unequal & (LOW * 0x7f)) + LOW * 0x7f;
-        !(carried | unequal | (LOW * 0x7f)) & ((1 << (8 * BUCKET_IDS)) - 1)
+    fn places(&self, tag: u8) -> Places {
+        let pattern = LOW_BITS * u64::from(tag);
+        let first = zero_bytes(self.tags.load(Relaxed) ^ pattern);
+        let last = zero_bytes(u64::from(self.last_tags.load(Relaxed) ^ pattern as u32));
+        // The upper half of the latter is not tags.
+        Places(first >> 7 | (last & 0xffff_ffff) >> 3)
     }
 
     fn set_tag(&self, place: usize, tag: u8) {
@@ -90,8 +88,7 @@ impl Bucket {
     }
 
     fn free_place(&self) -> Option<usize> {
-        let free = self.places(0);
-        (free != 0).then(|| free.trailing_zeros() as usize / 8)
+        self.places(0).next()
     }
 
     fn has_passed(&self) -> bool {
@@ -101,6 +98,35 @@ impl Bucket {
     fn count_passed(&self, by: i32) {
         let passed = self.passed.load(Relaxed).saturating_add_signed(by);
         self.passed.store(passed, Relaxed);
+    }
+}
+
+/// One in each byte.
+const LOW_BITS: u64 = u64::MAX / 0xff;
+
+/// The highest bit of each byte that is 0; no other bit.
+#[inline]
+fn zero_bytes(bytes: u64) -> u64 {
+    const LOW_SEVEN: u64 = LOW_BITS * 0x7f;
+    !(((bytes & LOW_SEVEN) + LOW_SEVEN) | bytes | LOW_SEVEN)
+}
+
+/// Places of a bucket, a bit each: one of the first eight at eight times its number, one of the last four at eight times
+/// what is more than eight, and four.
+#[derive(Debug, Clone, Copy)]
+struct Places(u64);
+
+impl Iterator for Places {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let bit = self.0.trailing_zeros() as usize;
+        self.0 &= self.0 - 1;
+        Some((bit >> 3) + ((bit & 4) << 1))
     }
 }
 
@@ -146,19 +172,19 @@ impl Shard {
     #[inline]
     fn home(&self, hash: u64) -> usize {
         // The low half of the hash as a fraction of one, times the number of buckets.
-        ((hash & 0xffff_ffff) * self.buckets.len() as u64 >> 32) as usize
+        (((hash & 0xffff_ffff) * self.buckets.len() as u64) >> 32) as usize
     }
 
     /// The buckets from a hash's home on, once around.
     #[inline]
-    fn from_home(&self, hash: u64) -> impl Iterator<Item = &Bucket> {
+    fn probe(&self, hash: u64) -> impl Iterator<Item = &Bucket> {
         let (front, back) = self.buckets.split_at(self.home(hash));
         back.iter().chain(front)
     }
 
     /// The shard must not be full.
     fn insert(&self, hash: u64, id: u32) {
-        for bucket in self.from_home(hash) {
+        for bucket in self.probe(hash) {
             if let Some(place) = bucket.free_place() {
                 bucket.ids[place].store(id, Relaxed);
                 bucket.set_tag(place, tag(hash));
@@ -171,14 +197,11 @@ impl Shard {
     }
 
     fn remove(&self, hash: u64, id: u32) -> bool {
-        for (at, bucket) in self.from_home(hash).enumerate() {
-            let mut places = bucket.places(tag(hash));
-            while places != 0 {
-                let place = places.trailing_zeros() as usize / 8;
-                places &= places - 1;
+        for (at, bucket) in self.probe(hash).enumerate() {
+            for place in bucket.places(tag(hash)) {
                 if bucket.ids[place].load(Relaxed) == id {
                     bucket.set_tag(place, 0);
-                    self.from_home(hash).take(at).for_each(|bucket| bucket.count_passed(-1));
+                    self.probe(hash).take(at).for_each(|bucket| bucket.count_passed(-1));
                     self.len.store(self.len.load(Relaxed) - 1, Relaxed);
                     return true;
                 }
@@ -197,8 +220,8 @@ impl Shard {
 
     fn ids(&self) -> impl Iterator<Item = u32> {
         self.buckets.iter().flat_map(|bucket| {
-            let free = bucket.places(0);
-            let held = (0..BUCKET_IDS).filter(move |place| free >> (8 * place + 7) & 1 == 0);
+            let free: u32 = bucket.places(0).map(|place| 1 << place).sum();
+            let held = (0..BUCKET_IDS).filter(move |place| free >> place & 1 == 0);
             held.map(|place| bucket.ids[place].load(Relaxed))
         })
     }
@@ -237,20 +260,26 @@ impl HashIndex {
     /// Shows the ids that may have this hash to `pick`, until it picks one.
     #[inline]
     pub(super) fn find<T>(&self, hash: u64, mut pick: impl FnMut(u32) -> Option<T>) -> Option<T> {
-        for bucket in self.shard(hash).from_home(hash) {
-            let mut places = bucket.places(tag(hash));
-            while places != 0 {
-                let picked = pick(bucket.ids[places.trailing_zeros() as usize / 8].load(Relaxed));
+        let shard = self.shard(hash);
+        let home = shard.home(hash);
+        let mut bucket = &shard.buckets[home];
+        let mut next = home;
+        loop {
+            for place in bucket.places(tag(hash)) {
+                let picked = pick(bucket.ids[place].load(Relaxed));
                 if picked.is_some() {
                     return picked;
                 }
-                places &= places - 1;
             }
             if !bucket.has_passed() {
-                break;
+                return None;
             }
+            next = if next + 1 == shard.buckets.len() { 0 } else { next + 1 };
+            if next == home {
+                return None;
+            }
+            bucket = &shard.buckets[next];
         }
-        None
     }
 
     /// Adds an id, unless its shard is full: then [`grow`](Self::grow) makes room.

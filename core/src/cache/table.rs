@@ -67,7 +67,7 @@ pub(super) trait AnyTable: Any + Send {
     fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
     fn drop_reaped(&mut self);
     fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool;
-    fn freeze(&mut self, chunk: usize, horizon: u64) -> bool;
+    fn freeze(&self, chunk: usize, horizon: u64) -> bool;
     fn usage(&self) -> Usage;
 }
 
@@ -193,7 +193,7 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.evacuate(version, budget)
     }
 
-    fn freeze(&mut self, chunk: usize, horizon: u64) -> bool {
+    fn freeze(&self, chunk: usize, horizon: u64) -> bool {
         self.freeze(chunk, horizon)
     }
 

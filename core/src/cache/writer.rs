@@ -6,7 +6,8 @@ use std::sync::Arc;
 use foldhash::{HashSet, HashSetExt};
 
 use super::apply::Applying;
-use super::epoch::{CacheReader, Catalog, Epoch, Shared, Tables};
+use super::catalog::Catalog;
+use super::epoch::{CacheReader, Epoch, Shared, Tables};
 use super::raw::RawRow;
 use super::sets::SetId;
 use super::stamp::FREEZE_EVERY;
@@ -198,7 +199,7 @@ impl Cache {
             && let Some((table, chunk)) = self.freezing.at
         {
             *budget = budget.saturating_sub(CHUNK_COST);
-            self.freezing.at = self.tables.get_mut(table).map(|store| {
+            self.freezing.at = self.tables.get(table).map(|store| {
                 if store.freeze(chunk, horizon) { (table, chunk + 1) } else { (table + 1, 0) }
             });
         }
