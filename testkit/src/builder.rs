@@ -1,7 +1,7 @@
 //! What a server is made of.
 
 use lightlike_core::schema::{Procedure, Reducer, Table, TableKind};
-use lightlike_core::types::Timestamp;
+use lightlike_core::types::{Identity, Timestamp};
 
 use crate::accounts::Accounts;
 use crate::clock::Clock;
@@ -46,6 +46,21 @@ impl Builder {
     /// If the table was not given, or if two rows have the same value in a unique column.
     pub fn rows<T: Table>(mut self, rows: impl IntoIterator<Item = T::Row>) -> Self {
         self.database.seed::<T>(rows);
+        self
+    }
+
+    /// Shows clients only those rows of a table for which `visible` says so, given who looks: row-level security. A
+    /// row over which it panics is not shown.
+    ///
+    /// # Panics
+    ///
+    /// If the table was not given, or has a filter already.
+    pub fn row_filter<T: Table>(
+        mut self,
+        visible: impl Fn(Identity, &T::Row) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let position = self.database.position::<T>();
+        self.module.add_row_filter::<T>(position, visible);
         self
     }
 

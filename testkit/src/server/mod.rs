@@ -119,7 +119,7 @@ impl Server {
                 connection_id: None,
                 timestamp: state.now(),
             };
-            state.run(&self.shared.module, caller, body)
+            state.run(caller, body)
         });
         match outcome {
             Ok(value) => Ok(value),
