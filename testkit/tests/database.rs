@@ -295,7 +295,7 @@ fn a_wrong_test_is_told_what_to_do() {
     }
     says("has a table `user` already", || drop(Server::builder().table::<User>().table::<User>()));
     says("`me` is a view: add it with `.view::<..>(|tx| rows)`", || {
-        drop(Server::builder().table::<Me>())
+        drop(Server::builder().table::<Me>());
     });
     says("`user` is no view", || drop(Server::builder().view::<User>(|_| Vec::new())));
     says("has a reducer `fail` already", || {

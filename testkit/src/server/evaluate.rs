@@ -99,12 +99,12 @@ impl Scene<'_> {
     /// The rows of the returned source that pass, each as often as there are rows of the others to join it with. `rows`
     /// has those of each source.
     fn matches(&self, query: &Query, rows: &[Vec<Bytes>]) -> Vec<Bytes> {
-        let sources: Vec<_> = query
-            .sources
-            .iter()
-            .zip(rows)
-            .map(|(source, rows)| self.read(source.table, rows))
-            .collect();
+        if let ([source], [rows], None) = (query.sources.as_slice(), rows, &query.filter) {
+            // Nothing has to be decoded.
+            return self.visible(source.table, rows).cloned().collect();
+        }
+        let sources = query.sources.iter().zip(rows);
+        let sources: Vec<_> = sources.map(|(source, rows)| self.read(source.table, rows)).collect();
         let mut counts = vec![0; sources[query.returned].len()];
         Enumeration::new(query, &sources, self.sender)
             .run(&mut |chosen| counts[chosen[query.returned]] += 1);
@@ -112,13 +112,20 @@ impl Scene<'_> {
         returned.flat_map(|((row, _), count)| std::iter::repeat_n((*row).clone(), count)).collect()
     }
 
+    /// The rows that the sender may see.
+    fn visible<'r>(&'r self, table: usize, rows: &'r [Bytes]) -> impl Iterator<Item = &'r Bytes> {
+        rows.iter().filter(move |row| self.module.shows(table, self.sender, row))
+    }
+
     /// The rows that the sender may see, decoded.
-    fn read<'r>(&self, table: usize, rows: &'r [Bytes]) -> Vec<(&'r Bytes, Columns)> {
+    fn read<'r>(&'r self, table: usize, rows: &'r [Bytes]) -> Vec<(&'r Bytes, Columns)> {
         let schema = &self.database.schemas[table];
-        let visible = rows.iter().filter(|row| self.module.shows(table, self.sender, row));
-        visible.map(|row| (row, Columns::read(schema, row))).collect()
+        self.visible(table, rows).map(|row| (row, Columns::read(schema, row))).collect()
     }
 }
+
+/// The positions of a source's rows, by the value of one column.
+type RowsByValue<'a> = HashMap<&'a SatsValue, Vec<usize>>;
 
 /// All ways to choose one row of each source so that they join and pass.
 struct Enumeration<'a> {
@@ -126,7 +133,7 @@ struct Enumeration<'a> {
     sources: &'a [Vec<(&'a Bytes, Columns)>],
     sender: Identity,
     /// For each source that is joined by one of its own columns: its rows by that column, and the column that picks them.
-    indexes: Vec<Option<(ColumnRef, HashMap<&'a SatsValue, Vec<usize>>)>>,
+    indexes: Vec<Option<(ColumnRef, RowsByValue<'a>)>>,
 }
 
 impl<'a> Enumeration<'a> {

@@ -9,6 +9,7 @@ mod check;
 mod decimal;
 mod error;
 mod eval;
+mod expr;
 mod parse;
 mod token;
 mod value;

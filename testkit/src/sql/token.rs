@@ -92,7 +92,8 @@ pub(super) fn spell(tokens: &[Token]) -> String {
     let (mut glued, mut is_function) = (true, false);
     for Token { kind, .. } in tokens {
         let closes = matches!(kind, TokenKind::Symbol(")" | "," | "."));
-        if !glued && !closes && !(is_function && matches!(kind, TokenKind::Symbol("("))) {
+        let calls = is_function && matches!(kind, TokenKind::Symbol("("));
+        if !(glued || closes || calls) {
             text.push(' ');
         }
         text.push_str(&kind.to_string());

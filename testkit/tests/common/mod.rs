@@ -11,4 +11,5 @@
 pub mod client;
 pub mod conformance;
 pub mod engine;
+pub mod queries;
 pub mod world;
