@@ -50,6 +50,11 @@ pub struct Limits {
 
     /// Calls and queries that are not answered, those included that wait to be sent. 65,536.
     pub max_calls: usize,
+
+    /// Deleted rows that stay in memory because a held view may see them. 1,000,000.
+    ///
+    /// Above it the next message waits until views are let go of; receiving does not wait.
+    pub max_dead_rows: usize,
 }
 
 impl Limits {
@@ -63,6 +68,7 @@ impl Limits {
         max_outgoing_bytes: 32 << 20,
         max_calls_in_flight: 8192,
         max_calls: 65_536,
+        max_dead_rows: 1_000_000,
     };
 }
 

@@ -72,9 +72,11 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// The row with this primary key.
-    pub fn get(&self, key: &<T::Row as Row>::Key) -> Option<&'v T::Row>
+    pub fn get<Q>(&self, key: &Q) -> Option<&'v T::Row>
     where
         T: HasKey,
+        <T::Row as Row>::Key: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
     {
         self.table.as_ref()?.get(key)
     }
@@ -89,9 +91,10 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 }
 
+impl<T: Table> Copy for TableView<'_, T> {}
 impl<T: Table> Clone for TableView<'_, T> {
     fn clone(&self) -> Self {
-        Self { table: self.table.clone() }
+        *self
     }
 }
 

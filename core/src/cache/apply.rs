@@ -149,10 +149,6 @@ impl Applying {
         self.change
     }
 
-    pub(super) fn touched(&self) -> &[TableId] {
-        &self.touched
-    }
-
     fn enter(&mut self, phase: Phase) {
         (self.phase, self.at, self.row) = (phase, 0, 0);
     }

@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use super::error::RowMismatch;
-use crate::bsatn::{DecodeError, DecodeErrorKind, Reader};
+use crate::bsatn::{DecodeError, Reader};
 use crate::schema::{RowDef, SatsType};
 
 /// What is wrong with `bytes`, of which decoding a row of `def` said `error`.
@@ -22,11 +22,6 @@ pub(super) fn diagnose(def: &RowDef, bytes: &[u8], error: DecodeError) -> RowMis
         }
         _ => RowMismatch::Row(error),
     }
-}
-
-/// The error of a row that decodes before its bytes end.
-pub(super) fn trailing(def: &RowDef, left: usize, offset: usize) -> DecodeError {
-    DecodeError::new(DecodeErrorKind::TrailingBytes { left }, def.name, offset)
 }
 
 /// Moves past one value; none if it is not an encoding of `ty`. `visited` counts values, so that lists of nothing end.

@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 use foldhash::{HashMap, HashMapExt};
 
 use super::snapshot::{AnySnapshot, Snapshot};
-use super::stamp::Stamp;
 use super::view::{TableView, UntypedTable};
 use super::{Row, Table};
 
@@ -175,10 +174,5 @@ impl View {
     /// The names of all tables that this view has, in no order.
     pub fn table_names(&self) -> impl Iterator<Item = &str> {
         self.epoch.tables.catalog.by_name.keys().map(|name| &**name)
-    }
-
-    #[inline]
-    pub(super) fn stamp(&self) -> Stamp {
-        Stamp::of(self.epoch.version)
     }
 }

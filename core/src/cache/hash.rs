@@ -153,11 +153,12 @@ impl HashIndex {
         // A few per cent of slack, because shards do not fill evenly.
         let rows = held + rows;
         let shards = (rows + rows / 16).div_ceil(SHARD_IDS_MAX).next_power_of_two();
-        while self.shards.len() < shards && self.depth < DEPTH_MAX {
-            for place in 0..self.shards.len() {
+        for target in 1..=shards.ilog2().min(DEPTH_MAX) {
+            // A shard that is split moves only to places further on.
+            for place in 0..1 << (target - 1) {
                 let shard = Arc::clone(&self.shards[place]);
                 let (hashed, depth) = shard.hashed(&rehash);
-                if depth <= self.depth && self.shards.len() < shards {
+                if depth < target {
                     self.split(place, &shard, hashed, depth);
                 }
             }

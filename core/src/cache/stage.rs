@@ -127,10 +127,9 @@ impl<R: Row> TableStore<R> {
         let probe = I::probe(bytes).map_err(|error| self.mismatch(bytes, error))?;
         let hash = I::hash(&probe, &self.snapshot.hasher);
         let found = self.probe::<I>(hash, &probe);
-        if let Some(id) = found.staged {
-            if I::KEYED && !self.is_encoded_as(id, bytes) {
-                return Err(Fault::OutOfSync(OutOfSyncKind::TwoRowsOfOneKey));
-            }
+        if let Some(id) = found.staged
+            && (!I::KEYED || self.is_encoded_as(id, bytes))
+        {
             return self.step_row(id, more, OutOfSyncKind::TooManyRows);
         }
         if let Some(id) = found.live
@@ -138,6 +137,9 @@ impl<R: Row> TableStore<R> {
         {
             self.staging.log.push((id, self.list(id)));
             return self.step_row(id, more, OutOfSyncKind::TooManyRows);
+        }
+        if found.staged.is_some() {
+            return Err(Fault::OutOfSync(OutOfSyncKind::TwoRowsOfOneKey));
         }
         let row = bsatn::from_slice(bytes).map_err(|error| self.mismatch(bytes, error))?;
         let id = self.put(row, expected)?;
@@ -159,19 +161,17 @@ impl<R: Row> TableStore<R> {
     #[inline]
     fn probe<I: Identity<R>>(&self, hash: u64, probe: &I::Probe<'_>) -> Found {
         let mut found = Found::default();
+        // There may be one of each, in any order.
         self.snapshot.primary.find(hash, |id| {
             let id = RowId(id);
             let slot = self.slot(id)?;
             let state = slot.state();
-            if state == SlotState::Dead || !I::is(probe, slot.row()?) {
-                return None;
+            if state != SlotState::Dead && I::is(probe, slot.row()?) {
+                let found =
+                    if state == SlotState::Live { &mut found.live } else { &mut found.staged };
+                *found = Some(id);
             }
-            if state == SlotState::Live {
-                found.live = Some(id);
-                return None;
-            }
-            found.staged = Some(id);
-            Some(())
+            None::<()>
         });
         found
     }
@@ -209,9 +209,9 @@ impl<R: Row> TableStore<R> {
         let mut less = Stepper::new(set, Step::Less);
         let mut rows = rows.iter_from(from).take(max);
         if self.is_keyed() {
-            rows.try_for_each(|bytes| self.delete_one::<ByKey>(bytes, set, &mut less))
+            rows.try_for_each(|bytes| self.delete_one::<ByKey>(bytes, &mut less))
         } else {
-            rows.try_for_each(|bytes| self.delete_one::<ByBytes>(bytes, set, &mut less))
+            rows.try_for_each(|bytes| self.delete_one::<ByBytes>(bytes, &mut less))
         }
     }
 
@@ -219,40 +219,23 @@ impl<R: Row> TableStore<R> {
     fn delete_one<I: Identity<R>>(
         &mut self,
         bytes: &[u8],
-        set: SetId,
         less: &mut Stepper,
     ) -> Result<(), Fault> {
         let probe = I::probe(bytes).map_err(|error| self.mismatch(bytes, error))?;
         let hash = I::hash(&probe, &self.snapshot.hasher);
         let row_bytes = bytes.len();
-        match self.probe::<I>(hash, &probe) {
-            Found { live: None, staged: None } => {
-                Err(Fault::OutOfSync(OutOfSyncKind::UnknownRow { row_bytes }))
+        let Found { live, staged } = self.probe::<I>(hash, &probe);
+        let live = match (live, staged) {
+            (None, None) => return Err(Fault::OutOfSync(OutOfSyncKind::UnknownRow { row_bytes })),
+            (Some(live), None) => live,
+            // A row is being replaced: the delete means one or the other.
+            (Some(live), Some(staged)) if !self.is_encoded_as(staged, bytes) => live,
+            (_, Some(staged)) => {
+                return self.step_row(staged, less, OutOfSyncKind::NotInSet { row_bytes });
             }
-            Found { live: Some(live), staged: Some(staged) }
-                if !self.is_encoded_as(staged, bytes) || !self.holds(staged, set) =>
-            {
-                self.delete_live(live, row_bytes, less)
-            }
-            Found { staged: Some(staged), .. } => {
-                self.step_row(staged, less, OutOfSyncKind::NotInSet { row_bytes })
-            }
-            Found { live: Some(live), staged: None } => self.delete_live(live, row_bytes, less),
-        }
-    }
-
-    fn delete_live(
-        &mut self,
-        id: RowId,
-        row_bytes: usize,
-        less: &mut Stepper,
-    ) -> Result<(), Fault> {
-        self.staging.log.push((id, self.list(id)));
-        self.step_row(id, less, OutOfSyncKind::NotInSet { row_bytes })
-    }
-
-    fn holds(&self, id: RowId, set: SetId) -> bool {
-        self.lists.names(self.list(id), set)
+        };
+        self.staging.log.push((live, self.list(live)));
+        self.step_row(live, less, OutOfSyncKind::NotInSet { row_bytes })
     }
 
     /// Stages rows that are delivered and not stored.

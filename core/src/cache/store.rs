@@ -329,7 +329,9 @@ impl<R> IndexVisitor<R> for UnindexRows<'_, R> {
         let index: Option<&(u16, HashIndex)> =
             self.snapshot.uniques.iter().find(|unique| unique.0 == column);
         if let Some((_, index)) = index {
-            self.ids.iter().for_each(|&id| drop(index.remove(hash(id), id, hash)));
+            for &id in self.ids {
+                index.remove(hash(id), id, hash);
+            }
         }
     }
 

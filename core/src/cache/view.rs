@@ -10,7 +10,7 @@ use super::ordered::{Batch, OrderedIndex};
 use super::slots::{RowId, Slot};
 use super::snapshot::{AnySnapshot, Snapshot};
 use super::stamp::Stamp;
-use crate::schema::{Column, FindIn, IndexRef, IndexVisitor, RangeIn, Row, Table};
+use crate::schema::{Column, FindIn, HasKey, IndexRef, IndexVisitor, RangeIn, Row, Table};
 
 /// One table of a [`View`](super::View). References to its rows live as long as the view.
 pub struct TableView<'v, T: Table> {
@@ -80,6 +80,22 @@ impl<'v, T: Table> TableView<'v, T> {
         index.find(snapshot.hasher.hash_one(value), |id| {
             let row = snapshot.chunks.slot(RowId(id))?.visible(at)?;
             (column.get(row).borrow() == value).then_some(row)
+        })
+    }
+
+    /// The row with this primary key.
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<&'v T::Row>
+    where
+        T: HasKey,
+        <T::Row as Row>::Key: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let snapshot = self.snapshot;
+        let at = Stamp::of(self.version);
+        snapshot.primary.find(snapshot.hasher.hash_one(key), |id| {
+            let row = snapshot.chunks.slot(RowId(id))?.visible(at)?;
+            (row.key().borrow() == key).then_some(row)
         })
     }
 

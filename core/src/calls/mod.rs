@@ -46,7 +46,7 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) struct InFlight {
     pub(crate) call: CallId,
-    pub(crate) kind: Kind,
+    kind: Kind,
     deadline: Option<Instant>,
     /// The application was told that it timed out: the answer's rows are applied, the answer is not reported.
     pub(crate) timed_out: bool,
@@ -116,6 +116,11 @@ impl Calls {
     /// Whether a call waits to be sent.
     pub(crate) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// What kind of answer a request waits for.
+    pub(crate) fn kind(&self, request_id: RequestId) -> Option<&Kind> {
+        self.in_flight.get(&request_id).map(|call| &call.kind)
     }
 
     /// The server has answered.

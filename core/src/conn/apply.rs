@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Connection, Event, Liveness, Lost, Progress, Reply, State};
 use super::event::{Cause, Greeting, SetEnd, TransactionEvent};
 use super::state::ConnectionState;
+use super::{Connection, Event, Liveness, Lost, Progress, Reply, State};
 use crate::cache::{Change, Part, SetFailure, SetId, Step, Transaction};
 use crate::calls::{InFlight, Kind};
 use crate::subs::Stage;
@@ -143,10 +143,13 @@ impl Connection {
             }
             ServerMessage::OneOffQueryResult { request_id, result } => {
                 let call = self.answered(request_id, &Kind::Query)?;
-                self.settle(call, match result {
-                    Ok(rows) => Reply::Rows(rows),
-                    Err(error) => Reply::QueryRefused((&*error).into()),
-                });
+                self.settle(
+                    call,
+                    match result {
+                        Ok(rows) => Reply::Rows(rows),
+                        Err(error) => Reply::QueryRefused((&*error).into()),
+                    },
+                );
                 Ok(())
             }
             ServerMessage::ReducerResult { request_id, timestamp, outcome } => {
@@ -246,7 +249,9 @@ impl Connection {
             Stage::Failed => (),
             // Wished for and gone: the application asked for its end, and that is what it gets.
             Stage::Ending { holds_rows } => self.drop_set(set, holds_rows, SetEnd::Unsubscribed),
-            Stage::Waiting | Stage::Sent => self.drop_set(set, false, SetEnd::Refused(error.into())),
+            Stage::Waiting | Stage::Sent => {
+                self.drop_set(set, false, SetEnd::Refused(error.into()));
+            }
             Stage::Applied => self.drop_set(set, true, SetEnd::Refused(error.into())),
         }
     }
@@ -262,11 +267,10 @@ impl Connection {
         timestamp: Timestamp,
         outcome: ReducerOutcome,
     ) -> Result<(), Violation> {
-        let mut call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
-        let Kind::Reducer(reducer) = std::mem::replace(&mut call.kind, Kind::Query) else {
-            return Err(Violation("it answered something else with a reducer's result"));
+        let Kind::Reducer(reducer) = self.calls.kind(request_id).ok_or(Violation(UNASKED))?.clone()
+        else {
+            return Err(Violation(OTHER_KIND));
         };
-        self.send_calls();
         let (update, reply) = match outcome {
             ReducerOutcome::Ok { ret_value: returned, update } => {
                 (update, Reply::Committed { returned, timestamp })
@@ -282,7 +286,10 @@ impl Connection {
                 (TransactionUpdate::default(), Reply::Failed((&*error).into()))
             }
         };
+        // The call is taken out last: whatever breaks the protocol leaves it to be settled with the others.
         let change = self.change_of(update)?;
+        let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
+        self.send_calls();
         let cause = Cause::Call { call: call.call, reducer, timestamp };
         let then = if call.timed_out {
             Vec::new()
@@ -301,22 +308,24 @@ impl Connection {
         duration: TimeDuration,
     ) -> Result<(), Violation> {
         let call = self.answered(request_id, &Kind::Procedure)?;
-        self.settle(call, match status {
-            ProcedureStatus::Returned(value) => Reply::Returned { value, timestamp, duration },
-            ProcedureStatus::InternalError(error) => Reply::Failed((&*error).into()),
-        });
+        self.settle(
+            call,
+            match status {
+                ProcedureStatus::Returned(value) => Reply::Returned { value, timestamp, duration },
+                ProcedureStatus::InternalError(error) => Reply::Failed((&*error).into()),
+            },
+        );
         Ok(())
     }
 
     /// The call that the server answers, which must be of this kind.
     fn answered(&mut self, request_id: RequestId, kind: &Kind) -> Result<InFlight, Violation> {
+        if self.calls.kind(request_id).ok_or(Violation(UNASKED))? != kind {
+            return Err(Violation(OTHER_KIND));
+        }
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
         self.send_calls();
-        if call.kind == *kind {
-            Ok(call)
-        } else {
-            Err(Violation("its answer is not of the kind that was asked for"))
-        }
+        Ok(call)
     }
 
     fn settle(&mut self, call: InFlight, reply: Reply) {
@@ -363,6 +372,7 @@ impl Connection {
 }
 
 const UNASKED: &str = "it answered a request that was not made";
+const OTHER_KIND: &str = "its answer is not of the kind that was asked for";
 
 fn inserts(set: SetId, rows: QueryRows) -> impl Iterator<Item = Part> {
     let lists = rows.tables.into_iter().filter(|list| !list.rows.is_empty());

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::state::{ConnectionState, Lost};
 use crate::cache::{SetFailure, SetId, Transaction};
-use crate::wire::Text;
 use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
+use crate::wire::Text;
 
 /// One call of a reducer or a procedure, or one query: as long as the machine lives, no two have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,7 +46,6 @@ impl std::fmt::Debug for Dial {
 
 /// Something that happened, in the order in which the application is to hear of it.
 #[derive(Debug)]
-#[must_use]
 pub enum Event {
     /// The connection's state is another.
     State(ConnectionState),

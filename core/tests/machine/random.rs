@@ -34,8 +34,8 @@ fn input() -> impl Strategy<Value = Input> {
     let id = 0..4_u32;
     let rows = || prop::collection::vec(0..4_u8, 0..4);
     prop_oneof![
-        Just(Input::Start),
-        Just(Input::Opened),
+        1 => Just(Input::Start),
+        1 => Just(Input::Opened),
         2 => Just(Input::Greeting),
         3 => Just(Input::Subscribe),
         1 => id.clone().prop_map(Input::Unsubscribe),

@@ -126,9 +126,7 @@ impl Rig {
     /// The rows of the table `t`, sorted.
     pub(crate) fn rows(&self) -> Vec<Vec<u8>> {
         let view = self.connection.reader().read();
-        let mut rows = view.untyped("t").map_or_else(Vec::new, |table| {
-            table.iter().map(|row| row.to_vec()).collect()
-        });
+        let mut rows = view.untyped("t").map(|table| table.rows()).unwrap_or_default();
         rows.sort();
         rows
     }
@@ -156,7 +154,11 @@ pub(crate) fn applied(
     rows: &[&[u8]],
 ) -> ServerMessage {
     let table = TableRows { table: TableName::from("t"), rows: RowList::from_rows(rows) };
-    ServerMessage::SubscribeApplied { request_id, query_set_id, rows: QueryRows { tables: vec![table] } }
+    ServerMessage::SubscribeApplied {
+        request_id,
+        query_set_id,
+        rows: QueryRows { tables: vec![table] },
+    }
 }
 
 /// A transaction's rows of the table `t`.

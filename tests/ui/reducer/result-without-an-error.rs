@@ -1,9 +1,7 @@
 use lightlike::reducer;
 
-use std::fmt::Result;
-
 #[reducer]
-fn set_name(name: String) -> Result;
+fn set_name(name: String) -> std::fmt::Result;
 
 #[reducer]
 fn set_age(age: u8) -> std::io::Result<()>;

@@ -1,0 +1,151 @@
+//! What a server may answer to the handshake.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener};
+use std::thread::JoinHandle;
+
+use lightlike_core::conn::{Dial, DialError, Endpoint, Server, SubscribeParameters};
+use lightlike_core::driver::{DialOptions, Dialer as _, TcpDialer};
+use lightlike_core::limits::Limits;
+use lightlike_core::types::ConnectionId;
+use lightlike_core::wire::{Compression, Protocol};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// Answers one handshake with `answer`, where `{accept}` is filled in, and returns the request.
+fn serve(answer: &'static str) -> (String, JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/base/", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            request.push(byte[0]);
+        }
+        let request = String::from_utf8(request).unwrap();
+        let header = |name: &str| {
+            let line = request.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_default().trim().to_owned()
+        };
+        let accept = derive_accept_key(header("Sec-WebSocket-Key:").as_bytes());
+        stream.write_all(answer.replace("{accept}", &accept).as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        request
+    });
+    (uri, server)
+}
+
+async fn dial(answer: &'static str) -> (Result<Protocol, DialError>, String) {
+    let (uri, server) = serve(answer);
+    let endpoint = Endpoint::new(Server::parse(&uri).unwrap(), "my/db").unwrap();
+    let parameters = SubscribeParameters {
+        compression: Compression::Gzip,
+        confirmed: Some(false),
+        connection_id: Some(ConnectionId::from_u128(0xabc)),
+        session_id: Some(0x12),
+    };
+    let options = DialOptions { endpoint, parameters, limits: Limits::DEFAULT };
+    let dialer = TcpDialer::new(options).unwrap();
+    let outcome = dialer.dial(&Dial { token: Some("secret".into()), attempt: 1 }).await;
+    (outcome.map(|(_, protocol)| protocol), server.join().unwrap())
+}
+
+const UPGRADE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: v3.bsatn.spacetimedb\r\n\r\n";
+
+#[tokio::test]
+async fn the_request_says_who_what_and_how() {
+    let (outcome, request) = dial(UPGRADE).await;
+    assert_eq!(outcome.unwrap(), Protocol::V3);
+    let path = "GET /base/v1/database/my%2Fdb/subscribe?compression=Gzip&confirmed=false\
+        &connection_id=00000000000000000000000000000abc&session_id=00000000000000000000000000000012 HTTP/1.1\r\n";
+    assert!(request.starts_with(path), "{request}");
+    for line in [
+        "Authorization: Bearer secret\r\n",
+        "Sec-WebSocket-Protocol: v3.bsatn.spacetimedb, v2.bsatn.spacetimedb\r\n",
+        "Sec-WebSocket-Version: 13\r\n",
+    ] {
+        assert!(request.contains(line), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn the_server_chooses_the_protocol_and_v2_where_it_names_none() {
+    #[rustfmt::skip]
+    let cases = [
+        (UPGRADE, Protocol::V3),
+        ("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: v2.bsatn.spacetimedb\r\n\r\n", Protocol::V2),
+        ("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol:\r\n\r\n", Protocol::V2),
+        ("HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n", Protocol::V2),
+    ];
+    for (answer, protocol) in cases {
+        assert_eq!(dial(answer).await.0.unwrap(), protocol, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_protocol_that_was_not_offered_is_named_beside_ours() {
+    let answer = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\
+        Sec-WebSocket-Protocol: v1.bsatn.spacetimedb\r\n\r\n";
+    let error = dial(answer).await.0.unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, DialError::Protocol(_)));
+    for name in ["v1.bsatn.spacetimedb", "v2.bsatn.spacetimedb", "v3.bsatn.spacetimedb"] {
+        assert!(text.contains(name), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_has_its_status_and_its_whole_body() {
+    for (answer, status, body) in [
+        (
+            "HTTP/1.1 401 Unauthorized\r\ncontent-length: 13\r\n\r\nInvalid token",
+            401,
+            "Invalid token",
+        ),
+        ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", 404, ""),
+        ("HTTP/1.1 400 Bad Request\r\ncontent-length: 9999\r\n\r\ncut off", 400, "cut off"),
+        ("HTTP/1.1 503 Unavailable\r\n\r\n", 503, ""),
+    ] {
+        match dial(answer).await.0.unwrap_err() {
+            DialError::Status { status: got, body: text } => {
+                assert_eq!((got, &*text), (status, body), "{answer}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_is_said_to_be_none() {
+    for answer in [
+        "",
+        "HTTP/1.1 101",
+        "SSH-2.0-OpenSSH\r\n\r\n",
+        "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: forged\r\n\r\n",
+        "HTTP/1.1 101 x\r\nSec-WebSocket-Accept: {accept}\r\n\r\n",
+    ] {
+        let error = dial(answer).await.0.unwrap_err();
+        assert!(matches!(error, DialError::Handshake(_)), "{answer}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let endpoint =
+        Endpoint::new(Server::parse(&format!("http://{address}")).unwrap(), "db").unwrap();
+    let parameters = SubscribeParameters {
+        compression: Compression::None,
+        confirmed: None,
+        connection_id: None,
+        session_id: None,
+    };
+    let options = DialOptions { endpoint, parameters, limits: Limits::DEFAULT };
+    let dialer = TcpDialer::new(options).unwrap();
+    let error = dialer.dial(&Dial { token: None, attempt: 1 }).await.map(drop).unwrap_err();
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+}

@@ -1,0 +1,6 @@
+//! The driver: sockets that hang, end and misbehave, and handshakes that fail.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
+mod handshakes;
+mod rig;
+mod sockets;
