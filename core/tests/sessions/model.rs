@@ -105,11 +105,27 @@ impl Model {
         tables
     }
 
-    /// What the application is to hear of a message, in order.
+    /// What the application is to hear of a message, in order: of a batch, set by set.
     pub(crate) fn server(&mut self, message: &ServerMessage) -> Vec<Told> {
+        match message {
+            ServerMessage::SubscribeBatchApplied { results, .. } => {
+                let told = results.iter().flat_map(|result| {
+                    self.with_changes(|model, _| model.batch_result(result).into_iter().collect())
+                });
+                told.collect()
+            }
+            message => self.with_changes(|model, events| model.take_in(message, events)),
+        }
+    }
+
+    /// What `take_in` says, behind what it changes.
+    fn with_changes(
+        &mut self,
+        take_in: impl FnOnce(&mut Self, &mut BTreeMap<String, usize>) -> Vec<Told>,
+    ) -> Vec<Told> {
         let before = self.tables();
         let mut events = BTreeMap::new();
-        let then = self.take_in(message, &mut events);
+        let then = take_in(self, &mut events);
         let changed = changed(&before, &self.tables(), &events);
         let changed = (!changed.is_empty()).then_some(Told::Changed(changed));
         changed.into_iter().chain(then).collect()
@@ -125,10 +141,7 @@ impl Model {
             ServerMessage::SubscribeApplied { query_set_id, rows, .. } => {
                 self.applied(*query_set_id, rows).into_iter().collect()
             }
-            ServerMessage::SubscribeBatchApplied { results, .. } => {
-                let told = results.iter().filter_map(|result| self.batch_result(result));
-                told.collect()
-            }
+            ServerMessage::SubscribeBatchApplied { .. } => unreachable!("it is taken apart before"),
             ServerMessage::UnsubscribeApplied { query_set_id, rows, .. } => {
                 self.unsubscribed(*query_set_id, rows.as_ref())
             }
