@@ -310,7 +310,7 @@ impl Rig {
         }
     }
 
-    fn check_end(&mut self) {
+    fn check_end(&self) {
         let closed = self.connection.is_closed();
         assert!(closed, "the connection is open without a socket");
         assert_eq!(self.connection.pending_calls(), 0, "calls are not answered");
