@@ -90,7 +90,7 @@ impl Story {
     }
 
     fn client(&mut self, message: ClientMessage) {
-        self.first_request.get_or_insert(message.request_id().0 as u8);
+        self.first_request.get_or_insert_with(|| message.request_id().0 as u8);
         let happening = match message {
             ClientMessage::Subscribe { query_set_id, .. } => {
                 self.sets.push(query_set_id);
