@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use lightlike::{Bsatn, Table};
-use lightlike_core::cache::SetId;
 use lightlike_core::conn::{
-    CallId, CallRequest, Config, Connection, Event, Lost, Progress, TransactionEvent,
+    CallId, CallRequest, Config, Connection, Event, Lost, Progress, SubscriptionId,
+    TransactionEvent,
 };
 use lightlike_core::wire::{Protocol, QuerySetId, RequestId, Text};
 
@@ -160,7 +160,7 @@ enum Told {
 struct Rig {
     connection: Connection,
     now: Instant,
-    sets: BTreeMap<SetId, Told>,
+    sets: BTreeMap<SubscriptionId, Told>,
     /// Every call, and whether it was answered.
     calls: BTreeMap<CallId, bool>,
     registered: bool,
@@ -179,7 +179,7 @@ pub(crate) fn target(bytes: &[u8]) {
         rig.happen(happening);
     }
     rig.rest(bytes.len());
-    rig.connection.handle_lost(Lost::HungUp);
+    rig.connection.handle_lost(rig.now, Lost::HungUp);
     rig.rest(bytes.len());
     rig.check_end();
 }
@@ -188,9 +188,11 @@ impl Rig {
     fn start(protocol: Protocol, request: u8, set: u8) -> Self {
         #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
         let now = Instant::now();
-        let mut connection = Connection::new(Config::default(), None);
+        let mut config = Config::default();
+        config.reconnect.enabled = false;
+        let mut connection = Connection::new(config, None, 1);
         connection.start(now);
-        connection.handle_opened(now, protocol);
+        connection.handle_opened(protocol);
         connection.seed_ids(RequestId(request.into()), QuerySetId(set.into()));
         let (sets, calls) = (BTreeMap::new(), BTreeMap::new());
         Self { connection, now, sets, calls, registered: false }
@@ -225,7 +227,7 @@ impl Rig {
                 }
             }
             Happening::Close => self.connection.close(self.now),
-            Happening::Lost => self.connection.handle_lost(Lost::HungUp),
+            Happening::Lost => self.connection.handle_lost(self.now, Lost::HungUp),
         }
     }
 
@@ -264,7 +266,10 @@ impl Rig {
     fn tell(&mut self) {
         while let Some(event) = self.connection.poll_event() {
             match event {
-                Event::State(_) | Event::Connected(_) => (),
+                Event::State(_)
+                | Event::Connected(_)
+                | Event::Stale { .. }
+                | Event::LostForLong => (),
                 Event::Transaction(event) => check_transaction(&event),
                 Event::Applied(set) => {
                     let told = self.sets.insert(set, Told::Applied);

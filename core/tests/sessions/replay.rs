@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use lightlike_core::cache::{SetId, View};
+use lightlike_core::cache::View;
 use lightlike_core::conn::{
     Action, CallId, CallRequest, Config, Connection, Event, Lost, Progress, Reply, SetEnd,
-    TransactionEvent,
+    SubscriptionId, TransactionEvent,
 };
 use lightlike_core::wire::{
     BatchSet, ClientMessage, QuerySetId, RequestId, ServerMessage, Text, encode_client,
@@ -43,7 +43,7 @@ struct Replay<'s> {
     greeted: bool,
     /// Every table that was ever named.
     tables: BTreeSet<String>,
-    sets: BTreeMap<SetId, QuerySetId>,
+    sets: BTreeMap<SubscriptionId, QuerySetId>,
     calls: BTreeMap<CallId, RequestId>,
 }
 
@@ -51,10 +51,12 @@ impl<'s> Replay<'s> {
     fn start(session: &'s Session) -> Self {
         #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
         let now = Instant::now();
-        let mut connection = Connection::new(Config::default(), None);
+        let mut config = Config::default();
+        config.reconnect.enabled = false;
+        let mut connection = Connection::new(config, None, 1);
         assert!(connection.start(now));
         assert!(matches!(connection.poll_action(), Some(Action::Dial(_))));
-        connection.handle_opened(now, session.protocol);
+        connection.handle_opened(session.protocol);
         Self {
             session,
             connection,
@@ -209,7 +211,7 @@ impl<'s> Replay<'s> {
     fn tell(&mut self, event: Event) -> Option<Told> {
         assert!(!self.connection.is_closed(), "{}: {event:?}", self.session.name);
         match event {
-            Event::State(_) => None,
+            Event::State(_) | Event::Stale { .. } | Event::LostForLong => None,
             Event::Connected(_) => Some(Told::Greeted),
             Event::Transaction(event) => Some(Told::Changed(self.changed(&event))),
             Event::Applied(set) => Some(Told::Applied(self.sets[&set])),
@@ -268,7 +270,7 @@ impl<'s> Replay<'s> {
         let sets: BTreeSet<_> = self.sets.values().copied().collect();
         assert_eq!(sets, self.model.open_sets(), "{}", self.session.name);
 
-        self.connection.handle_lost(Lost::HungUp);
+        self.connection.handle_lost(self.now, Lost::HungUp);
         while let Some(event) = self.connection.poll_event() {
             match event {
                 Event::State(_) => (),
