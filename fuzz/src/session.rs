@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use lightlike::{Bsatn, Table};
 use lightlike_core::conn::{
-    CallId, CallRequest, Config, Connection, Event, Lost, Progress, SubscriptionId,
+    Action, CallId, CallRequest, Config, Connection, Event, Lost, Progress, SubscriptionId,
     TransactionEvent,
 };
 use lightlike_core::wire::{Protocol, QuerySetId, RequestId, Text};
@@ -34,6 +34,8 @@ pub enum Happening {
     Close,
     /// The socket is gone.
     Lost,
+    /// The next deadline is reached. One that is lost dials again then, and its socket opens.
+    Timeout,
 }
 
 /// How a connection starts.
@@ -41,6 +43,8 @@ pub enum Happening {
 pub struct Start {
     /// Whether it speaks v3, or v2.
     pub v3: bool,
+    /// Whether it comes back when it is lost.
+    pub reconnects: bool,
     /// The number of its first request.
     pub request: u8,
     /// The number of its first query set.
@@ -49,7 +53,8 @@ pub struct Start {
 
 /// The input of the target `session` in which these things happen.
 pub fn session_input(start: Start, happenings: &[Happening]) -> Vec<u8> {
-    let mut input = vec![start.v3.into(), start.request, start.set];
+    let flags = u8::from(start.v3) | u8::from(start.reconnects) << 1;
+    let mut input = vec![flags, start.request, start.set];
     for happening in happenings {
         match happening {
             Happening::Body(body) => {
@@ -66,6 +71,7 @@ pub fn session_input(start: Start, happenings: &[Happening]) -> Vec<u8> {
             Happening::Step(times, rows) => input.extend([7, *times, *rows]),
             Happening::Close => input.push(8),
             Happening::Lost => input.push(9),
+            Happening::Timeout => input.push(10),
         }
     }
     input
@@ -104,13 +110,9 @@ impl Input<'_> {
             7 => Happening::Step(self.byte()?, self.byte()?),
             8 => Happening::Close,
             9 => Happening::Lost,
-            // So that a changed byte does not shift what follows out of meaning.
-            _ => return self.next_body(),
+            10 => Happening::Timeout,
+            _ => Happening::Body(self.body()),
         })
-    }
-
-    fn next_body(&mut self) -> Option<Happening> {
-        Some(Happening::Body(self.body()))
     }
 }
 
@@ -159,6 +161,7 @@ enum Told {
 
 struct Rig {
     connection: Connection,
+    protocol: Protocol,
     now: Instant,
     sets: BTreeMap<SubscriptionId, Told>,
     /// Every call, and whether it was answered.
@@ -173,29 +176,41 @@ pub(crate) fn target(bytes: &[u8]) {
     let (Some(flags), Some(request), Some(set)) = (input.byte(), input.byte(), input.byte()) else {
         return;
     };
-    let protocol = if flags & 1 == 1 { Protocol::V3 } else { Protocol::V2 };
-    let mut rig = Rig::start(protocol, request, set);
+    let protocol = if flags & 1 == 0 { Protocol::V2 } else { Protocol::V3 };
+    let mut rig = Rig::start(protocol, flags & 2 != 0);
+    rig.connection.seed_ids(RequestId(request.into()), QuerySetId(set.into()));
     while let Some(happening) = input.next() {
         rig.happen(happening);
+        rig.act();
     }
     rig.rest(bytes.len());
+    rig.connection.close(rig.now);
     rig.connection.handle_lost(rig.now, Lost::HungUp);
     rig.rest(bytes.len());
     rig.check_end();
 }
 
 impl Rig {
-    fn start(protocol: Protocol, request: u8, set: u8) -> Self {
+    fn start(protocol: Protocol, reconnects: bool) -> Self {
         #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
         let now = Instant::now();
         let mut config = Config::default();
-        config.reconnect.enabled = false;
-        let mut connection = Connection::new(config, None, 1);
+        config.reconnect.enabled = reconnects;
+        let mut connection = Connection::new(config, None, 0);
         connection.start(now);
-        connection.handle_opened(protocol);
-        connection.seed_ids(RequestId(request.into()), QuerySetId(set.into()));
         let (sets, calls) = (BTreeMap::new(), BTreeMap::new());
-        Self { connection, now, sets, calls, registered: false }
+        let mut rig = Self { connection, protocol, now, sets, calls, registered: false };
+        rig.act();
+        rig
+    }
+
+    /// Every socket opens at once, and takes what is sent.
+    fn act(&mut self) {
+        while let Some(action) = self.connection.poll_action() {
+            if let Action::Dial(_) = action {
+                self.connection.handle_opened(self.protocol);
+            }
+        }
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -228,6 +243,12 @@ impl Rig {
             }
             Happening::Close => self.connection.close(self.now),
             Happening::Lost => self.connection.handle_lost(self.now, Lost::HungUp),
+            Happening::Timeout => {
+                if let Some(deadline) = self.connection.poll_timeout() {
+                    self.now = self.now.max(deadline);
+                    self.connection.handle_timeout(self.now);
+                }
+            }
         }
     }
 
@@ -249,7 +270,7 @@ impl Rig {
 
     fn step(&mut self, max_rows: usize) -> Progress {
         self.tell();
-        while self.connection.poll_action().is_some() {}
+        self.act();
         self.connection.step(self.now, max_rows)
     }
 
@@ -266,14 +287,15 @@ impl Rig {
     fn tell(&mut self) {
         while let Some(event) = self.connection.poll_event() {
             match event {
-                Event::State(_)
-                | Event::Connected(_)
-                | Event::Stale { .. }
-                | Event::LostForLong => (),
+                Event::State(_) | Event::Connected(_) | Event::LostForLong => (),
                 Event::Transaction(event) => check_transaction(&event),
+                // Once, and once more after each resync.
                 Event::Applied(set) => {
                     let told = self.sets.insert(set, Told::Applied);
-                    assert_eq!(told, Some(Told::Nothing), "{set:?} is applied");
+                    assert!(told.is_some_and(|told| told != Told::Ended), "{set:?} is applied");
+                }
+                Event::Stale { set, .. } => {
+                    assert_eq!(self.sets.get(&set), Some(&Told::Applied), "{set:?} is stale");
                 }
                 Event::Ended { set, reason } => {
                     let told = self.sets.insert(set, Told::Ended);
@@ -288,7 +310,7 @@ impl Rig {
         }
     }
 
-    fn check_end(&mut self) {
+    fn check_end(&self) {
         let closed = self.connection.is_closed();
         assert!(closed, "the connection is open without a socket");
         assert_eq!(self.connection.pending_calls(), 0, "calls are not answered");

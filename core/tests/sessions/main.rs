@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod coming_back;
 mod frames;
 #[path = "../support/hex.rs"]
 mod hex;

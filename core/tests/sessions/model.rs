@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lightlike_core::wire::{
     BatchResult, ClientMessage, ProcedureStatus, QueryRows, QuerySetId, ReducerOutcome, RequestId,
-    RowList, ServerMessage, TransactionUpdate, UpdateRows,
+    RowList, ServerMessage, TableName, TableRows, TransactionUpdate, UpdateRows,
 };
 
 /// The rows of each table that has any.
@@ -91,9 +91,19 @@ impl Model {
         self.sets.contains_key(&set)
     }
 
+    /// The connection is lost: a set that was about to end has ended. Whether it was.
+    pub(crate) fn end(&mut self, set: QuerySetId) -> bool {
+        self.sets.remove(&set).is_some_and(|set| set.ending)
+    }
+
     /// The query sets that are not over.
     pub(crate) fn open_sets(&self) -> BTreeSet<QuerySetId> {
         self.sets.keys().copied().collect()
+    }
+
+    /// The rows of each query set, each as often as it stands in it: what a server answers who is asked for the set again.
+    pub(crate) fn rows_of_sets(&self) -> BTreeMap<QuerySetId, QueryRows> {
+        self.sets.iter().map(|(id, set)| (*id, set.to_rows())).collect()
     }
 
     /// Every row that some query set holds.
@@ -105,11 +115,27 @@ impl Model {
         tables
     }
 
-    /// What the application is to hear of a message, in order.
+    /// What the application is to hear of a message, in order: of a batch, set by set.
     pub(crate) fn server(&mut self, message: &ServerMessage) -> Vec<Told> {
+        match message {
+            ServerMessage::SubscribeBatchApplied { results, .. } => {
+                let told = results.iter().flat_map(|result| {
+                    self.with_changes(|model, _| model.batch_result(result).into_iter().collect())
+                });
+                told.collect()
+            }
+            message => self.with_changes(|model, events| model.take_in(message, events)),
+        }
+    }
+
+    /// What `take_in` says, behind what it changes.
+    fn with_changes(
+        &mut self,
+        take_in: impl FnOnce(&mut Self, &mut BTreeMap<String, usize>) -> Vec<Told>,
+    ) -> Vec<Told> {
         let before = self.tables();
         let mut events = BTreeMap::new();
-        let then = self.take_in(message, &mut events);
+        let then = take_in(self, &mut events);
         let changed = changed(&before, &self.tables(), &events);
         let changed = (!changed.is_empty()).then_some(Told::Changed(changed));
         changed.into_iter().chain(then).collect()
@@ -125,10 +151,7 @@ impl Model {
             ServerMessage::SubscribeApplied { query_set_id, rows, .. } => {
                 self.applied(*query_set_id, rows).into_iter().collect()
             }
-            ServerMessage::SubscribeBatchApplied { results, .. } => {
-                let told = results.iter().filter_map(|result| self.batch_result(result));
-                told.collect()
-            }
+            ServerMessage::SubscribeBatchApplied { .. } => unreachable!("it is taken apart before"),
             ServerMessage::UnsubscribeApplied { query_set_id, rows, .. } => {
                 self.unsubscribed(*query_set_id, rows.as_ref())
             }
@@ -240,6 +263,18 @@ impl Set {
         for row in rows {
             *self.rows.entry((table.to_owned(), row.to_vec())).or_default() += times;
         }
+    }
+
+    fn to_rows(&self) -> QueryRows {
+        let mut tables: BTreeMap<&String, Vec<&Vec<u8>>> = BTreeMap::new();
+        for ((table, row), count) in &self.rows {
+            tables.entry(table).or_default().extend((0..*count).map(|_| row));
+        }
+        let tables = tables.into_iter().map(|(table, rows)| TableRows {
+            table: TableName::from(&**table),
+            rows: RowList::from_rows(rows),
+        });
+        QueryRows { tables: tables.collect() }
     }
 
     /// A message is over: what it took must have been there.

@@ -33,27 +33,32 @@ fn a_replayed_session_leaves_the_cache_that_its_frames_describe() {
 }
 
 /// One session under way.
-struct Replay<'s> {
-    session: &'s Session,
-    connection: Connection,
-    now: Instant,
-    model: Model,
+pub(crate) struct Replay<'s> {
+    pub(crate) session: &'s Session,
+    pub(crate) connection: Connection,
+    pub(crate) now: Instant,
+    pub(crate) model: Model,
     /// What the client said before it was greeted: the machine waits for that.
     early: Vec<&'s Frame>,
     greeted: bool,
     /// Every table that was ever named.
     tables: BTreeSet<String>,
-    sets: BTreeMap<SubscriptionId, QuerySetId>,
-    calls: BTreeMap<CallId, RequestId>,
+    pub(crate) sets: BTreeMap<SubscriptionId, QuerySetId>,
+    pub(crate) calls: BTreeMap<CallId, RequestId>,
 }
 
 impl<'s> Replay<'s> {
+    /// A connection that does not come back: a recording has one socket.
     fn start(session: &'s Session) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
-        let now = Instant::now();
         let mut config = Config::default();
         config.reconnect.enabled = false;
-        let mut connection = Connection::new(config, None, 1);
+        Self::with(session, config)
+    }
+
+    pub(crate) fn with(session: &'s Session, config: Config) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
+        let now = Instant::now();
+        let mut connection = Connection::new(config, None, 0);
         assert!(connection.start(now));
         assert!(matches!(connection.poll_action(), Some(Action::Dial(_))));
         connection.handle_opened(session.protocol);
@@ -74,7 +79,7 @@ impl<'s> Replay<'s> {
         format!("{}:{line}", self.session.name)
     }
 
-    fn frame(&mut self, frame: &'s Frame) {
+    pub(crate) fn frame(&mut self, frame: &'s Frame) {
         match frame.from {
             Side::Client if self.greeted => self.client_frame(frame),
             Side::Client => self.early.push(frame),
@@ -183,7 +188,7 @@ impl<'s> Replay<'s> {
     }
 
     /// Everything that the machine wants to send, and it wants nothing else.
-    fn sent(&mut self) -> Vec<u8> {
+    pub(crate) fn sent(&mut self) -> Vec<u8> {
         let mut sent = Vec::new();
         while let Some(action) = self.connection.poll_action() {
             let Action::Send(frame) = action else {
@@ -195,7 +200,7 @@ impl<'s> Replay<'s> {
     }
 
     /// Applies everything, and says what the application heard.
-    fn told(&mut self) -> Vec<Told> {
+    pub(crate) fn told(&mut self) -> Vec<Told> {
         let mut told = Vec::new();
         for _ in 0..1_000_000 {
             while let Some(event) = self.connection.poll_event() {
@@ -211,7 +216,10 @@ impl<'s> Replay<'s> {
     fn tell(&mut self, event: Event) -> Option<Told> {
         assert!(!self.connection.is_closed(), "{}: {event:?}", self.session.name);
         match event {
-            Event::State(_) | Event::Stale { .. } | Event::LostForLong => None,
+            Event::State(_) => None,
+            event @ (Event::Stale { .. } | Event::LostForLong) => {
+                panic!("{}: {event:?}, and nothing was lost", self.session.name)
+            }
             Event::Connected(_) => Some(Told::Greeted),
             Event::Transaction(event) => Some(Told::Changed(self.changed(&event))),
             Event::Applied(set) => Some(Told::Applied(self.sets[&set])),
@@ -257,7 +265,7 @@ impl<'s> Replay<'s> {
         tables.collect()
     }
 
-    fn compare_rows(&self, line: usize) {
+    pub(crate) fn compare_rows(&self, line: usize) {
         let view = self.connection.reader().read();
         assert_eq!(self.rows(&view), self.model.tables(), "{}", self.at(line));
     }

@@ -133,7 +133,9 @@ async fn one_off_queries(stage: &Stage) -> Result {
         client.call(delete_many(29)).into_future(),
         client.query_sql::<Bulk>("SELECT * FROM bulk"),
     );
-    (one?, call?, two?);
+    one?;
+    call?;
+    two?;
     end(client).await
 }
 
@@ -276,7 +278,8 @@ async fn procedures(stage: &Stage) -> Result {
     settle!(client.call_procedure(insert_then_panic()));
     let (procedure, reducer) =
         (client.call_procedure(insert_with_two_txs()).send(), client.call(insert_one_u8(1)).send());
-    (procedure.await?, reducer.await?);
+    procedure.await?;
+    reducer.await?;
     end(client).await
 }
 
@@ -341,7 +344,9 @@ async fn unsubscribing(stage: &Stage) -> Result {
     let before = client.call(insert_one_u8(4)).send();
     let (ended, after) =
         tokio::join!(again.unsubscribe(), async { client.call(insert_pk_u32(2, 2)).send().await },);
-    (before.await?, ended?, after?);
+    before.await?;
+    ended?;
+    after?;
     end(client).await
 }
 
