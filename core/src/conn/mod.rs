@@ -81,12 +81,26 @@ pub struct Connection {
 #[derive(Debug)]
 enum State {
     Idle,
-    Dialing { since: Instant },
-    Greeting { since: Instant, protocol: Protocol },
-    Online { protocol: Protocol, liveness: Liveness },
-    Closing { protocol: Protocol, until: Instant },
+    Dialing {
+        since: Instant,
+    },
+    Greeting {
+        since: Instant,
+        protocol: Protocol,
+    },
+    Online {
+        protocol: Protocol,
+        liveness: Liveness,
+    },
+    Closing {
+        protocol: Protocol,
+        until: Instant,
+    },
     /// The socket is gone; what had come before is applied first, so that no answer is lost that was received.
-    Draining { protocol: Protocol, reason: CloseReason },
+    Draining {
+        protocol: Protocol,
+        reason: CloseReason,
+    },
     Closed(CloseReason),
 }
 
@@ -253,7 +267,10 @@ impl Connection {
     /// The body of a binary message came: [`open_frame`](crate::wire::open_frame)'s result.
     pub fn handle_body(&mut self, now: Instant, body: Bytes) {
         self.handle_heard(now);
-        if matches!(self.state, State::Greeting { .. } | State::Online { .. } | State::Closing { .. }) {
+        if matches!(
+            self.state,
+            State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
+        ) {
             self.inbox.push(body);
         }
     }
@@ -415,7 +432,9 @@ impl Connection {
     fn send(&mut self, message: &ClientMessage) {
         if let State::Online { protocol, .. } = self.state {
             let sent = self.outbox.push(message, protocol);
-            sent.expect("what is sent is within `max_outgoing_bytes`, which is less than BSATN can count");
+            sent.expect(
+                "what is sent is within `max_outgoing_bytes`, which is less than BSATN can count",
+            );
         }
     }
 

@@ -119,7 +119,9 @@ async fn open(
 
 /// A token cannot be put into an HTTP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the token has a character at byte {at} that no token has; is it the whole of what the server gave, and no more?")]
+#[error(
+    "the token has a character at byte {at} that no token has; is it the whole of what the server gave, and no more?"
+)]
 pub struct InvalidToken {
     /// Where the first such character is.
     pub at: usize,

@@ -125,7 +125,9 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                 (Action::Ping, Link::Open(socket)) => socket.ping(),
                 (Action::Close, Link::Open(socket)) => socket.close(),
                 (Action::Abandon, _) => self.link = Link::None,
-                (Action::Send(_) | Action::Ping | Action::Close, Link::None | Link::Dialing(_)) => (),
+                (Action::Send(_) | Action::Ping | Action::Close, Link::None | Link::Dialing(_)) => {
+                    ()
+                }
             }
         }
     }

@@ -69,7 +69,10 @@ impl Rig {
         (rig, peer)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the tests' driver runs in a task, as everybody's does")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tests' driver runs in a task, as everybody's does"
+    )]
     fn start(config: Config, stream: Option<DuplexStream>) -> Self {
         let limits = config.limits;
         let shared = Shared::new(Connection::new(config, None));
