@@ -220,6 +220,7 @@ impl<R: Row> TableStore<R> {
             None => 0,
         };
         Arc::make_mut(&mut self.snapshot).primary.reserve(rows, rehash);
+        self.staging.pairs.reserve(rows);
         self.stale = true;
     }
 
