@@ -1,5 +1,6 @@
 //! What the integration tests share: see `tests/`.
 
 pub mod chat;
+pub mod conformance;
 pub mod real;
 pub mod target;
