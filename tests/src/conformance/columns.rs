@@ -8,7 +8,7 @@ use lightlike_testkit::{Builder, Tx};
 use super::types::*;
 
 /// A table of one column, without a key, and the reducer that inserts a row.
-pub trait Keyless: Table<Row = Self> + Clone + Debug {
+pub trait Keyless: Table<Row = Self> + Bsatn + Clone + Debug {
     type Value;
     type Insert: Reducer<Ok = (), Error = String>;
     const REDUCER: &'static str;
