@@ -56,7 +56,7 @@ async fn main() -> anyhow::Result<()> {
         Some(_) => None,
         None => Some(database(&args.database).await),
     };
-    let uri = args.uri.or(embedded.as_ref().map(Server::uri)).unwrap_or_default();
+    let uri = args.uri.or_else(|| embedded.as_ref().map(Server::uri)).unwrap_or_default();
     let db = Client::builder(uri, &args.database).connect().await?;
     db.subscribe(Message::all()).await?.keep();
 

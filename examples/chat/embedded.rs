@@ -33,7 +33,6 @@ pub(crate) async fn start(database: &str) -> anyhow::Result<Embedded> {
             if let Some(user) = tx.find(User::IDENTITY, &tx.sender()) {
                 tx.update(User { online: false, ..user });
             }
-            Ok(())
         })
         .reducer(|tx: &mut Tx, SetName { name }| {
             if name.is_empty() {

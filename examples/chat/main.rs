@@ -62,17 +62,16 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let embedded = match args.uri {
-        Some(_) => None,
-        None => Some(embedded::start(&args.database).await?),
-    };
-    let uri = match (&args.uri, &embedded) {
-        (Some(uri), _) => uri.clone(),
-        (None, embedded) => embedded.as_ref().map_or_else(String::new, |chat| chat.uri()),
-    };
-    // What is typed, or a script where nobody types.
-    let lines = if std::io::stdin().is_terminal() { typed() } else { scripted() };
-    chat(&uri, &args.database, args.name, lines).await
+    match &args.uri {
+        Some(uri) => chat(uri, &args.database, args.name, typed).await,
+        None => {
+            let embedded = embedded::start(&args.database).await?;
+            // Where nobody types, a script does.
+            let terminal = std::io::stdin().is_terminal();
+            let lines = if terminal { typed } else { scripted };
+            chat(&embedded.uri(), &args.database, args.name, lines).await
+        }
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the terminal is what this is about")]
@@ -80,7 +79,7 @@ async fn chat(
     uri: &str,
     database: &str,
     name: String,
-    mut lines: mpsc::Receiver<String>,
+    lines: fn(&Client) -> mpsc::Receiver<String>,
 ) -> anyhow::Result<()> {
     let db = Client::builder(uri, database).connect().await?;
     let me = db.identity().context("the server greets by saying who we are")?;
@@ -113,6 +112,7 @@ async fn chat(
     });
     db.call(set_name(name)).await?;
 
+    let mut lines = lines(&db);
     while let Some(line) = lines.recv().await {
         let outcome = match line.strip_prefix("/name ") {
             Some(name) => db.call(set_name(name.to_owned())).await,
@@ -139,7 +139,7 @@ fn shown(user: &User) -> String {
 }
 
 /// The lines that somebody types.
-fn typed() -> mpsc::Receiver<String> {
+fn typed(_db: &Client) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
@@ -152,12 +152,21 @@ fn typed() -> mpsc::Receiver<String> {
     receiver
 }
 
-/// A conversation for where nobody types.
-fn scripted() -> mpsc::Receiver<String> {
-    let lines = ["hello, is anybody here?", "", "goodbye"];
-    let (sender, receiver) = mpsc::channel(lines.len());
-    for line in lines {
-        let _ = sender.try_send(line.to_owned());
-    }
+/// One half of a conversation: each line comes when somebody has answered the one before.
+fn scripted(db: &Client) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel(1);
+    let (mut messages, me) = (db.table::<Message>().inserts(), db.identity());
+    tokio::spawn(async move {
+        for line in ["hello, is anybody here?", "", "goodbye"] {
+            if sender.send(line.to_owned()).await.is_err() || line.is_empty() {
+                continue;
+            }
+            while let Some(Ok(message)) = messages.next().await {
+                if Some(message.row.sender) != me {
+                    break;
+                }
+            }
+        }
+    });
     receiver
 }

@@ -190,29 +190,39 @@ impl Entry {
 }
 
 /// Something that an attribute may say once.
-pub(crate) struct Once<T>(Option<T>);
+pub(crate) struct Once<T> {
+    /// Whether it was said, well or badly.
+    said: bool,
+    value: Option<T>,
+}
 
 impl<T> Default for Once<T> {
     fn default() -> Self {
-        Self(None)
+        Self { said: false, value: None }
     }
 }
 
 impl<T> Once<T> {
     /// Keeps `value`, or reports that there is one already. `at` is what to underline, `name` what to call it.
     pub(crate) fn set(&mut self, cx: &Ctxt, at: impl ToTokens, name: &str, value: Option<T>) {
-        if self.0.is_some() {
+        if self.said {
             cx.error(at, format!("`{name}` stands here twice; keep one"));
         } else {
-            self.0 = value;
+            self.said = true;
+            self.value = value;
         }
     }
 
+    /// Whether it was said, if only to be misunderstood.
+    pub(crate) fn is_said(&self) -> bool {
+        self.said
+    }
+
     pub(crate) fn get(&self) -> Option<&T> {
-        self.0.as_ref()
+        self.value.as_ref()
     }
 
     pub(crate) fn take(self) -> Option<T> {
-        self.0
+        self.value
     }
 }

@@ -9,31 +9,33 @@ use quote::ToTokens;
 /// The errors found so far in one macro input.
 #[derive(Default)]
 pub(crate) struct Ctxt {
-    errors: RefCell<Option<syn::Error>>,
+    errors: RefCell<Vec<syn::Error>>,
 }
 
 impl Ctxt {
     /// Records an error that underlines `at`: the narrowest tokens that the user has to change.
     pub(crate) fn error(&self, at: impl ToTokens, message: impl Display) {
-        self.push(syn::Error::new_spanned(at, message));
+        self.errors.borrow_mut().push(syn::Error::new_spanned(at, message));
     }
 
     /// Records an error at a span.
     pub(crate) fn error_at(&self, at: Span, message: impl Display) {
-        self.push(syn::Error::new(at, message));
+        self.errors.borrow_mut().push(syn::Error::new(at, message));
     }
 
-    /// Records an error that `syn` made.
-    pub(crate) fn push(&self, error: syn::Error) {
-        match &mut *self.errors.borrow_mut() {
-            Some(errors) => errors.combine(error),
-            none => *none = Some(error),
-        }
+    /// How many errors there are, to see whether something else added one.
+    pub(crate) fn len(&self) -> usize {
+        self.errors.borrow().len()
     }
 
     /// Ends collecting. Consuming `self` leaves no way to go on without looking.
     pub(crate) fn finish(self) -> syn::Result<()> {
-        self.errors.into_inner().map_or(Ok(()), Err)
+        let errors = self.errors.into_inner().into_iter();
+        let all = errors.reduce(|mut all, next| {
+            all.combine(next);
+            all
+        });
+        all.map_or(Ok(()), Err)
     }
 }
 

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::visit::Visit;
+use syn::visit::{self, Visit};
 use syn::{GenericArgument, Lifetime, PathArguments, Type, TypeReference};
 
 use crate::ctxt::Ctxt;
@@ -35,7 +35,8 @@ pub(crate) fn is_float(ty: &Type) -> bool {
     }
 }
 
-/// Reports every reference and lifetime in `ty`. `owner` is what must own its data, as in "a row owns its columns".
+/// Reports every reference and lifetime in `ty`. `owner` says what must own its data, as in "a call owns its
+/// arguments".
 pub(crate) fn check_owned(cx: &Ctxt, owner: &str, ty: &Type) {
     Borrows { cx, owner }.visit_type(ty);
 }
@@ -55,9 +56,51 @@ impl<'ast> Visit<'ast> for Borrows<'_> {
         self.cx.error(lifetime, format!("{}; use a type without a lifetime", self.owner));
     }
 
+    fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
+        self.cx.error(ty, format!("{}; name their types", self.owner));
+    }
+
     fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {
         // Has no encoding either, and its lifetimes are not the reason.
     }
+}
+
+/// Reports what is borrowed for `'static` in a type that is to be decoded.
+pub(crate) fn check_decodable(cx: &Ctxt, ty: &Type) {
+    Statics { cx }.visit_type(ty);
+}
+
+struct Statics<'a> {
+    cx: &'a Ctxt,
+}
+
+impl<'ast> Visit<'ast> for Statics<'_> {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        if reference.lifetime.as_ref().is_some_and(is_static) {
+            let (owned, elem) = (owned(&reference.elem), text(&reference.elem));
+            let message = format!(
+                "what is decoded is not `'static`; use `{owned}`, or give the type a lifetime to \
+                 borrow from the input for: `&'a {elem}`"
+            );
+            self.cx.error(reference, message);
+        } else {
+            visit::visit_type_reference(self, reference);
+        }
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        if is_static(lifetime) {
+            let message = "what is decoded is not `'static`; use an owned type, or give the type \
+                a lifetime to borrow from the input for";
+            self.cx.error(lifetime, message);
+        }
+    }
+
+    fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
+}
+
+fn is_static(lifetime: &Lifetime) -> bool {
+    lifetime.ident == "static"
 }
 
 /// What to write for `&elem`.
@@ -79,7 +122,7 @@ pub(crate) fn text(tokens: impl ToTokens) -> String {
     text
 }
 
-/// Whether there is a reference or a lifetime in `ty`.
+/// Whether [`check_owned`] finds something in `ty`.
 pub(crate) fn borrows(ty: &Type) -> bool {
     let cx = Ctxt::default();
     check_owned(&cx, "", ty);

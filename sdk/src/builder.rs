@@ -100,7 +100,7 @@ impl ClientBuilder {
         let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
         let token = self.load_token()?;
         let server = endpoint.server();
-        let compression = self.compression.unwrap_or(match server.host() {
+        let compression = self.compression.unwrap_or_else(|| match server.host() {
             "localhost" | "127.0.0.1" | "::1" => Compression::None,
             _ => Compression::Gzip,
         });
@@ -137,8 +137,9 @@ impl ClientBuilder {
         let tokens = self.tokens.clone();
         let client = self.build()?;
         client.start()?;
-        let settled =
-            |state: &ConnectionState| matches!(state, ConnectionState::Ready | ConnectionState::Closed(_));
+        let settled = |state: &ConnectionState| {
+            matches!(state, ConnectionState::Ready | ConnectionState::Closed(_))
+        };
         match client.state().wait_for(settled).await {
             Ok(ConnectionState::Closed(CloseReason::Lost(lost))) => {
                 return Err(Repr::Connect { database, server, lost }.into());
@@ -161,9 +162,7 @@ impl ClientBuilder {
             (Some(token), _) => Some(token.clone()),
             (None, Some(tokens)) => {
                 let loaded = tokens.load();
-                loaded
-                    .map_err(|source| Repr::TokenStore { verb: "load", source })?
-                    .map(Box::from)
+                loaded.map_err(|source| Repr::TokenStore { verb: "load", source })?.map(Box::from)
             }
             (None, None) => None,
         };

@@ -51,7 +51,7 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.hub.close(&Weak::new());
+        self.hub.command(|connection, now| connection.close(now));
     }
 }
 
@@ -80,12 +80,11 @@ impl Client {
     pub fn start(&self) -> Result<(), Error> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
         let hub = Arc::clone(self.hub());
-        let started = hub.shared.command(|connection, now| connection.start(now));
-        if started {
-            let weak = Arc::downgrade(&self.handle);
-            let shared = Arc::clone(&hub.shared);
-            let deliver = move |event| hub.deliver(&weak, event);
-            runtime.spawn(drive(shared, self.handle.dialer.clone(), deliver));
+        let weak = Arc::downgrade(&self.handle);
+        let shared = Arc::clone(&hub.shared);
+        let deliver = move |event| hub.deliver(&weak, event);
+        if let Some(driver) = drive(shared, self.handle.dialer.clone(), deliver) {
+            runtime.spawn(driver);
         }
         Ok(())
     }
@@ -124,7 +123,7 @@ impl Client {
     /// Once polled, the connection closes even if this is dropped.
     pub async fn disconnect(&self) {
         let mut state = self.state();
-        self.hub().close(&Arc::downgrade(&self.handle));
+        self.hub().command(|connection, now| connection.close(now));
         let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
     }
 

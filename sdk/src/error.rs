@@ -115,7 +115,9 @@ impl Error {
             },
             Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
-            Repr::Undecodable { .. } | Repr::Register(_) | Repr::QueryRow { .. } => ErrorKind::Schema,
+            Repr::Undecodable { .. } | Repr::Register(_) | Repr::QueryRow { .. } => {
+                ErrorKind::Schema
+            }
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,

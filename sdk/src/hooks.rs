@@ -209,7 +209,9 @@ impl<T: Table> Dispatch for TableHooks<T> {
                 RowChange::Insert(row) | RowChange::Event(row) => {
                     inserts.each(|callback| callback(event, row));
                 }
-                RowChange::Update { old, new } => updates.each(|callback| callback(event, old, new)),
+                RowChange::Update { old, new } => {
+                    updates.each(|callback| callback(event, old, new));
+                }
                 RowChange::Delete(row) => deletes.each(|callback| callback(event, row)),
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, RegisterError, SetId, TableId};
 use lightlike_core::conn::{
@@ -73,14 +73,27 @@ impl Hub {
         View { view: self.reader.read(), hub: Arc::clone(self) }
     }
 
-    pub(crate) fn register<T: Table>(&self) -> Result<TableId, RegisterError> {
-        self.shared.command(|connection, _| connection.register::<T>())
+    pub(crate) fn register<T: Table>(self: &Arc<Self>) -> Result<TableId, RegisterError> {
+        self.command(|connection, _| connection.register::<T>())
+    }
+
+    /// Commands the machine.
+    pub(crate) fn command<T>(
+        self: &Arc<Self>,
+        command: impl FnOnce(&mut Connection, Instant) -> T,
+    ) -> T {
+        let result = self.shared.command(command);
+        // Before there is a driver and after it has ended. No callback hears of these: rows come from drivers.
+        while let Some(event) = self.shared.undriven_event() {
+            self.deliver(&Weak::new(), event);
+        }
+        result
     }
 
     pub(crate) fn subscribe(self: &Arc<Self>, list: QueryList) -> Subscription {
         let queries = list.queries.clone().into_boxed_slice();
         let (sender, stage) = watch::channel(Stage::Pending);
-        let set = self.shared.command(|connection, _| {
+        let set = self.command(|connection, _| {
             for register in list.tables {
                 register(connection)?;
             }
@@ -96,7 +109,7 @@ impl Hub {
     }
 
     pub(crate) fn call(
-        &self,
+        self: &Arc<Self>,
         request: CallRequest,
         timeout: Option<Duration>,
     ) -> oneshot::Receiver<Reply> {
@@ -105,30 +118,21 @@ impl Hub {
         receiver
     }
 
-    pub(crate) fn forget(&self, name: &'static str, request: CallRequest, timeout: Option<Duration>) {
+    pub(crate) fn forget(
+        self: &Arc<Self>,
+        name: &'static str,
+        request: CallRequest,
+        timeout: Option<Duration>,
+    ) {
         self.start_call(request, timeout, Sink::Forget(name));
     }
 
-    fn start_call(&self, request: CallRequest, timeout: Option<Duration>, sink: Sink) {
-        self.shared.command(|connection, now| {
+    fn start_call(self: &Arc<Self>, request: CallRequest, timeout: Option<Duration>, sink: Sink) {
+        self.command(|connection, now| {
             let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
             let call = connection.call(request, deadline);
             lock(&self.calls).insert(call, sink);
         });
-    }
-
-    /// Closes the connection. One that was never started has no driver: its end is delivered here.
-    pub(crate) fn close(self: &Arc<Self>, handle: &Weak<Handle>) {
-        let undriven = self.shared.command(|connection, now| {
-            let idle = connection.is_idle();
-            connection.close(now);
-            idle
-        });
-        if undriven {
-            while let Some(event) = self.shared.command(|connection, _| connection.poll_event()) {
-                self.deliver(handle, event);
-            }
-        }
     }
 
     /// Why nothing more will come.
@@ -169,10 +173,8 @@ impl Hub {
         let Some(handle) = handle.upgrade() else { return };
         let client = Client::from_handle(handle);
         let changes = Changes::new(event.transaction, event.cause);
-        let view = |view: &lightlike_core::cache::View| View {
-            view: view.clone(),
-            hub: Arc::clone(self),
-        };
+        let view =
+            |view: &lightlike_core::cache::View| View { view: view.clone(), hub: Arc::clone(self) };
         let after = view(changes.transaction().after());
         let before = view(changes.transaction().before());
         let event =
@@ -205,7 +207,8 @@ impl Hub {
             Reply::Rejected { .. } => CallError::Rejected(()),
             other => failure(other),
         };
-        let unhandled = Unhandled { reducer, kind: error.kind(), message: error.to_string().into() };
+        let unhandled =
+            Unhandled { reducer, kind: error.kind(), message: error.to_string().into() };
         if self.unhandled.is_empty() {
             tracing::warn!(reducer, message = %unhandled.message, "a forgotten call was not committed");
         } else if let Some(handle) = handle.upgrade() {

@@ -7,5 +7,6 @@ pub use crate::types::{
 };
 pub use crate::{
     Bsatn, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Inserted,
-    Lagged, MemoryTokens, RowChange, Subscription, Table, TableQueries, Updated, procedure, reducer,
+    Lagged, MemoryTokens, RowChange, Subscription, Table, TableQueries, Updated, procedure,
+    reducer,
 };

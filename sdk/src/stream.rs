@@ -114,7 +114,7 @@ impl<T> Queue<T> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Lagged>>> {
+    fn poll(&self, cx: &Context<'_>) -> Poll<Option<Result<T, Lagged>>> {
         let mut inner = self.lock();
         if inner.missed > 0 {
             return Poll::Ready(Some(Err(Lagged(std::mem::take(&mut inner.missed)))));
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn poll<T>(stream: &mut EventStream<T>) -> Poll<Option<Result<T, Lagged>>> {
-        stream.queue.poll(&mut Context::from_waker(Waker::noop()))
+        stream.queue.poll(&Context::from_waker(Waker::noop()))
     }
 
     #[test]

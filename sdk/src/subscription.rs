@@ -9,8 +9,8 @@ use lightlike_core::cache::{RegisterError, SetId};
 use lightlike_core::conn::SetEnd;
 use tokio::sync::watch;
 
-use crate::hub::Hub;
 use crate::error::{Error, Repr};
+use crate::hub::Hub;
 
 /// A query set: its rows are in the cache, and kept in step, while this is held. Dropping it unsubscribes;
 /// [`keep`](Self::keep) leaves the set for as long as the connection lives.
@@ -136,7 +136,7 @@ impl Subscription {
 
     fn end(&self) {
         if let Some(set) = self.set {
-            self.hub.shared.command(|connection, _| connection.unsubscribe(set));
+            self.hub.command(|connection, _| connection.unsubscribe(set));
         }
     }
 

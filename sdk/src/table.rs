@@ -69,12 +69,18 @@ impl<T: Table> TableHandle<T> {
     }
 
     /// Runs `callback` for every row that comes: new in the cache, or of an event table. In the server's order.
-    pub fn on_insert(&self, callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static) -> CallbackId {
+    pub fn on_insert(
+        &self,
+        callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static,
+    ) -> CallbackId {
         CallbackId { list: List::Inserts, id: self.hooks.inserts.add(Box::new(callback)) }
     }
 
     /// Runs `callback` for every row that leaves the cache. In the server's order.
-    pub fn on_delete(&self, callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static) -> CallbackId {
+    pub fn on_delete(
+        &self,
+        callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static,
+    ) -> CallbackId {
         CallbackId { list: List::Deletes, id: self.hooks.deletes.add(Box::new(callback)) }
     }
 

@@ -171,7 +171,11 @@ mod tests {
         tokens.save("one").unwrap();
         tokens.save("two").unwrap();
         assert_eq!(tokens.load().unwrap().as_deref(), Some("two"));
-        assert_eq!(fs::read_dir(folder.path().join("deep/er")).unwrap().count(), 1, "no draft is left");
+        assert_eq!(
+            fs::read_dir(folder.path().join("deep/er")).unwrap().count(),
+            1,
+            "no draft is left"
+        );
         tokens.clear().unwrap();
         tokens.clear().unwrap();
         assert_eq!(tokens.load().unwrap(), None);
@@ -197,6 +201,8 @@ mod tests {
     fn an_error_names_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = FileTokens::at(folder.path());
-        assert!(tokens.load().unwrap_err().to_string().contains(&folder.path().display().to_string()));
+        assert!(
+            tokens.load().unwrap_err().to_string().contains(&folder.path().display().to_string())
+        );
     }
 }

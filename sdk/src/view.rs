@@ -91,9 +91,10 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 }
 
+impl<T: Table> Copy for TableView<'_, T> {}
 impl<T: Table> Clone for TableView<'_, T> {
     fn clone(&self) -> Self {
-        Self { table: self.table.clone() }
+        *self
     }
 }
 

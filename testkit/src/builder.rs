@@ -97,11 +97,8 @@ impl Builder {
         self
     }
 
-    /// Runs a reducer whenever a client has gone.
-    pub fn on_disconnect(
-        mut self,
-        run: impl Fn(&mut Tx) -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
+    /// Runs a reducer whenever a client has gone. What it did is undone if it panics, and that is all that comes of it.
+    pub fn on_disconnect(mut self, run: impl Fn(&mut Tx) + Send + Sync + 'static) -> Self {
         self.module.on_disconnect = Some(Box::new(run));
         self
     }

@@ -12,7 +12,8 @@ use crate::procedure::ProcedureCtx;
 
 type ReducerFn = Box<dyn Fn(&mut Tx, &[u8]) -> Result<Bytes, CallError> + Send + Sync>;
 type ProcedureFn = Box<dyn Fn(&mut ProcedureCtx, &[u8]) -> Result<Bytes, CallError> + Send + Sync>;
-type LifecycleFn = Box<dyn Fn(&mut Tx) -> Result<(), String> + Send + Sync>;
+type ConnectFn = Box<dyn Fn(&mut Tx) -> Result<(), String> + Send + Sync>;
+type DisconnectFn = Box<dyn Fn(&mut Tx) + Send + Sync>;
 type ViewFn = Box<dyn Fn(&Tx) -> Vec<Bytes> + Send + Sync>;
 
 /// Why a function did not return a value. (A panic is a third way.)
@@ -31,8 +32,8 @@ pub(crate) struct Module {
     pub(crate) procedures: HashMap<&'static str, ProcedureFn>,
     /// By the view's position in the database.
     pub(crate) views: HashMap<usize, ViewFn>,
-    pub(crate) on_connect: Option<LifecycleFn>,
-    pub(crate) on_disconnect: Option<LifecycleFn>,
+    pub(crate) on_connect: Option<ConnectFn>,
+    pub(crate) on_disconnect: Option<DisconnectFn>,
 }
 
 impl Module {

@@ -51,13 +51,13 @@ pub async fn embedded() -> Server {
             if let Some(user) = tx.find(User::IDENTITY, &tx.sender()) {
                 tx.update(User { online: false, ..user });
             }
-            Ok(())
         })
         .reducer(|tx: &mut Tx, SetName { name }| {
             if name.is_empty() {
                 return Err("Names must not be empty".into());
             }
-            let user = tx.find(User::IDENTITY, &tx.sender()).ok_or("Cannot name an unknown user")?;
+            let user =
+                tx.find(User::IDENTITY, &tx.sender()).ok_or("Cannot name an unknown user")?;
             tx.update(User { name: Some(name), ..user });
             Ok(())
         })

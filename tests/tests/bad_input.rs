@@ -1,4 +1,5 @@
 //! Everything that can be wrong from outside: a typed error that names the thing, and nothing harmed beside it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use std::error::Error as _;
 
@@ -25,7 +26,15 @@ fn story(error: &Error) -> String {
 
 #[tokio::test]
 async fn an_address_that_cannot_be_one_is_named() {
-    for uri in ["", "not an address", "127.0.0.1:3000", "ftp://host", "http://", "http://h?x=1", "http://u@h"] {
+    for uri in [
+        "",
+        "not an address",
+        "127.0.0.1:3000",
+        "ftp://host",
+        "http://",
+        "http://h?x=1",
+        "http://u@h",
+    ] {
         let error = refused(uri, "chat").await;
         assert_eq!(error.kind(), ErrorKind::Configuration, "{uri}: {error}");
         assert!(error.to_string().contains(&format!("`{uri}`")), "{error}");
@@ -84,7 +93,6 @@ async fn a_struct_that_differs_from_the_table_ends_that_tables_sets_alone() {
     /// `online` is a bool on the server, and rows are shorter than this says.
     #[derive(Bsatn, Table, Clone, Debug)]
     #[table(name = "user")]
-    #[expect(dead_code, reason = "never decoded")]
     struct WrongUser {
         #[primary_key]
         identity: Identity,

@@ -1,4 +1,5 @@
 //! The chat, on both servers: the whole path from the builder to the rows.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use std::sync::{Arc, Mutex};
 
@@ -57,7 +58,10 @@ async fn a_call_resolves_after_its_rows_and_their_callbacks() {
     assert_eq!(log.take(), ["None -> Some(\"Ada\"), mine: true", "[\"user\"]"]);
     ada.call(send_message("hi".into())).await.unwrap();
     assert_eq!(log.take(), ["hi, mine: true", "[\"message\"]"]);
-    assert_eq!(ada.table::<User>().get(&ada.identity().unwrap()).unwrap().name.as_deref(), Some("Ada"));
+    assert_eq!(
+        ada.table::<User>().get(&ada.identity().unwrap()).unwrap().name.as_deref(),
+        Some("Ada")
+    );
 }
 
 #[tokio::test]
@@ -98,7 +102,9 @@ async fn others_are_seen_to_come_and_go() {
     let ada = target.connect().await;
     let id = ada.identity().unwrap();
     match changes.next().await.unwrap().unwrap() {
-        Change::Inserted(Inserted { row, .. }) => assert_eq!((row.identity, row.online), (id, true)),
+        Change::Inserted(Inserted { row, .. }) => {
+            assert_eq!((row.identity, row.online), (id, true));
+        }
         other => panic!("{other:?}"),
     }
     ada.disconnect().await;
@@ -158,7 +164,9 @@ async fn bad_sql_is_refused_with_the_servers_words_and_harms_nothing() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     let _users = ada.subscribe(User::all()).await.unwrap();
-    for sql in ["SELEKT * FROM user", "SELECT * FROM nobody", "SELECT * FROM user WHERE nothing = 1"] {
+    for sql in
+        ["SELEKT * FROM user", "SELECT * FROM nobody", "SELECT * FROM user WHERE nothing = 1"]
+    {
         let error = ada.subscribe(sql).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Subscription, "{sql}: {error}");
         assert!(error.to_string().contains(sql), "{error}");
@@ -187,11 +195,9 @@ async fn every_compression_and_confirmation_shows_the_same_rows() {
     let ada = target.connect().await;
     let text = "row ".repeat(2_000);
     ada.call(send_message(text.clone())).await.unwrap();
-    for compression in [
-        lightlike::Compression::None,
-        lightlike::Compression::Gzip,
-        lightlike::Compression::Brotli,
-    ] {
+    for compression in
+        [lightlike::Compression::None, lightlike::Compression::Gzip, lightlike::Compression::Brotli]
+    {
         for confirmed in [false, true] {
             let builder = target.builder().compression(compression).confirmed_reads(confirmed);
             let db = builder.connect().await.unwrap();
@@ -208,8 +214,7 @@ async fn many_calls_at_once_are_all_answered_in_order() {
     let ada = target.connect().await;
     let _messages = ada.subscribe(Message::all()).await.unwrap();
     let mut stream = ada.table::<Message>().inserts();
-    let calls: Vec<_> =
-        (0..500).map(|n| ada.call(send_message(n.to_string())).send()).collect();
+    let calls: Vec<_> = (0..500).map(|n| ada.call(send_message(n.to_string())).send()).collect();
     for call in calls {
         call.await.unwrap();
     }

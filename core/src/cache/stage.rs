@@ -161,19 +161,17 @@ impl<R: Row> TableStore<R> {
     #[inline]
     fn probe<I: Identity<R>>(&self, hash: u64, probe: &I::Probe<'_>) -> Found {
         let mut found = Found::default();
+        // There may be one of each, in any order.
         self.snapshot.primary.find(hash, |id| {
             let id = RowId(id);
             let slot = self.slot(id)?;
             let state = slot.state();
-            if state == SlotState::Dead || !I::is(probe, slot.row()?) {
-                return None;
+            if state != SlotState::Dead && I::is(probe, slot.row()?) {
+                let found =
+                    if state == SlotState::Live { &mut found.live } else { &mut found.staged };
+                *found = Some(id);
             }
-            if state == SlotState::Live {
-                found.live = Some(id);
-                return None;
-            }
-            found.staged = Some(id);
-            Some(())
+            None::<()>
         });
         found
     }

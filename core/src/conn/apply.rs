@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Connection, Event, Liveness, Lost, Progress, Reply, State};
 use super::event::{Cause, Greeting, SetEnd, TransactionEvent};
 use super::state::ConnectionState;
+use super::{Connection, Event, Liveness, Lost, Progress, Reply, State};
 use crate::cache::{Change, Part, SetFailure, SetId, Step, Transaction};
 use crate::calls::{InFlight, Kind};
 use crate::subs::Stage;
@@ -143,10 +143,13 @@ impl Connection {
             }
             ServerMessage::OneOffQueryResult { request_id, result } => {
                 let call = self.answered(request_id, &Kind::Query)?;
-                self.settle(call, match result {
-                    Ok(rows) => Reply::Rows(rows),
-                    Err(error) => Reply::QueryRefused((&*error).into()),
-                });
+                self.settle(
+                    call,
+                    match result {
+                        Ok(rows) => Reply::Rows(rows),
+                        Err(error) => Reply::QueryRefused((&*error).into()),
+                    },
+                );
                 Ok(())
             }
             ServerMessage::ReducerResult { request_id, timestamp, outcome } => {
@@ -246,7 +249,9 @@ impl Connection {
             Stage::Failed => (),
             // Wished for and gone: the application asked for its end, and that is what it gets.
             Stage::Ending { holds_rows } => self.drop_set(set, holds_rows, SetEnd::Unsubscribed),
-            Stage::Waiting | Stage::Sent => self.drop_set(set, false, SetEnd::Refused(error.into())),
+            Stage::Waiting | Stage::Sent => {
+                self.drop_set(set, false, SetEnd::Refused(error.into()));
+            }
             Stage::Applied => self.drop_set(set, true, SetEnd::Refused(error.into())),
         }
     }
@@ -303,10 +308,13 @@ impl Connection {
         duration: TimeDuration,
     ) -> Result<(), Violation> {
         let call = self.answered(request_id, &Kind::Procedure)?;
-        self.settle(call, match status {
-            ProcedureStatus::Returned(value) => Reply::Returned { value, timestamp, duration },
-            ProcedureStatus::InternalError(error) => Reply::Failed((&*error).into()),
-        });
+        self.settle(
+            call,
+            match status {
+                ProcedureStatus::Returned(value) => Reply::Returned { value, timestamp, duration },
+                ProcedureStatus::InternalError(error) => Reply::Failed((&*error).into()),
+            },
+        );
         Ok(())
     }
 

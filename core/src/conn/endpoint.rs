@@ -47,7 +47,9 @@ pub enum EndpointError {
         uri: Box<str>,
     },
     /// The database's name is empty, or has characters that no name has.
-    #[error("`{name}` is not a database: give its name (letters, digits, `-`, `_`, `.`, `/`) or its identity in hex")]
+    #[error(
+        "`{name}` is not a database: give its name (letters, digits, `-`, `_`, `.`, `/`) or its identity in hex"
+    )]
     InvalidName {
         /// What was given.
         name: Box<str>,
@@ -131,7 +133,8 @@ impl Endpoint {
     /// [`EndpointError::InvalidName`].
     pub fn new(server: Server, database: &str) -> Result<Self, EndpointError> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
-        let odd_slash = database.starts_with('/') || database.ends_with('/') || database.contains("//");
+        let odd_slash =
+            database.starts_with('/') || database.ends_with('/') || database.contains("//");
         let dots = database.split('/').any(|part| part == "." || part == "..");
         if database.is_empty() || odd_slash || dots || !database.bytes().all(allowed) {
             return Err(EndpointError::InvalidName { name: database.into() });

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::state::{ConnectionState, Lost};
 use crate::cache::{SetFailure, SetId, Transaction};
-use crate::wire::Text;
 use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
+use crate::wire::Text;
 
 /// One call of a reducer or a procedure, or one query: as long as the machine lives, no two have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -81,12 +81,26 @@ pub struct Connection {
 #[derive(Debug)]
 enum State {
     Idle,
-    Dialing { since: Instant },
-    Greeting { since: Instant, protocol: Protocol },
-    Online { protocol: Protocol, liveness: Liveness },
-    Closing { protocol: Protocol, until: Instant },
+    Dialing {
+        since: Instant,
+    },
+    Greeting {
+        since: Instant,
+        protocol: Protocol,
+    },
+    Online {
+        protocol: Protocol,
+        liveness: Liveness,
+    },
+    Closing {
+        protocol: Protocol,
+        until: Instant,
+    },
     /// The socket is gone; what had come before is applied first, so that no answer is lost that was received.
-    Draining { protocol: Protocol, reason: CloseReason },
+    Draining {
+        protocol: Protocol,
+        reason: CloseReason,
+    },
     Closed(CloseReason),
 }
 
@@ -253,7 +267,10 @@ impl Connection {
     /// The body of a binary message came: [`open_frame`](crate::wire::open_frame)'s result.
     pub fn handle_body(&mut self, now: Instant, body: Bytes) {
         self.handle_heard(now);
-        if matches!(self.state, State::Greeting { .. } | State::Online { .. } | State::Closing { .. }) {
+        if matches!(
+            self.state,
+            State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
+        ) {
             self.inbox.push(body);
         }
     }
@@ -315,8 +332,8 @@ impl Connection {
 impl Connection {
     /// The next thing for the driver to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        if let Some(action) = self.actions.pop_front_if(|action| !matches!(action, Action::Close)) {
-            return Some(action);
+        if !matches!(self.actions.front(), None | Some(Action::Close)) {
+            return self.actions.pop_front();
         }
         // What was asked for before closing leaves before the close frame.
         if let State::Online { .. } | State::Closing { .. } = self.state
@@ -330,6 +347,11 @@ impl Connection {
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Whether events wait to be delivered.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
@@ -415,7 +437,9 @@ impl Connection {
     fn send(&mut self, message: &ClientMessage) {
         if let State::Online { protocol, .. } = self.state {
             let sent = self.outbox.push(message, protocol);
-            sent.expect("what is sent is within `max_outgoing_bytes`, which is less than BSATN can count");
+            sent.expect(
+                "what is sent is within `max_outgoing_bytes`, which is less than BSATN can count",
+            );
         }
     }
 

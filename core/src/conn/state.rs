@@ -63,7 +63,9 @@ pub enum Lost {
         reason: Box<str>,
     },
     /// The socket ended without a close frame.
-    #[error("the server hung up without a word; a `client_connected` reducer that refuses looks like this too")]
+    #[error(
+        "the server hung up without a word; a `client_connected` reducer that refuses looks like this too"
+    )]
     HungUp,
     /// Reading or writing failed.
     #[error("the socket failed")]
@@ -128,7 +130,9 @@ impl Lost {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Dial(DialError::Status { status, .. }) => *status >= 500 || *status == 429,
-            Self::Dial(DialError::Protocol(_) | DialError::Tls(_) | DialError::Handshake(_)) => false,
+            Self::Dial(DialError::Protocol(_) | DialError::Tls(_) | DialError::Handshake(_)) => {
+                false
+            }
             Self::Dial(DialError::Io { .. } | DialError::TimedOut(_)) => true,
             Self::NotGreeted(_) | Self::HungUp | Self::Io(_) | Self::Silent(_) => true,
             Self::Closed { .. } => true,

@@ -15,13 +15,13 @@ use crate::conn::{Dial, DialError, Endpoint, SubscribeParameters};
 use crate::limits::Limits;
 use crate::wire::Protocol;
 
+/// A socket that is being opened.
+pub type Dialing = Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>>;
+
 /// Opens sockets.
 pub trait Dialer: Send + Sync + 'static {
     /// Opens one. The machine bounds how long that may take.
-    fn dial(
-        &self,
-        dial: &Dial,
-    ) -> Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>>;
+    fn dial(&self, dial: &Dial) -> Dialing;
 }
 
 /// What a socket is opened with, whoever opens it.
@@ -55,10 +55,7 @@ impl TcpDialer {
 }
 
 impl Dialer for TcpDialer {
-    fn dial(
-        &self,
-        dial: &Dial,
-    ) -> Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>> {
+    fn dial(&self, dial: &Dial) -> Dialing {
         let Self { options, tls } = self.clone();
         let token = dial.token.clone();
         Box::pin(async move {
@@ -119,7 +116,9 @@ async fn open(
 
 /// A token cannot be put into an HTTP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the token has a character at byte {at} that no token has; is it the whole of what the server gave, and no more?")]
+#[error(
+    "the token has a character at byte {at} that no token has; is it the whole of what the server gave, and no more?"
+)]
 pub struct InvalidToken {
     /// Where the first such character is.
     pub at: usize,

@@ -49,7 +49,10 @@ struct Head {
 }
 
 /// Asks for the upgrade and reads the answer.
-pub(super) async fn run(io: &mut Box<dyn Io>, request: &Request<'_>) -> Result<Upgraded, DialError> {
+pub(super) async fn run(
+    io: &mut Box<dyn Io>,
+    request: &Request<'_>,
+) -> Result<Upgraded, DialError> {
     let key = generate_key();
     io.write_all(request.text(&key).as_bytes()).await.map_err(broken)?;
     io.flush().await.map_err(broken)?;
@@ -57,7 +60,9 @@ pub(super) async fn run(io: &mut Box<dyn Io>, request: &Request<'_>) -> Result<U
     let head = loop {
         match parse(&read)? {
             Some(head) => break head,
-            None if read.len() >= MAX_HEAD_BYTES => return Err(not_a_handshake("its head is too large")),
+            None if read.len() >= MAX_HEAD_BYTES => {
+                return Err(not_a_handshake("its head is too large"));
+            }
             None if io.read_buf(&mut read).await.map_err(broken)? == 0 => {
                 return Err(not_a_handshake("it ends in the middle of its head"));
             }
@@ -106,7 +111,8 @@ fn parse(bytes: &[u8]) -> Result<Option<Head>, DialError> {
     };
     let status = response.code.unwrap_or_default();
     let value = |name: &str| {
-        let header = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+        let header =
+            response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(header.value).ok().map(str::trim)
     };
     Ok(Some(Head {
@@ -149,14 +155,17 @@ mod tests {
         let answer = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nUPGRADE: WebSocket\r\n\
             sec-websocket-accept: abc\r\nSec-WebSocket-Protocol: v3.bsatn.spacetimedb\r\n\r\n\x89\0";
         let head = parse(answer).unwrap().unwrap();
-        assert_eq!(head, Head {
-            status: 101,
-            protocol: Some("v3.bsatn.spacetimedb".into()),
-            accept: Some("abc".into()),
-            is_upgrade: true,
-            content_length: None,
-            len: answer.len() - 2,
-        });
+        assert_eq!(
+            head,
+            Head {
+                status: 101,
+                protocol: Some("v3.bsatn.spacetimedb".into()),
+                accept: Some("abc".into()),
+                is_upgrade: true,
+                content_length: None,
+                len: answer.len() - 2,
+            }
+        );
     }
 
     #[test]

@@ -1,17 +1,16 @@
 //! The loop around the machine.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::dial::Dialer;
+use super::dial::{Dialer, Dialing};
 use super::socket::{Socket, SocketEvent};
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::limits::Limits;
-use crate::wire::{Protocol, open_frame};
+use crate::wire::{FrameOpener, Protocol};
 
 /// How many rows are applied before the socket, the commands and the clock are looked at again: about a millisecond.
 const ROWS_A_STEP: usize = 4096;
@@ -22,45 +21,89 @@ const VIEWS_PAUSE: Duration = Duration::from_millis(1);
 /// A machine, shared by the handles that command it and the driver that runs it.
 #[derive(Debug)]
 pub struct Shared {
-    connection: Mutex<Connection>,
+    inner: Mutex<Inner>,
     wake: Notify,
+}
+
+#[derive(Debug)]
+struct Inner {
+    connection: Connection,
+    /// Whether a driver delivers the events.
+    driven: bool,
 }
 
 impl Shared {
     /// Shares a machine.
     pub fn new(connection: Connection) -> Arc<Self> {
-        Arc::new(Self { connection: Mutex::new(connection), wake: Notify::new() })
+        let inner = Inner { connection, driven: false };
+        Arc::new(Self { inner: Mutex::new(inner), wake: Notify::new() })
     }
 
     /// Commands the machine, and wakes its driver. The lock is held for one command or one step, never longer, and
     /// never while application code runs.
+    ///
+    /// Afterwards deliver what [`undriven_event`](Self::undriven_event) gives: before there is a driver and after it
+    /// has ended, whoever commands is the one to do it.
     pub fn command<T>(&self, command: impl FnOnce(&mut Connection, Instant) -> T) -> T {
-        let result = command(&mut self.lock(), now());
+        let result = command(&mut self.lock().connection, now());
         self.wake.notify_one();
         result
     }
 
-    /// Reads from the machine.
-    pub fn read<T>(&self, read: impl FnOnce(&Connection) -> T) -> T {
-        read(&self.lock())
+    /// The next event, if no driver delivers it.
+    pub fn undriven_event(&self) -> Option<Event> {
+        let mut inner = self.lock();
+        if inner.driven { None } else { inner.connection.poll_event() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    /// Reads from the machine.
+    pub fn read<T>(&self, read: impl FnOnce(&Connection) -> T) -> T {
+        read(&self.lock().connection)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Connection) -> T) -> T {
+        act(&mut self.lock().connection)
+    }
+
+    /// Lets go of delivering, if the connection is closed and everything is delivered.
+    fn retire(&self) -> bool {
+        let mut inner = self.lock();
+        if !inner.connection.is_closed() || inner.connection.has_events() {
+            return false;
+        }
+        inner.driven = false;
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         // The machine does not panic on what it is given; should it all the same, its state is as good as any.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Runs a started machine until its connection is closed for good, and hands every event to `deliver`.
+/// Starts the machine and runs it until its connection is closed for good; hands every event to `deliver`. `None` if
+/// it was started or closed before.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future drops the socket: the machine is then told that the connection was lost, and what follows from
-/// that is delivered.
-pub async fn drive(shared: Arc<Shared>, dialer: impl Dialer, deliver: impl FnMut(Event) + Send) {
-    let limits = shared.read(|connection| connection.config().limits);
-    let mut run = Run { shared, dialer, deliver, link: Link::None, limits };
-    while run.turn().await {}
+/// Dropping the future, even before it was polled, drops the socket: the machine is then told that the connection was
+/// lost, and what follows from that is delivered.
+pub fn drive(
+    shared: Arc<Shared>,
+    dialer: impl Dialer,
+    deliver: impl FnMut(Event) + Send + 'static,
+) -> Option<impl Future<Output = ()> + Send + 'static> {
+    let limits = {
+        let mut inner = shared.lock();
+        if !inner.connection.start(now()) {
+            return None;
+        }
+        inner.driven = true;
+        inner.connection.config().limits
+    };
+    let mut run =
+        Run { shared, dialer, deliver, link: Link::None, opener: FrameOpener::default(), limits };
+    Some(async move { while run.turn().await {} })
 }
 
 struct Run<C, D: FnMut(Event)> {
@@ -68,10 +111,9 @@ struct Run<C, D: FnMut(Event)> {
     dialer: C,
     deliver: D,
     link: Link,
+    opener: FrameOpener,
     limits: Limits,
 }
-
-type Dialing = Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>>;
 
 enum Link {
     None,
@@ -90,17 +132,12 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     async fn turn(&mut self) -> bool {
         self.act();
         self.deliver_all();
-        let progress = self.shared.lock().step(now(), ROWS_A_STEP);
-        if progress == Progress::Idle && matches!(self.link, Link::None) {
-            let connection = self.shared.lock();
-            if connection.is_closed() {
-                return false;
-            }
+        let progress = self.shared.with(|connection| connection.step(now(), ROWS_A_STEP));
+        if progress == Progress::Idle && matches!(self.link, Link::None) && self.shared.retire() {
+            return false;
         }
-        let (deadline, can_receive) = {
-            let connection = self.shared.lock();
-            (connection.poll_timeout(), connection.can_receive())
-        };
+        let (deadline, can_receive) =
+            self.shared.read(|connection| (connection.poll_timeout(), connection.can_receive()));
         let pause = match progress {
             Progress::Waiting => Some(now() + VIEWS_PAUSE),
             Progress::Idle | Progress::More => None,
@@ -111,28 +148,29 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             () = self.shared.wake.notified() => (),
             () = tokio::task::yield_now(), if progress == Progress::More => (),
             () = at(pause) => (),
-            () = at(deadline) => self.shared.lock().handle_timeout(now()),
+            () = at(deadline) => self.shared.with(|connection| connection.handle_timeout(now())),
         }
         true
     }
 
     fn act(&mut self) {
         loop {
-            let Some(action) = self.shared.lock().poll_action() else { return };
+            let Some(action) = self.shared.with(Connection::poll_action) else { return };
             match (action, &mut self.link) {
                 (Action::Dial(dial), _) => self.link = Link::Dialing(self.dialer.dial(&dial)),
                 (Action::Send(frame), Link::Open(socket)) => socket.send(frame),
                 (Action::Ping, Link::Open(socket)) => socket.ping(),
                 (Action::Close, Link::Open(socket)) => socket.close(),
                 (Action::Abandon, _) => self.link = Link::None,
-                (Action::Send(_) | Action::Ping | Action::Close, Link::None | Link::Dialing(_)) => (),
+                (Action::Send(_) | Action::Ping | Action::Close, Link::None | Link::Dialing(_)) => {
+                }
             }
         }
     }
 
     fn deliver_all(&mut self) {
         loop {
-            let Some(event) = self.shared.lock().poll_event() else { return };
+            let Some(event) = self.shared.with(Connection::poll_event) else { return };
             (self.deliver)(event);
         }
     }
@@ -141,44 +179,41 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         match event {
             LinkEvent::Opened(socket, protocol) => {
                 self.link = Link::Open(socket);
-                self.shared.lock().handle_opened(now(), protocol);
+                self.shared.with(|connection| connection.handle_opened(now(), protocol));
             }
             LinkEvent::NotOpened(error) => self.lost(Lost::Dial(error)),
             LinkEvent::Socket(SocketEvent::Frame(frame)) => {
                 // Outside the lock: a large frame takes a while to decompress.
-                match open_frame(frame, &self.limits) {
-                    Ok(body) => self.shared.lock().handle_body(now(), body),
+                match self.opener.open(frame, &self.limits) {
+                    Ok(body) => self.shared.with(|connection| connection.handle_body(now(), body)),
                     Err(error) => self.lost(Lost::Frame(error)),
                 }
             }
-            LinkEvent::Socket(SocketEvent::Heard) => self.shared.lock().handle_heard(now()),
+            LinkEvent::Socket(SocketEvent::Heard) => {
+                self.shared.with(|connection| connection.handle_heard(now()));
+            }
             LinkEvent::Socket(SocketEvent::Lost(reason)) => self.lost(reason),
         }
     }
 
     fn lost(&mut self, reason: Lost) {
         self.link = Link::None;
-        self.shared.lock().handle_lost(reason);
+        self.shared.with(|connection| connection.handle_lost(reason));
     }
 }
 
 impl<C, D: FnMut(Event)> Drop for Run<C, D> {
     fn drop(&mut self) {
-        loop {
-            let event = {
-                let mut connection = self.shared.lock();
-                if !connection.is_closed() {
-                    connection.close(now());
-                    connection.handle_lost(Lost::HungUp);
-                    while connection.poll_action().is_some() {}
-                }
-                connection.poll_event()
-            };
-            match event {
-                Some(event) => (self.deliver)(event),
-                None if self.shared.lock().step(now(), ROWS_A_STEP) == Progress::Idle => return,
-                None => (),
+        self.shared.with(|connection| {
+            connection.close(now());
+            connection.handle_lost(Lost::HungUp);
+            while connection.poll_action().is_some() {}
+        });
+        while !self.shared.retire() {
+            while let Some(event) = self.shared.with(Connection::poll_event) {
+                (self.deliver)(event);
             }
+            let _ = self.shared.with(|connection| connection.step(now(), ROWS_A_STEP));
         }
     }
 }

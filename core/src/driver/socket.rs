@@ -10,11 +10,11 @@ use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::conn::Lost;
 use crate::limits::Limits;
@@ -60,7 +60,8 @@ impl Socket {
             .write_buffer_size(0)
             .max_message_size(Some(limits.max_frame_bytes))
             .max_frame_size(Some(limits.max_frame_bytes));
-        let stream = WebSocketStream::from_partially_read(io, read, Role::Client, Some(config)).await;
+        let stream =
+            WebSocketStream::from_partially_read(io, read, Role::Client, Some(config)).await;
         Self { stream, outgoing: VecDeque::new(), unflushed: false }
     }
 
@@ -78,7 +79,11 @@ impl Socket {
     }
 
     /// Writes what can be written, then reads. Safe to call again after `Pending`, whatever else was done meanwhile.
-    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>, can_receive: bool) -> Poll<SocketEvent> {
+    pub(super) fn poll_event(
+        &mut self,
+        cx: &mut Context<'_>,
+        can_receive: bool,
+    ) -> Poll<SocketEvent> {
         if let Err(error) = self.poll_write(cx) {
             return Poll::Ready(SocketEvent::Lost(lost(error)));
         }

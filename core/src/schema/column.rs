@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::table::{HasIndexes, HasKey, HasUniques, Row, Table};
+use super::table::{HasIndexes, HasKey, HasUniques, Table};
 
 /// A column of the row type `R` with values of type `V`; `K` says what can be done with it.
 ///
@@ -153,7 +153,7 @@ impl<A: Ord, B: Ord> IndexKey for (A, B) {}
 impl<A: Ord, B: Ord, C: Ord> IndexKey for (A, B, C) {}
 impl<A: Ord, B: Ord, C: Ord, D: Ord> IndexKey for (A, B, C, D) {}
 
-impl<R: Row, V: IndexKey> MultiIndex<R, V> {
+impl<R, V: IndexKey> MultiIndex<R, V> {
     /// For the derived code.
     #[doc(hidden)]
     pub const fn new(columns: &'static [u16], compare: fn(&R, &V) -> Ordering) -> Self {

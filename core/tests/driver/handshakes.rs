@@ -99,7 +99,11 @@ async fn a_protocol_that_was_not_offered_is_named_beside_ours() {
 #[tokio::test]
 async fn a_refusal_has_its_status_and_its_whole_body() {
     for (answer, status, body) in [
-        ("HTTP/1.1 401 Unauthorized\r\ncontent-length: 13\r\n\r\nInvalid token", 401, "Invalid token"),
+        (
+            "HTTP/1.1 401 Unauthorized\r\ncontent-length: 13\r\n\r\nInvalid token",
+            401,
+            "Invalid token",
+        ),
         ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", 404, ""),
         ("HTTP/1.1 400 Bad Request\r\ncontent-length: 9999\r\n\r\ncut off", 400, "cut off"),
         ("HTTP/1.1 503 Unavailable\r\n\r\n", 503, ""),
@@ -132,7 +136,8 @@ async fn a_port_where_nobody_listens_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let endpoint = Endpoint::new(Server::parse(&format!("http://{address}")).unwrap(), "db").unwrap();
+    let endpoint =
+        Endpoint::new(Server::parse(&format!("http://{address}")).unwrap(), "db").unwrap();
     let parameters = SubscribeParameters {
         compression: Compression::None,
         confirmed: None,

@@ -1,13 +1,10 @@
 //! A driver whose sockets are pipes in memory, and whose clock is tokio's paused one.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use futures_util::SinkExt as _;
-use lightlike_core::conn::{
-    CloseReason, Config, Connection, ConnectionState, Dial, DialError, Event, Lost,
-};
-use lightlike_core::driver::{Dialer, Shared, Socket, drive};
+use lightlike_core::conn::{CloseReason, Config, Connection, ConnectionState, Dial, Event, Lost};
+use lightlike_core::driver::{Dialer, Dialing, Shared, Socket, drive};
 use lightlike_core::limits::Limits;
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{Protocol, ServerMessage, Text, encode_server};
@@ -25,10 +22,7 @@ pub(crate) type Peer = WebSocketStream<DuplexStream>;
 pub(crate) struct Pipe(Arc<Mutex<Option<DuplexStream>>>, Limits);
 
 impl Dialer for Pipe {
-    fn dial(
-        &self,
-        _dial: &Dial,
-    ) -> Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>> {
+    fn dial(&self, _dial: &Dial) -> Dialing {
         let (stream, limits) = (self.0.lock().unwrap().take(), self.1);
         Box::pin(async move {
             match stream {
@@ -69,15 +63,17 @@ impl Rig {
         (rig, peer)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the tests' driver runs in a task, as everybody's does")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tests' driver runs in a task, as everybody's does"
+    )]
     fn start(config: Config, stream: Option<DuplexStream>) -> Self {
         let limits = config.limits;
         let shared = Shared::new(Connection::new(config, None));
-        assert!(shared.command(|connection, now| connection.start(now)));
         let (sender, events) = mpsc::channel(1024);
         let deliver = move |event| sender.try_send(event).unwrap();
         let dialer = Pipe(Arc::new(Mutex::new(stream)), limits);
-        let task = tokio::spawn(drive(Arc::clone(&shared), dialer, deliver));
+        let task = tokio::spawn(drive(Arc::clone(&shared), dialer, deliver).unwrap());
         Self { shared, events, task }
     }
 

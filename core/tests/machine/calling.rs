@@ -26,10 +26,8 @@ fn a_call_is_answered_after_its_rows_are_there() {
     rig.applied(&[b"a"]);
     let call = rig.call("f");
     let sent = rig.sent();
-    assert!(
-        matches!(&sent[..], [ClientMessage::CallReducer { reducer, args, .. }]
-            if reducer.as_str() == "f" && args == "args")
-    );
+    assert!(matches!(&sent[..], [ClientMessage::CallReducer { reducer, args, .. }]
+            if reducer.as_str() == "f" && args == "args"));
     rig.server(committed(sent[0].request_id(), update(QuerySetId(0), &[b"b"], &[])));
     let events = rig.events();
     assert_eq!(told(&events), ["transaction: Call", "call 0: Committed"]);
@@ -51,7 +49,12 @@ fn every_outcome_of_a_reducer_has_its_answer() {
     rig.server(committed(RequestId(3), TransactionUpdate::default()));
     assert_eq!(
         told(&rig.events()),
-        ["call 0: Committed", "call 1: Rejected", "call 2: failed, it panicked", "call 3: Committed"]
+        [
+            "call 0: Committed",
+            "call 1: Rejected",
+            "call 2: failed, it panicked",
+            "call 3: Committed"
+        ]
     );
 }
 
@@ -143,9 +146,13 @@ fn more_calls_than_the_limit_are_refused() {
     }
     let events = rig.events();
     assert!(
-        matches!(events[..], [Event::Answered {
-            reply: Reply::NotSent(NotSent::TooMany { waiting: 2, limit: 2 }), ..
-        }]),
+        matches!(
+            events[..],
+            [Event::Answered {
+                reply: Reply::NotSent(NotSent::TooMany { waiting: 2, limit: 2 }),
+                ..
+            }]
+        ),
         "{events:?}"
     );
 }
@@ -156,9 +163,13 @@ fn arguments_that_are_too_large_are_refused() {
     let _ = rig.call("f");
     let events = rig.events();
     assert!(
-        matches!(events[..], [Event::Answered {
-            reply: Reply::NotSent(NotSent::TooLarge { bytes: 5, limit: 4 }), ..
-        }]),
+        matches!(
+            events[..],
+            [Event::Answered {
+                reply: Reply::NotSent(NotSent::TooLarge { bytes: 5, limit: 4 }),
+                ..
+            }]
+        ),
         "{events:?}"
     );
 }

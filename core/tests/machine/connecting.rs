@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use lightlike_core::conn::{
-    Action, CloseReason, Config, ConnectionState, DialError, Event, Lost,
-};
+use lightlike_core::conn::{Action, CloseReason, Config, ConnectionState, DialError, Event, Lost};
 use lightlike_core::wire::{Protocol, QuerySetId, RequestId, ServerMessage, TransactionUpdate};
 
 use crate::rig::{Rig, applied, committed, greeting, told, update};
@@ -108,7 +106,10 @@ fn a_server_that_does_not_greet_first_is_given_up() {
     rig.connection.start(rig.now);
     rig.connection.handle_opened(rig.now, Protocol::V3);
     rig.server(ServerMessage::TransactionUpdate(TransactionUpdate::default()));
-    assert!(matches!(lost(&rig.events()), Lost::Violation("its first message is not InitialConnection")));
+    assert!(matches!(
+        lost(&rig.events()),
+        Lost::Violation("its first message is not InitialConnection")
+    ));
 }
 
 #[test]
@@ -180,7 +181,13 @@ fn what_was_received_before_the_socket_ended_counts() {
     rig.lose();
     assert_eq!(
         told(&rig.events()),
-        ["transaction: Call", "call 0: Committed", "call 1: Unknown", "set 0 ended: Closed", "Closed"]
+        [
+            "transaction: Call",
+            "call 0: Committed",
+            "call 1: Unknown",
+            "set 0 ended: Closed",
+            "Closed"
+        ]
     );
     assert_eq!(rig.rows(), [b"new", b"old"]);
 }

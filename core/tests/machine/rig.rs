@@ -154,7 +154,11 @@ pub(crate) fn applied(
     rows: &[&[u8]],
 ) -> ServerMessage {
     let table = TableRows { table: TableName::from("t"), rows: RowList::from_rows(rows) };
-    ServerMessage::SubscribeApplied { request_id, query_set_id, rows: QueryRows { tables: vec![table] } }
+    ServerMessage::SubscribeApplied {
+        request_id,
+        query_set_id,
+        rows: QueryRows { tables: vec![table] },
+    }
 }
 
 /// A transaction's rows of the table `t`.

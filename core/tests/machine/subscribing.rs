@@ -40,7 +40,9 @@ fn what_is_asked_for_before_the_greeting_is_sent_after_it() {
         .sent()
         .into_iter()
         .map(|message| match message {
-            ClientMessage::Subscribe { query_set_id, queries, .. } => (query_set_id.0, queries.len()),
+            ClientMessage::Subscribe { query_set_id, queries, .. } => {
+                (query_set_id.0, queries.len())
+            }
             other => panic!("{other:?}"),
         })
         .collect();

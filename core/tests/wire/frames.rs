@@ -84,10 +84,12 @@ fn a_frame_must_say_how_it_is_compressed() {
 
 #[test]
 fn a_compressed_frame_cut_off_anywhere_is_an_error() {
+    let mut opener = FrameOpener::new();
     for compression in COMPRESSED {
         let frame = sealed(compression);
         for len in 1..frame.len() {
-            let error = open(frame[..len].to_vec()).unwrap_err();
+            let cut_off = Bytes::copy_from_slice(&frame[..len]);
+            let error = opener.open(cut_off, &Limits::default()).unwrap_err();
             assert_eq!(error, FrameError::Truncated { compression, bytes: len });
         }
     }
@@ -158,7 +160,7 @@ fn a_small_frame_cannot_take_much_memory() {
         limits.max_message_bytes = 1 << 20;
         limits
     };
-    let zeros = vec![0; 64 << 20];
+    let zeros = vec![0; 16 << 20];
     for compression in COMPRESSED {
         let bomb = seal_frame(&zeros, compression, compress(compression));
         assert!(bomb.len() < zeros.len() / 100);
@@ -189,6 +191,9 @@ fn protocols_and_compressions_are_found_by_the_names_of_the_handshake() {
 }
 
 proptest! {
+    // A compressor in a debug build takes its time.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn any_body_survives_any_compression(body in vec(any::<u8>(), 0..4000)) {
         for compression in [Compression::None, Compression::Gzip, Compression::Brotli] {

@@ -50,5 +50,5 @@ fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
     let encode = encode::implement(container, stub);
     let decode = decode::implement(container, stub);
     let sats = sats::implement(container, stub);
-    crate::unseen(quote!(#encode #decode #sats))
+    crate::scoped(quote!(#encode #decode #sats))
 }

@@ -5,6 +5,7 @@ use syn::{Data, DeriveInput, Field, Fields, Generics, Ident, Member, Path, Type}
 use super::attrs::{ContainerAttrs, field_name, wire_name};
 use crate::case;
 use crate::ctxt::Ctxt;
+use crate::types::check_decodable;
 
 /// A struct or an enum.
 pub(super) struct Container<'a> {
@@ -75,10 +76,9 @@ impl<'a> Container<'a> {
 }
 
 fn product_fields<'a>(cx: &Ctxt, fields: &'a Fields) -> Vec<ProductField<'a>> {
-    let fields = fields.members().zip(fields).map(|(member, field)| ProductField {
-        name: product_field_name(cx, field),
-        member,
-        ty: &field.ty,
+    let fields = fields.members().zip(fields).map(|(member, field)| {
+        check_decodable(cx, &field.ty);
+        ProductField { name: product_field_name(cx, field), member, ty: &field.ty }
     });
     fields.collect()
 }
@@ -117,6 +117,7 @@ impl<'a> Variant<'a> {
             Fields::Unit => None,
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
                 let field = &fields.unnamed[0];
+                check_decodable(cx, &field.ty);
                 for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("bsatn")) {
                     cx.error(attr, "a variant's value has no name; put this on the variant");
                 }
@@ -133,7 +134,7 @@ impl<'a> Variant<'a> {
         };
         let name = match wire_name(cx, &variant.attrs, "bsatn") {
             Some(name) => name.value(),
-            None => case::camel(&crate::name_of(&variant.ident)),
+            None => crate::server_name(cx, &variant.ident, case::camel),
         };
         Self { ident: &variant.ident, tag, name, payload }
     }

@@ -13,7 +13,7 @@ pub(super) fn implement(call: &Call, stub: bool) -> TokenStream {
     let constructor = &call.constructor;
     let cfgs = call.arguments.attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
     let item = if stub { stub_item(&call.arguments) } else { derived_item(call) };
-    let implementation = crate::unseen(implementation(call, stub));
+    let implementation = crate::scoped(implementation(call, stub));
     quote! {
         #item
         #constructor

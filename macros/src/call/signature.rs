@@ -58,9 +58,11 @@ pub(super) fn read(
         cx.error_at(*given, "the signature says what it returns; remove this");
     }
     let (returns, error) = returns(cx, function, &item.sig.output);
-    let rust_name = crate::name_of(&item.sig.ident);
-    let type_name = type_name(cx, &item.sig.ident)?;
-    let name = attrs.name.take().map_or_else(|| case::snake(&rust_name), |name| name.value());
+    let name = match attrs.name.take() {
+        Some(name) => name.value(),
+        None => crate::server_name(cx, &item.sig.ident, case::snake),
+    };
+    let type_name = type_name(cx, function, &item.sig.ident, &name)?;
     let params = arguments.iter().map(|argument| Param {
         name: Some(crate::name_of(argument.ident)),
         ty: argument.ty.clone(),
@@ -170,17 +172,22 @@ fn returns(cx: &Ctxt, function: Function, output: &ReturnType) -> (Option<Type>,
     }
 }
 
-fn type_name(cx: &Ctxt, function: &Ident) -> Option<Ident> {
-    let name = case::pascal(&crate::name_of(function));
-    if syn::parse_str::<Ident>(&name).is_err() {
-        let message = format!(
-            "its type would be called `{name}`, which is no name for a type; declare a struct \
-             of the arguments and give it this name: `#[..(name = \"{function}\")]`"
-        );
-        cx.error(function, message);
+fn type_name(cx: &Ctxt, function: Function, ident: &Ident, name: &str) -> Option<Ident> {
+    let type_name = case::pascal(&crate::name_of(ident));
+    if type_name.is_empty() {
+        // It has no name on the wire either, and that was reported.
         return None;
     }
-    Some(format_ident!("{name}", span = function.span()))
+    if syn::parse_str::<Ident>(&type_name).is_err() {
+        let word = function.word();
+        let message = format!(
+            "its type would be called `{type_name}`, which no type can be; declare a struct of \
+             the arguments instead: `#[{word}(name = \"{name}\")]`"
+        );
+        cx.error(ident, message);
+        return None;
+    }
+    Some(format_ident!("{type_name}", span = ident.span()))
 }
 
 /// The struct of the arguments, as visible as the function, with the function's documentation and derives.
@@ -193,12 +200,12 @@ fn structure(
 ) -> DeriveInput {
     let SignatureItem { attrs, vis, .. } = item;
     let docs = default_docs(attrs, || {
-        format!("The arguments of a call of the {} `{name}`.", function.word())
+        format!(" The arguments of a call of the {} `{name}`.", function.word())
     });
     let fields = arguments.iter().map(|Argument { docs, ident, ty }| {
         let own = quote!(#(#docs)*);
         let default = docs.is_empty().then(|| {
-            let doc = format!("The parameter `{}`.", crate::name_of(ident));
+            let doc = format!(" The parameter `{}`.", crate::name_of(ident));
             quote!(#[doc = #doc])
         });
         // Its type is what is wrong, and an error says so already.
@@ -229,20 +236,24 @@ fn constructor(
     let attrs: Vec<_> =
         attrs.iter().filter(|attr| on_both.iter().any(|both| attr.path().is_ident(both))).collect();
     let docs = default_docs(attrs.iter().copied(), || {
-        format!("Makes a call of the {} `{name}`.", function.word())
+        format!(" Makes a call of the {} `{name}`.", function.word())
     });
     let ident = &sig.ident;
     let inputs = arguments.iter().map(|Argument { ident, ty, .. }| quote!(#ident: #ty));
     let fields = arguments.iter().map(|Argument { ident, .. }| ident);
     let body = if arguments.iter().any(|argument| borrows(argument.ty)) {
-        crate::unreachable()
+        let unreachable = crate::unreachable();
+        quote! {
+            #(let _ = #fields;)*
+            #unreachable
+        }
     } else {
         quote!(#type_name { #(#fields),* })
     };
     quote! {
         #(#attrs)*
         #docs
-        #[allow(dead_code, clippy::too_many_arguments, clippy::missing_const_for_fn)]
+        #[allow(dead_code, clippy::too_many_arguments)]
         #vis fn #ident(#(#inputs),*) -> #type_name {
             #body
         }

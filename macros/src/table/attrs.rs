@@ -59,8 +59,9 @@ impl TableAttrs {
             }
             "index" => self.indexes.extend(index::parse(cx, entry)),
             name if OF_THE_MODULE.contains(&name) => {
-                let instead = if name == "accessor" { "; a table has a `name` here" } else { "" };
-                cx.error(key, format!("`{name}` is for the module alone; remove it{instead}"));
+                let instead =
+                    if name == "accessor" { "write `name = \"..\"`" } else { "remove it" };
+                cx.error(key, format!("`{name}` is for the module alone; {instead}"));
             }
             _ => entry.unknown(cx, "table", EXPECTED),
         }

@@ -9,7 +9,7 @@ use super::model::ColumnModel;
 use crate::attr::{self, Once};
 use crate::bsatn::field_name;
 use crate::ctxt::Ctxt;
-use crate::types::{check_owned, is_float};
+use crate::types::is_float;
 
 impl<'a> ColumnModel<'a> {
     pub(super) fn parse(cx: &Ctxt, field: &'a Field, ident: &'a Ident) -> Self {
@@ -30,7 +30,6 @@ impl<'a> ColumnModel<'a> {
         if let (Some(_), Some(&unique)) = (primary.get(), unique.get()) {
             cx.error_at(unique, "a primary key is unique already; remove this");
         }
-        check_owned(cx, "a row owns its columns", &field.ty);
         let column = Self {
             field,
             ident,
@@ -40,22 +39,32 @@ impl<'a> ColumnModel<'a> {
             unique: unique.take(),
             index: index.take(),
         };
-        for (mark, what) in [
-            (column.primary, "be a primary key"),
-            (column.unique, "be unique"),
-            (column.index, "be indexed"),
-        ] {
-            if mark.is_some() {
-                column.check_keyable(cx, what);
-            }
+        if let Some(what) = column.mark() {
+            column.check_keyable(cx, what);
         }
         column
     }
 
-    /// Reports a float where a value must equal itself.
-    pub(super) fn check_keyable(&self, cx: &Ctxt, what: &str) {
+    /// What its attributes make of the column.
+    fn mark(&self) -> Option<&'static str> {
+        match (self.primary, self.unique, self.index) {
+            (Some(_), ..) => Some("a primary key"),
+            (_, Some(_), _) => Some("unique"),
+            (.., Some(_)) => Some("indexed"),
+            (None, None, None) => None,
+        }
+    }
+
+    /// Reports a float in an index over several columns, unless its own attributes did.
+    pub(super) fn check_indexable(&self, cx: &Ctxt) {
+        if self.mark().is_none() {
+            self.check_keyable(cx, "indexed");
+        }
+    }
+
+    fn check_keyable(&self, cx: &Ctxt, what: &str) {
         if is_float(&self.field.ty) {
-            let message = format!("a float cannot {what}: not every float equals itself");
+            let message = format!("a float cannot be {what}: not every float equals itself");
             cx.error(&self.field.ty, message);
         }
     }

@@ -32,6 +32,7 @@ pub(super) struct MultiIndex {
 }
 
 pub(super) fn parse(cx: &Ctxt, entry: &Entry) -> Option<IndexAttr> {
+    let errors_before = cx.len();
     let mut name = Once::default();
     let mut columns = Once::default();
     for part in entry.list(cx, SHAPE)? {
@@ -47,7 +48,9 @@ pub(super) fn parse(cx: &Ctxt, entry: &Entry) -> Option<IndexAttr> {
     match (name.take(), columns.take()) {
         (Some(name), Some(columns)) => Some(IndexAttr { name, columns }),
         _ => {
-            cx.error(&entry.key, format!("expected `index({SHAPE})`"));
+            if cx.len() == errors_before {
+                cx.error(&entry.key, format!("expected `index({SHAPE})`"));
+            }
             None
         }
     }
@@ -110,7 +113,7 @@ impl MultiIndex {
                     cx.error(column, format!("`{column}` is in this index twice; keep one"));
                 }
                 Some(at) => {
-                    row[at].check_keyable(cx, "be in an index");
+                    row[at].check_indexable(cx);
                     found.push(at);
                 }
             }
@@ -122,7 +125,7 @@ impl MultiIndex {
 
 fn unknown_column(column: &Ident, row: &[ColumnModel<'_>]) -> String {
     let alike = |candidate: &&ColumnModel<'_>| {
-        candidate.name == column.to_string()
+        *column == candidate.name
             || case::snake(&crate::name_of(candidate.ident)) == case::snake(&crate::name_of(column))
     };
     match row.iter().find(alike) {

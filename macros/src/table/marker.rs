@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::Ident;
+use syn::{Ident, LitStr};
 
 use super::model::{Kind, MarkerModel, TableInput};
 use super::row::{has_indexes, table_def};
@@ -15,18 +15,19 @@ pub(super) fn implement(table: &TableInput<'_>, marker: &MarkerModel, stub: bool
     let of_row = quote_spanned!(blame(row)=> <#row as #krate::__private::RowKeys>);
     let (primary_key, unique, indexes) = match (kind, key) {
         (Kind::View, None) => (quote!(::core::option::Option::None), quote!(&[]), quote!(&[])),
-        (Kind::View, Some(column)) => {
-            let column = view_key(table, marker, column);
-            (quote!(::core::option::Option::Some(#column)), quote!(&[#column]), quote!(&[]))
+        (Kind::View, Some(_)) => {
+            (quote!(::core::option::Option::Some(__KEY)), quote!(&[__KEY]), quote!(&[]))
         }
         (Kind::Table | Kind::Event, _) => {
             (quote!(#of_row::PRIMARY_KEY), quote!(#of_row::UNIQUE), quote!(#of_row::INDEXES))
         }
     };
-    let table_def = table_def(table, &primary_key, &unique, &indexes);
+    let table_def = table_def(table, &of_row, &primary_key, &unique, &indexes);
+    let view_key = key.map(|column| view_key(table, marker, column));
     let has_key = has_key(table, marker, key.is_some());
     let has_indexes = has_indexes(ident, krate, *kind);
     quote! {
+        #view_key
         #[automatically_derived]
         impl #krate::__private::Table for #ident {
             type Row = #row;
@@ -41,8 +42,11 @@ pub(super) fn implement(table: &TableInput<'_>, marker: &MarkerModel, stub: bool
 fn view_key(table: &TableInput<'_>, marker: &MarkerModel, column: &Ident) -> TokenStream {
     let krate = &table.krate;
     let row = &marker.row;
-    let name = crate::name_of(column);
-    quote_spanned!(blame(column)=> const { #krate::__private::view_key::<#row>(#name) })
+    let span = blame(column);
+    let name = LitStr::new(&crate::name_of(column), span);
+    let function = crate::respan(quote!(#krate::__private::view_key), span);
+    let key = quote_spanned!(span=> #function::<#row>(#name));
+    quote!(const __KEY: ::core::primitive::u16 = #key;)
 }
 
 /// A table has a key where its row has one, which this derive cannot see.

@@ -30,7 +30,7 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
 }
 
 fn implement(table: &TableInput<'_>, stub: bool) -> TokenStream {
-    crate::unseen(match &table.shape {
+    crate::scoped(match &table.shape {
         Shape::Row(row) => row::implement(table, row, stub),
         Shape::Marker(marker) => marker::implement(table, marker, stub),
         Shape::Broken => TokenStream::new(),

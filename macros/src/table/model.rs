@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proc_macro2::Span;
-use syn::{Data, DeriveInput, Field, Fields, Ident, Path, Visibility};
+use syn::{Data, DeriveInput, Field, Fields, GenericParam, Generics, Ident, Path, Visibility};
 
 use super::attrs::TableAttrs;
 use super::index::MultiIndex;
@@ -64,6 +64,7 @@ pub(super) struct MarkerModel {
 impl<'a> TableInput<'a> {
     pub(super) fn parse(cx: &Ctxt, input: &'a DeriveInput) -> Self {
         let attrs = TableAttrs::parse(cx, &input.attrs);
+        check_placed(cx, input);
         let kind = match (attrs.event.get(), attrs.view.get()) {
             (Some(_), _) => Kind::Event,
             (None, Some(_)) => Kind::View,
@@ -75,10 +76,10 @@ impl<'a> TableInput<'a> {
         let rust_name = crate::name_of(&input.ident);
         Self {
             ident: &input.ident,
-            krate: crate::facade(attrs.krate.take().or(bsatn.krate.take())),
+            krate: crate::facade(attrs.krate.take().or_else(|| bsatn.krate.take())),
             name: match attrs.name.take() {
                 Some(name) => name.value(),
-                None => case::snake(&rust_name),
+                None => crate::server_name(cx, &input.ident, case::snake),
             },
             rust_name,
             kind,
@@ -88,10 +89,7 @@ impl<'a> TableInput<'a> {
 }
 
 fn shape<'a>(cx: &Ctxt, input: &'a DeriveInput, attrs: &TableAttrs, kind: Kind) -> Shape<'a> {
-    let params = &input.generics.params;
-    if !params.is_empty() {
-        cx.error(params, "a table has one row type; remove the generics");
-    }
+    check_generics(cx, &input.generics);
     let fields = match &input.data {
         Data::Struct(data) => &data.fields,
         Data::Enum(data) => {
@@ -107,6 +105,9 @@ fn shape<'a>(cx: &Ctxt, input: &'a DeriveInput, attrs: &TableAttrs, kind: Kind) 
         check_marker(cx, attrs, kind, fields, row);
         let primary_key = attrs.primary_key.get().map(|(_, column)| column.clone());
         return Shape::Marker(MarkerModel { row: row.clone(), primary_key });
+    }
+    if attrs.row.is_said() {
+        return Shape::Broken;
     }
     if let Some((at, _)) = attrs.primary_key.get() {
         cx.error_at(*at, "mark the column itself: `#[primary_key]`");
@@ -128,18 +129,49 @@ fn shape<'a>(cx: &Ctxt, input: &'a DeriveInput, attrs: &TableAttrs, kind: Kind) 
             return Shape::Broken;
         }
     };
-    if params.is_empty() { Shape::Row(row) } else { Shape::Broken }
+    if input.generics.params.is_empty() { Shape::Row(row) } else { Shape::Broken }
+}
+
+/// Reports a column's attribute on the struct, and the struct's on a field: Rust takes both for ours and says nothing.
+fn check_placed(cx: &Ctxt, input: &DeriveInput) {
+    let of_columns = ["primary_key", "unique", "index", "column", "auto_inc"];
+    for attr in &input.attrs {
+        if of_columns.iter().any(|name| attr.path().is_ident(name)) {
+            cx.error(attr, "this is for a column; put it on the field");
+        }
+    }
+    let Data::Struct(data) = &input.data else { return };
+    for attr in data.fields.iter().flat_map(|field| &field.attrs) {
+        if attr.path().is_ident("table") {
+            cx.error(attr, "this is for the table; put it on the struct");
+        }
+    }
+}
+
+fn check_generics(cx: &Ctxt, generics: &Generics) {
+    for param in &generics.params {
+        let message = match param {
+            GenericParam::Lifetime(_) => {
+                "a row owns its columns; remove the lifetime and use types like `String`"
+            }
+            GenericParam::Type(_) | GenericParam::Const(_) => {
+                "a table has one row type; remove the generics"
+            }
+        };
+        cx.error(param, message);
+    }
 }
 
 fn check_marker(cx: &Ctxt, attrs: &TableAttrs, kind: Kind, fields: &Fields, row: &Path) {
+    let row = crate::types::text(row);
     if !matches!(fields, Fields::Unit) {
-        cx.error(fields, "with `row = ..`, the columns are that struct's; end this one with `;`");
+        let message = format!("the columns are those of `{row}`; end this struct with `;`");
+        cx.error(fields, message);
     }
     if let (true, Some((at, _))) = (kind != Kind::View, attrs.primary_key.get()) {
         cx.error_at(*at, "a table has the primary key of its row; remove this");
     }
     for index in &attrs.indexes {
-        let row = crate::types::text(row);
         cx.error(index.name(), format!("indexes belong to the row; move this to `{row}`"));
     }
 }
@@ -172,6 +204,9 @@ fn check_columns(cx: &Ctxt, columns: &[ColumnModel<'_>]) {
     keys.next();
     for second in keys {
         cx.error_at(second, "a table has one primary key; make the others `#[unique]`");
+    }
+    if let Some(column) = columns.get(usize::from(u16::MAX)) {
+        cx.error(column.ident, "a row has fewer than 65,536 columns");
     }
     let mut names = HashMap::new();
     let mut constants = HashMap::new();

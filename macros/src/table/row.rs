@@ -40,7 +40,7 @@ fn column_constant(table: &TableInput<'_>, at: usize, column: &ColumnModel<'_>) 
     let (vis, ty) = (&field.vis, &field.ty);
     let index = position(at);
     let kind = column.kind(krate);
-    let doc = format!("The column `{name}` of [`{rust_name}`].");
+    let doc = format!(" The column `{name}` of [`{rust_name}`].");
     quote! {
         #[doc = #doc]
         #vis const #constant: #krate::__private::Column<#row, #ty, #kind> =
@@ -57,7 +57,7 @@ fn index_constants(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
         let types = columns.clone().map(|column| &column.field.ty);
         let positions = index.columns.iter().map(|&at| position(at));
         let names: Vec<_> = columns.clone().map(|column| format!("`{}`", column.name)).collect();
-        let doc = format!("The index over {} of [`{rust_name}`].", names.join(", "));
+        let doc = format!(" The index over {} of [`{rust_name}`].", names.join(", "));
         let compare = compare(columns, |field, at| {
             let at = syn::Index::from(at);
             (quote!(&__row.#field), quote!(&__bound.#at))
@@ -72,20 +72,18 @@ fn index_constants(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
 }
 
 fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> TokenStream {
-    let TableInput { ident, krate, rust_name, .. } = table;
-    let columns = row.columns.iter().map(|ColumnModel { name, field, .. }| {
-        let ty = type_ref(krate, &field.ty);
-        quote!(#krate::__private::ColumnDef { name: #name, ty: #ty })
-    });
+    let TableInput { ident, krate, .. } = table;
     let Key { ty, get, decode } = if stub { Key::stub() } else { Key::of(table, row) };
-    let visit = if stub { TokenStream::new() } else { visit_indexes(row) };
+    let visit = if stub { crate::unreachable() } else { visit_indexes(row) };
     quote! {
+        // The lifetime makes the bound one that is asked for where the row is used. That is in one place, so that a
+        // struct without `Bsatn` is one error and not one for each trait that a row has.
         #[automatically_derived]
-        impl #krate::__private::Row for #ident {
-            const DEF: #krate::__private::RowDef = #krate::__private::RowDef {
-                name: #rust_name,
-                columns: &[#(#columns),*],
-            };
+        impl #krate::__private::Row for #ident
+        where
+            for<'__at_use> #ident: #krate::__private::Encoded,
+        {
+            const DEF: #krate::__private::RowDef = <Self as #krate::__private::RowKeys>::ROW;
             type Key = #ty;
 
             #[inline]
@@ -101,7 +99,6 @@ fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> Toke
             }
 
             fn visit_indexes(__visitor: &mut impl #krate::__private::IndexVisitor<Self>) {
-                let _ = &__visitor;
                 #visit
             }
         }
@@ -166,9 +163,11 @@ fn skip(table: &TableInput<'_>, before: &[ColumnModel<'_>]) -> TokenStream {
 
 fn visit_indexes(row: &RowModel<'_>) -> TokenStream {
     let uniques = row.columns.iter().enumerate().filter(|(_, column)| column.unique.is_some());
-    let uniques = uniques.map(|(at, ColumnModel { ident, .. })| {
+    let uniques = uniques.map(|(at, ColumnModel { ident, field, .. })| {
         let at = position(at);
-        quote!(__visitor.unique(#at, |__row| &__row.#ident);)
+        let ty = &field.ty;
+        let unique = quote_spanned!(blame(ty)=> __visitor.unique::<#ty>);
+        quote!(#unique(#at, |__row| &__row.#ident);)
     });
     let ordered = ordered(row).map(|columns| {
         let positions = columns.iter().map(|&at| position(at));
@@ -176,7 +175,8 @@ fn visit_indexes(row: &RowModel<'_>) -> TokenStream {
         let compare = compare(columns, |field, _| (quote!(&__a.#field), quote!(&__b.#field)));
         quote!(__visitor.ordered(&[#(#positions),*], |__a, __b| #compare);)
     });
-    quote!(#(#uniques)* #(#ordered)*)
+    let visits: Vec<_> = uniques.chain(ordered).collect();
+    if visits.is_empty() { quote!(let _ = __visitor;) } else { quote!(#(#visits)*) }
 }
 
 /// The columns of each ordered index: those over one column first.
@@ -204,7 +204,11 @@ fn compare<'a>(
 
 /// What the row's further tables inherit.
 fn inherit(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
-    let TableInput { ident, krate, .. } = table;
+    let TableInput { ident, krate, rust_name, .. } = table;
+    let columns = row.columns.iter().map(|ColumnModel { name, field, .. }| {
+        let ty = type_ref(krate, &field.ty);
+        quote!(#krate::__private::ColumnDef { name: #name, ty: #ty })
+    });
     let primary_key = crate::option(row.primary_key().map(|at| {
         let at = position(at);
         quote!(#at)
@@ -226,6 +230,10 @@ fn inherit(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #krate::__private::RowKeys for #ident {
+            const ROW: #krate::__private::RowDef = #krate::__private::RowDef {
+                name: #rust_name,
+                columns: &[#(#columns),*],
+            };
             const FIELDS: &'static [&'static ::core::primitive::str] = &[#(#fields),*];
             const PRIMARY_KEY: ::core::option::Option<::core::primitive::u16> = #primary_key;
             const UNIQUE: &'static [::core::primitive::u16] = &[#(#unique),*];
@@ -239,8 +247,13 @@ fn inherit(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
 fn implement_table(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
     let TableInput { ident, krate, kind, .. } = table;
     let own = quote!(<#ident as #krate::__private::RowKeys>);
-    let table_def =
-        table_def(table, &quote!(#own::PRIMARY_KEY), &quote!(#own::UNIQUE), &quote!(#own::INDEXES));
+    let table_def = table_def(
+        table,
+        &own,
+        &quote!(#own::PRIMARY_KEY),
+        &quote!(#own::UNIQUE),
+        &quote!(#own::INDEXES),
+    );
     // An event table keeps no rows, so there is nothing to find in one.
     let has_key = (row.primary_key().is_some() && *kind != Kind::Event).then(|| {
         quote! {
@@ -249,10 +262,11 @@ fn implement_table(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
         }
     });
     let has_indexes = has_indexes(ident, krate, *kind);
+    let row_type = quote_spanned!(blame(ident)=> #ident);
     quote! {
         #[automatically_derived]
         impl #krate::__private::Table for #ident {
-            type Row = Self;
+            type Row = #row_type;
             const DEF: #krate::__private::TableDef = #table_def;
         }
         #has_key
@@ -260,9 +274,10 @@ fn implement_table(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
     }
 }
 
-/// The constant that describes a table; its `Row` is `Self::Row`.
+/// The constant that describes a table; `row` is where its row's descriptors are.
 pub(super) fn table_def(
     table: &TableInput<'_>,
+    row: &TokenStream,
     primary_key: &TokenStream,
     unique: &TokenStream,
     indexes: &TokenStream,
@@ -277,7 +292,7 @@ pub(super) fn table_def(
         #krate::__private::TableDef {
             name: #name,
             kind: #krate::__private::TableKind::#kind,
-            row: <Self::Row as #krate::__private::Row>::DEF,
+            row: #row::ROW,
             primary_key: #primary_key,
             unique: #unique,
             indexes: #indexes,
@@ -297,7 +312,7 @@ pub(super) fn has_indexes(ident: &syn::Ident, krate: &Path, kind: Kind) -> Optio
     })
 }
 
-/// A column's position as the descriptors have it. A row has no more columns than the server allows, which is fewer.
+/// A column's position as the descriptors have it; that it fits was checked.
 fn position(at: usize) -> u16 {
     u16::try_from(at).unwrap_or(u16::MAX)
 }

@@ -184,8 +184,11 @@ impl Drop for Connected {
             state.drop_unused_views();
             if let Some(on_disconnect) = &shared.module.on_disconnect {
                 let caller = state.caller(&connection.info);
-                // Whatever it returns, the client is gone.
-                let _ = state.run(&shared.module, caller, |tx| on_disconnect(tx));
+                // Whatever comes of it, the client is gone.
+                let _ = state.run(&shared.module, caller, |tx| {
+                    on_disconnect(tx);
+                    Ok::<(), std::convert::Infallible>(())
+                });
             }
         });
     }

@@ -1,178 +1,81 @@
-//! Tables and functions, written out as the derives would write them: this crate stands below the one that has them.
+//! A module with a table of each kind and a function of each fate.
 
-use lightlike_core::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
-use lightlike_core::schema::{
-    Column, ColumnDef, FieldDef, FunctionDef, HasIndexes, HasKey, HasUniques, IndexDef,
-    IndexVisitor, Indexed, Kind, Plain, Primary, Procedure, ProductDef, Reducer, Row, RowDef, Sats,
-    SatsType, Table, TableDef, TableKind, TypeRef, Unique,
-};
-use lightlike_core::types::Identity;
+use lightlike::prelude::*;
+use lightlike::{procedure, reducer};
 use lightlike_testkit::{Builder, Server};
 
-/// A struct with its encoding and its type.
-macro_rules! product {
-    ($name:ident { $($field:ident: $ty:ty),* $(,)? }) => {
-        #[derive(Debug, Clone, PartialEq, PartialOrd)]
-        pub struct $name { $(pub $field: $ty),* }
-
-        impl Encode for $name {
-            #[allow(unused_variables, reason = "there may be no fields")]
-            fn encode(&self, out: &mut Writer) {
-                $(self.$field.encode(out);)*
-            }
-        }
-        impl<'a> Decode<'a> for $name {
-            const SIZE: Option<usize> = None;
-            #[allow(unused_variables, reason = "there may be no fields")]
-            fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-                Ok(Self { $($field: Decode::decode(reader)?),* })
-            }
-        }
-        impl Sats for $name {
-            const TYPE: SatsType = SatsType::Product(ProductDef {
-                name: Some(stringify!($name)),
-                fields: &[$(FieldDef { name: Some(stringify!($field)), ty: TypeRef::of::<$ty>() }),*],
-            });
-        }
-    };
+#[derive(Bsatn, Table, Debug, Clone, PartialEq)]
+#[table(name = "user")]
+pub struct User {
+    #[primary_key]
+    pub identity: Identity,
+    #[unique]
+    pub name: String,
+    #[index(btree)]
+    pub level: u32,
 }
-
-/// A row; its key is the field named behind `key`, which must be the first.
-macro_rules! row {
-    ($name:ident { $($field:ident: $ty:ty),* $(,)? } key $key:ident: $key_ty:ty) => {
-        product!($name { $($field: $ty),* });
-        impl Row for $name {
-            const DEF: RowDef = RowDef {
-                name: stringify!($name),
-                columns: &[$(ColumnDef { name: stringify!($field), ty: TypeRef::of::<$ty>() }),*],
-            };
-            type Key = $key_ty;
-            fn key(&self) -> &Self::Key {
-                &self.$key
-            }
-            fn decode_key(reader: &mut Reader<'_>) -> Result<Self::Key, DecodeError> {
-                Decode::decode(reader)
-            }
-            fn visit_indexes(_: &mut impl IndexVisitor<Self>) {}
-        }
-    };
-    ($name:ident { $($field:ident: $ty:ty),* $(,)? }) => {
-        product!($name { $($field: $ty),* });
-        impl Row for $name {
-            const DEF: RowDef = RowDef {
-                name: stringify!($name),
-                columns: &[$(ColumnDef { name: stringify!($field), ty: TypeRef::of::<$ty>() }),*],
-            };
-            type Key = ();
-            fn key(&self) -> &() {
-                &()
-            }
-            fn decode_key(_: &mut Reader<'_>) -> Result<(), DecodeError> {
-                Ok(())
-            }
-            fn visit_indexes(_: &mut impl IndexVisitor<Self>) {}
-        }
-    };
-}
-
-macro_rules! table {
-    ($marker:ty = $name:literal, $row:ty, $kind:ident, key $key:expr, unique $unique:expr, indexes $indexes:expr) => {
-        impl Table for $marker {
-            type Row = $row;
-            const DEF: TableDef = TableDef {
-                name: $name,
-                kind: TableKind::$kind,
-                row: <$row as Row>::DEF,
-                primary_key: $key,
-                unique: $unique,
-                indexes: $indexes,
-            };
-        }
-    };
-}
-
-row!(User { identity: Identity, name: String, level: u32 } key identity: Identity);
-table!(User = "user", User, Table, key Some(0), unique &[0, 1], indexes &[IndexDef { columns: &[2] }]);
-impl HasKey for User {}
-impl HasUniques for User {}
-impl HasIndexes for User {}
 
 impl User {
-    pub const IDENTITY: Column<Self, Identity, Kind<Primary, Plain>> =
-        Column::new(0, "identity", |row| &row.identity);
-    pub const NAME: Column<Self, String, Kind<Unique, Plain>> =
-        Column::new(1, "name", |row| &row.name);
-    pub const LEVEL: Column<Self, u32, Kind<Plain, Indexed>> =
-        Column::new(2, "level", |row| &row.level);
-
     pub fn new(number: u8, name: &str, level: u32) -> Self {
         Self { identity: identity(number), name: name.into(), level }
     }
 }
 
 /// A further table with the row of `User`.
+#[derive(Table)]
+#[table(name = "banned", row = User)]
 pub struct Banned;
-table!(Banned = "banned", User, Table, key Some(0), unique &[0], indexes &[]);
-impl HasKey for Banned {}
-
-// Keyless.
-row!(Note { level: u32, text: String });
-table!(Note = "note", Note, Table, key None, unique &[], indexes &[IndexDef { columns: &[0] }]);
-
-row!(Shout { level: u32, text: String });
-table!(Shout = "shout", Shout, Event, key None, unique &[], indexes &[IndexDef { columns: &[0] }]);
 
 /// A view of the caller's own user.
+#[derive(Table)]
+#[table(name = "me", view, row = User, primary_key = identity)]
 pub struct Me;
-table!(Me = "me", User, View, key Some(0), unique &[0], indexes &[]);
 
-product!(SetName { name: String });
-product!(SetLevel { name: String, level: u32 });
-product!(AddNote { level: u32, text: String });
-product!(ShoutAll { texts: Vec<String> });
-product!(Fail {});
-product!(Panic {});
-product!(Twice { number: u32 });
-product!(NoteTwice { text: String });
-
-macro_rules! reducer {
-    ($name:ident = $wire:literal -> $ok:ty) => {
-        impl Reducer for $name {
-            const DEF: FunctionDef = FunctionDef {
-                name: $wire,
-                params: &[],
-                returns: TypeRef::of::<$ok>(),
-                error: Some(TypeRef::of::<String>()),
-                idempotent: false,
-            };
-            type Ok = $ok;
-            type Error = String;
-        }
-    };
+#[derive(Bsatn, Table, Debug, Clone, PartialEq)]
+#[table(name = "note")]
+pub struct Note {
+    #[index(btree)]
+    pub level: u32,
+    pub text: String,
 }
-reducer!(SetName = "set_name" -> ());
-reducer!(SetLevel = "set_level" -> ());
-reducer!(AddNote = "add_note" -> u32);
-reducer!(ShoutAll = "shout_all" -> ());
-reducer!(Fail = "fail" -> ());
-reducer!(Panic = "panic" -> ());
 
-macro_rules! procedure {
-    ($name:ident = $wire:literal -> $output:ty) => {
-        impl Procedure for $name {
-            const DEF: FunctionDef = FunctionDef {
-                name: $wire,
-                params: &[],
-                returns: TypeRef::of::<$output>(),
-                error: None,
-                idempotent: false,
-            };
-            type Output = $output;
-        }
-    };
+impl Note {
+    pub fn new(level: u32, text: &str) -> Self {
+        Self { level, text: text.into() }
+    }
 }
-procedure!(Twice = "twice" -> u32);
-procedure!(NoteTwice = "note_twice" -> u32);
+
+#[derive(Bsatn, Table, Debug, Clone, PartialEq)]
+#[table(name = "shout", event)]
+pub struct Shout {
+    #[index(btree)]
+    pub level: u32,
+    pub text: String,
+}
+
+/// Rows of no bytes at all, of which there can only be one.
+#[derive(Bsatn, Table, Debug, Clone, PartialEq)]
+#[table(name = "nothing")]
+pub struct Nothing {
+    pub unit: (),
+}
+
+#[reducer]
+pub fn set_name(name: String) -> Result<(), String>;
+#[reducer]
+pub fn set_level(name: String, level: u32) -> Result<(), String>;
+#[reducer]
+pub fn add_note(level: u32, text: String) -> Result<u32, String>;
+#[reducer]
+pub fn shout_all(texts: Vec<String>);
+#[reducer]
+pub fn fail() -> Result<(), String>;
+#[reducer(name = "panic")]
+pub fn panics();
+#[procedure]
+pub fn twice(number: u32) -> u32;
+#[procedure]
+pub fn note_twice(text: String) -> u32;
 
 /// An identity by a number.
 pub fn identity(number: u8) -> Identity {
@@ -188,6 +91,7 @@ pub fn world() -> Builder {
         .table::<Banned>()
         .table::<Note>()
         .table::<Shout>()
+        .table::<Nothing>()
         .view::<Me>(|tx| tx.find(User::IDENTITY, &tx.sender()).into_iter().collect())
         .reducer(|tx, SetName { name }| {
             if name.is_empty() {
@@ -212,17 +116,17 @@ pub fn world() -> Builder {
             Ok(())
         })
         .reducer(|tx, Fail {}| {
-            tx.insert(Note { level: 0, text: "half done".into() });
+            tx.insert(Note::new(0, "half done"));
             Err("failed".into())
         })
-        .reducer(|tx, Panic {}| {
-            tx.insert(Note { level: 0, text: "half done".into() });
+        .reducer(|tx, Panics {}| {
+            tx.insert(Note::new(0, "half done"));
             panic!("a secret")
         })
-        .procedure(|_, Twice { number }| number.checked_mul(2).expect("too large"))
+        .procedure(|_, Twice { number }| number.checked_mul(2).expect("a secret"))
         .procedure(|ctx, NoteTwice { text }| {
-            ctx.with_tx(|tx| tx.insert(Note { level: 1, text: text.clone() }));
-            ctx.with_tx(|tx| tx.insert(Note { level: 2, text: text.clone() }));
+            ctx.with_tx(|tx| tx.insert(Note::new(1, &text)));
+            ctx.with_tx(|tx| tx.insert(Note::new(2, &text)));
             2
         })
 }

@@ -19,6 +19,7 @@ use spacetimedb_paths::FromPathUnchecked as _;
 use spacetimedb_paths::server::ServerDataDir;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,6 +28,9 @@ use tokio::sync::mpsc;
 
 /// How long a database may take to end, and sockets to say goodbye.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the engine keeps compiled modules, below its folder.
+const COMPILED: &str = "cache";
 
 /// Programs that were published. The engine asks for them by hash when it launches a database without one.
 type Programs = Arc<Mutex<HashMap<Hash, Box<[u8]>>>>;
@@ -47,7 +51,7 @@ impl Node {
     /// Starts the engine, which runs modules from now on and is reachable by them at `port`.
     ///
     /// With a data folder everything is kept there over a restart: databases, names, keys. Without one everything is in
-    /// memory and ends with the process; only compiled modules are kept, in the cache folder, for they take seconds.
+    /// memory and ends with the process. Compiled modules, which take seconds to make, stay in the cache folder either way.
     pub(crate) fn start(
         port: u16,
         cache_dir: &Path,
@@ -55,7 +59,7 @@ impl Node {
     ) -> anyhow::Result<Arc<Self>> {
         let storage = if data_dir.is_some() { Storage::Disk } else { Storage::Memory };
         let folder = data_dir.unwrap_or(cache_dir);
-        std::fs::create_dir_all(folder)?;
+        share_compiled_modules(cache_dir, folder)?;
         let keys = Keys::open(data_dir)?;
         let programs = Programs::default();
         let host = engine(storage, folder, programs.clone());
@@ -100,7 +104,7 @@ impl Node {
         self.registry.remove(record.id)?;
         self.host.exit_module_host(record.id, STOP_TIMEOUT).await?;
         let replica = self.host.data_dir.replica(record.id);
-        match std::fs::remove_dir_all(&replica.0) {
+        match fs::remove_dir_all(&replica.0) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
@@ -118,6 +122,18 @@ impl Node {
         }
         Ok(())
     }
+}
+
+/// Makes the folder where the engine looks for compiled modules, below its own, the same for all servers of this machine.
+fn share_compiled_modules(cache_dir: &Path, folder: &Path) -> anyhow::Result<()> {
+    let shared = cache_dir.join(COMPILED);
+    fs::create_dir_all(&shared)?;
+    fs::create_dir_all(folder)?;
+    let own = folder.join(COMPILED);
+    if own.symlink_metadata().is_err() {
+        std::os::unix::fs::symlink(shared.canonicalize()?, own)?;
+    }
+    Ok(())
 }
 
 fn engine(storage: Storage, folder: &Path, programs: Programs) -> HostController {

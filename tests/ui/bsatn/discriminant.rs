@@ -1,0 +1,10 @@
+use lightlike::Bsatn;
+
+#[derive(Bsatn)]
+#[repr(u8)]
+enum Status {
+    Away = 3,
+    Here,
+}
+
+fn main() {}

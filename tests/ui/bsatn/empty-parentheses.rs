@@ -1,0 +1,8 @@
+use lightlike::Bsatn;
+
+#[derive(Bsatn)]
+enum Status {
+    Away(),
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use lightlike::Bsatn;
+
+#[derive(Bsatn)]
+#[bsatn(transparent)]
+struct Point {
+    x: f32,
+    y: f32,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use lightlike::procedure;
+
+#[procedure(ok = u8)]
+fn ping();
+
+fn main() {}

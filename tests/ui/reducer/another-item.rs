@@ -1,0 +1,9 @@
+use lightlike::reducer;
+
+#[reducer]
+mod commands {}
+
+#[reducer]
+impl Commands {}
+
+fn main() {}

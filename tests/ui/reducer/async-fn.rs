@@ -1,0 +1,6 @@
+use lightlike::reducer;
+
+#[reducer]
+async fn set_name(name: String);
+
+fn main() {}

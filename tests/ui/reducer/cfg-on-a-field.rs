@@ -1,0 +1,9 @@
+use lightlike::reducer;
+
+#[reducer]
+struct SetName {
+    #[cfg(debug_assertions)]
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use lightlike::reducer;
+
+#[reducer]
+enum Command {
+    Stop,
+}
+
+fn main() {}

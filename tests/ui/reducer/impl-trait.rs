@@ -1,0 +1,6 @@
+use lightlike::reducer;
+
+#[reducer]
+fn set_name(name: impl Into<String>);
+
+fn main() {}

@@ -1,0 +1,8 @@
+use lightlike::reducer;
+
+#[reducer]
+struct SetName<'a> {
+    name: &'a str,
+}
+
+fn main() {}

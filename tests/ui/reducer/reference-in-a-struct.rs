@@ -1,0 +1,8 @@
+use lightlike::reducer;
+
+#[reducer]
+struct SetName {
+    name: &'static str,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use lightlike::reducer;
+
+#[reducer]
+#[bsatn(transparent)]
+struct SetName {
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use lightlike::reducer;
+
+#[reducer]
+union Command {
+    stop: u8,
+}
+
+fn main() {}

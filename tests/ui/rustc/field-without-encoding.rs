@@ -1,0 +1,11 @@
+use lightlike::Bsatn;
+
+struct Secret;
+
+#[derive(Bsatn)]
+struct User {
+    name: String,
+    secret: Secret,
+}
+
+fn main() {}

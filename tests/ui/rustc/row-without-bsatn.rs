@@ -1,0 +1,8 @@
+use lightlike::Table;
+
+#[derive(Table)]
+struct User {
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use lightlike::{Bsatn, Table};
+
+#[derive(Bsatn, Table)]
+#[table(name = "")]
+struct User {
+    #[column(name = "")]
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use lightlike::{Bsatn, Table};
+
+#[derive(Bsatn, Table)]
+enum Status {
+    Away,
+}
+
+fn main() {}

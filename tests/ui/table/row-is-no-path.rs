@@ -1,0 +1,7 @@
+use lightlike::Table;
+
+#[derive(Table)]
+#[table(row = "User")]
+struct LoggedOut;
+
+fn main() {}

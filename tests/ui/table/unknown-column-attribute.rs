@@ -1,0 +1,9 @@
+use lightlike::{Bsatn, Table};
+
+#[derive(Bsatn, Table)]
+struct User {
+    #[column(rename = "Name")]
+    name: String,
+}
+
+fn main() {}
