@@ -50,7 +50,6 @@ pub(super) fn install(builder: Builder) -> Builder {
             let identity = tx.sender();
             tx.delete(&Connected { identity });
             tx.insert(Disconnected { identity });
-            Ok(())
         })
         .reducer(|tx: &mut Tx, Ban { identity }| insert(tx, Banned { identity }))
         .reducer(|tx: &mut Tx, Unban { identity }| {

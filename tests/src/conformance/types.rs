@@ -9,6 +9,7 @@ pub enum SimpleEnum {
     Two,
 }
 
+#[expect(clippy::large_enum_variant, reason = "as in the module; a test does not mind")]
 #[derive(Bsatn, Clone, Debug, PartialEq)]
 pub enum EnumWithPayload {
     U8(u8),

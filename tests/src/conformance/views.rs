@@ -111,9 +111,7 @@ pub(super) fn install(builder: Builder) -> Builder {
         .view::<PlayersAtLevel0>(|tx| players(tx, |level| level == 0))
         .view::<NearbyPlayers>(nearby)
         .view::<PlayerCount>(|tx| vec![PlayerCount { count: tx.len::<Player>() as u64 }])
-        .view::<ActiveLocations>(|tx| {
-            tx.iter::<PlayerLocation>().filter(|at| at.active).collect()
-        })
+        .view::<ActiveLocations>(|tx| tx.iter::<PlayerLocation>().filter(|at| at.active).collect())
         .view::<PlayersAboveLevel1>(|tx| players(tx, |level| level > 1))
         .view::<MyPlayerQuery>(|tx| own(tx).into_iter().collect())
         .reducer(|tx: &mut Tx, InsertPlayer { identity, level }| {

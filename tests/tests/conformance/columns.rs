@@ -96,7 +96,8 @@ async fn structs_and_enums_come_back_as_they_were_sent() {
         round_trip::<OneByteStruct>(&db, [0, 255].map(|b| ByteStruct { b })).await;
         let primitives = [EveryPrimitiveStruct::small(), EveryPrimitiveStruct::large()];
         round_trip::<OneEveryPrimitiveStruct>(&db, primitives).await;
-        round_trip::<OneEveryVecStruct>(&db, [EveryVecStruct::empty(), EveryVecStruct::full()]).await;
+        round_trip::<OneEveryVecStruct>(&db, [EveryVecStruct::empty(), EveryVecStruct::full()])
+            .await;
         let simple = [SimpleEnum::Zero, SimpleEnum::One, SimpleEnum::Two];
         round_trip::<OneSimpleEnum>(&db, simple).await;
         round_trip::<OneEnumWithPayload>(&db, EnumWithPayload::one_of_each()).await;
@@ -207,7 +208,10 @@ async fn a_row_of_every_type_is_found_again_by_its_bytes() {
         }
         assert!(db.table::<LargeTable>().iter().eq([other]));
         let again = db.call(row.delete()).await;
-        assert!(matches!(&again, Err(CallError::Rejected(why)) if why == "no such row"), "{again:?}");
+        assert!(
+            matches!(&again, Err(CallError::Rejected(why)) if why == "no such row"),
+            "{again:?}"
+        );
     })
     .await;
 }

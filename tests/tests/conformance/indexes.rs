@@ -66,7 +66,8 @@ async fn an_index_of_a_table_without_a_key_holds_equal_values_too() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(BtreeU32::all()).await.unwrap();
-        let rows: Vec<_> = [(1, 1), (2, 1), (2, 2), (3, 1)].map(|(n, data)| Entry { n, data }).into();
+        let rows: Vec<_> =
+            [(1, 1), (2, 1), (2, 2), (3, 1)].map(|(n, data)| Entry { n, data }).into();
         db.call(insert_into_btree_u32(rows.clone())).await.unwrap();
         let data = |n: u32| {
             let mut data: Vec<_> =
@@ -117,7 +118,9 @@ async fn an_enum_can_be_an_index() {
         let mut changes = db.table::<IndexedSimpleEnum>().changes();
         db.call(insert_into_indexed_simple_enum(SimpleEnum::Two)).await.unwrap();
         let inserted = next(&mut changes).await;
-        assert!(matches!(inserted, Change::Inserted(Inserted { row, .. }) if row.n == SimpleEnum::Two));
+        assert!(
+            matches!(inserted, Change::Inserted(Inserted { row, .. }) if row.n == SimpleEnum::Two)
+        );
         db.call(update_indexed_simple_enum(SimpleEnum::Two, SimpleEnum::One)).await.unwrap();
         let rows = db.table::<IndexedSimpleEnum>();
         assert_eq!(rows.range(IndexedSimpleEnum::N, SimpleEnum::Two..).count(), 0);
