@@ -1,10 +1,18 @@
-//! The derives and attributes of Lightlike.
+//! The derives and attributes of Lightlike. Use them through the `lightlike` crate, which exports them all.
+//!
+//! Each goes the same way: `parse` reads the input into a model, checking on the way and collecting every mistake in a
+//! `Ctxt`; `expand` writes the code, or, beside the errors, a stub of it that keeps uses of the type
+//! from adding errors of their own. Generated code names nothing but `::core` and the facade's `__private` module.
+
+#![forbid(unsafe_code)]
 
 mod attr;
 mod bsatn;
 mod call;
 mod case;
 mod ctxt;
+#[cfg(test)]
+mod expansions;
 mod table;
 mod types;
 
@@ -13,16 +21,163 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::{DeriveInput, Path, parse_macro_input, parse_quote};
 
+use crate::ctxt::Ctxt;
+
+/// Gives a struct or an enum its BSATN encoding (`Encode`, `Decode`) and its type in SpacetimeDB (`Sats`).
+///
+/// A struct is a product: its fields in order. An enum is a sum: its variants have no value or one, and their position
+/// is their tag. Types may have parameters, which get the bounds they need; a type that contains itself through a
+/// `Box` or a `Vec` works. A type with a lifetime **borrows from the bytes it is decoded from** and allocates nothing:
+///
+/// ```
+/// use lightlike::Bsatn;
+/// use lightlike::bsatn::{from_slice, to_vec};
+///
+/// #[derive(Bsatn, Debug, PartialEq)]
+/// enum Shape<'a> {
+///     Dot,
+///     Label(&'a str),
+///     Polygon(Vec<Point>),
+/// }
+///
+/// #[derive(Bsatn, Debug, PartialEq)]
+/// struct Point {
+///     x: f32,
+///     y: f32,
+/// }
+///
+/// let bytes = to_vec(&Shape::Label("hi"))?;
+/// assert_eq!(bytes, [1, 2, 0, 0, 0, b'h', b'i']);
+/// let shape: Shape<'_> = from_slice(&bytes)?;
+/// assert_eq!(shape, Shape::Label("hi"));
+/// # let _ = (Shape::Dot, Shape::Polygon(vec![Point { x: 0.0, y: 0.0 }]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Names are those that the server makes of the Rust ones: fields in snake case with a boundary at digits (`u8s` is
+/// `u_8_s`), variants in camel case.
+///
+/// | on a struct or enum | |
+/// | --- | --- |
+/// | `#[bsatn(transparent)]` | The struct has one field, and is that field on the wire and in the schema. |
+/// | `#[bsatn(crate = ::path)]` | Where the `lightlike` crate is, if not at `::lightlike`. |
+///
+/// | on a field or variant | |
+/// | --- | --- |
+/// | `#[bsatn(name = "..")]` | Its name in the schema, verbatim. |
+///
+/// # Decoding
+///
+/// Where all fields have a size that never changes, so has the struct: it is checked once, as a whole, before its fields
+/// are read.
 #[proc_macro_derive(Bsatn, attributes(bsatn))]
 pub fn derive_bsatn(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     bsatn::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
+/// Makes a struct the row of a table, or a unit struct the name of a further table.
+///
+/// On a struct with named fields, which derives `Bsatn` too, this makes the row type (`Row`), the table (`Table`), and
+/// one constant a column: `User::IDENTITY` looks up, orders, builds queries and names what to watch. What can be done
+/// with it is in its type. A constant is as visible as its field.
+///
+/// ```
+/// use lightlike::types::Identity;
+/// use lightlike::{Bsatn, Table, schema};
+///
+/// #[derive(Bsatn, Table, Debug, Clone)]
+/// #[table(name = "user", index(name = by_team_and_score, btree(columns = [team, score])))]
+/// struct User {
+///     #[primary_key]
+///     identity: Identity,
+///     #[unique]
+///     name: Option<String>,
+///     #[index(btree)]
+///     score: u32,
+///     team: u8,
+/// }
+///
+/// /// A second table with the same rows.
+/// #[derive(Table)]
+/// #[table(name = "logged_out", row = User)]
+/// struct LoggedOut;
+///
+/// /// A view of such rows.
+/// #[derive(Table)]
+/// #[table(view, row = User, primary_key = identity)]
+/// struct MyTeam;
+///
+/// assert_eq!(User::SCORE.index(), 2);
+/// assert_eq!(User::BY_TEAM_AND_SCORE.columns(), [3, 2]);
+/// assert_eq!(<LoggedOut as schema::Table>::DEF.primary_key, Some(0));
+/// assert_eq!(<MyTeam as schema::Table>::DEF.name, "my_team");
+/// ```
+///
+/// | on the struct | |
+/// | --- | --- |
+/// | `#[table(name = "..")]` | The table's name on the wire, verbatim. Default: the struct's name as the server would write it, `LoggedOut` as `logged_out` and `Player1` as `player_1`. |
+/// | `#[table(event)]` | An event table: its rows are delivered and never stored, so nothing can be found in it. |
+/// | `#[table(view)]` | A view: its rows are computed. It has no unique columns and no indexes, and a key only if it says so. |
+/// | `#[table(row = User)]` | On a unit struct: a further table, whose rows are `User`s. A table inherits the primary key, the unique columns and the indexes of the row; a view inherits none. |
+/// | `#[table(primary_key = column)]` | On a view with `row = ..`: it has the row's primary key, which is this field. |
+/// | `#[table(index(name = by_a_and_b, btree(columns = [a, b])))]` | An ordered index over two to four columns, named by their fields, and the constant `User::BY_A_AND_B` for it. |
+/// | `#[table(crate = ::path)]` | Where the `lightlike` crate is. Default: as `#[bsatn(crate = ..)]` says, or `::lightlike`. |
+///
+/// | on a field | |
+/// | --- | --- |
+/// | `#[primary_key]` | The column identifies a row: it can be found, watched, and updated instead of deleted and inserted. |
+/// | `#[unique]` | No two rows have the same value: a row can be found by it. |
+/// | `#[index(btree)]` | The column has an ordered index: ranges and joins. |
+/// | `#[index(hash)]`, `#[index(direct)]` | The same: whichever kind the module has, the client's index is ordered. |
+/// | `#[column(name = "..")]` | The column's name on the wire, verbatim. Default: the field's name as the server would write it, `u8s` as `u_8_s`. |
+/// | `#[auto_inc]` | Nothing: it may stay when a struct is copied from a module. |
+///
+/// Say only what the module says: an index or a key that the server does not have makes queries that it refuses.
 #[proc_macro_derive(Table, attributes(table, primary_key, unique, index, column, auto_inc))]
 pub fn derive_table(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     table::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
+/// Makes calls of a reducer, from a struct of its arguments or from its signature.
+///
+/// A call is a value: a struct with the arguments, which a client sends. From a signature, ended by `;`, this makes the
+/// struct (`set_name` makes `SetName`, with the derives and the documentation of the signature) and a function that
+/// fills it in; both, and the fields, are as visible as the signature says. Leave out the module's context.
+///
+/// ```
+/// use lightlike::reducer;
+/// use lightlike::schema::Reducer;
+///
+/// /// Changes the caller's name.
+/// #[reducer]
+/// #[derive(Debug, Clone)]
+/// fn set_name(name: String) -> Result<(), String>;
+///
+/// /// The same, on a struct.
+/// #[reducer(name = "send_message", error = u32)]
+/// struct Say {
+///     text: String,
+/// }
+///
+/// let call: SetName = set_name("Ada".to_owned());
+/// assert_eq!(call.name, "Ada");
+/// assert_eq!(<SetName as Reducer>::DEF.name, "set_name");
+/// assert_eq!(<Say as Reducer>::DEF.name, "send_message");
+/// # let _ = Say { text: String::new() }.text;
+/// ```
+///
+/// The types say what an answer holds. A signature that returns `Result<T, E>` commits with a `T` and rejects with an
+/// `E`; one that returns another `T` rejects with a `String`; one that returns nothing commits with `()`.
+///
+/// | | |
+/// | --- | --- |
+/// | `#[reducer(name = "..")]` | The reducer's name on the wire, verbatim. Default: as the server would write it, `insert_one_u8` as `insert_one_u_8` and `SendMessage` as `send_message`. |
+/// | `#[reducer(idempotent)]` | A call may be sent again when its outcome is unknown. |
+/// | `#[reducer(ok = T)]` | On a struct: what the reducer returns when it commits. Default: `()`. |
+/// | `#[reducer(error = T)]` | On a struct: what it returns when it rejects a call. Default: `String`. |
+/// | `#[reducer(crate = ::path)]` | Where the `lightlike` crate is, if not at `::lightlike`. |
+///
+/// The attribute brings `#[derive(Bsatn)]` along; one that stands there already is fine.
 #[proc_macro_attribute]
 pub fn reducer(
     args: proc_macro::TokenStream,
@@ -31,6 +186,33 @@ pub fn reducer(
     call::expand(call::Function::Reducer, args.into(), item.into()).into()
 }
 
+/// Makes calls of a procedure, from a struct of its arguments or from its signature.
+///
+/// As [`macro@reducer`], except that a procedure returns one value, which may well be a `Result`:
+///
+/// ```
+/// use lightlike::procedure;
+/// use lightlike::schema::Procedure;
+///
+/// #[procedure]
+/// fn dice(sides: u8) -> Result<u8, String>;
+///
+/// #[procedure(returns = Vec<u8>)]
+/// struct Fetch {
+///     url: String,
+/// }
+///
+/// let rolled: <Dice as Procedure>::Output = Ok(4);
+/// assert_eq!(dice(6).sides, 6);
+/// # let _ = (rolled, Fetch { url: String::new() }.url);
+/// ```
+///
+/// | | |
+/// | --- | --- |
+/// | `#[procedure(name = "..")]` | The procedure's name on the wire, verbatim. Default: as the server would write it. |
+/// | `#[procedure(idempotent)]` | A call may be sent again when its outcome is unknown. |
+/// | `#[procedure(returns = T)]` | On a struct: what the procedure returns. Default: `()`. |
+/// | `#[procedure(crate = ::path)]` | Where the `lightlike` crate is, if not at `::lightlike`. |
 #[proc_macro_attribute]
 pub fn procedure(
     args: proc_macro::TokenStream,
@@ -47,6 +229,18 @@ fn facade(krate: Option<Path>) -> Path {
 /// An identifier as text, without the `r#` of a raw one.
 fn name_of(ident: &Ident) -> String {
     ident.unraw().to_string()
+}
+
+/// The name that the server makes of an identifier, for want of an explicit one.
+fn server_name(cx: &Ctxt, ident: &Ident, case: impl Fn(&str) -> String) -> String {
+    let name = case(&name_of(ident));
+    if name.is_empty() {
+        cx.error(
+            ident,
+            "the server makes no name of underscores; give this one with `name = \"..\"`",
+        );
+    }
+    name
 }
 
 /// The constant that stands for a field or an index: `user_id` is `USER_ID`.

@@ -19,9 +19,17 @@ use crate::hub::Hub;
 pub struct View {
     pub(crate) view: cache::View,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) is_stale: bool,
 }
 
 impl View {
+    /// Whether the connection was not in step with the server when the view was taken: the rows may have changed there
+    /// since. Rows of a set that could not be resynced are stale even if this says no: see
+    /// [`Subscription::stale`](crate::Subscription::stale).
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
     /// One table.
     pub fn table<T: Table>(&self) -> TableView<'_, T> {
         let mut table = self.view.table::<T>();

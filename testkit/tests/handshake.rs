@@ -1,5 +1,7 @@
 //! Who gets a WebSocket, on which terms, and what else the server answers.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod common;
 
 use common::client::{Client, Options, Seen};

@@ -52,9 +52,9 @@ struct Borrowed<'a> {
 #[derive(Bsatn, Debug, Clone, PartialEq)]
 struct Tree {
     value: u8,
-    children: Vec<Tree>,
+    children: Vec<Self>,
     #[bsatn(name = "nextOne")]
-    next: Option<Box<Tree>>,
+    next: Option<Box<Self>>,
 }
 
 #[derive(Bsatn, Debug, PartialEq)]
@@ -68,11 +68,11 @@ enum Never {}
 /// Encodes, decodes, skips and compares a value in every way, and gives back its bytes.
 #[track_caller]
 fn round_trip<T: for<'a> Decode<'a> + Encode + PartialEq + std::fmt::Debug>(value: &T) -> Vec<u8> {
-    let bytes = to_vec(value).unwrap();
-    assert_eq!(&from_slice::<T>(&bytes).unwrap(), value);
+    let bytes = to_vec(value).expect("it is short");
+    assert_eq!(&from_slice::<T>(&bytes).expect("it was encoded"), value);
 
     let mut reader = Reader::new(&bytes);
-    T::skip(&mut reader).unwrap();
+    T::skip(&mut reader).expect("it was encoded");
     assert!(reader.is_empty(), "skip leaves {:?}", reader.rest());
 
     let mut reader = Reader::new(&bytes);

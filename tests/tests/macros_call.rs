@@ -79,7 +79,7 @@ fn a_struct_of_arguments_is_a_call() {
     let call = SendMessage { text: "hi".into() };
     let bytes = to_vec(&call).unwrap();
     assert_eq!(bytes, [2, 0, 0, 0, b'h', b'i']);
-    assert_eq!(from_slice::<SendMessage>(&bytes).unwrap(), call.clone());
+    assert_eq!(from_slice::<SendMessage>(&bytes).unwrap(), call);
 
     let def = reducer::<SendMessage>();
     assert_eq!((def.name, def.idempotent), ("send_message", false));

@@ -179,6 +179,7 @@ fn a_view_inherits_nothing_but_the_key_that_it_names() {
 macro_rules! implements {
     ($ty:ty: $($bound:tt)+) => {{
         struct Probe<T>(core::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "not called where the bound holds")]
         trait Otherwise { fn answer(&self) -> bool { false } }
         impl<T> Otherwise for Probe<T> {}
         #[allow(dead_code, reason = "not called where the bound does not hold")]

@@ -63,7 +63,8 @@ pub enum Part {
 }
 
 impl Part {
-    fn set(&self) -> SetId {
+    /// The set that it is about.
+    pub fn set(&self) -> SetId {
         match self {
             Self::Inserts { set, .. }
             | Self::Deletes { set, .. }
@@ -165,6 +166,12 @@ impl Cache {
     pub fn begin(&mut self, change: Change) {
         self.abort();
         self.applying = Some(Applying::new(change));
+    }
+
+    /// A set's rows stay as they are, and the server says no more of them, until the set is dropped. A row that such a
+    /// set holds may be replaced without it.
+    pub fn mark_stale(&mut self, set: SetId) {
+        self.stale.insert(set);
     }
 
     /// Whether a change is under way.
@@ -374,7 +381,7 @@ impl Cache {
     fn settle(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
         while let Some(table) = applying.touched.get(applying.at) {
             let store = &mut self.tables[table.0 as usize];
-            match store.settle(budget) {
+            match store.settle(&self.stale, budget) {
                 Ok(true) => applying.next(),
                 Ok(false) => return Ok(false),
                 Err(kind) => {
@@ -390,6 +397,7 @@ impl Cache {
         for part in &applying.change.parts {
             if let Part::DropSet { set } = part {
                 self.failed.remove(set);
+                self.stale.remove(set);
             }
         }
         let failed = core::mem::take(&mut applying.failed);

@@ -251,7 +251,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Stamps live rows of a chunk that all views see as older than any version; whether there is such a chunk.
-    pub(super) fn freeze(&mut self, chunk: usize, horizon: u64) -> bool {
+    pub(super) fn freeze(&self, chunk: usize, horizon: u64) -> bool {
         let horizon = Stamp::of(horizon);
         for slot in self.snapshot.chunks.slots(chunk) {
             if slot.state() == SlotState::Live && slot.born().reached(horizon) {

@@ -37,7 +37,7 @@ impl Cache {
     /// [`RegisterError`] if the table has another row type, or another marker says that its key or kind is different.
     pub fn register<T: Table>(&mut self) -> Result<Registered, RegisterError> {
         let marker = TypeId::of::<T>();
-        if let Some(&table) = self.catalog.by_type.get(&marker) {
+        if let Some(table) = self.catalog.by_type.get(marker) {
             return Ok(Registered { table: TableId(table), failed: Vec::new() });
         }
         let table = self.table_named(T::DEF.name);

@@ -39,7 +39,7 @@ impl Stamp {
         if self.0 & MARK == 0 {
             at.0.wrapping_sub(self.0) & BEHIND == 0
         } else {
-            self == Self::ALWAYS
+            self.0 == Self::ALWAYS.0
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use foldhash::{HashSet, HashSetExt};
 
 use super::apply::Applying;
-use super::epoch::{CacheReader, Catalog, Epoch, Shared, Tables};
+use super::catalog::Catalog;
+use super::epoch::{CacheReader, Epoch, Shared, Tables};
 use super::raw::RawRow;
 use super::sets::SetId;
 use super::stamp::FREEZE_EVERY;
@@ -32,6 +33,8 @@ pub struct Cache {
     pub(super) waiting: bool,
     /// Sets whose parts are ignored until they are dropped: rows of theirs did not decode.
     pub(super) failed: HashSet<SetId>,
+    /// Sets that are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
+    pub(super) stale: HashSet<SetId>,
     freezing: Freezing,
 }
 
@@ -76,6 +79,7 @@ impl Cache {
             applying: None,
             waiting: false,
             failed: HashSet::new(),
+            stale: HashSet::new(),
             freezing: Freezing { due: version + FREEZE_EVERY, at: None },
             config,
         }
@@ -195,7 +199,7 @@ impl Cache {
             && let Some((table, chunk)) = self.freezing.at
         {
             *budget = budget.saturating_sub(CHUNK_COST);
-            self.freezing.at = self.tables.get_mut(table).map(|store| {
+            self.freezing.at = self.tables.get(table).map(|store| {
                 if store.freeze(chunk, horizon) { (table, chunk + 1) } else { (table + 1, 0) }
             });
         }

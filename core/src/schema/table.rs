@@ -69,16 +69,22 @@ pub trait Table: Send + Sync + 'static {
 /// A table that has its row's primary key: a row can be found by it, watched, and updated.
 #[diagnostic::on_unimplemented(
     message = "the table `{Self}` has no primary key",
-    note = "mark the key's column with `#[primary_key]`; for a further table, see `#[table(primary_key = ..)]`"
+    note = "mark the key's column with `#[primary_key]`; a view names it, `#[table(primary_key = ..)]`; an event table keeps no rows"
 )]
 pub trait HasKey: Table {}
 
 /// A table that has its row's unique columns.
-#[diagnostic::on_unimplemented(message = "the view `{Self}` has no unique columns")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no unique columns",
+    note = "a view has none, and an event table keeps no rows"
+)]
 pub trait HasUniques: Table {}
 
 /// A table that has its row's ordered indexes.
-#[diagnostic::on_unimplemented(message = "the view `{Self}` has no indexes")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no indexes",
+    note = "a view has none, and an event table keeps no rows"
+)]
 pub trait HasIndexes: Table {}
 
 /// What a table is.

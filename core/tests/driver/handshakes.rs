@@ -43,11 +43,10 @@ async fn dial(answer: &'static str) -> (Result<Protocol, DialError>, String) {
         compression: Compression::Gzip,
         confirmed: Some(false),
         connection_id: Some(ConnectionId::from_u128(0xabc)),
-        session_id: Some(0x12),
     };
     let options = DialOptions { endpoint, parameters, limits: Limits::DEFAULT };
     let dialer = TcpDialer::new(options).unwrap();
-    let outcome = dialer.dial(&Dial { token: Some("secret".into()), attempt: 1 }).await;
+    let outcome = dialer.dial(&Dial { token: Some("secret".into()), session_id: 0x12 }).await;
     (outcome.map(|(_, protocol)| protocol), server.join().unwrap())
 }
 
@@ -142,10 +141,9 @@ async fn a_port_where_nobody_listens_is_named() {
         compression: Compression::None,
         confirmed: None,
         connection_id: None,
-        session_id: None,
     };
     let options = DialOptions { endpoint, parameters, limits: Limits::DEFAULT };
     let dialer = TcpDialer::new(options).unwrap();
-    let error = dialer.dial(&Dial { token: None, attempt: 1 }).await.map(drop).unwrap_err();
+    let error = dialer.dial(&Dial { token: None, session_id: 1 }).await.map(drop).unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }

@@ -5,13 +5,13 @@ use lightlike_core::bsatn::{Encode, to_vec};
 use lightlike_core::limits::Limits;
 use lightlike_core::types::{ConnectionId, Identity, ScheduleAt, TimeDuration, Timestamp, Uuid};
 use lightlike_core::wire::{
-    Protocol, QueryRows, RowList, ServerMessage, TransactionUpdate, UpdateRows, decode_server,
-    open_frame,
+    ClientMessage, Protocol, QueryRows, QuerySetId, RowList, ServerMessage, TransactionUpdate,
+    UpdateRows, decode_client, decode_server, open_frame,
 };
 use lightlike_fuzz::tree::Tree;
-use lightlike_fuzz::{Input, row_list_input};
+use lightlike_fuzz::{Happening, Input, Start, row_list_input, session_input};
 
-use crate::session_files::{self, Side};
+use crate::session_files::{self, Session, Side};
 
 /// Inputs of one kind.
 pub(crate) fn seeds(input: Input) -> Vec<Vec<u8>> {
@@ -20,8 +20,75 @@ pub(crate) fn seeds(input: Input) -> Vec<Vec<u8>> {
         Input::ServerBody => with_pairs(bodies().map(|body| body.to_vec()).collect()),
         Input::ClientBody => with_pairs(frames(Side::Client).map(|frame| frame.to_vec()).collect()),
         Input::RowList => row_lists().iter().map(row_list_input).collect(),
+        Input::Session => session_files::all().iter().flat_map(sessions).collect(),
         Input::Value => values(),
         Input::Text => texts().map(String::into_bytes).to_vec(),
+    }
+}
+
+/// What happened in a recorded session, with rows that stay encoded, that are decoded from the start, and from the end.
+fn sessions(session: &Session) -> Vec<Vec<u8>> {
+    let mut numbers = Numbers { request: None, set: None, sets: Vec::new() };
+    let mut happenings = Vec::new();
+    for frame in &session.frames {
+        match frame.from {
+            Side::Server => {
+                let body = open_frame(frame.payload.clone(), &Limits::default()).unwrap();
+                happenings.extend([Happening::Body(body.to_vec()), Happening::Step(20, 9)]);
+            }
+            Side::Client => {
+                for message in decode_client(&frame.payload, session.protocol, &Limits::default()) {
+                    happenings.extend(numbers.happening(message.unwrap()));
+                }
+            }
+        }
+    }
+    let start = Start {
+        v3: session.protocol == Protocol::V3,
+        request: numbers.request.unwrap_or_default(),
+        set: numbers.set.unwrap_or_default(),
+    };
+    let registers = [Happening::Register];
+    let middle = happenings.len() / 2;
+    vec![
+        session_input(start, &happenings),
+        session_input(start, &[&registers, &happenings[..]].concat()),
+        session_input(start, &[&happenings[..middle], &registers, &happenings[middle..]].concat()),
+    ]
+}
+
+/// The numbers of a recorded session's first request and set, and all its sets.
+struct Numbers {
+    request: Option<u8>,
+    set: Option<u8>,
+    sets: Vec<QuerySetId>,
+}
+
+impl Numbers {
+    fn happening(&mut self, message: ClientMessage) -> Vec<Happening> {
+        self.request.get_or_insert(message.request_id().0 as u8);
+        match message {
+            ClientMessage::Subscribe { query_set_id, .. } => vec![self.subscribe(query_set_id)],
+            ClientMessage::SubscribeBatch { sets, .. } => {
+                sets.iter().map(|set| self.subscribe(set.query_set_id)).collect()
+            }
+            ClientMessage::Unsubscribe { query_set_id, .. } => {
+                let position = self.sets.iter().position(|set| *set == query_set_id);
+                position
+                    .map(|position| Happening::Unsubscribe(position as u8))
+                    .into_iter()
+                    .collect()
+            }
+            ClientMessage::CallReducer { .. } => vec![Happening::Reducer],
+            ClientMessage::CallProcedure { .. } => vec![Happening::Procedure],
+            ClientMessage::OneOffQuery { .. } => vec![Happening::Query],
+        }
+    }
+
+    fn subscribe(&mut self, set: QuerySetId) -> Happening {
+        self.set.get_or_insert(set.0 as u8);
+        self.sets.push(set);
+        Happening::Subscribe
     }
 }
 

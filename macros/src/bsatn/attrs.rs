@@ -71,6 +71,6 @@ pub(crate) fn field_name(cx: &Ctxt, attrs: &[Attribute], ident: &Ident, reported
     }
     match column.or(bsatn) {
         Some(name) => name.value(),
-        None => case::snake(&crate::name_of(ident)),
+        None => crate::server_name(cx, ident, case::snake),
     }
 }

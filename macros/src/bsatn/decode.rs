@@ -63,6 +63,7 @@ impl Body {
 
     fn product(krate: &Path, name: &str, fields: &[ProductField<'_>]) -> Self {
         let sizes = fields.iter().map(|field| of_type(krate, field.ty, quote!(SIZE)));
+        let size = quote!(<Self as #krate::__private::Decode<'__de>>::SIZE);
         let values = fields.iter().map(|ProductField { member, ty, .. }| {
             let decode = of_type(krate, ty, quote!(decode));
             quote!(#member: #decode(__reader)?)
@@ -73,16 +74,27 @@ impl Body {
         });
         Self {
             size: quote!(#krate::__private::size::sum(&[#(#sizes),*])),
+            // Out of a window of the struct's size where that is constant: then the checks of the fields fold into that
+            // of the window. Not a function that takes the fields' part as a closure: nothing says that it is inlined,
+            // and elsewhere the window's size is forgotten.
             decode: quote! {
-                #krate::__private::product(__reader, #name, |__reader| {
-                    ::core::result::Result::Ok(Self { #(#values),* })
-                })
+                let mut __window;
+                let __reader = match #size {
+                    ::core::option::Option::Some(__size) => {
+                        __window = __reader.fixed(__size, #name)?;
+                        &mut __window
+                    }
+                    ::core::option::Option::None => __reader,
+                };
+                ::core::result::Result::Ok(Self { #(#values),* })
             },
             skip: quote! {
-                #krate::__private::skip_product::<Self>(__reader, #name, |__reader| {
+                if let ::core::option::Option::Some(__size) = #size {
+                    __reader.bytes(__size, #name)?;
+                } else {
                     #(#skips)*
-                    ::core::result::Result::Ok(())
-                })
+                }
+                ::core::result::Result::Ok(())
             },
         }
     }

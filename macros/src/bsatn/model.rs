@@ -134,7 +134,7 @@ impl<'a> Variant<'a> {
         };
         let name = match wire_name(cx, &variant.attrs, "bsatn") {
             Some(name) => name.value(),
-            None => case::camel(&crate::name_of(&variant.ident)),
+            None => crate::server_name(cx, &variant.ident, case::camel),
         };
         Self { ident: &variant.ident, tag, name, payload }
     }

@@ -33,7 +33,7 @@ impl Function {
 
 /// What the attribute is on.
 enum Item {
-    Structure(DeriveInput),
+    Structure(Box<DeriveInput>),
     Signature(Box<SignatureItem>),
 }
 
@@ -44,7 +44,7 @@ impl Parse for Item {
         ahead.parse::<Visibility>()?;
         let union = ahead.fork().parse::<syn::Ident>().is_ok_and(|word| word == "union");
         if ahead.peek(Token![struct]) || ahead.peek(Token![enum]) || union {
-            input.parse().map(Self::Structure)
+            input.parse().map(|item| Self::Structure(Box::new(item)))
         } else {
             input.parse().map(|item| Self::Signature(Box::new(item)))
         }
@@ -56,7 +56,7 @@ pub(crate) fn expand(function: Function, args: TokenStream, item: TokenStream) -
     let cx = Ctxt::default();
     let attrs = CallAttrs::parse(&cx, function, args);
     let call = match syn::parse2(item) {
-        Ok(Item::Structure(input)) => structure::read(&cx, function, attrs, input),
+        Ok(Item::Structure(input)) => structure::read(&cx, function, attrs, *input),
         Ok(Item::Signature(item)) => signature::read(&cx, function, attrs, *item),
         Err(error) => {
             let word = function.word();

@@ -58,8 +58,10 @@ pub(super) fn read(
         cx.error_at(*given, "the signature says what it returns; remove this");
     }
     let (returns, error) = returns(cx, function, &item.sig.output);
-    let rust_name = crate::name_of(&item.sig.ident);
-    let name = attrs.name.take().map_or_else(|| case::snake(&rust_name), |name| name.value());
+    let name = match attrs.name.take() {
+        Some(name) => name.value(),
+        None => crate::server_name(cx, &item.sig.ident, case::snake),
+    };
     let type_name = type_name(cx, function, &item.sig.ident, &name)?;
     let params = arguments.iter().map(|argument| Param {
         name: Some(crate::name_of(argument.ident)),
@@ -172,6 +174,10 @@ fn returns(cx: &Ctxt, function: Function, output: &ReturnType) -> (Option<Type>,
 
 fn type_name(cx: &Ctxt, function: Function, ident: &Ident, name: &str) -> Option<Ident> {
     let type_name = case::pascal(&crate::name_of(ident));
+    if type_name.is_empty() {
+        // It has no name on the wire either, and that was reported.
+        return None;
+    }
     if syn::parse_str::<Ident>(&type_name).is_err() {
         let word = function.word();
         let message = format!(
@@ -194,12 +200,12 @@ fn structure(
 ) -> DeriveInput {
     let SignatureItem { attrs, vis, .. } = item;
     let docs = default_docs(attrs, || {
-        format!("The arguments of a call of the {} `{name}`.", function.word())
+        format!(" The arguments of a call of the {} `{name}`.", function.word())
     });
     let fields = arguments.iter().map(|Argument { docs, ident, ty }| {
         let own = quote!(#(#docs)*);
         let default = docs.is_empty().then(|| {
-            let doc = format!("The parameter `{}`.", crate::name_of(ident));
+            let doc = format!(" The parameter `{}`.", crate::name_of(ident));
             quote!(#[doc = #doc])
         });
         // Its type is what is wrong, and an error says so already.
@@ -230,7 +236,7 @@ fn constructor(
     let attrs: Vec<_> =
         attrs.iter().filter(|attr| on_both.iter().any(|both| attr.path().is_ident(both))).collect();
     let docs = default_docs(attrs.iter().copied(), || {
-        format!("Makes a call of the {} `{name}`.", function.word())
+        format!(" Makes a call of the {} `{name}`.", function.word())
     });
     let ident = &sig.ident;
     let inputs = arguments.iter().map(|Argument { ident, ty, .. }| quote!(#ident: #ty));

@@ -45,11 +45,11 @@ pub(super) fn read(
     let params = params(cx, fields);
     let name = match attrs.name.take() {
         Some(name) => name.value(),
-        None => case::snake(&crate::name_of(&arguments.ident)),
+        None => crate::server_name(cx, &arguments.ident, case::snake),
     };
     Some(Call {
         function,
-        krate: crate::facade(attrs.krate.take().or(bsatn.krate.take())),
+        krate: crate::facade(attrs.krate.take().or_else(|| bsatn.krate.take())),
         name,
         params,
         arguments,

@@ -125,7 +125,7 @@ impl MultiIndex {
 
 fn unknown_column(column: &Ident, row: &[ColumnModel<'_>]) -> String {
     let alike = |candidate: &&ColumnModel<'_>| {
-        candidate.name == column.to_string()
+        *column == candidate.name
             || case::snake(&crate::name_of(candidate.ident)) == case::snake(&crate::name_of(column))
     };
     match row.iter().find(alike) {

@@ -64,6 +64,7 @@ pub(super) struct MarkerModel {
 impl<'a> TableInput<'a> {
     pub(super) fn parse(cx: &Ctxt, input: &'a DeriveInput) -> Self {
         let attrs = TableAttrs::parse(cx, &input.attrs);
+        check_placed(cx, input);
         let kind = match (attrs.event.get(), attrs.view.get()) {
             (Some(_), _) => Kind::Event,
             (None, Some(_)) => Kind::View,
@@ -75,10 +76,10 @@ impl<'a> TableInput<'a> {
         let rust_name = crate::name_of(&input.ident);
         Self {
             ident: &input.ident,
-            krate: crate::facade(attrs.krate.take().or(bsatn.krate.take())),
+            krate: crate::facade(attrs.krate.take().or_else(|| bsatn.krate.take())),
             name: match attrs.name.take() {
                 Some(name) => name.value(),
-                None => case::snake(&rust_name),
+                None => crate::server_name(cx, &input.ident, case::snake),
             },
             rust_name,
             kind,
@@ -129,6 +130,22 @@ fn shape<'a>(cx: &Ctxt, input: &'a DeriveInput, attrs: &TableAttrs, kind: Kind) 
         }
     };
     if input.generics.params.is_empty() { Shape::Row(row) } else { Shape::Broken }
+}
+
+/// Reports a column's attribute on the struct, and the struct's on a field: Rust takes both for ours and says nothing.
+fn check_placed(cx: &Ctxt, input: &DeriveInput) {
+    let of_columns = ["primary_key", "unique", "index", "column", "auto_inc"];
+    for attr in &input.attrs {
+        if of_columns.iter().any(|name| attr.path().is_ident(name)) {
+            cx.error(attr, "this is for a column; put it on the field");
+        }
+    }
+    let Data::Struct(data) = &input.data else { return };
+    for attr in data.fields.iter().flat_map(|field| &field.attrs) {
+        if attr.path().is_ident("table") {
+            cx.error(attr, "this is for the table; put it on the struct");
+        }
+    }
 }
 
 fn check_generics(cx: &Ctxt, generics: &Generics) {
@@ -187,6 +204,9 @@ fn check_columns(cx: &Ctxt, columns: &[ColumnModel<'_>]) {
     keys.next();
     for second in keys {
         cx.error_at(second, "a table has one primary key; make the others `#[unique]`");
+    }
+    if let Some(column) = columns.get(usize::from(u16::MAX)) {
+        cx.error(column.ident, "a row has fewer than 65,536 columns");
     }
     let mut names = HashMap::new();
     let mut constants = HashMap::new();

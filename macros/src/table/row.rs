@@ -40,7 +40,7 @@ fn column_constant(table: &TableInput<'_>, at: usize, column: &ColumnModel<'_>) 
     let (vis, ty) = (&field.vis, &field.ty);
     let index = position(at);
     let kind = column.kind(krate);
-    let doc = format!("The column `{name}` of [`{rust_name}`].");
+    let doc = format!(" The column `{name}` of [`{rust_name}`].");
     quote! {
         #[doc = #doc]
         #vis const #constant: #krate::__private::Column<#row, #ty, #kind> =
@@ -57,7 +57,7 @@ fn index_constants(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
         let types = columns.clone().map(|column| &column.field.ty);
         let positions = index.columns.iter().map(|&at| position(at));
         let names: Vec<_> = columns.clone().map(|column| format!("`{}`", column.name)).collect();
-        let doc = format!("The index over {} of [`{rust_name}`].", names.join(", "));
+        let doc = format!(" The index over {} of [`{rust_name}`].", names.join(", "));
         let compare = compare(columns, |field, at| {
             let at = syn::Index::from(at);
             (quote!(&__row.#field), quote!(&__bound.#at))
@@ -74,7 +74,7 @@ fn index_constants(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
 fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> TokenStream {
     let TableInput { ident, krate, .. } = table;
     let Key { ty, get, decode } = if stub { Key::stub() } else { Key::of(table, row) };
-    let visit = if stub { TokenStream::new() } else { visit_indexes(row) };
+    let visit = if stub { crate::unreachable() } else { visit_indexes(row) };
     quote! {
         // The lifetime makes the bound one that is asked for where the row is used. That is in one place, so that a
         // struct without `Bsatn` is one error and not one for each trait that a row has.
@@ -99,7 +99,6 @@ fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> Toke
             }
 
             fn visit_indexes(__visitor: &mut impl #krate::__private::IndexVisitor<Self>) {
-                let _ = &__visitor;
                 #visit
             }
         }
@@ -164,9 +163,11 @@ fn skip(table: &TableInput<'_>, before: &[ColumnModel<'_>]) -> TokenStream {
 
 fn visit_indexes(row: &RowModel<'_>) -> TokenStream {
     let uniques = row.columns.iter().enumerate().filter(|(_, column)| column.unique.is_some());
-    let uniques = uniques.map(|(at, ColumnModel { ident, .. })| {
+    let uniques = uniques.map(|(at, ColumnModel { ident, field, .. })| {
         let at = position(at);
-        quote!(__visitor.unique(#at, |__row| &__row.#ident);)
+        let ty = &field.ty;
+        let unique = quote_spanned!(blame(ty)=> __visitor.unique::<#ty>);
+        quote!(#unique(#at, |__row| &__row.#ident);)
     });
     let ordered = ordered(row).map(|columns| {
         let positions = columns.iter().map(|&at| position(at));
@@ -174,7 +175,8 @@ fn visit_indexes(row: &RowModel<'_>) -> TokenStream {
         let compare = compare(columns, |field, _| (quote!(&__a.#field), quote!(&__b.#field)));
         quote!(__visitor.ordered(&[#(#positions),*], |__a, __b| #compare);)
     });
-    quote!(#(#uniques)* #(#ordered)*)
+    let visits: Vec<_> = uniques.chain(ordered).collect();
+    if visits.is_empty() { quote!(let _ = __visitor;) } else { quote!(#(#visits)*) }
 }
 
 /// The columns of each ordered index: those over one column first.
@@ -310,7 +312,7 @@ pub(super) fn has_indexes(ident: &syn::Ident, krate: &Path, kind: Kind) -> Optio
     })
 }
 
-/// A column's position as the descriptors have it. A row has no more columns than the server allows, which is fewer.
+/// A column's position as the descriptors have it; that it fits was checked.
 fn position(at: usize) -> u16 {
     u16::try_from(at).unwrap_or(u16::MAX)
 }

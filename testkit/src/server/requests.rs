@@ -67,7 +67,7 @@ impl Shared {
             ClientMessage::CallProcedure { request_id, procedure, args } => {
                 self.call_procedure(key, request_id, procedure, args).await;
             }
-            message => self.with(|state| state.request(&self.module, key, message)),
+            message => self.with(|state| state.request(key, message)),
         }
         self.with(|state| {
             // A fault that only a reply can show is over when there was none.
@@ -175,10 +175,10 @@ impl State {
         }
     }
 
-    fn request(&mut self, module: &crate::module::Module, key: Key, message: ClientMessage) {
+    fn request(&mut self, key: Key, message: ClientMessage) {
         match message {
             ClientMessage::Subscribe { request_id, query_set_id, queries } => {
-                let outcome = self.subscribe(module, key, query_set_id, &queries);
+                let outcome = self.subscribe(key, query_set_id, &queries);
                 let failed_later =
                     outcome.is_ok().then(|| self.take_error_after_applied(key)).flatten();
                 self.reply(
@@ -199,7 +199,7 @@ impl State {
                 }
             }
             ClientMessage::SubscribeBatch { request_id, sets } => {
-                self.subscribe_batch(module, key, request_id, &sets);
+                self.subscribe_batch(key, request_id, &sets);
             }
             ClientMessage::Unsubscribe { request_id, query_set_id, send_dropped_rows } => {
                 let message = match self.unsubscribe(key, query_set_id, send_dropped_rows) {
@@ -215,11 +215,11 @@ impl State {
                 self.reply(key, message);
             }
             ClientMessage::OneOffQuery { request_id, query } => {
-                let result = self.one_off_query(module, key, &query).map_err(Text::from);
+                let result = self.one_off_query(key, &query).map_err(Text::from);
                 self.reply(key, ServerMessage::OneOffQueryResult { request_id, result });
             }
             ClientMessage::CallReducer { request_id, reducer, args } => {
-                self.call_reducer(module, key, request_id, &reducer, &args);
+                self.call_reducer(key, request_id, &reducer, &args);
             }
             // Procedures run outside the state's lock: see `Shared::call_procedure`.
             ClientMessage::CallProcedure { .. } => {}
@@ -243,20 +243,12 @@ impl State {
         }
     }
 
-    fn subscribe_batch(
-        &mut self,
-        module: &crate::module::Module,
-        key: Key,
-        request_id: RequestId,
-        sets: &[BatchSet],
-    ) {
+    fn subscribe_batch(&mut self, key: Key, request_id: RequestId, sets: &[BatchSet]) {
         let results: Vec<_> = sets
             .iter()
             .map(|set| lightlike_core::wire::BatchResult {
                 query_set_id: set.query_set_id,
-                outcome: self
-                    .subscribe(module, key, set.query_set_id, &set.queries)
-                    .map_err(Text::from),
+                outcome: self.subscribe(key, set.query_set_id, &set.queries).map_err(Text::from),
             })
             .collect();
         let applied =
@@ -270,7 +262,6 @@ impl State {
 
     fn subscribe(
         &mut self,
-        module: &crate::module::Module,
         key: Key,
         query_set_id: QuerySetId,
         queries: &[Text],
@@ -287,7 +278,7 @@ impl State {
                 subscribe::client(&connection.info),
             ));
         }
-        self.add_views(module, key, &queries).map_err(|_| FATAL.to_owned())?;
+        self.add_views(key, &queries).map_err(|_| FATAL.to_owned())?;
         let Some(connection) = self.connections.get(&key) else {
             return Err("client disconnected".to_owned());
         };
@@ -325,42 +316,31 @@ impl State {
         Ok(rows.flatten())
     }
 
-    fn one_off_query(
-        &mut self,
-        module: &crate::module::Module,
-        key: Key,
-        sql: &str,
-    ) -> Result<QueryRows, String> {
+    fn one_off_query(&mut self, key: Key, sql: &str) -> Result<QueryRows, String> {
         let query =
             crate::sql::compile(sql, &self.database.schemas).map_err(|error| error.to_string())?;
         let queries = [query];
-        self.add_views(module, key, &queries).map_err(|_| FATAL.to_owned())?;
+        self.add_views(key, &queries).map_err(|_| FATAL.to_owned())?;
         let Some(connection) = self.connections.get(&key) else {
             return Err("client disconnected".to_owned());
         };
         let mut rows = self.initial_rows(connection, &queries);
         if rows.tables.is_empty() {
             // Unlike a subscription's, this answer always names its table.
-            let table = table_name(self.database.schemas[queries[0].table].name);
+            let table = table_name(self.database.schemas[queries[0].table()].name);
             rows.tables.push(TableRows { table, rows: list(&[]) });
         }
         self.drop_unused_views();
         Ok(rows)
     }
 
-    fn call_reducer(
-        &mut self,
-        module: &crate::module::Module,
-        key: Key,
-        request_id: RequestId,
-        name: &str,
-        args: &[u8],
-    ) {
+    fn call_reducer(&mut self, key: Key, request_id: RequestId, name: &str, args: &[u8]) {
         let Some(connection) = self.connections.get(&key) else { return };
         let caller = self.caller(&connection.info);
+        let module = Arc::clone(&self.module);
         let outcome = match module.reducers.get(name) {
             None => ReducerOutcome::InternalError(Text::from("no such reducer")),
-            Some(run) => match self.transact(module, caller, |tx| run(tx, args)) {
+            Some(run) => match self.transact(caller, |tx| run(tx, args)) {
                 Ok((ret_value, committed)) => {
                     let update = self.broadcast(&committed, Some(key));
                     ReducerOutcome::Ok { ret_value, update }
@@ -383,11 +363,10 @@ impl State {
     /// Runs a transaction that no client called for, and tells everybody.
     pub(crate) fn run<T, E>(
         &mut self,
-        module: &crate::module::Module,
         caller: crate::database::Caller,
         body: impl FnOnce(&mut crate::database::Tx) -> Result<T, E>,
     ) -> Result<T, Aborted<E>> {
-        let (value, committed) = self.transact(module, caller, body)?;
+        let (value, committed) = self.transact(caller, body)?;
         let nobody: TransactionUpdate = self.broadcast(&committed, None);
         debug_assert!(nobody.query_sets.is_empty(), "an update was made for nobody");
         Ok(value)

@@ -15,8 +15,9 @@ pub(super) fn compile(texts: &[Text], schemas: &[TableSchema]) -> Result<Vec<Que
     let mut seen = HashSet::new();
     // Everything comes first, wherever it stands.
     if texts.iter().any(|text| is_everything(text)) {
-        let visible =
-            schemas.iter().filter(|schema| !schema.private && schema.kind == TableKind::Table);
+        let mut visible: Vec<_> =
+            schemas.iter().filter(|schema| is_in_everything(schema)).collect();
+        visible.sort_by_key(|schema| (schema.kind == TableKind::View, schema.name));
         for schema in visible {
             let sql = format!("SELECT * FROM {}", schema.name);
             // A name that is a keyword would need quotes, which the server does not write either.
@@ -36,8 +37,15 @@ pub(super) fn compile(texts: &[Text], schemas: &[TableSchema]) -> Result<Vec<Que
     Ok(queries)
 }
 
+/// All that clients can see and that is kept.
+fn is_in_everything(schema: &TableSchema) -> bool {
+    !schema.private && schema.kind != TableKind::Event
+}
+
 fn compile_one(sql: &str, schemas: &[TableSchema]) -> Result<Query, String> {
-    compile_sql(sql, schemas).map_err(|error: SqlError| error.executing(sql))
+    let failed = |error: SqlError| error.executing(sql);
+    let mut query = compile_sql(sql, schemas).map_err(failed)?;
+    query.only_once.take().map_or(Ok(query), |refusal| Err(failed(refusal)))
 }
 
 /// A client, as the server's errors name it.

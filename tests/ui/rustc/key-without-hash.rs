@@ -7,6 +7,10 @@ struct Id(u64);
 struct User {
     #[primary_key]
     id: Id,
+    #[unique]
+    other: Id,
+    #[index(btree)]
+    third: Id,
 }
 
 fn main() {}

@@ -1,0 +1,11 @@
+use lightlike::{Bsatn, Table};
+
+#[derive(Bsatn, Table)]
+#[primary_key]
+#[index(btree)]
+struct User {
+    #[table(name = "user")]
+    id: u64,
+}
+
+fn main() {}
