@@ -55,6 +55,11 @@ pub struct Limits {
     ///
     /// Above it the next message waits until views are let go of; receiving does not wait.
     pub max_dead_rows: usize,
+
+    /// Bytes of one reply of the HTTP API, and of one line of a log that is followed. 256 MiB.
+    ///
+    /// Rows come as JSON, which takes about twice what they take on the socket; more of them are better subscribed to.
+    pub max_http_reply_bytes: usize,
 }
 
 impl Limits {
@@ -69,6 +74,7 @@ impl Limits {
         max_calls_in_flight: 8192,
         max_calls: 65_536,
         max_dead_rows: 1_000_000,
+        max_http_reply_bytes: 256 << 20,
     };
 }
 

@@ -10,6 +10,8 @@ mod client;
 mod error;
 mod event;
 mod hooks;
+#[cfg(feature = "http")]
+pub mod http;
 mod hub;
 pub mod prelude;
 mod query;

@@ -90,11 +90,11 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// The rows whose indexed columns are within `bounds`, in their order.
-    pub fn range<C: RangeIn<T>>(
+    pub fn range<C: RangeIn<T>, B: RangeBounds<C::Value>>(
         &self,
         column: C,
-        bounds: impl RangeBounds<C::Value>,
-    ) -> impl Iterator<Item = &'v T::Row> {
+        bounds: B,
+    ) -> impl Iterator<Item = &'v T::Row> + use<'v, T, C, B> {
         self.table.as_ref().map(|table| table.range(column, bounds)).into_iter().flatten()
     }
 }

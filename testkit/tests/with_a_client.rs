@@ -41,7 +41,7 @@ async fn a_client_sees_its_own_rows_and_those_of_others() {
     server.run(|tx| tx.insert(grace.clone()));
     // What others did comes before the answer to what is asked afterwards.
     db.call(set_name("Ada Lovelace".into())).await.unwrap();
-    let mut names: Vec<_> = db.table::<User>().iter().map(|user| user.name.clone()).collect();
+    let mut names: Vec<_> = db.table::<User>().iter().map(|user| user.name).collect();
     names.sort();
     assert_eq!(names, ["Ada Lovelace", "Grace"]);
     assert_eq!(server.rows::<User>().len(), 2);

@@ -6,5 +6,5 @@ mod client;
 mod measure;
 
 pub use cases::main;
-pub use client::{Call, Client, Compression, Lookups, Options, Reached, Table};
+pub use client::{Call, Client, Compression, Lookup, Lookups, Options, Reached, Table};
 pub use measure::{Span, cpu, emit, heap, percentile, resident, trim};

@@ -235,7 +235,10 @@ impl Cache {
     fn run(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
         match applying.phase {
             Phase::Start => {
-                if self.must_wait(*budget) {
+                // A server that never pauses leaves no other time for this.
+                self.reclaim(*budget);
+                self.waiting = self.must_wait();
+                if self.waiting {
                     return Ok(false);
                 }
                 self.start(applying);
@@ -284,16 +287,9 @@ impl Cache {
     }
 
     /// Whether there are too many rows that left and that views hold.
-    fn must_wait(&mut self, max_rows: usize) -> bool {
-        let is_too_much = |cache: &Self| {
-            let dead: usize = cache.tables.iter().map(|table| table.dead_rows()).sum();
-            dead >= cache.config.max_dead_rows || cache.version - cache.horizon() > VIEW_AGE_MAX
-        };
-        if self.waiting || is_too_much(self) {
-            self.reclaim_dead(max_rows);
-            self.waiting = is_too_much(self);
-        }
-        self.waiting
+    fn must_wait(&self) -> bool {
+        self.dead_rows() >= self.config.max_dead_rows
+            || self.version - self.horizon() > VIEW_AGE_MAX
     }
 
     /// Finds the tables of all parts and the sets to drop.
@@ -325,6 +321,7 @@ impl Cache {
             applying.touched.extend(rest);
         }
         applying.tables = tables;
+        applying.touched.iter().for_each(|&table| self.touch(table));
     }
 
     /// Stages the parts that belong to the phase.

@@ -68,6 +68,7 @@ impl Cache {
             None => Vec::new(),
         };
         self.tables[table.0 as usize] = Box::new(store);
+        self.touch(table);
         self.failed.extend(failed.iter().map(|failure| failure.set));
         if let Some(change) = restart {
             self.begin(change);

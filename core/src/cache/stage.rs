@@ -429,6 +429,7 @@ impl<R: Row> TableStore<R> {
         if ids.is_empty() {
             return;
         }
+        self.dead_rows += ids.len();
         let dead = DeadRows { version, ids };
         // What was never seen can go first.
         if version == 0 { self.dead.push_front(dead) } else { self.dead.push_back(dead) }

@@ -34,6 +34,8 @@ pub(super) struct TableStore<R: Row> {
     pub(super) staging: Staging<R>,
     /// Rows that left, oldest first, while some view may see them.
     pub(super) dead: VecDeque<DeadRows>,
+    /// How many they are.
+    pub(super) dead_rows: usize,
     /// How many rows new views see.
     pub(super) len: usize,
     /// How many slots there are, and how many have a row that somebody sees, or may yet see.
@@ -105,6 +107,7 @@ impl<R: Row> TableStore<R> {
             lists: SetLists::new(),
             staging: Staging::new(),
             dead: VecDeque::new(),
+            dead_rows: 0,
             len: 0,
             capacity: 0,
             occupied: 0,
@@ -217,6 +220,7 @@ impl<R: Row> TableStore<R> {
             None => 0,
         };
         Arc::make_mut(&mut self.snapshot).primary.reserve(rows, rehash);
+        self.staging.pairs.reserve(rows);
         self.stale = true;
     }
 

@@ -58,6 +58,7 @@ pub(super) trait AnyTable: Any + Send {
     /// The part that readers share, if they do not have it yet.
     fn publish(&mut self) -> Option<Arc<dyn AnySnapshot>>;
     fn is_stale(&self) -> bool;
+    fn is_clean(&self) -> bool;
 
     fn dead_rows(&self) -> usize;
     fn sweep_lists(&mut self);
@@ -161,8 +162,12 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.stale
     }
 
+    fn is_clean(&self) -> bool {
+        self.is_clean()
+    }
+
     fn dead_rows(&self) -> usize {
-        self.dead.iter().map(|dead| dead.ids.len()).sum()
+        self.dead_rows
     }
 
     fn sweep_lists(&mut self) {

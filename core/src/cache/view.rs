@@ -101,11 +101,11 @@ impl<'v, T: Table> TableView<'v, T> {
 
     /// The rows within bounds, ascending by an indexed column or by an index over several; rows that are equal there
     /// in no particular order, which is the same each time for one view.
-    pub fn range<C: RangeIn<T>>(
+    pub fn range<C: RangeIn<T>, B: RangeBounds<C::Value>>(
         &self,
         column: C,
-        bounds: impl RangeBounds<C::Value>,
-    ) -> impl Iterator<Item = &'v T::Row> {
+        bounds: B,
+    ) -> impl Iterator<Item = &'v T::Row> + use<'v, T, C, B> {
         let index = self.snapshot.ordered.iter().find(|index| match column.columns() {
             IndexRef::Column(column) => index.columns() == [column],
             IndexRef::Columns(columns) => index.columns() == columns,

@@ -110,6 +110,12 @@ impl Server {
         let given = self.authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
         given.unwrap_or(if self.secure { 443 } else { 80 })
     }
+
+    /// The address of a path of the HTTP API: `path` starts with `/v1/`.
+    pub fn http_uri(&self, path: &str) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}{}{path}", self.authority, self.base_path)
+    }
 }
 
 /// What the path of a subscription says besides the database.
@@ -156,6 +162,11 @@ impl Endpoint {
         &self.database
     }
 
+    /// The path of the database in the HTTP API, without the server's base.
+    pub fn database_path(&self) -> String {
+        format!("/v1/database/{}", self.database.replace('/', "%2F"))
+    }
+
     /// Path and query of the handshake. `session_id` names the client over reconnects.
     ///
     /// # Source
@@ -168,9 +179,9 @@ impl Endpoint {
         session_id: Option<u128>,
     ) -> String {
         let base = &self.server.base_path;
-        let database = self.database.replace('/', "%2F");
+        let database = self.database_path();
         let compression = parameters.compression.query();
-        let mut path = format!("{base}/v1/database/{database}/subscribe?compression={compression}");
+        let mut path = format!("{base}{database}/subscribe?compression={compression}");
         if let Some(confirmed) = parameters.confirmed {
             let _ = write!(path, "&confirmed={confirmed}");
         }

@@ -66,7 +66,11 @@ impl Dialer for TcpDialer {
 }
 
 /// TLS with the web's root certificates and no certificate of our own.
-fn web_tls() -> Result<Arc<ClientConfig>, rustls::Error> {
+///
+/// # Errors
+///
+/// Those of rustls, if its provider lacks the protocol versions that it needs.
+pub fn web_tls() -> Result<Arc<ClientConfig>, rustls::Error> {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

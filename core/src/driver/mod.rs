@@ -7,7 +7,7 @@ mod handshake;
 mod run;
 mod socket;
 
-pub use self::dial::{DialOptions, Dialer, Dialing, InvalidToken, TcpDialer, check_token};
+pub use self::dial::{DialOptions, Dialer, Dialing, InvalidToken, TcpDialer, check_token, web_tls};
 pub use self::run::{Shared, drive, random_seed};
 pub use self::socket::{Io, Socket};
 #[cfg(doc)]

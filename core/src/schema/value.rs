@@ -4,11 +4,11 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-use super::sats::{SatsType, SumDef};
+use super::any::{AnyType, Scalar, Shape};
 use crate::bsatn::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
 use crate::types::{ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid};
 
-/// A value of any [`SatsType`].
+/// A value of any [`SatsType`](super::SatsType).
 ///
 /// Values are ordered and compared like the Rust types that they stand for: numbers as numbers, arrays and products
 /// element by element, sums by tag first; floats by [`TotalF32`] and [`TotalF64`]. Values of different types are
@@ -64,8 +64,11 @@ impl SatsValue {
     ///
     /// As [`Decode::decode`] of a Rust type with that type, but [`DecodeErrorKind::TooDeep`] beyond
     /// [`Self::MAX_DEPTH`].
-    pub fn decode(ty: SatsType, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        decode(ty, reader, 0)
+    pub fn decode<'t>(
+        ty: impl Into<AnyType<'t>>,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self, DecodeError> {
+        decode(ty.into(), reader, 0)
     }
 
     /// Decodes a value of the type `ty` that takes all of `bytes`.
@@ -73,72 +76,78 @@ impl SatsValue {
     /// # Errors
     ///
     /// As [`Self::decode`], and [`DecodeErrorKind::TrailingBytes`] if bytes are left.
-    pub fn from_slice(ty: SatsType, bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn from_slice<'t>(ty: impl Into<AnyType<'t>>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let value = Self::decode(ty, &mut reader)?;
         reader.finish("SatsValue")?;
         Ok(value)
     }
+
+    fn scalar(scalar: Scalar, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match scalar {
+            Scalar::Bool => Self::Bool(Decode::decode(reader)?),
+            Scalar::I8 => Self::I8(Decode::decode(reader)?),
+            Scalar::U8 => Self::U8(Decode::decode(reader)?),
+            Scalar::I16 => Self::I16(Decode::decode(reader)?),
+            Scalar::U16 => Self::U16(Decode::decode(reader)?),
+            Scalar::I32 => Self::I32(Decode::decode(reader)?),
+            Scalar::U32 => Self::U32(Decode::decode(reader)?),
+            Scalar::I64 => Self::I64(Decode::decode(reader)?),
+            Scalar::U64 => Self::U64(Decode::decode(reader)?),
+            Scalar::I128 => Self::I128(Decode::decode(reader)?),
+            Scalar::U128 => Self::U128(Decode::decode(reader)?),
+            Scalar::I256 => Self::I256(Decode::decode(reader)?),
+            Scalar::U256 => Self::U256(Decode::decode(reader)?),
+            Scalar::F32 => Self::F32(TotalF32(Decode::decode(reader)?)),
+            Scalar::F64 => Self::F64(TotalF64(Decode::decode(reader)?)),
+            Scalar::String => Self::String(Decode::decode(reader)?),
+            Scalar::Identity => Self::Identity(Decode::decode(reader)?),
+            Scalar::ConnectionId => Self::ConnectionId(Decode::decode(reader)?),
+            Scalar::Timestamp => Self::Timestamp(Decode::decode(reader)?),
+            Scalar::TimeDuration => Self::TimeDuration(Decode::decode(reader)?),
+            Scalar::ScheduleAt => Self::ScheduleAt(Decode::decode(reader)?),
+            Scalar::Uuid => Self::Uuid(Decode::decode(reader)?),
+        })
+    }
 }
 
-fn decode(ty: SatsType, reader: &mut Reader<'_>, depth: u32) -> Result<SatsValue, DecodeError> {
+fn decode(ty: AnyType<'_>, reader: &mut Reader<'_>, depth: u32) -> Result<SatsValue, DecodeError> {
     if depth > SatsValue::MAX_DEPTH {
         let kind = DecodeErrorKind::TooDeep { limit: SatsValue::MAX_DEPTH };
         return Err(DecodeError::new(kind, "SatsValue", reader.offset()));
     }
-    let boxed = |ty: SatsType, reader: &mut Reader<'_>| decode(ty, reader, depth + 1).map(Box::new);
-    Ok(match ty {
-        SatsType::Bool => SatsValue::Bool(Decode::decode(reader)?),
-        SatsType::I8 => SatsValue::I8(Decode::decode(reader)?),
-        SatsType::U8 => SatsValue::U8(Decode::decode(reader)?),
-        SatsType::I16 => SatsValue::I16(Decode::decode(reader)?),
-        SatsType::U16 => SatsValue::U16(Decode::decode(reader)?),
-        SatsType::I32 => SatsValue::I32(Decode::decode(reader)?),
-        SatsType::U32 => SatsValue::U32(Decode::decode(reader)?),
-        SatsType::I64 => SatsValue::I64(Decode::decode(reader)?),
-        SatsType::U64 => SatsValue::U64(Decode::decode(reader)?),
-        SatsType::I128 => SatsValue::I128(Decode::decode(reader)?),
-        SatsType::U128 => SatsValue::U128(Decode::decode(reader)?),
-        SatsType::I256 => SatsValue::I256(Decode::decode(reader)?),
-        SatsType::U256 => SatsValue::U256(Decode::decode(reader)?),
-        SatsType::F32 => SatsValue::F32(TotalF32(Decode::decode(reader)?)),
-        SatsType::F64 => SatsValue::F64(TotalF64(Decode::decode(reader)?)),
-        SatsType::String => SatsValue::String(Decode::decode(reader)?),
-        SatsType::Identity => SatsValue::Identity(Decode::decode(reader)?),
-        SatsType::ConnectionId => SatsValue::ConnectionId(Decode::decode(reader)?),
-        SatsType::Timestamp => SatsValue::Timestamp(Decode::decode(reader)?),
-        SatsType::TimeDuration => SatsValue::TimeDuration(Decode::decode(reader)?),
-        SatsType::ScheduleAt => SatsValue::ScheduleAt(Decode::decode(reader)?),
-        SatsType::Uuid => SatsValue::Uuid(Decode::decode(reader)?),
-        SatsType::Array(element) => match element.get() {
-            SatsType::U8 => SatsValue::Bytes(Decode::decode(reader)?),
-            element => {
+    let boxed =
+        |ty: AnyType<'_>, reader: &mut Reader<'_>| decode(ty, reader, depth + 1).map(Box::new);
+    Ok(match ty.shape() {
+        Shape::Scalar(scalar) => SatsValue::scalar(scalar, reader)?,
+        Shape::Array(element) => match element.shape() {
+            Shape::Scalar(Scalar::U8) => SatsValue::Bytes(Decode::decode(reader)?),
+            _ => {
                 let len = reader.len("array")?;
                 let decode = |reader: &mut Reader<'_>| decode(element, reader, depth + 1);
                 SatsValue::Array(reader.repeat(len, decode)?)
             }
         },
-        SatsType::Option(some) => SatsValue::Option(match reader.tag("Option")? {
-            0 => Some(boxed(some.get(), reader)?),
+        Shape::Option(some) => SatsValue::Option(match reader.tag("Option")? {
+            0 => Some(boxed(some, reader)?),
             1 => None,
             tag => return Err(reader.invalid_tag(tag, "Option")),
         }),
-        SatsType::Result(ok, err) => SatsValue::Result(match reader.tag("Result")? {
-            0 => Ok(boxed(ok.get(), reader)?),
-            1 => Err(boxed(err.get(), reader)?),
+        Shape::Result(ok, err) => SatsValue::Result(match reader.tag("Result")? {
+            0 => Ok(boxed(ok, reader)?),
+            1 => Err(boxed(err, reader)?),
             tag => return Err(reader.invalid_tag(tag, "Result")),
         }),
-        SatsType::Product(product) => {
-            let fields = product.fields.iter();
-            let values = fields.map(|field| decode(field.ty.get(), reader, depth + 1));
+        Shape::Product(fields) => {
+            let values = fields.types().map(|ty| decode(ty, reader, depth + 1));
             SatsValue::Product(values.collect::<Result<_, _>>()?)
         }
-        SatsType::Sum(SumDef { name, variants }) => {
-            let tag = reader.tag(name)?;
-            let Some(variant) = variants.get(usize::from(tag)) else {
-                return Err(reader.invalid_tag(tag, name));
+        Shape::Sum(variants) => {
+            let tag = reader.tag(variants.target())?;
+            let Some(payload) = variants.payload(usize::from(tag)) else {
+                return Err(reader.invalid_tag(tag, variants.target()));
             };
-            let payload = variant.payload.map(|payload| boxed(payload.get(), reader));
+            let payload = payload.map(|payload| boxed(payload, reader));
             SatsValue::Sum { tag, payload: payload.transpose()? }
         }
     })

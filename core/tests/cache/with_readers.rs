@@ -9,7 +9,7 @@ use lightlike_core::cache::{CacheReader, View};
 
 use super::support::*;
 
-const ROWS: u64 = 300;
+const ROWS: u64 = 100;
 
 /// The score of all rows, after looking at every row in every way.
 fn check(view: &View) -> u32 {
@@ -56,7 +56,7 @@ fn readers_never_see_a_torn_or_changing_table() {
     let at = |score: u32| -> Vec<_> { (0..ROWS).map(|id| player(id, score)).collect() };
     apply(&mut cache, [inserts::<Player>(A, &at(0)), inserts::<Message>(A, &[message(0, "")])]);
     let stop = AtomicBool::new(false);
-    let rounds = 150;
+    let rounds = 100;
     thread::scope(|scope| {
         for hold in [0, 1, 5] {
             let (reader, stop) = (cache.reader(), &stop);

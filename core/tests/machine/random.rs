@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use lightlike_core::conn::{CallId, Event, SubscriptionId};
+use lightlike_core::conn::{CallId, Config, Event, SubscriptionId};
 use lightlike_core::wire::{Protocol, QuerySetId, RequestId, ServerMessage, Text};
 use proptest::prelude::*;
 
@@ -124,8 +124,14 @@ fn feed(rig: &mut Rig, story: &mut Story, input: Input) {
 
 proptest! {
     #[test]
-    fn every_call_and_every_set_ends_once(inputs in prop::collection::vec(input(), 0..80)) {
-        let (mut rig, mut story) = (Rig::new(), Story::default());
+    fn every_call_and_every_set_ends_once(
+        comes_back in any::<bool>(),
+        inputs in prop::collection::vec(input(), 0..120),
+    ) {
+        let mut config = Config::default();
+        config.reconnect.enabled = comes_back;
+        config.reconnect.first = comes_back;
+        let (mut rig, mut story) = (Rig::with(config), Story::default());
         for input in inputs {
             feed(&mut rig, &mut story, input);
         }

@@ -58,6 +58,18 @@ impl State {
         }
     }
 
+    /// Runs a transaction that no client called for, and tells everybody.
+    pub(crate) fn run<T, E>(
+        &mut self,
+        caller: Caller,
+        body: impl FnOnce(&mut Tx) -> Result<T, E>,
+    ) -> Result<T, Aborted<E>> {
+        let (value, committed) = self.transact(caller, body)?;
+        let nobody: TransactionUpdate = self.broadcast(&committed, None);
+        debug_assert!(nobody.query_sets.is_empty(), "an update was made for nobody");
+        Ok(value)
+    }
+
     /// Computes the views that `queries` read and that nobody was subscribed to before.
     pub(crate) fn add_views(&mut self, key: Key, queries: &[Query]) -> Result<(), Aborted<()>> {
         let Some(connection) = self.connections.get(&key) else { return Ok(()) };

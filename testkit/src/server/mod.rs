@@ -1,5 +1,6 @@
 //! The server: its handle, and the thread behind it.
 
+mod calls;
 pub(crate) mod commit;
 mod connection;
 mod evaluate;

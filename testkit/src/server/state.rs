@@ -214,8 +214,9 @@ impl Connection {
                 (None, sent, None)
             }
         };
-        self.closing |= matches!(sent, Outgoing::Close { .. });
         for item in before.into_iter().chain([sent]).chain(after) {
+            // Once it is sure that the connection ends, nothing that the client still says is carried out.
+            self.closing |= item.is_last();
             self.outbox.push(item);
         }
     }

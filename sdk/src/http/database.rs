@@ -1,0 +1,272 @@
+//! Databases: what they are, their names, their end.
+
+use lightlike_core::json;
+use lightlike_core::types::{Identity, Timestamp};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::client::Http;
+use super::error::Error;
+use super::identity::parse_identity;
+use super::request::Request;
+
+/// What a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatabaseInfo {
+    /// The database's own identity, which it keeps when its names change.
+    pub identity: Identity,
+    /// Who published it.
+    pub owner: Identity,
+    /// What runs its module, such as `Wasm`.
+    pub host_type: String,
+    /// The hash of the module that it was made with, in hex.
+    pub initial_program: String,
+}
+
+impl Http {
+    /// What a database is, by its name or its identity in hex.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind); [`NotFound`](super::ErrorKind::NotFound) if there is none.
+    ///
+    /// # Source
+    ///
+    /// `GET /v1/database/:name`.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
+    /// println!("published by {}", http.database("chat").await?.owner);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn database(&self, database: &str) -> Result<DatabaseInfo, Error> {
+        #[derive(Deserialize)]
+        struct Info<'a> {
+            #[serde(borrow)]
+            database_identity: &'a RawValue,
+            #[serde(borrow)]
+            owner_identity: &'a RawValue,
+            host_type: serde_json::Value,
+            initial_program: String,
+        }
+        let reply = self.send(Request::new(Method::GET, self.database_path(database)?)).await?;
+        let info: Info<'_> = reply.parse()?;
+        let identity = |json: &RawValue| {
+            json::from_str(json.get()).map_err(|source| reply.unexpected("no identity", source))
+        };
+        let host_type = match &info.host_type {
+            serde_json::Value::Object(variant) => variant.keys().next().cloned(),
+            other => other.as_str().map(str::to_owned),
+        };
+        Ok(DatabaseInfo {
+            identity: identity(info.database_identity)?,
+            owner: identity(info.owner_identity)?,
+            host_type: host_type.unwrap_or_default(),
+            initial_program: info.initial_program,
+        })
+    }
+
+    /// The identity of a database with a name.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind); [`NotFound`](super::ErrorKind::NotFound) if there is none.
+    ///
+    /// # Source
+    ///
+    /// `GET /v1/database/:name/identity`.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
+    /// println!("{}", http.database_identity("chat").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn database_identity(&self, database: &str) -> Result<Identity, Error> {
+        let path = self.path(database, "/identity")?;
+        let reply = self.send(Request::new(Method::GET, path)).await?;
+        parse_identity(&reply, reply.text()?)
+    }
+
+    /// The names of a database.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind); [`NotFound`](super::ErrorKind::NotFound) if there is no such database.
+    ///
+    /// # Source
+    ///
+    /// `GET /v1/database/:name/names`.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
+    /// println!("{}", http.names("chat").await?.join(", "));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn names(&self, database: &str) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        struct Names {
+            names: Vec<String>,
+        }
+        let path = self.path(database, "/names")?;
+        let reply = self.send(Request::new(Method::GET, path)).await?;
+        reply.parse().map(|Names { names }| names)
+    }
+
+    /// Gives a database one more name. For its owner.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind); [`Refused`](super::ErrorKind::Refused) if the name is taken,
+    /// [`Auth`](super::ErrorKind::Auth) if it, or the database, is somebody else's.
+    ///
+    /// # Source
+    ///
+    /// `POST /v1/database/:name/names` with the name as text.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
+    /// http.add_name("chat", "lobby").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn add_name(&self, database: &str, name: &str) -> Result<(), Error> {
+        check_name(name)?;
+        let path = self.path(database, "/names")?;
+        let reply = self.send(Request::new(Method::POST, path).body(name.to_owned())).await?;
+        succeeded(&reply)
+    }
+
+    /// Replaces all names of a database. For its owner.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_name`](Self::add_name). Servers refuse a name that is taken also when it is this database's own.
+    ///
+    /// # Source
+    ///
+    /// `PUT /v1/database/:name/names` with a JSON list.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
+    /// http.set_names("chat", &["lobby", "hall"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn set_names(&self, database: &str, names: &[&str]) -> Result<(), Error> {
+        names.iter().try_for_each(|name| check_name(name))?;
+        let path = self.path(database, "/names")?;
+        let names = serde_json::to_string(names).map_err(Error::invalid)?;
+        let reply = self.send(Request::new(Method::PUT, path).json(names)).await?;
+        succeeded(&reply)
+    }
+
+    /// Ends a database with all its rows and connections. For its owner. One that does not exist is as good as ended.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind); [`Auth`](super::ErrorKind::Auth) if it is somebody else's, or locked.
+    ///
+    /// # Source
+    ///
+    /// `DELETE /v1/database/:name`.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
+    /// http.delete("chat").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn delete(&self, database: &str) -> Result<(), Error> {
+        let path = self.database_path(database)?;
+        self.send(Request::new(Method::DELETE, path)).await.map(drop)
+    }
+
+    /// Locks a database, so that it cannot be deleted until it is [unlocked](Self::unlock). For its owner.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind).
+    ///
+    /// # Source
+    ///
+    /// `POST /v1/database/:name/lock`.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
+    /// http.lock("chat").await?;
+    /// assert!(http.delete("chat").await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn lock(&self, database: &str) -> Result<(), Error> {
+        let path = self.path(database, "/lock")?;
+        self.send(Request::new(Method::POST, path)).await.map(drop)
+    }
+
+    /// Takes back a [lock](Self::lock). For the database's owner.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind).
+    ///
+    /// # Source
+    ///
+    /// `POST /v1/database/:name/unlock`.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
+    /// http.unlock("chat").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn unlock(&self, database: &str) -> Result<(), Error> {
+        let path = self.path(database, "/unlock")?;
+        self.send(Request::new(Method::POST, path)).await.map(drop)
+    }
+
+    /// The server's time. Its route may change.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind).
+    ///
+    /// # Source
+    ///
+    /// `GET /v1/database/:name/unstable/timestamp`.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
+    /// println!("{}", http.timestamp("chat").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn timestamp(&self, database: &str) -> Result<Timestamp, Error> {
+        let path = self.path(database, "/unstable/timestamp")?;
+        self.send(Request::new(Method::GET, path)).await?.sats()
+    }
+}
+
+/// What no name of a database has is refused here, before it is sent.
+fn check_name(name: &str) -> Result<(), Error> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
+    if !name.is_empty() && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Error::invalid(format_args!(
+        "`{name}` is not a name for a database: letters, digits, `-`, `_`, `.` and `/`"
+    )))
+}
+
+/// These routes can say in a reply with status 200 that nothing was done.
+fn succeeded(reply: &super::Reply) -> Result<(), Error> {
+    match reply.parse()? {
+        serde_json::Value::String(said) if said == "Success" => Ok(()),
+        serde_json::Value::Object(said) if said.contains_key("Success") => Ok(()),
+        said => Err(Error::content(&reply.request, format_args!("the server said {said}"), None)),
+    }
+}

@@ -1,0 +1,211 @@
+//! What can go wrong with a request.
+
+use std::fmt;
+
+use lightlike_core::conn::EndpointError;
+use lightlike_core::driver::InvalidToken;
+use lightlike_core::json::JsonError;
+
+/// A request that did not do what it was made for.
+///
+/// [`kind`](Self::kind) is for matching, `Display` for people: it names the request and has the server's own words.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    /// Method and path, or what was being prepared.
+    request: Box<str>,
+    repr: Repr,
+}
+
+/// What kind of thing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The address, a name, the token or arguments cannot be sent. Nothing was sent.
+    InvalidInput,
+    /// The server cannot be reached. Nothing was sent.
+    Connect,
+    /// No reply in time. The request may have been carried out, or may yet be.
+    Timeout,
+    /// The exchange broke off. The request may have been carried out.
+    Interrupted,
+    /// The server does not accept the token, or does not allow this to its identity (401, 403).
+    Auth,
+    /// No such database, reducer, procedure or route (404).
+    NotFound,
+    /// The reducer rejected the call, or panicked (530 of a call): [`text`](Error::text) is its error. Nothing was changed.
+    Rejected,
+    /// The database is out of energy (402).
+    OutOfEnergy,
+    /// The server refused the request for another reason (4xx): SQL that it does not take, arguments of other types.
+    Refused,
+    /// The server failed (5xx): a procedure that panicked, a module that does not load, a host that is down.
+    Server,
+    /// The reply, or a line of a log, is longer than [`Limits`](crate::Limits) allow.
+    TooLarge,
+    /// The reply is not what the route gives, or does not fit the Rust type that was asked for.
+    Content,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Repr {
+    #[error(transparent)]
+    Endpoint(EndpointError),
+    #[error(transparent)]
+    Token(InvalidToken),
+    #[error("{0}")]
+    Input(Box<str>),
+    #[error("the arguments have no JSON: {0}")]
+    Arguments(JsonError),
+    #[error("no HTTP client can be made")]
+    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the server cannot be reached")]
+    Connect(#[source] reqwest::Error),
+    #[error("no reply in time")]
+    Timeout,
+    #[error("the exchange broke off")]
+    Interrupted(#[source] reqwest::Error),
+    #[error("the reducer refused: {0}")]
+    Rejected(Box<str>),
+    #[error("{}{}", status_line(*.status), separated(.text))]
+    Status { status: u16, text: Box<str> },
+    #[error("more than {limit} bytes, which is the limit `max_http_reply_bytes`")]
+    TooLarge { limit: usize },
+    #[error("{what}")]
+    Content {
+        what: Box<str>,
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+fn status_line(status: u16) -> String {
+    let reason = reqwest::StatusCode::from_u16(status).ok();
+    match reason.and_then(|status| status.canonical_reason()) {
+        Some(reason) => format!("{status} {reason}"),
+        None => status.to_string(),
+    }
+}
+
+fn separated(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+impl Error {
+    pub(super) fn new(request: impl fmt::Display, repr: Repr) -> Self {
+        Self(Box::new(Inner { request: request.to_string().into(), repr }))
+    }
+
+    pub(super) fn invalid(what: impl fmt::Display) -> Self {
+        Self::new("cannot be sent", Repr::Input(what.to_string().into()))
+    }
+
+    /// A reply that is not what was expected.
+    pub(super) fn content(
+        request: impl fmt::Display,
+        what: impl fmt::Display,
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::new(request, Repr::Content { what: what.to_string().into(), source })
+    }
+
+    pub(super) fn transport(request: impl fmt::Display, error: reqwest::Error) -> Self {
+        // The address is in `request`, without what it may have of secrets.
+        let error = error.without_url();
+        let repr = match () {
+            () if error.is_timeout() => Repr::Timeout,
+            () if error.is_connect() => Repr::Connect(error),
+            () if error.is_builder() => Repr::Input(error.to_string().into()),
+            () => Repr::Interrupted(error),
+        };
+        Self::new(request, repr)
+    }
+
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        match &self.0.repr {
+            Repr::Endpoint(_)
+            | Repr::Token(_)
+            | Repr::Input(_)
+            | Repr::Arguments(_)
+            | Repr::Client(_) => ErrorKind::InvalidInput,
+            Repr::Connect(_) => ErrorKind::Connect,
+            Repr::Timeout => ErrorKind::Timeout,
+            Repr::Interrupted(_) => ErrorKind::Interrupted,
+            Repr::Rejected(_) => ErrorKind::Rejected,
+            Repr::Status { status, .. } => match status {
+                401 | 403 => ErrorKind::Auth,
+                402 => ErrorKind::OutOfEnergy,
+                404 => ErrorKind::NotFound,
+                500.. => ErrorKind::Server,
+                _ => ErrorKind::Refused,
+            },
+            Repr::TooLarge { .. } => ErrorKind::TooLarge,
+            Repr::Content { .. } => ErrorKind::Content,
+        }
+    }
+
+    /// Whether the same request may succeed later without anything being changed. It may have been carried out already,
+    /// unless the kind says otherwise.
+    pub fn is_retryable(&self) -> bool {
+        match &self.0.repr {
+            Repr::Connect(_) | Repr::Timeout | Repr::Interrupted(_) => true,
+            Repr::Status { status, .. } => matches!(status, 408 | 429 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+
+    /// The status with which the server refused the request, if it did.
+    pub fn status(&self) -> Option<u16> {
+        match &self.0.repr {
+            Repr::Status { status, .. } => Some(*status),
+            Repr::Rejected(_) => Some(530),
+            _ => None,
+        }
+    }
+
+    /// The server's own words, if it refused the request: of a rejected call, the reducer's error.
+    pub fn text(&self) -> Option<&str> {
+        match &self.0.repr {
+            Repr::Status { text, .. } | Repr::Rejected(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.request, self.0.repr)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.repr.source()
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What `fn main() -> Result<(), Error>` prints: the whole story in a line.
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl From<EndpointError> for Error {
+    fn from(error: EndpointError) -> Self {
+        Self::new("cannot be sent", Repr::Endpoint(error))
+    }
+}
+
+impl From<InvalidToken> for Error {
+    fn from(error: InvalidToken) -> Self {
+        Self::new("cannot be sent", Repr::Token(error))
+    }
+}

@@ -1,0 +1,262 @@
+//! Making and updating databases.
+
+use bytes::Bytes;
+use lightlike_core::types::Identity;
+use reqwest::Method;
+use serde::Deserialize;
+
+use super::client::Http;
+use super::error::Error;
+use super::identity::parse_identity;
+use super::request::{Request, escape};
+
+/// How a module is published.
+///
+/// ```
+/// use lightlike::http::Publish;
+///
+/// let publish = Publish::default().clear(true);
+/// # let _ = publish;
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "options do nothing until they are given to `publish`"]
+pub struct Publish {
+    clear: bool,
+    break_clients: Option<Box<str>>,
+}
+
+impl Publish {
+    /// Whether all rows of an existing database are deleted first.
+    pub fn clear(mut self, clear: bool) -> Self {
+        self.clear = clear;
+        self
+    }
+
+    /// Goes through with a plan of [`Http::pre_publish`] that breaks clients. The server refuses it if the plan is not that
+    /// of the module being published.
+    pub fn break_clients(mut self, plan_token: &str) -> Self {
+        self.break_clients = Some(plan_token.into());
+        self
+    }
+
+    fn query(&self) -> String {
+        let mut parameters = Vec::new();
+        if self.clear {
+            parameters.push("clear=true".to_owned());
+        }
+        if let Some(token) = &self.break_clients {
+            parameters.push(format!("policy=BreakClients&token={}", escape(token)));
+        }
+        let separator = if parameters.is_empty() { "" } else { "?" };
+        format!("{separator}{}", parameters.join("&"))
+    }
+}
+
+/// What became of a module that was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// The database's identity.
+    pub identity: Identity,
+    /// Its name, if it was published under one.
+    pub name: Option<String>,
+    /// Whether the database is new.
+    pub op: PublishOp,
+}
+
+/// What publishing did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PublishOp {
+    /// Made a database.
+    Created,
+    /// Updated one, with its rows migrated or cleared.
+    Updated,
+}
+
+/// What publishing a module would do to the database that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MigrationPlan {
+    /// The server can do it by itself.
+    Auto {
+        /// The steps, for people.
+        text: String,
+        /// Whether clients of the old module would break; publishing then needs [`Publish::break_clients`].
+        breaks_clients: bool,
+        /// Names the plan for [`Publish::break_clients`].
+        token: String,
+        /// Whether the module is built for the server's next major version.
+        major_version_upgrade: bool,
+    },
+    /// The server cannot: the rows have to be [cleared](Publish::clear), or the module changed.
+    Manual {
+        /// Why.
+        reason: String,
+        /// Whether the module is built for the server's next major version.
+        major_version_upgrade: bool,
+    },
+}
+
+#[derive(Deserialize)]
+enum PublishReply {
+    Success { domain: Option<String>, database_identity: String, op: PublishOp },
+}
+
+#[derive(Deserialize)]
+enum PlanReply {
+    AutoMigrate {
+        migrate_plan: String,
+        break_clients: bool,
+        token: String,
+        #[serde(default)]
+        major_version_upgrade: bool,
+    },
+    ManualMigrate {
+        reason: String,
+        #[serde(default)]
+        major_version_upgrade: bool,
+    },
+}
+
+impl Http {
+    /// Publishes a module under a name: makes the database, or updates it and migrates its rows. For its owner; without a
+    /// token it belongs to an identity that nobody can be again.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind): [`Refused`](super::ErrorKind::Refused) if the rows cannot be migrated, or clients would
+    /// break, [`Auth`](super::ErrorKind::Auth) if it is somebody else's, [`Server`](super::ErrorKind::Server) if it is no
+    /// module or does not start.
+    ///
+    /// # Source
+    ///
+    /// `PUT /v1/database/:name` with the module as body.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), Box<dyn std::error::Error>> {
+    /// use lightlike::http::{Publish, PublishOp};
+    ///
+    /// let published = http.publish("chat", std::fs::read("chat.wasm")?, Publish::default()).await?;
+    /// if published.op == PublishOp::Created {
+    ///     println!("{}", published.identity);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn publish(
+        &self,
+        database: &str,
+        module: impl Into<Bytes>,
+        options: Publish,
+    ) -> Result<Published, Error> {
+        let path = self.database_path(database)? + &options.query();
+        self.publish_to(Request::new(Method::PUT, path), module.into()).await
+    }
+
+    /// Publishes a module as a new database without a name.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Source
+    ///
+    /// `POST /v1/database` with the module as body.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), Box<dyn std::error::Error>> {
+    /// let database = http.publish_unnamed(std::fs::read("chat.wasm")?).await?.identity.to_hex();
+    /// http.call(&database, "set_name", ("Ada",)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn publish_unnamed(&self, module: impl Into<Bytes>) -> Result<Published, Error> {
+        self.publish_to(Request::new(Method::POST, "/v1/database"), module.into()).await
+    }
+
+    async fn publish_to(&self, request: Request, module: Bytes) -> Result<Published, Error> {
+        let reply = self.send_module(request, module).await?;
+        let PublishReply::Success { domain: name, database_identity, op } = reply.parse()?;
+        Ok(Published { identity: parse_identity(&reply, &database_identity)?, name, op })
+    }
+
+    async fn send_module(&self, request: Request, module: Bytes) -> Result<super::Reply, Error> {
+        let timeout = self.timeout.unwrap_or(Self::PUBLISH_TIMEOUT);
+        self.send(request.body(module).timeout(timeout)).await
+    }
+
+    /// What publishing a module would do to the database that is there. Nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind).
+    ///
+    /// # Source
+    ///
+    /// `POST /v1/database/:name/pre_publish?style=NoColor` with the module as body.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), Box<dyn std::error::Error>> {
+    /// use lightlike::http::{MigrationPlan, Publish};
+    ///
+    /// let module = std::fs::read("chat.wasm")?;
+    /// match http.pre_publish("chat", module.clone()).await? {
+    ///     MigrationPlan::Auto { text, token, .. } => {
+    ///         println!("{text}");
+    ///         http.publish("chat", module, Publish::default().break_clients(&token)).await?;
+    ///     }
+    ///     MigrationPlan::Manual { reason, .. } => println!("not by itself: {reason}"),
+    ///     _ => {}
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn pre_publish(
+        &self,
+        database: &str,
+        module: impl Into<Bytes>,
+    ) -> Result<MigrationPlan, Error> {
+        let path = self.path(database, "/pre_publish?style=NoColor")?;
+        let reply = self.send_module(Request::new(Method::POST, path), module.into()).await?;
+        Ok(match reply.parse()? {
+            PlanReply::AutoMigrate {
+                migrate_plan,
+                break_clients,
+                token,
+                major_version_upgrade,
+            } => MigrationPlan::Auto {
+                text: migrate_plan,
+                breaks_clients: break_clients,
+                token,
+                major_version_upgrade,
+            },
+            PlanReply::ManualMigrate { reason, major_version_upgrade } => {
+                MigrationPlan::Manual { reason, major_version_upgrade }
+            }
+        })
+    }
+
+    /// Deletes all rows of a database and starts it again, with another module or, if `module` is empty, with the one that
+    /// it has. For its owner. Servers up to 2.8 need the module.
+    ///
+    /// # Errors
+    ///
+    /// Any [kind](super::ErrorKind).
+    ///
+    /// # Source
+    ///
+    /// `PUT /v1/database/:name/reset`, with the module as body.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &lightlike::http::Http) -> Result<(), Box<dyn std::error::Error>> {
+    /// http.reset("chat", std::fs::read("chat.wasm")?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn reset(&self, database: &str, module: impl Into<Bytes>) -> Result<(), Error> {
+        let path = self.path(database, "/reset")?;
+        self.send_module(Request::new(Method::PUT, path), module.into()).await.map(drop)
+    }
+}
