@@ -42,7 +42,9 @@ use crate::wire::{ClientMessage, Protocol, QuerySetId, RequestId, Text};
 
 use self::apply::Applying;
 pub use self::config::Config;
-pub use self::endpoint::{Endpoint, EndpointError, Server, SubscribeParameters};
+pub use self::endpoint::{
+    Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
+};
 pub use self::event::{
     Action, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, TransactionEvent,
 };
