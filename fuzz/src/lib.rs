@@ -7,10 +7,12 @@
 mod bsatn;
 mod frames;
 mod messages;
+mod session;
 mod text;
 pub mod tree;
 
 pub use messages::row_list_input;
+pub use session::{Happening, Start, session_input};
 
 /// A parser under test.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +40,8 @@ pub enum Input {
     ClientBody,
     /// A row list as it is on the wire.
     RowList,
+    /// What happens to a connection, one thing after the other: see [`session_input`].
+    Session,
     /// Text.
     Text,
 }
@@ -93,6 +97,12 @@ pub const TARGETS: &[Target] = &[
         run: messages::row_list,
         input: Input::RowList,
         peak_bytes: |input| 32 * input + SLACK,
+    },
+    Target {
+        name: "session",
+        run: session::target,
+        input: Input::Session,
+        peak_bytes: |input| 512 * input + MIB,
     },
 ];
 

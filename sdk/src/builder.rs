@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lightlike_core::conn::{
-    CloseReason, Config, Connection, ConnectionState, Endpoint, EndpointError, Server,
-    SubscribeParameters,
+    CloseReason, Config, Connection, ConnectionState, Endpoint, EndpointError, Reconnect, Server,
+    SubscribeParameters, WhileDisconnected,
 };
-use lightlike_core::driver::{DialOptions, TcpDialer, check_token};
+use lightlike_core::driver::{DialOptions, TcpDialer, check_token, random_seed};
 use lightlike_core::limits::Limits;
 use lightlike_core::wire::Compression;
 
@@ -26,6 +26,7 @@ pub struct ClientBuilder {
     tokens: Option<Arc<dyn TokenStore>>,
     compression: Option<Compression>,
     confirmed: Option<bool>,
+    retry_first: Option<bool>,
     config: Config,
 }
 
@@ -38,6 +39,7 @@ impl ClientBuilder {
             tokens: None,
             compression: None,
             confirmed: None,
+            retry_first: None,
             config: Config::default(),
         }
     }
@@ -83,6 +85,26 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether the first connection is tried again when it cannot be made. By default [`connect`](Self::connect) gives up
+    /// and says why, and a client that was [built](Self::build) and started goes on for ever.
+    pub fn retry_first_connection(mut self, retry: bool) -> Self {
+        self.retry_first = Some(retry);
+        self
+    }
+
+    /// How a lost connection comes back: see [`Reconnect`]. By default it does, and for ever.
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.config.reconnect = reconnect;
+        self
+    }
+
+    /// What becomes of calls while there is no connection. By default they end as
+    /// [`NotSent`](crate::CallError::NotSent).
+    pub fn while_disconnected(mut self, policy: WhileDisconnected) -> Self {
+        self.config.while_disconnected = policy;
+        self
+    }
+
     /// How much the server and the application may take up.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
@@ -96,7 +118,8 @@ impl ClientBuilder {
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one, and
     /// [`TokenStore`](crate::ErrorKind::TokenStore) if the store fails.
-    pub fn build(self) -> Result<Client, Error> {
+    pub fn build(mut self) -> Result<Client, Error> {
+        self.config.reconnect.first = self.retry_first.unwrap_or(true);
         let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
         let token = self.load_token()?;
         let server = endpoint.server();
@@ -104,16 +127,12 @@ impl ClientBuilder {
             "localhost" | "127.0.0.1" | "::1" => Compression::None,
             _ => Compression::Gzip,
         });
-        let parameters = SubscribeParameters {
-            compression,
-            confirmed: self.confirmed,
-            connection_id: None,
-            session_id: None,
-        };
+        let parameters =
+            SubscribeParameters { compression, confirmed: self.confirmed, connection_id: None };
         let limits = self.config.limits;
         let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
             .map_err(|error| Repr::Tls(Box::new(error)))?;
-        let hub = Hub::new(Connection::new(self.config, token));
+        let hub = Hub::new(Connection::new(self.config, token, random_seed()));
         Ok(Client::new(hub, dialer))
     }
 
@@ -135,13 +154,17 @@ impl ClientBuilder {
     pub async fn connect(self) -> Result<Client, Error> {
         let (server, database) = (self.uri.clone(), self.database.clone());
         let tokens = self.tokens.clone();
-        let client = self.build()?;
+        let first = self.retry_first.unwrap_or(false);
+        let client = self.retry_first_connection(first).build()?;
         client.start()?;
         let settled = |state: &ConnectionState| {
-            matches!(state, ConnectionState::Ready | ConnectionState::Closed(_))
+            use ConnectionState::{Closed, NeedsAuth, Ready};
+            matches!(state, Ready | NeedsAuth(_) | Closed(_))
         };
         match client.state().wait_for(settled).await {
-            Ok(ConnectionState::Closed(CloseReason::Lost(lost))) => {
+            Ok(
+                ConnectionState::Closed(CloseReason::Lost(lost)) | ConnectionState::NeedsAuth(lost),
+            ) => {
                 return Err(Repr::Connect { database, server, lost }.into());
             }
             Ok(ConnectionState::Ready) => (),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use lightlike_core::bsatn::{self, Bsatn};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
-use lightlike_core::driver::{TcpDialer, drive};
+use lightlike_core::driver::{TcpDialer, check_token, drive};
 use lightlike_core::schema::{Procedure, Reducer, Table};
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{QueryRows, Text};
@@ -125,6 +125,33 @@ impl Client {
         let mut state = self.state();
         self.hub().command(|connection, now| connection.close(now));
         let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
+    }
+
+    /// Something changed, such as the network: a lost connection is tried again at once, and one that seems to be there
+    /// is asked whether it is.
+    pub fn reconnect_now(&self) {
+        self.hub().command(|connection, now| connection.reconnect_now(now));
+    }
+
+    /// Presents another token from the next connection on; one that waits for it
+    /// ([`NeedsAuth`](ConnectionState::NeedsAuth)) is opened at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](crate::ErrorKind::Configuration) if it cannot be a token.
+    pub fn set_token(&self, token: impl AsRef<str>) -> Result<(), Error> {
+        let token = token.as_ref();
+        check_token(token).map_err(Repr::Token)?;
+        self.hub().command(|connection, now| connection.set_token(now, token.into()));
+        Ok(())
+    }
+
+    /// Runs `callback` once an outage, when the connection has been lost for [`Reconnect::grace`](crate::Reconnect::grace).
+    pub fn on_lost_for_long(
+        &self,
+        callback: impl FnMut(&Self) + Send + 'static,
+    ) -> ClientCallbackId {
+        ClientCallbackId { list: List::Lost, id: self.hub().lost_for_long.add(Box::new(callback)) }
     }
 
     /// A handle that does not keep the connection open, for callbacks and tasks that live long.
@@ -250,6 +277,7 @@ impl Client {
         match callback.list {
             List::Transactions => remove(&self.hub().hooks.transactions, callback.id),
             List::Unhandled => remove(&self.hub().unhandled, callback.id),
+            List::Lost => remove(&self.hub().lost_for_long, callback.id),
         }
     }
 }
@@ -265,6 +293,7 @@ pub struct ClientCallbackId {
 enum List {
     Transactions,
     Unhandled,
+    Lost,
 }
 
 impl WeakClient {

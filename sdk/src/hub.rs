@@ -1,13 +1,14 @@
 //! What all handles of one client share.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use lightlike_core::cache::{CacheReader, RegisterError, SetId, TableId};
+use lightlike_core::cache::{CacheReader, RegisterError, TableId};
 use lightlike_core::conn::{
     self, CallId, CallRequest, CloseReason, Connection, ConnectionState, Reply, SetEnd,
-    TransactionEvent,
+    SubscriptionId, TransactionEvent,
 };
 use lightlike_core::driver::Shared;
 use lightlike_core::schema::Table;
@@ -29,12 +30,16 @@ pub(crate) struct Hub {
     pub(crate) shared: Arc<Shared>,
     reader: CacheReader,
     pub(crate) hooks: Hooks,
-    sets: Mutex<HashMap<SetId, watch::Sender<Stage>>>,
+    sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
     calls: Mutex<HashMap<CallId, Sink>>,
     pub(crate) state: watch::Sender<ConnectionState>,
+    /// What `state` says, for reads, which are many.
+    is_ready: AtomicBool,
     pub(crate) unhandled: Callbacks<UnhandledCallback>,
+    pub(crate) lost_for_long: Callbacks<LostCallback>,
 }
 
+pub(crate) type LostCallback = dyn FnMut(&Client) + Send;
 pub(crate) type UnhandledCallback = dyn FnMut(&Client, &Unhandled) + Send;
 
 /// A forgotten call that was not committed.
@@ -65,12 +70,18 @@ impl Hub {
             sets: Mutex::default(),
             calls: Mutex::default(),
             state: watch::Sender::new(ConnectionState::Idle),
+            is_ready: AtomicBool::new(false),
             unhandled: Callbacks::default(),
+            lost_for_long: Callbacks::default(),
         })
     }
 
     pub(crate) fn read(self: &Arc<Self>) -> View {
-        View { view: self.reader.read(), hub: Arc::clone(self) }
+        self.view(self.reader.read())
+    }
+
+    pub(crate) fn view(self: &Arc<Self>, view: lightlike_core::cache::View) -> View {
+        View { view, hub: Arc::clone(self), is_stale: !self.is_ready.load(Ordering::Relaxed) }
     }
 
     pub(crate) fn register<T: Table>(self: &Arc<Self>) -> Result<TableId, RegisterError> {
@@ -153,7 +164,13 @@ impl Hub {
                     stage.send_replace(Stage::Applied);
                 }
             }
+            conn::Event::Stale { set, reason } => {
+                if let Some(stage) = lock(&self.sets).get(&set) {
+                    stage.send_replace(Stage::Stale(reason));
+                }
+            }
             conn::Event::Ended { set, reason } => self.ended(set, reason),
+            conn::Event::LostForLong => self.lost_for_long(handle),
             conn::Event::Answered { call, reply } => self.answered(handle, call, reply),
             // Who we are is read from the machine.
             conn::Event::Connected(_) => (),
@@ -162,6 +179,7 @@ impl Hub {
 
     fn state_changed(&self, state: ConnectionState) {
         let closed = matches!(state, ConnectionState::Closed(_));
+        self.is_ready.store(matches!(state, ConnectionState::Ready), Ordering::Relaxed);
         self.state.send_replace(state);
         if closed {
             self.hooks.end_streams();
@@ -173,16 +191,21 @@ impl Hub {
         let Some(handle) = handle.upgrade() else { return };
         let client = Client::from_handle(handle);
         let changes = Changes::new(event.transaction, event.cause);
-        let view =
-            |view: &lightlike_core::cache::View| View { view: view.clone(), hub: Arc::clone(self) };
-        let after = view(changes.transaction().after());
-        let before = view(changes.transaction().before());
+        let after = self.view(changes.transaction().after().clone());
+        let before = self.view(changes.transaction().before().clone());
         let event =
             Event { client: &client, cause: changes.cause(), after: &after, before: &before };
         self.hooks.dispatch(&event, &changes);
     }
 
-    fn ended(&self, set: SetId, reason: SetEnd) {
+    fn lost_for_long(&self, handle: &Weak<Handle>) {
+        if let Some(handle) = handle.upgrade() {
+            let client = Client::from_handle(handle);
+            self.lost_for_long.run().each(|callback| callback(&client));
+        }
+    }
+
+    fn ended(&self, set: SubscriptionId, reason: SetEnd) {
         if let Some(stage) = lock(&self.sets).remove(&set) {
             stage.send_replace(Stage::Ended(End::Set(reason)));
         }

@@ -28,7 +28,8 @@ pub mod __private;
 
 pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
 pub use lightlike_core::conn::{
-    Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
+    Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent, Reconnect,
+    StaleReason, WhileDisconnected,
 };
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;

@@ -5,8 +5,8 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use lightlike_core::cache::{RegisterError, SetId};
-use lightlike_core::conn::SetEnd;
+use lightlike_core::cache::RegisterError;
+use lightlike_core::conn::{SetEnd, StaleReason, SubscriptionId};
 use tokio::sync::watch;
 
 use crate::error::{Error, Repr};
@@ -20,7 +20,7 @@ use crate::hub::Hub;
 pub struct Subscription {
     hub: Arc<Hub>,
     /// None if the set was never asked for: a table of its is known with another row type.
-    set: Option<SetId>,
+    set: Option<SubscriptionId>,
     queries: Box<[Box<str>]>,
     stage: watch::Receiver<Stage>,
     ends_on_drop: bool,
@@ -31,6 +31,8 @@ pub struct Subscription {
 pub(crate) enum Stage {
     Pending,
     Applied,
+    /// As it was when the connection was lost: the server would not resync it.
+    Stale(StaleReason),
     Ended(End),
 }
 
@@ -44,7 +46,7 @@ pub(crate) enum End {
 impl Subscription {
     pub(crate) fn new(
         hub: Arc<Hub>,
-        set: SetId,
+        set: SubscriptionId,
         queries: Box<[Box<str>]>,
         stage: watch::Receiver<Stage>,
     ) -> Self {
@@ -60,6 +62,15 @@ impl Subscription {
     /// Whether the set's rows are in the cache.
     pub fn is_applied(&self) -> bool {
         matches!(*self.stage.borrow(), Stage::Applied)
+    }
+
+    /// Why the set is not in step with the server though the connection is: after a reconnect the server refused it, or
+    /// did not answer. Its rows are as they were; it is asked for again at the next reconnect.
+    pub fn stale(&self) -> Option<StaleReason> {
+        match &*self.stage.borrow() {
+            Stage::Stale(reason) => Some(reason.clone()),
+            Stage::Pending | Stage::Applied | Stage::Ended(_) => None,
+        }
     }
 
     /// Whether the set is over: ended, refused, failed, or the connection is closed.
@@ -93,7 +104,7 @@ impl Subscription {
         let mut stage = self.stage.clone();
         let settled = stage.wait_for(|stage| !matches!(stage, Stage::Pending)).await;
         match settled.as_deref() {
-            Ok(Stage::Applied) => Ok(()),
+            Ok(Stage::Applied | Stage::Stale(_)) => Ok(()),
             Ok(Stage::Ended(end)) => Err(self.error(end)),
             // The sender lives in the hub, which this holds.
             Ok(Stage::Pending) | Err(_) => Err(Error::from(Repr::Closed)),

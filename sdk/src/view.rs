@@ -19,9 +19,17 @@ use crate::hub::Hub;
 pub struct View {
     pub(crate) view: cache::View,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) is_stale: bool,
 }
 
 impl View {
+    /// Whether the connection was not in step with the server when the view was taken: the rows may have changed there
+    /// since. Rows of a set that could not be resynced are stale even if this says no: see
+    /// [`Subscription::stale`](crate::Subscription::stale).
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
     /// One table.
     pub fn table<T: Table>(&self) -> TableView<'_, T> {
         let mut table = self.view.table::<T>();
@@ -82,11 +90,11 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// The rows whose indexed columns are within `bounds`, in their order.
-    pub fn range<C: RangeIn<T>>(
+    pub fn range<C: RangeIn<T>, B: RangeBounds<C::Value>>(
         &self,
         column: C,
-        bounds: impl RangeBounds<C::Value>,
-    ) -> impl Iterator<Item = &'v T::Row> {
+        bounds: B,
+    ) -> impl Iterator<Item = &'v T::Row> + use<'v, T, C, B> {
         self.table.as_ref().map(|table| table.range(column, bounds)).into_iter().flatten()
     }
 }

@@ -1,7 +1,7 @@
 //! What a server is made of.
 
 use lightlike_core::schema::{Procedure, Reducer, Table, TableKind};
-use lightlike_core::types::Timestamp;
+use lightlike_core::types::{Identity, Timestamp};
 
 use crate::accounts::Accounts;
 use crate::clock::Clock;
@@ -49,10 +49,41 @@ impl Builder {
         self
     }
 
+    /// Shows clients only those rows of a table for which `visible` says so, given who looks: row-level security. A
+    /// row over which it panics is not shown.
+    ///
+    /// # Panics
+    ///
+    /// If the table was not given, or has a filter already.
+    pub fn row_filter<T: Table>(
+        mut self,
+        visible: impl Fn(Identity, &T::Row) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let position = self.database.position::<T>();
+        self.module.add_row_filter::<T>(position, visible);
+        self
+    }
+
     /// Adds the view `V`, whose rows `rows` computes.
     ///
     /// It is called for each identity that is subscribed to the view, after each transaction; [`Tx::sender`] is that
     /// identity. A view sees tables and no other views. One that panics fails the transaction that it looks at.
+    ///
+    /// ```
+    /// # use lightlike::{Bsatn, Table, types::Identity};
+    /// # use lightlike_testkit::Server;
+    /// # #[derive(Bsatn, Table)]
+    /// # #[table(name = "user")]
+    /// # struct User { #[primary_key] identity: Identity, name: String }
+    /// #[derive(Table)]
+    /// #[table(name = "me", view, row = User)]
+    /// struct Me;
+    ///
+    /// let server = Server::builder()
+    ///     .table::<User>()
+    ///     .view::<Me>(|tx| tx.find(User::IDENTITY, &tx.sender()).into_iter().collect())
+    ///     .start_blocking();
+    /// ```
     pub fn view<V: Table>(
         mut self,
         rows: impl Fn(&Tx) -> Vec<V::Row> + Send + Sync + 'static,
@@ -71,6 +102,29 @@ impl Builder {
     ///
     /// What it did is undone if it returns an error, which the caller gets, or panics, of which the caller learns only
     /// that it failed.
+    ///
+    /// ```
+    /// # use lightlike::{Bsatn, Table, reducer};
+    /// # use lightlike_testkit::Server;
+    /// #[derive(Bsatn, Table)]
+    /// #[table(name = "note")]
+    /// struct Note {
+    ///     #[primary_key]
+    ///     id: u64,
+    ///     text: String,
+    /// }
+    ///
+    /// #[reducer]
+    /// fn add_note(text: String) -> Result<(), String>;
+    ///
+    /// let server = Server::builder()
+    ///     .table::<Note>()
+    ///     .reducer(|tx, AddNote { text }| {
+    ///         let id = tx.next_id::<Note>();
+    ///         tx.try_insert(Note { id, text }).map_err(|error| error.to_string())
+    ///     })
+    ///     .start_blocking();
+    /// ```
     pub fn reducer<R: Reducer>(
         mut self,
         run: impl Fn(&mut Tx, R) -> Result<R::Ok, R::Error> + Send + Sync + 'static,
@@ -79,7 +133,27 @@ impl Builder {
         self
     }
 
-    /// Adds the procedure whose arguments are a `P`.
+    /// Adds the procedure whose arguments are a `P`. It has no transaction, and runs as many as it likes.
+    ///
+    /// ```
+    /// # use lightlike::{Bsatn, Table, procedure};
+    /// # use lightlike_testkit::Server;
+    /// # #[derive(Bsatn, Table)]
+    /// # #[table(name = "note")]
+    /// # struct Note { text: String }
+    /// #[procedure]
+    /// fn import(texts: Vec<String>) -> u32;
+    ///
+    /// let server = Server::builder()
+    ///     .table::<Note>()
+    ///     .procedure(|ctx, Import { texts }| {
+    ///         for text in texts {
+    ///             ctx.with_tx(|tx| tx.insert(Note { text: text.clone() }));
+    ///         }
+    ///         ctx.with_tx(|tx| tx.len::<Note>() as u32)
+    ///     })
+    ///     .start_blocking();
+    /// ```
     pub fn procedure<P: Procedure>(
         mut self,
         run: impl Fn(&mut ProcedureCtx, P) -> P::Output + Send + Sync + 'static,

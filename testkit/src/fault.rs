@@ -8,6 +8,16 @@ use lightlike_core::wire::ServerMessage;
 
 /// Something that goes wrong once, at the next occasion: see [`Server::inject`](crate::Server::inject).
 ///
+/// ```
+/// # use lightlike_testkit::{Fault, Server};
+/// # let server = Server::builder().start_blocking();
+/// // The next call commits, and its caller will not know.
+/// server.inject(Fault::DropConnectionBeforeReply);
+/// // The client's next two attempts to come back fail.
+/// server.inject(Fault::DropHandshake);
+/// server.inject(Fault::RefuseHandshake { status: 503, body: "restarting".into() });
+/// ```
+///
 /// Faults wait in the order in which they were injected. Each occasion takes the first that fits it: a handshake takes a
 /// fault of a handshake, a subscription one of a subscription or of any request, any other request one of any request.
 #[derive(Debug, Clone)]

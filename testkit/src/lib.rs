@@ -1,4 +1,55 @@
 //! A SpacetimeDB-like server in the test process, for programs that use Lightlike.
+//!
+//! It has the tables of the program's own structs, reducers and procedures as closures, and speaks the real protocol on
+//! loopback, so that a program is tested whole and needs nothing but Rust:
+//!
+//! ```
+//! use lightlike::{Bsatn, Table, reducer, types::Identity};
+//! use lightlike_testkit::Server;
+//!
+//! #[derive(Bsatn, Table, Clone, Debug, PartialEq)]
+//! #[table(name = "user")]
+//! struct User {
+//!     #[primary_key]
+//!     identity: Identity,
+//!     name: String,
+//! }
+//!
+//! #[reducer]
+//! fn set_name(name: String) -> Result<(), String>;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(async {
+//! let server = Server::builder()
+//!     .table::<User>()
+//!     .reducer(|tx, SetName { name }| {
+//!         if name.is_empty() {
+//!             return Err("Names must not be empty".into());
+//!         }
+//!         tx.upsert(User { identity: tx.sender(), name });
+//!         Ok(())
+//!     })
+//!     .start()
+//!     .await;
+//!
+//! // The program under test connects to `server.uri()`, database `app`. Meanwhile somebody else does something ..
+//! let grace = server.create_identity().0;
+//! server.run(|tx| tx.insert(User { identity: grace, name: "Grace".into() }));
+//! // .. and what was committed can be looked at.
+//! assert_eq!(server.rows::<User>(), [User { identity: grace, name: "Grace".into() }]);
+//! # });
+//! ```
+//!
+//! What goes wrong between a client and its server can be made to go wrong: see [`Fault`]. To wait for what a client
+//! does there is [`Server::wait_for`], and [`Server::hold_replies`] to stop the world in between; no test has to sleep.
+//!
+//! # What it is not
+//!
+//! Where it differs from the real engine, it is wrong, and a recorded conversation with the engine holds it to that. These
+//! are known: it compares no schemas and serves none; schedules do not run by themselves (call the reducer with
+//! [`Server::run`]); views take no arguments; everything committed is durable at once, so confirmed reads make no
+//! difference; and tokens are only known by heart, not signed.
+
 mod accounts;
 mod builder;
 mod clock;

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use lightlike_core::bsatn;
 use lightlike_core::schema::{Procedure, Reducer, Table};
+use lightlike_core::types::Identity;
 
-use crate::database::{Tx, encode};
+use crate::database::{Tx, decode, encode};
 use crate::procedure::ProcedureCtx;
 
 type ReducerFn = Box<dyn Fn(&mut Tx, &[u8]) -> Result<Bytes, CallError> + Send + Sync>;
@@ -15,6 +17,7 @@ type ProcedureFn = Box<dyn Fn(&mut ProcedureCtx, &[u8]) -> Result<Bytes, CallErr
 type ConnectFn = Box<dyn Fn(&mut Tx) -> Result<(), String> + Send + Sync>;
 type DisconnectFn = Box<dyn Fn(&mut Tx) + Send + Sync>;
 type ViewFn = Box<dyn Fn(&Tx) -> Vec<Bytes> + Send + Sync>;
+type RowFilterFn = Box<dyn Fn(Identity, &[u8]) -> bool + Send + Sync>;
 
 /// Why a function did not return a value. (A panic is a third way.)
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct Module {
     pub(crate) procedures: HashMap<&'static str, ProcedureFn>,
     /// By the view's position in the database.
     pub(crate) views: HashMap<usize, ViewFn>,
+    /// By the table's position in the database.
+    pub(crate) row_filters: HashMap<usize, RowFilterFn>,
     pub(crate) on_connect: Option<ConnectFn>,
     pub(crate) on_disconnect: Option<DisconnectFn>,
 }
@@ -77,6 +82,23 @@ impl Module {
         };
         self.views.insert(position, Box::new(encoded));
     }
+
+    pub(crate) fn add_row_filter<T: Table>(
+        &mut self,
+        position: usize,
+        visible: impl Fn(Identity, &T::Row) -> bool + Send + Sync + 'static,
+    ) {
+        let filter = move |sender: Identity, row: &[u8]| visible(sender, &decode(row));
+        let replaced = self.row_filters.insert(position, Box::new(filter));
+        assert!(replaced.is_none(), "the table `{}` has a row filter already", T::DEF.name);
+    }
+
+    /// Whether `sender` may see a row of the table at `position`.
+    pub(crate) fn shows(&self, position: usize, sender: Identity, row: &[u8]) -> bool {
+        let Some(visible) = self.row_filters.get(&position) else { return true };
+        // Rows are shown after their transaction has committed, where a panic can fail nothing any more.
+        catch_unwind(AssertUnwindSafe(|| visible(sender, row))).unwrap_or(false)
+    }
 }
 
 impl fmt::Debug for Module {
@@ -85,6 +107,7 @@ impl fmt::Debug for Module {
             .field("reducers", &self.reducers.keys())
             .field("procedures", &self.procedures.keys())
             .field("views", &self.views.len())
+            .field("row_filters", &self.row_filters.len())
             .finish_non_exhaustive()
     }
 }

@@ -66,7 +66,7 @@ impl ProcedureCtx {
         let shared = &self.shared;
         let outcome = shared.with(|state| {
             let caller = Caller { timestamp: state.now(), ..self.caller };
-            let (value, committed) = state.transact(&shared.module, caller, body)?;
+            let (value, committed) = state.transact(caller, body)?;
             state.broadcast(&committed, None);
             Ok(value)
         });

@@ -112,14 +112,14 @@ async fn unique_columns_are_unique() {
 }
 
 #[tokio::test]
-async fn sequences_count_on_over_failures() {
+async fn sequences_give_the_numbers_of_failed_transactions_again() {
     let server = world().start().await;
     assert_eq!(
         server.run(|tx| (tx.next_id::<Note>(), tx.next_id::<Note>(), tx.next_id::<User>())),
         (1, 2, 1)
     );
     let _ = server.try_run(|tx| Err::<(), _>(tx.next_id::<Note>()));
-    assert_eq!(server.run(|tx| tx.next_id::<Note>()), 4);
+    assert_eq!(server.run(|tx| tx.next_id::<Note>()), 3);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_view_has_other_rows_for_each_of_its_subscribers() {
         Client::connect_with(&server, &common::client::Options::token(&ada.token)).await;
     assert_eq!(
         all_rows::<User>(&again.subscribe(1, &["SELECT * FROM me WHERE level < 5"]).await),
-        [row.clone()]
+        vec![row.clone()]
     );
     // Of a transaction that changes what the view shows, both connections of its identity hear.
     let level = User { level: 7, ..row.clone() };
@@ -295,7 +295,7 @@ fn a_wrong_test_is_told_what_to_do() {
     }
     says("has a table `user` already", || drop(Server::builder().table::<User>().table::<User>()));
     says("`me` is a view: add it with `.view::<..>(|tx| rows)`", || {
-        drop(Server::builder().table::<Me>())
+        drop(Server::builder().table::<Me>());
     });
     says("`user` is no view", || drop(Server::builder().view::<User>(|_| Vec::new())));
     says("has a reducer `fail` already", || {
@@ -315,7 +315,7 @@ fn a_wrong_test_is_told_what_to_do() {
         server.run(|tx| tx.insert(Counter { value: 1 }));
     });
     says("`me` is a view: its rows come from the closure", || {
-        server.run(|tx| tx.table_mut::<Me>().clear()).min(0).to_string().clear()
+        server.run(|tx| tx.table_mut::<Me>().clear());
     });
     assert_eq!(server.run(|tx| tx.len::<User>()), 0, "and the server goes on");
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use common::client::{Client, Options, Seen, changes};
 use common::world::{Note, add_note, fail, note_twice, world};
+use lightlike::bsatn::to_vec;
 use lightlike_core::wire::{
     ClientMessage, QuerySetId, ReducerOutcome, RequestId, ServerMessage, Text, TransactionUpdate,
 };
@@ -52,6 +53,35 @@ async fn a_reply_can_be_lost_though_the_call_committed() {
     assert_eq!(changes(&client.update().await), (vec![Note::new(2, "y")], vec![]));
     assert_eq!(client.next().await, Seen::Lost);
     assert_eq!(server.look(|state| state.faults()), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_carried_out_behind_what_ends_a_connection() {
+    let server = world().start().await;
+    for fault in [
+        Fault::DropConnectionBeforeReply,
+        Fault::DropConnectionAfterReply,
+        Fault::Close { code: 1011, reason: String::new() },
+        Fault::TruncateFrame { bytes: 3 },
+        Fault::Stall,
+    ] {
+        server.run(|tx| tx.table_mut::<Note>().clear());
+        let mut client = connected(&server).await;
+        server.inject(fault.clone());
+        let messages: Vec<_> = (0..3)
+            .map(|level| ClientMessage::CallReducer {
+                request_id: client.next_request(),
+                reducer: Text::from("add_note"),
+                args: to_vec(&add_note(level, "x".into())).unwrap().into(),
+            })
+            .collect();
+        client.send(&messages).await;
+        server.wait_for(|state| state.faults() == 0).await;
+        server.disconnect_all();
+        while client.next().await != Seen::Lost {}
+        server.wait_for(|state| state.connections().is_empty()).await;
+        assert_eq!(server.rows::<Note>(), [Note::new(0, "x")], "{fault:?}");
+    }
 }
 
 #[tokio::test]

@@ -374,7 +374,7 @@ async fn a_one_off_query_answers_once() {
 }
 
 #[tokio::test]
-async fn everything_is_all_tables_but_events_and_views() {
+async fn everything_is_all_tables_and_views_but_events() {
     let server = world()
         .rows::<Note>([Note::new(1, "a")])
         .rows::<common::world::Banned>([User::new(1, "Eve", 1)])
@@ -383,7 +383,12 @@ async fn everything_is_all_tables_but_events_and_views() {
     let mut client = Client::connect(&server).await;
     let first = client.subscribe(1, &["select * from *"]).await;
     let tables: Vec<_> = first.tables.iter().map(|table| table.table.as_str()).collect();
-    assert_eq!(tables, ["banned", "note"]);
+    assert_eq!(tables, ["banned", "note"], "by name, and without empty ones");
+    client.send_call(&set_name("Ada".into())).await;
+    let ReducerOutcome::Ok { update, .. } = outcome(&mut client).await.1 else { panic!() };
+    let tables: Vec<_> =
+        update.query_sets[0].tables.iter().map(|table| table.table.as_str()).collect();
+    assert_eq!(tables, ["me", "user"]);
     client.send_call(&shout_all(vec!["a".into()])).await;
     let ReducerOutcome::Ok { update, .. } = outcome(&mut client).await.1 else { panic!() };
     assert!(update.query_sets.is_empty());

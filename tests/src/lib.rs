@@ -1,5 +1,7 @@
 //! What the integration tests share: see `tests/`.
 
 pub mod chat;
+pub mod conformance;
+pub mod proxy;
 pub mod real;
 pub mod target;

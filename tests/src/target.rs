@@ -26,6 +26,21 @@ impl Target {
         }
     }
 
+    /// A fresh database of the conformance module.
+    ///
+    /// # Panics
+    ///
+    /// If the real server does not take the module.
+    pub async fn conformance() -> Self {
+        match Real::from_env() {
+            Some(real) => {
+                let database = real.publish(Module::Conformance).await;
+                Self::Real(database.expect("the conformance module"))
+            }
+            None => Self::Embedded(crate::conformance::embedded().await),
+        }
+    }
+
     /// The server's address.
     pub fn uri(&self) -> String {
         match self {

@@ -63,7 +63,8 @@ pub enum Part {
 }
 
 impl Part {
-    fn set(&self) -> SetId {
+    /// The set that it is about.
+    pub fn set(&self) -> SetId {
         match self {
             Self::Inserts { set, .. }
             | Self::Deletes { set, .. }
@@ -167,6 +168,12 @@ impl Cache {
         self.applying = Some(Applying::new(change));
     }
 
+    /// A set's rows stay as they are, and the server says no more of them, until the set is dropped. A row that such a
+    /// set holds may be replaced without it.
+    pub fn mark_stale(&mut self, set: SetId) {
+        self.stale.insert(set);
+    }
+
     /// Whether a change is under way.
     pub fn is_applying(&self) -> bool {
         self.applying.is_some()
@@ -228,7 +235,10 @@ impl Cache {
     fn run(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
         match applying.phase {
             Phase::Start => {
-                if self.must_wait(*budget) {
+                // A server that never pauses leaves no other time for this.
+                self.reclaim(*budget);
+                self.waiting = self.must_wait();
+                if self.waiting {
                     return Ok(false);
                 }
                 self.start(applying);
@@ -277,16 +287,9 @@ impl Cache {
     }
 
     /// Whether there are too many rows that left and that views hold.
-    fn must_wait(&mut self, max_rows: usize) -> bool {
-        let is_too_much = |cache: &Self| {
-            let dead: usize = cache.tables.iter().map(|table| table.dead_rows()).sum();
-            dead >= cache.config.max_dead_rows || cache.version - cache.horizon() > VIEW_AGE_MAX
-        };
-        if self.waiting || is_too_much(self) {
-            self.reclaim_dead(max_rows);
-            self.waiting = is_too_much(self);
-        }
-        self.waiting
+    fn must_wait(&self) -> bool {
+        self.dead_rows() >= self.config.max_dead_rows
+            || self.version - self.horizon() > VIEW_AGE_MAX
     }
 
     /// Finds the tables of all parts and the sets to drop.
@@ -318,6 +321,7 @@ impl Cache {
             applying.touched.extend(rest);
         }
         applying.tables = tables;
+        applying.touched.iter().for_each(|&table| self.touch(table));
     }
 
     /// Stages the parts that belong to the phase.
@@ -374,7 +378,7 @@ impl Cache {
     fn settle(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
         while let Some(table) = applying.touched.get(applying.at) {
             let store = &mut self.tables[table.0 as usize];
-            match store.settle(budget) {
+            match store.settle(&self.stale, budget) {
                 Ok(true) => applying.next(),
                 Ok(false) => return Ok(false),
                 Err(kind) => {
@@ -390,6 +394,7 @@ impl Cache {
         for part in &applying.change.parts {
             if let Part::DropSet { set } = part {
                 self.failed.remove(set);
+                self.stale.remove(set);
             }
         }
         let failed = core::mem::take(&mut applying.failed);

@@ -3,8 +3,7 @@
 use core::any::TypeId;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 
-use foldhash::{HashMap, HashMapExt};
-
+use super::catalog::Catalog;
 use super::snapshot::{AnySnapshot, Snapshot};
 use super::view::{TableView, UntypedTable};
 use super::{Row, Table};
@@ -30,26 +29,13 @@ pub(super) struct Tables {
     pub(super) snapshots: Vec<Arc<dyn AnySnapshot>>,
 }
 
-/// Which table is where.
-#[derive(Clone)]
-pub(super) struct Catalog {
-    /// By the marker's type.
-    pub(super) by_type: HashMap<TypeId, u32>,
-    pub(super) by_name: HashMap<Arc<str>, u32>,
-}
-
-impl Catalog {
-    pub(super) fn new() -> Self {
-        Self { by_type: HashMap::new(), by_name: HashMap::new() }
-    }
-}
-
 impl Tables {
+    #[inline]
     fn typed<R: Row>(&self, marker: TypeId) -> Option<&Snapshot<R>> {
-        let &table = self.catalog.by_type.get(&marker)?;
-        self.typed_at(table)
+        self.typed_at(self.catalog.by_type.get(marker)?)
     }
 
+    #[inline]
     pub(super) fn typed_at<R: Row>(&self, table: u32) -> Option<&Snapshot<R>> {
         let snapshot: &dyn core::any::Any = &**self.snapshots.get(table as usize)?;
         snapshot.downcast_ref()

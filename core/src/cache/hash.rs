@@ -3,262 +3,394 @@
 //! It knows neither rows nor keys: hashes come in, candidates go out, and whoever asks compares them. Several rows of
 //! one key may be in it at once (a dead version that views still see, the live one, a staged one).
 //!
-//! Ids lie in *shards*, each behind its own lock, which a reader holds for one probe. A full shard splits into two, by
-//! one more bit of the hash, so that growth never moves more than a shard. The new tables are made before the lock is
-//! taken: nobody waits for rows to be hashed.
+//! Readers take no lock. Ids lie in *buckets* of one cache line, in *shards* of some thousand ids that are replaced as
+//! a whole when they grow, and split in two, by one more bit of the hash, when they are full: so growth never moves
+//! more than a shard. A reader has the shards that its view was published with.
 //!
 //! # Invariants
 //!
 //! - Only the table's writer changes an index; readers probe at the same time.
-//! - `shards` has `2^depth` entries; the low `depth` bits of a hash's [`bits`] are the place of its shard. A shard that
-//!   shares fewer bits stands at several places.
-//! - A reader may have an older directory than the writer: a shard knows the shards that split off from it.
+//! - The list of shards has `2^depth` places; the low `depth` bits of a hash's [`shard_bits`] are its shard's. A shard
+//!   that shares fewer bits stands at several places.
+//! - A row that a view sees is in the shards that the view has: it was there when they were published, ids leave a
+//!   shard only when no view sees their row, and they never move within one. So it does not matter what a reader sees
+//!   of later changes, and in what order: an id that it should not have come across is of a row that is not the one
+//!   asked for, or not visible. All accesses are relaxed.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use core::array;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
 
-use hashbrown::HashTable;
-
-/// How many ids a shard holds before it splits: what a table of 4096 buckets has room for.
-const SHARD_IDS_MAX: usize = 3584;
+/// How many ids a bucket holds.
+const BUCKET_IDS: usize = 12;
+/// How many ids a shard holds before it splits.
+const SHARD_IDS_MAX: usize = 4096;
 /// How many bits of a hash choose a shard.
 const DEPTH_MAX: u32 = 20;
-/// Tables below this many ids are not worth making smaller.
-const SHRINK_ABOVE: usize = 64;
 
-/// The bits of a hash that choose a shard: not those that a table within one uses (the lowest and the highest seven).
+/// The bits of a hash that choose a shard.
 #[inline]
-fn bits(hash: u64) -> usize {
+fn shard_bits(hash: u64) -> usize {
     (hash >> 32) as usize & ((1 << DEPTH_MAX) - 1)
+}
+
+/// What a bucket says of an id's hash: one byte, never 0.
+#[inline]
+fn tag(hash: u64) -> u8 {
+    ((hash >> 56) as u8).max(1)
+}
+
+/// Ids whose hashes fall together, and what overflows from the bucket in front.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Bucket {
+    /// A byte an id; 0 for a free place. The first eight, then the last four.
+    tags: AtomicU64,
+    last_tags: AtomicU32,
+    /// How many ids belong here, or further in front, and lie further on, because this bucket was full.
+    passed: AtomicU32,
+    ids: [AtomicU32; BUCKET_IDS],
+}
+
+const _: () = assert!(size_of::<Bucket>() == 64);
+
+impl Bucket {
+    fn new() -> Self {
+        Self {
+            tags: AtomicU64::new(0),
+            last_tags: AtomicU32::new(0),
+            passed: AtomicU32::new(0),
+            ids: array::from_fn(|_| AtomicU32::new(0)),
+        }
+    }
+
+    /// The places with a tag.
+    #[inline]
+    fn places(&self, tag: u8) -> Places {
+        let pattern = LOW_BITS * u64::from(tag);
+        let first = zero_bytes(self.tags.load(Relaxed) ^ pattern);
+        let last = zero_bytes(u64::from(self.last_tags.load(Relaxed) ^ pattern as u32));
+        // The upper half of the latter is not tags.
+        Places(first >> 7 | (last & 0xffff_ffff) >> 3)
+    }
+
+    fn set_tag(&self, place: usize, tag: u8) {
+        match place.checked_sub(8) {
+            None => {
+                let others = self.tags.load(Relaxed) & !(0xff << (8 * place));
+                self.tags.store(others | u64::from(tag) << (8 * place), Relaxed);
+            }
+            Some(place) => {
+                let others = self.last_tags.load(Relaxed) & !(0xff << (8 * place));
+                self.last_tags.store(others | u32::from(tag) << (8 * place), Relaxed);
+            }
+        }
+    }
+
+    fn free_place(&self) -> Option<usize> {
+        self.places(0).next()
+    }
+
+    fn has_passed(&self) -> bool {
+        self.passed.load(Relaxed) > 0
+    }
+
+    fn count_passed(&self, by: i32) {
+        let passed = self.passed.load(Relaxed).saturating_add_signed(by);
+        self.passed.store(passed, Relaxed);
+    }
+}
+
+/// One in each byte.
+const LOW_BITS: u64 = u64::MAX / 0xff;
+
+/// The highest bit of each byte that is 0; no other bit.
+#[inline]
+fn zero_bytes(bytes: u64) -> u64 {
+    const LOW_SEVEN: u64 = LOW_BITS * 0x7f;
+    !(((bytes & LOW_SEVEN) + LOW_SEVEN) | bytes | LOW_SEVEN)
+}
+
+/// Places of a bucket, a bit each: one of the first eight at eight times its number, one of the last four at eight times
+/// what is more than eight, and four.
+#[derive(Debug, Clone, Copy)]
+struct Places(u64);
+
+impl Iterator for Places {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let bit = self.0.trailing_zeros() as usize;
+        self.0 &= self.0 - 1;
+        Some((bit >> 3) + ((bit & 4) << 1))
+    }
+}
+
+#[derive(Debug)]
+struct Shard {
+    /// How many bits its hashes have in common.
+    depth: u32,
+    /// How many ids it holds.
+    len: AtomicU32,
+    buckets: Box<[Bucket]>,
+}
+
+impl Shard {
+    /// An empty shard with room for `room` ids, and a quarter more.
+    fn new(depth: u32, room: usize) -> Self {
+        let buckets = (room + room / 4).div_ceil(BUCKET_IDS).max(1);
+        let buckets = (0..buckets).map(|_| Bucket::new()).collect();
+        Self { depth, len: AtomicU32::new(0), buckets }
+    }
+
+    fn with(depth: u32, hashed: &[(u64, u32)], room: usize) -> Self {
+        let shard = Self::new(depth, room.max(hashed.len()));
+        for &(hash, id) in hashed {
+            shard.insert(hash, id);
+        }
+        shard
+    }
+
+    fn len(&self) -> usize {
+        self.len.load(Relaxed) as usize
+    }
+
+    /// Seven eighths of all places: beyond that, ids lie far from where they belong.
+    fn is_full(&self) -> bool {
+        self.len() * 8 >= self.buckets.len() * BUCKET_IDS * 7
+    }
+
+    fn is_sparse(&self) -> bool {
+        self.buckets.len() > 4 && self.len() * 8 < self.buckets.len() * BUCKET_IDS
+    }
+
+    /// The bucket where ids of this hash belong.
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        // The low half of the hash as a fraction of one, times the number of buckets.
+        (((hash & 0xffff_ffff) * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    /// The buckets from a hash's home on, once around.
+    #[inline]
+    fn probe(&self, hash: u64) -> impl Iterator<Item = &Bucket> {
+        let (front, back) = self.buckets.split_at(self.home(hash));
+        back.iter().chain(front)
+    }
+
+    /// The shard must not be full.
+    fn insert(&self, hash: u64, id: u32) {
+        for bucket in self.probe(hash) {
+            if let Some(place) = bucket.free_place() {
+                bucket.ids[place].store(id, Relaxed);
+                bucket.set_tag(place, tag(hash));
+                self.len.store(self.len.load(Relaxed) + 1, Relaxed);
+                return;
+            }
+            bucket.count_passed(1);
+        }
+        debug_assert!(false, "a shard that is not full has a free place");
+    }
+
+    fn remove(&self, hash: u64, id: u32) -> bool {
+        for (at, bucket) in self.probe(hash).enumerate() {
+            for place in bucket.places(tag(hash)) {
+                if bucket.ids[place].load(Relaxed) == id {
+                    bucket.set_tag(place, 0);
+                    self.probe(hash).take(at).for_each(|bucket| bucket.count_passed(-1));
+                    self.len.store(self.len.load(Relaxed) - 1, Relaxed);
+                    return true;
+                }
+            }
+            if !bucket.has_passed() {
+                break;
+            }
+        }
+        false
+    }
+
+    /// All ids, with hashes.
+    fn hashed(&self, rehash: impl Fn(u32) -> u64) -> Vec<(u64, u32)> {
+        self.ids().map(|id| (rehash(id), id)).collect()
+    }
+
+    fn ids(&self) -> impl Iterator<Item = u32> {
+        self.buckets.iter().flat_map(|bucket| {
+            let free: u32 = bucket.places(0).map(|place| 1 << place).sum();
+            let held = (0..BUCKET_IDS).filter(move |place| free >> place & 1 == 0);
+            held.map(|place| bucket.ids[place].load(Relaxed))
+        })
+    }
 }
 
 #[derive(Clone)]
 pub(super) struct HashIndex {
-    shards: Arc<Vec<Arc<Shard>>>,
-    depth: u32,
+    shards: Arc<[Arc<Shard>]>,
 }
 
-struct Shard {
-    state: RwLock<State>,
-}
-
-struct State {
-    ids: HashTable<u32>,
-    /// How many bits the shard's hashes had in common when it was made.
-    born_depth: u32,
-    /// The shards that split off, in order: the n-th took the hashes in which bit `born_depth + n` is set.
-    split_off: Vec<Arc<Shard>>,
-    /// Those bits.
-    moved: usize,
-}
-
-impl Shard {
-    fn new(depth: u32, ids: HashTable<u32>) -> Self {
-        let state = State { ids, born_depth: depth, split_off: Vec::new(), moved: 0 };
-        Self { state: RwLock::new(state) }
-    }
-
-    // A panic under the lock can only come from a row's own `Eq`, which leaves the table as it was.
-    fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// How many bits the shard's hashes have in common.
-    fn depth(&self) -> u32 {
-        self.born_depth + self.split_off.len() as u32
-    }
-
-    /// The shard to which hashes with these bits went first.
-    fn follow(&self, bits: usize) -> Option<Arc<Shard>> {
-        let first = (bits & self.moved).trailing_zeros();
-        self.split_off.get(first.checked_sub(self.born_depth)? as usize).cloned()
-    }
+/// What removing an id found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Removed {
+    /// Whether the id was there.
+    pub(super) found: bool,
+    /// Whether its shard has become much too large: then [`HashIndex::shrink`] gives the memory back.
+    pub(super) sparse: bool,
 }
 
 impl HashIndex {
     pub(super) fn new() -> Self {
-        let shard = Shard::new(0, HashTable::new());
-        Self { shards: Arc::new(vec![Arc::new(shard)]), depth: 0 }
+        Self { shards: Arc::new([Arc::new(Shard::new(0, 0))]) }
     }
 
+    /// Where a hash's shard stands.
     #[inline]
-    fn place(&self, bits: usize) -> usize {
-        bits & ((1 << self.depth) - 1)
+    fn place(&self, hash: u64) -> usize {
+        // There are 2^depth places.
+        shard_bits(hash) & (self.shards.len() - 1)
     }
 
-    /// Shows the ids that may have this hash to `pick`, until it picks one. A shard is locked meanwhile.
+    fn shard(&self, hash: u64) -> &Shard {
+        &self.shards[self.place(hash)]
+    }
+
+    /// Shows the ids that may have this hash to `pick`, until it picks one.
     #[inline]
     pub(super) fn find<T>(&self, hash: u64, mut pick: impl FnMut(u32) -> Option<T>) -> Option<T> {
-        let bits = bits(hash);
-        let state = self.shards[self.place(bits)].read();
-        if state.moved & bits == 0 {
-            return state.ids.iter_hash(hash).find_map(|&id| pick(id));
-        }
-        let mut next = state.follow(bits);
-        drop(state);
-        while let Some(shard) = next {
-            let state = shard.read();
-            if state.moved & bits == 0 {
-                return state.ids.iter_hash(hash).find_map(|&id| pick(id));
+        let shard = self.shard(hash);
+        let home = shard.home(hash);
+        let mut bucket = &shard.buckets[home];
+        let mut next = home;
+        loop {
+            for place in bucket.places(tag(hash)) {
+                let picked = pick(bucket.ids[place].load(Relaxed));
+                if picked.is_some() {
+                    return picked;
+                }
             }
-            next = state.follow(bits);
+            if !bucket.has_passed() {
+                return None;
+            }
+            next = if next + 1 == shard.buckets.len() { 0 } else { next + 1 };
+            if next == home {
+                return None;
+            }
+            bucket = &shard.buckets[next];
         }
-        None
     }
 
     /// Adds an id, unless its shard is full: then [`grow`](Self::grow) makes room.
     #[inline]
     #[must_use]
     pub(super) fn try_insert(&self, hash: u64, id: u32) -> bool {
-        let mut state = self.shards[self.place(bits(hash))].write();
-        if state.ids.len() == state.ids.capacity() {
+        let shard = self.shard(hash);
+        if shard.is_full() {
             return false;
         }
-        // There is room, so nothing is hashed again.
-        state.ids.insert_unique(hash, id, |_| hash);
+        shard.insert(hash, id);
         true
     }
 
-    /// Makes room for at least one more id of this hash. `rehash` gives the hash of an id that is in the index.
+    /// Makes room for more ids of this hash. `rehash` gives the hash of an id that is in the index.
+    ///
+    /// Readers see the result when it is published.
     pub(super) fn grow(&mut self, hash: u64, rehash: impl Fn(u32) -> u64) {
-        let place = self.place(bits(hash));
-        let shard = Arc::clone(&self.shards[place]);
-        let (hashed, depth) = shard.hashed(rehash);
-        if hashed.len() >= SHARD_IDS_MAX && depth < DEPTH_MAX && splits_well(&hashed, depth) {
-            self.split(place, &shard, hashed, depth);
+        let shard = self.shard(hash);
+        let (depth, hashed) = (shard.depth, shard.hashed(rehash));
+        if hashed.len() < SHARD_IDS_MAX || depth == DEPTH_MAX || !splits_well(&hashed, depth) {
+            // Half as much again, in steps of a shard for one that cannot split.
+            let room = hashed.len() + hashed.len() / 2;
+            self.replace(hash, Shard::with(depth, &hashed, room.max(BUCKET_IDS)));
         } else {
-            let room = hashed.len() + hashed.len() / 4 + 3;
-            shard.rebuild(&hashed, room);
+            self.split(hash, hashed, depth);
         }
     }
 
     /// Whether to make room for `rows` more ids at once: if they are many more than the index holds so far. Else it
     /// grows as they come; they may be rows that it has.
     pub(super) fn wants_reserve(&self, rows: usize) -> bool {
-        rows > SHARD_IDS_MAX && self.held() <= rows / 8
+        rows > SHARD_IDS_MAX && self.len() <= rows / 8
     }
 
-    fn held(&self) -> usize {
-        self.shards.iter().map(|shard| shard.read().ids.len()).sum()
+    fn len(&self) -> usize {
+        let first_places = self.shards.iter().enumerate();
+        let shards = first_places.filter(|(place, shard)| place >> shard.depth == 0);
+        shards.map(|(_, shard)| shard.len()).sum()
     }
 
     /// Makes room for `rows` more ids at once.
     pub(super) fn reserve(&mut self, rows: usize, rehash: impl Fn(u32) -> u64) {
-        let held = self.held();
         // A few per cent of slack, because shards do not fill evenly.
-        let rows = held + rows;
-        let shards = (rows + rows / 16).div_ceil(SHARD_IDS_MAX).next_power_of_two();
-        for target in 1..=shards.ilog2().min(DEPTH_MAX) {
-            // A shard that is split moves only to places further on.
-            for place in 0..1 << (target - 1) {
-                let shard = Arc::clone(&self.shards[place]);
-                let (hashed, depth) = shard.hashed(&rehash);
-                if depth < target {
-                    self.split(place, &shard, hashed, depth);
-                }
+        let rows = self.len() + rows;
+        let shards = rows.div_ceil(SHARD_IDS_MAX).next_power_of_two().min(1 << DEPTH_MAX);
+        let shards = shards.max(self.shards.len());
+        let mut held = vec![Vec::new(); shards];
+        for shard in self.shards.iter().enumerate().filter(|(place, s)| place >> s.depth == 0) {
+            for (hash, id) in shard.1.hashed(&rehash) {
+                held[shard_bits(hash) & (shards - 1)].push((hash, id));
             }
         }
-        let each = rows / self.shards.len();
-        for shard in self.shards.iter() {
-            let (hashed, _) = shard.hashed(&rehash);
-            shard.rebuild(&hashed, (each + each / 16).max(hashed.len()));
+        let room = rows / shards + rows / shards / 16;
+        let depth = shards.ilog2();
+        let shards = held.iter().map(|hashed| Arc::new(Shard::with(depth, hashed, room)));
+        self.shards = shards.collect();
+    }
+
+    /// Puts a shard to all places of the one that has this hash.
+    fn replace(&mut self, hash: u64, shard: Shard) {
+        let (step, shard) = (1 << shard.depth, Arc::new(shard));
+        let first = shard_bits(hash) & (step - 1);
+        for place in Arc::make_mut(&mut self.shards).iter_mut().skip(first).step_by(step) {
+            *place = Arc::clone(&shard);
         }
     }
 
-    /// Splits the shard at `place` by bit `depth`.
-    fn split(&mut self, place: usize, shard: &Arc<Shard>, hashed: Vec<(u64, u32)>, depth: u32) {
+    /// Puts two shards, by bit `depth` of the hashes, to the places of one.
+    fn split(&mut self, hash: u64, hashed: Vec<(u64, u32)>, depth: u32) {
         let bit = 1 << depth;
-        let (moved, kept): (Vec<_>, Vec<_>) =
-            hashed.into_iter().partition(|&(hash, _)| bits(hash) & bit != 0);
-        let sibling = Arc::new(Shard::new(depth + 1, table(&moved, moved.len() * 5 / 4)));
-        let kept = table(&kept, kept.len() * 5 / 4);
-        let shards = Arc::make_mut(&mut self.shards);
-        if depth == self.depth {
-            shards.extend_from_within(..);
-            self.depth += 1;
+        if bit == self.shards.len() {
+            self.shards = self.shards.iter().chain(&*self.shards).cloned().collect();
         }
-        // All places of the shard share its low bits; those with the next bit set are the sibling's.
-        let first = (place & (bit - 1)) | bit;
-        for place in (first..shards.len()).step_by(bit << 1) {
-            shards[place] = Arc::clone(&sibling);
+        // Which of the two this hash belongs to does not matter: with the bit flipped, it finds the other.
+        let flipped = hash ^ (bit as u64) << 32;
+        let (with, without): (Vec<_>, Vec<_>) = hashed
+            .into_iter()
+            .partition(|&(other, _)| (shard_bits(other) ^ shard_bits(hash)) & bit == 0);
+        for (hash, hashed) in [(hash, with), (flipped, without)] {
+            let room = hashed.len() + hashed.len() / 4;
+            self.replace(hash, Shard::with(depth + 1, &hashed, room));
         }
-        let old = {
-            let mut state = shard.write();
-            state.split_off.push(sibling);
-            state.moved |= bit;
-            core::mem::replace(&mut state.ids, kept)
-        };
-        drop(old);
     }
 
-    /// Removes an id; `false` if it is not there under this hash.
-    pub(super) fn remove(&self, hash: u64, id: u32, rehash: impl Fn(u32) -> u64) -> bool {
-        let shard = &self.shards[self.place(bits(hash))];
-        let (removed, sparse) = {
-            let mut state = shard.write();
-            let removed = match state.ids.find_entry(hash, |&other| other == id) {
-                Ok(entry) => {
-                    entry.remove();
-                    true
-                }
-                Err(_) => false,
-            };
-            let (len, buckets) = (state.ids.len(), state.ids.num_buckets());
-            (removed, buckets > SHRINK_ABOVE && len < buckets / 8)
-        };
-        if sparse {
-            let (hashed, _) = shard.hashed(rehash);
-            shard.rebuild(&hashed, hashed.len() * 2);
-        }
-        removed
+    /// Removes an id.
+    pub(super) fn remove(&self, hash: u64, id: u32) -> Removed {
+        let shard = self.shard(hash);
+        Removed { found: shard.remove(hash, id), sparse: shard.is_sparse() }
+    }
+
+    /// Makes the shard of this hash as large as it needs to be.
+    ///
+    /// Readers see the result when it is published.
+    pub(super) fn shrink(&mut self, hash: u64, rehash: impl Fn(u32) -> u64) {
+        let shard = self.shard(hash);
+        let (depth, hashed) = (shard.depth, shard.hashed(rehash));
+        self.replace(hash, Shard::with(depth, &hashed, hashed.len() * 2));
     }
 
     /// All ids, in no order.
     #[cfg(test)]
     pub(super) fn ids(&self) -> Vec<u32> {
-        let mut seen = Vec::new();
-        let mut ids = Vec::new();
-        for shard in self.shards.iter() {
-            if !seen.iter().any(|other| Arc::ptr_eq(other, shard)) {
-                ids.extend(shard.read().ids.iter());
-                seen.push(Arc::clone(shard));
-            }
-        }
-        ids
+        let shards = self.shards.iter().enumerate().filter(|(at, shard)| at >> shard.depth == 0);
+        shards.flat_map(|(_, shard)| shard.ids()).collect()
     }
-}
-
-impl Shard {
-    /// What is in the shard, with hashes, and its depth. Readers are not in the way of this, nor it in theirs.
-    fn hashed(&self, rehash: impl Fn(u32) -> u64) -> (Vec<(u64, u32)>, u32) {
-        let state = self.read();
-        (state.ids.iter().map(|&id| (rehash(id), id)).collect(), state.depth())
-    }
-
-    /// Moves the ids to a table with room for `room`.
-    fn rebuild(&self, hashed: &[(u64, u32)], room: usize) {
-        let ids = table(hashed, room);
-        let old = core::mem::replace(&mut self.write().ids, ids);
-        drop(old);
-    }
-}
-
-fn table(hashed: &[(u64, u32)], room: usize) -> HashTable<u32> {
-    let mut ids = HashTable::with_capacity(room.max(hashed.len()));
-    for &(hash, id) in hashed {
-        ids.insert_unique(hash, id, |_| hash);
-    }
-    ids
 }
 
 /// Whether a split by bit `depth` makes two shards out of one: versions of one key stay together for ever.
 fn splits_well(hashed: &[(u64, u32)], depth: u32) -> bool {
-    let set = hashed.iter().filter(|&&(hash, _)| bits(hash) & (1 << depth) != 0).count();
+    let set = hashed.iter().filter(|&&(hash, _)| shard_bits(hash) & (1 << depth) != 0).count();
     let least = hashed.len() / 8;
     set >= least && hashed.len() - set >= least
 }
@@ -270,7 +402,8 @@ mod tests {
     /// As good as any: rows are their own ids here.
     fn hash(id: u32) -> u64 {
         let mixed = u64::from(id).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ (mixed >> 29)
     }
 
     fn insert(index: &mut HashIndex, id: u32) {
@@ -288,17 +421,17 @@ mod tests {
         let mut index = HashIndex::new();
         for id in 0..50_000 {
             insert(&mut index, id);
+            assert!(has(&index, id));
         }
         assert!(index.shards.len() >= 16, "{} shards", index.shards.len());
         assert!((0..50_000).all(|id| has(&index, id)));
         assert!(!has(&index, 50_000));
-        assert_eq!(index.ids().len(), 50_000);
+        assert_eq!((index.ids().len(), index.len()), (50_000, 50_000));
     }
 
     #[test]
-    fn an_older_directory_still_finds_everything() {
+    fn an_older_index_still_finds_what_it_had() {
         let mut index = HashIndex::new();
-        let oldest = index.clone();
         for id in 0..30_000 {
             insert(&mut index, id);
         }
@@ -306,7 +439,8 @@ mod tests {
         for id in 30_000..200_000 {
             insert(&mut index, id);
         }
-        assert!((0..200_000).all(|id| has(&older, id) && has(&oldest, id)));
+        assert!((0..30_000).all(|id| has(&older, id)));
+        assert!((0..200_000).all(|id| has(&index, id)));
     }
 
     #[test]
@@ -315,13 +449,13 @@ mod tests {
         for id in 0..100 {
             insert(&mut index, id);
         }
+        assert!(index.wants_reserve(100_000));
         index.reserve(100_000, hash);
-        let shards = index.shards.len();
         for id in 100..100_000 {
             assert!(index.try_insert(hash(id), id), "no room for {id}");
         }
-        assert_eq!(index.shards.len(), shards);
         assert!((0..100_000).all(|id| has(&index, id)));
+        assert!(!index.wants_reserve(100_000));
     }
 
     #[test]
@@ -331,11 +465,44 @@ mod tests {
             insert(&mut index, id);
         }
         for id in 0..20_000 {
-            assert!(index.remove(hash(id), id, hash));
-            assert!(!index.remove(hash(id), id, hash));
+            let removed = index.remove(hash(id), id);
+            assert!(removed.found && !has(&index, id));
+            assert!(!index.remove(hash(id), id).found);
+            if removed.sparse {
+                index.shrink(hash(id), hash);
+            }
+            let next = id + 1..20_000.min(id + 50);
+            assert!(next.into_iter().all(|id| has(&index, id)));
         }
-        let bytes: usize = index.shards.iter().map(|s| s.read().ids.allocation_size()).sum();
-        assert!(bytes < index.shards.len() * 1024, "{bytes} bytes");
+        let buckets: usize = index.shards.iter().map(|shard| shard.buckets.len()).sum();
+        assert!(buckets <= 4 * index.shards.len(), "{buckets} buckets");
+    }
+
+    #[test]
+    fn ids_that_overflow_their_bucket_come_and_go() {
+        let mut index = HashIndex::new();
+        // All belong into the first bucket, and have tags of all kinds.
+        let hash = |id: u32| u64::from(id % 200) << 56;
+        for id in 0..1000 {
+            while !index.try_insert(hash(id), id) {
+                index.grow(hash(id), hash);
+            }
+        }
+        let count = |id: u32| {
+            let mut count = 0;
+            index.find(hash(id), |other| {
+                count += usize::from(hash(other) == hash(id));
+                None::<()>
+            });
+            count
+        };
+        assert!((2..200).all(|id| count(id) == 5));
+        for id in 0..1000 {
+            assert!(index.remove(hash(id), id).found);
+        }
+        let shard = &index.shards[0];
+        assert!(shard.buckets.iter().all(|bucket| !bucket.has_passed()));
+        assert_eq!((shard.len(), shard.ids().count()), (0, 0));
     }
 
     #[test]

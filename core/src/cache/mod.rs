@@ -17,6 +17,7 @@
 //! Not here: what a set is on the wire, when to subscribe, who is told of changes.
 
 mod apply;
+mod catalog;
 mod config;
 mod diagnose;
 mod diff;

@@ -294,7 +294,7 @@ mod tests {
         let index = OrderedIndex::new(&[0], rows(&values));
         let ids: Vec<u32> = (0..3000).collect();
         ids.chunks(70).for_each(|ids| index.insert(ids, u32::cmp));
-        let mut expected = ids.clone();
+        let mut expected = ids;
         expected.sort_by_key(|&id| (values[id as usize], id));
         assert_eq!(index.ids(), expected);
         for id in (0..3000).filter(|id| id % 5 != 0) {

@@ -60,6 +60,7 @@ impl<R: Row> TableStore<R> {
                 self.dead.pop_front();
             }
             *budget -= count;
+            self.dead_rows -= count;
             self.unindex_further(&ids);
             if self.is_keyed() {
                 ids.iter().for_each(|&id| self.unindex_row::<ByKey>(RowId(id)));
@@ -102,6 +103,13 @@ impl<R: Row> TableStore<R> {
             self.remove_chunk(chunk as usize);
             *budget = budget.saturating_sub(COST);
         }
+    }
+
+    /// Whether there is nothing to reclaim, nor will be before the table changes.
+    pub(super) fn is_clean(&self) -> bool {
+        let Reclaiming { husky, empty, sources, .. } = &self.reclaiming;
+        let done = husky.is_empty() && empty.is_empty() && sources.is_empty();
+        done && !self.stale && self.dead.is_empty() && !self.is_sparse()
     }
 
     pub(super) fn wants_reaping(&self) -> bool {
@@ -184,9 +192,14 @@ impl<R: Row> TableStore<R> {
         moved
     }
 
+    /// Whether most slots have no row.
+    fn is_sparse(&self) -> bool {
+        self.capacity > 2 * self.occupied + 2 * CHUNK_SLOTS
+    }
+
     /// Chooses the sparsest chunks, so many that the others hold all rows with some room to spare.
     fn choose_sources(&mut self) {
-        if self.capacity <= 2 * self.occupied + 2 * CHUNK_SLOTS {
+        if !self.is_sparse() {
             return;
         }
         let mut chunks: Vec<_> = (0..self.sides.len() as u32).collect();
@@ -251,7 +264,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Stamps live rows of a chunk that all views see as older than any version; whether there is such a chunk.
-    pub(super) fn freeze(&mut self, chunk: usize, horizon: u64) -> bool {
+    pub(super) fn freeze(&self, chunk: usize, horizon: u64) -> bool {
         let horizon = Stamp::of(horizon);
         for slot in self.snapshot.chunks.slots(chunk) {
             if slot.state() == SlotState::Live && slot.born().reached(horizon) {

@@ -37,7 +37,7 @@ impl Cache {
     /// [`RegisterError`] if the table has another row type, or another marker says that its key or kind is different.
     pub fn register<T: Table>(&mut self) -> Result<Registered, RegisterError> {
         let marker = TypeId::of::<T>();
-        if let Some(&table) = self.catalog.by_type.get(&marker) {
+        if let Some(table) = self.catalog.by_type.get(marker) {
             return Ok(Registered { table: TableId(table), failed: Vec::new() });
         }
         let table = self.table_named(T::DEF.name);
@@ -68,6 +68,7 @@ impl Cache {
             None => Vec::new(),
         };
         self.tables[table.0 as usize] = Box::new(store);
+        self.touch(table);
         self.failed.extend(failed.iter().map(|failure| failure.set));
         if let Some(change) = restart {
             self.begin(change);

@@ -115,6 +115,13 @@ impl SetLists {
         self.lists.get(list.0 as usize).map_or(&[], |list| &list.members)
     }
 
+    /// `list` with more members, which it does not name.
+    pub(super) fn with(&mut self, list: ListId, more: &[Member]) -> ListId {
+        let mut members = [self.members(list), more].concat();
+        members.sort_unstable();
+        self.intern(members.into())
+    }
+
     /// The list with these members, which are those of another table's list.
     pub(super) fn intern_members(&mut self, members: &[Member]) -> ListId {
         self.intern(members.into())

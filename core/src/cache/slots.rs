@@ -80,7 +80,9 @@ impl<R> Slot<R> {
 
     #[inline]
     pub(super) fn is_visible(&self, at: Stamp) -> bool {
-        self.born.get().reached(at) && !self.died.get().reached(at)
+        let died = self.died.get();
+        // Nearly all rows are not dead.
+        self.born.get().reached(at) && (died == Stamp::NEVER || !died.reached(at))
     }
 
     /// What the writer takes the row for.
@@ -159,6 +161,11 @@ impl<R> Chunks<R> {
     #[inline]
     pub(super) fn row(&self, id: RowId) -> Option<&R> {
         self.slot(id)?.row()
+    }
+
+    /// All slots from a chunk on, chunk by chunk.
+    pub(super) fn iter_from(&self, chunk: usize) -> impl Iterator<Item = &[Slot<R>]> {
+        self.list[chunk.min(self.list.len())..].iter().flatten().map(|chunk| &**chunk)
     }
 
     /// The slots of one chunk; none at a gap.

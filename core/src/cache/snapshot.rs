@@ -98,8 +98,8 @@ pub(super) struct Lens(Mutex<VecDeque<(u64, usize)>>);
 impl Lens {
     pub(super) fn at(&self, version: u64) -> usize {
         let lens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = lens.iter().rev().find(|entry| entry.0 <= version);
-        known.map_or(0, |&(_, len)| len)
+        let behind = lens.partition_point(|entry| entry.0 <= version);
+        behind.checked_sub(1).and_then(|last| lens.get(last)).map_or(0, |&(_, len)| len)
     }
 
     /// Notes the length from `version` on, and forgets what no view of `horizon` or later asks for.

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use foldhash::HashSet;
+
 use super::diagnose;
 use super::diff::{AnyEvents, Pair, TableDiff};
 use super::error::OutOfSyncKind;
@@ -309,7 +311,11 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Finds out what the message changes; whether that is done.
-    pub(super) fn settle(&mut self, budget: &mut usize) -> Result<bool, OutOfSyncKind> {
+    pub(super) fn settle(
+        &mut self,
+        stale: &HashSet<SetId>,
+        budget: &mut usize,
+    ) -> Result<bool, OutOfSyncKind> {
         while !self.staging.settling.came_done {
             let at = self.staging.settling.looked_at;
             let Some(&pair) = self.staging.pairs.get(at) else {
@@ -320,7 +326,7 @@ impl<R: Row> TableStore<R> {
             if !spend(budget) {
                 return Ok(false);
             }
-            let kept = self.settle_came(pair)?;
+            let kept = self.settle_came(pair, stale)?;
             let Staging { pairs, settling, waste, .. } = &mut self.staging;
             settling.looked_at += 1;
             if kept {
@@ -344,12 +350,12 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Whether a row that came stays.
-    fn settle_came(&mut self, pair: Pair) -> Result<bool, OutOfSyncKind> {
+    fn settle_came(&mut self, pair: Pair, stale: &HashSet<SetId>) -> Result<bool, OutOfSyncKind> {
         let stays = self.list(RowId(pair.new)) != ListId::EMPTY;
         if stays && pair.old != NO_ROW {
             let old = RowId(pair.old);
             if self.list(old) != ListId::EMPTY {
-                return Err(OutOfSyncKind::Replaced);
+                self.carry_over(old, RowId(pair.new), stale)?;
             }
             self.set_list(old, ListId::GONE);
         }
@@ -357,6 +363,24 @@ impl<R: Row> TableStore<R> {
             slot.set_died(Stamp::ALWAYS);
         }
         Ok(stays)
+    }
+
+    /// Hands the stale sets that hold a row on to the row that replaces it: they do not hear of changes.
+    fn carry_over(
+        &mut self,
+        old: RowId,
+        new: RowId,
+        stale: &HashSet<SetId>,
+    ) -> Result<(), OutOfSyncKind> {
+        let holders = self.lists.members(self.list(old));
+        if !holders.iter().all(|(set, _)| stale.contains(set)) {
+            return Err(OutOfSyncKind::Replaced);
+        }
+        let holders = holders.to_vec();
+        let list = self.lists.with(self.list(new), &holders);
+        self.staging.log.push((old, self.list(old)));
+        self.set_list(new, list);
+        Ok(())
     }
 
     /// Stamps what the message changed, for the version `at`; whether that is done.
@@ -405,6 +429,7 @@ impl<R: Row> TableStore<R> {
         if ids.is_empty() {
             return;
         }
+        self.dead_rows += ids.len();
         let dead = DeadRows { version, ids };
         // What was never seen can go first.
         if version == 0 { self.dead.push_front(dead) } else { self.dead.push_back(dead) }

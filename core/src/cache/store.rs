@@ -7,7 +7,6 @@ use std::sync::{Arc, Weak};
 
 use super::TableId;
 use super::error::OutOfSyncKind;
-use super::hash::HashIndex;
 use super::identity::{ByBytes, ByKey, Identity};
 use super::reclaim::Reclaiming;
 use super::sets::{ListId, SetLists};
@@ -35,6 +34,8 @@ pub(super) struct TableStore<R: Row> {
     pub(super) staging: Staging<R>,
     /// Rows that left, oldest first, while some view may see them.
     pub(super) dead: VecDeque<DeadRows>,
+    /// How many they are.
+    pub(super) dead_rows: usize,
     /// How many rows new views see.
     pub(super) len: usize,
     /// How many slots there are, and how many have a row that somebody sees, or may yet see.
@@ -106,6 +107,7 @@ impl<R: Row> TableStore<R> {
             lists: SetLists::new(),
             staging: Staging::new(),
             dead: VecDeque::new(),
+            dead_rows: 0,
             len: 0,
             capacity: 0,
             occupied: 0,
@@ -218,6 +220,7 @@ impl<R: Row> TableStore<R> {
             None => 0,
         };
         Arc::make_mut(&mut self.snapshot).primary.reserve(rows, rehash);
+        self.staging.pairs.reserve(rows);
         self.stale = true;
     }
 
@@ -244,11 +247,14 @@ impl<R: Row> TableStore<R> {
         let Self { snapshot, scratch, .. } = self;
         let Some(row) = snapshot.chunks.row(id) else { return };
         let hash = I::hash_row(row, &snapshot.hasher, scratch);
-        let rehash = |id| {
-            let row = snapshot.chunks.row(RowId(id));
-            row.map_or(0, |row| I::hash_row(row, &snapshot.hasher, &mut Writer::new()))
-        };
-        snapshot.primary.remove(hash, id.0, rehash);
+        if snapshot.primary.remove(hash, id.0).sparse {
+            let (chunks, hasher) = (Arc::clone(&snapshot.chunks), snapshot.hasher.clone());
+            self.stale = true;
+            Arc::make_mut(snapshot).primary.shrink(hash, |id| {
+                let row = chunks.row(RowId(id));
+                row.map_or(0, |row| I::hash_row(row, &hasher, &mut Writer::new()))
+            });
+        }
     }
 
     pub(super) fn has_further_indexes(&self) -> bool {
@@ -265,7 +271,7 @@ impl<R: Row> TableStore<R> {
     /// Removes rows from all indexes but that of identities.
     pub(super) fn unindex_further(&mut self, ids: &[u32]) {
         if self.has_further_indexes() && !ids.is_empty() {
-            R::visit_indexes(&mut UnindexRows { snapshot: &self.snapshot, ids });
+            R::visit_indexes(&mut UnindexRows { store: self, ids });
         }
     }
 }
@@ -312,25 +318,28 @@ impl<R: Row> IndexVisitor<R> for IndexRows<'_, R> {
 }
 
 /// Removes rows from every index that the table has.
-struct UnindexRows<'a, R> {
-    snapshot: &'a Snapshot<R>,
+struct UnindexRows<'a, R: Row> {
+    store: &'a mut TableStore<R>,
     ids: &'a [u32],
 }
 
-impl<R> IndexVisitor<R> for UnindexRows<'_, R> {
+impl<R: Row> IndexVisitor<R> for UnindexRows<'_, R> {
     fn unique<V: Hash + Eq + 'static>(
         &mut self,
         column: u16,
         get: impl Fn(&R) -> &V + Copy + Send + Sync + 'static,
     ) {
-        let chunks = &self.snapshot.chunks;
-        let hasher = &self.snapshot.hasher;
+        let place = self.store.snapshot.uniques.iter().position(|unique| unique.0 == column);
+        let Some(place) = place else { return };
+        let chunks = Arc::clone(&self.store.snapshot.chunks);
+        let hasher = self.store.snapshot.hasher.clone();
         let hash = |id| chunks.row(RowId(id)).map_or(0, |row| hasher.hash_one(get(row)));
-        let index: Option<&(u16, HashIndex)> =
-            self.snapshot.uniques.iter().find(|unique| unique.0 == column);
-        if let Some((_, index)) = index {
-            for &id in self.ids {
-                index.remove(hash(id), id, hash);
+        for &id in self.ids {
+            let hash_of_id = hash(id);
+            if self.store.snapshot.uniques[place].1.remove(hash_of_id, id).sparse {
+                let snapshot = Arc::make_mut(&mut self.store.snapshot);
+                snapshot.uniques[place].1.shrink(hash_of_id, hash);
+                self.store.stale = true;
             }
         }
     }
@@ -340,8 +349,8 @@ impl<R> IndexVisitor<R> for UnindexRows<'_, R> {
         columns: &'static [u16],
         compare: impl Fn(&R, &R) -> Ordering + Copy + Send + Sync + 'static,
     ) {
-        let index = self.snapshot.ordered.iter().find(|index| index.columns() == columns);
-        if let Some(index) = index {
+        let mut indexes = self.store.snapshot.ordered.iter();
+        if let Some(index) = indexes.find(|index| index.columns() == columns) {
             self.ids.iter().for_each(|&id| index.remove(id, compare));
         }
     }

@@ -4,6 +4,8 @@
 use core::any::{Any, TypeId};
 use std::sync::Arc;
 
+use foldhash::HashSet;
+
 use super::diff::TableDiff;
 use super::error::{OutOfSyncKind, RowMismatch};
 use super::sets::SetId;
@@ -45,7 +47,8 @@ pub(super) trait AnyTable: Any + Send {
     ) -> Result<(), Fault>;
     fn stage_events(&mut self, rows: &RowList, from: usize, max: usize) -> Result<(), Fault>;
     fn stage_drop(&mut self, set: SetId, cursor: &mut DropCursor, budget: &mut usize) -> bool;
-    fn settle(&mut self, budget: &mut usize) -> Result<bool, OutOfSyncKind>;
+    fn settle(&mut self, stale: &HashSet<SetId>, budget: &mut usize)
+    -> Result<bool, OutOfSyncKind>;
     fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool;
     fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff>;
     fn abort(&mut self);
@@ -55,6 +58,7 @@ pub(super) trait AnyTable: Any + Send {
     /// The part that readers share, if they do not have it yet.
     fn publish(&mut self) -> Option<Arc<dyn AnySnapshot>>;
     fn is_stale(&self) -> bool;
+    fn is_clean(&self) -> bool;
 
     fn dead_rows(&self) -> usize;
     fn sweep_lists(&mut self);
@@ -64,7 +68,7 @@ pub(super) trait AnyTable: Any + Send {
     fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
     fn drop_reaped(&mut self);
     fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool;
-    fn freeze(&mut self, chunk: usize, horizon: u64) -> bool;
+    fn freeze(&self, chunk: usize, horizon: u64) -> bool;
     fn usage(&self) -> Usage;
 }
 
@@ -123,8 +127,12 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.stage_drop(set, cursor, budget)
     }
 
-    fn settle(&mut self, budget: &mut usize) -> Result<bool, OutOfSyncKind> {
-        self.settle(budget)
+    fn settle(
+        &mut self,
+        stale: &HashSet<SetId>,
+        budget: &mut usize,
+    ) -> Result<bool, OutOfSyncKind> {
+        self.settle(stale, budget)
     }
 
     fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool {
@@ -154,8 +162,12 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.stale
     }
 
+    fn is_clean(&self) -> bool {
+        self.is_clean()
+    }
+
     fn dead_rows(&self) -> usize {
-        self.dead.iter().map(|dead| dead.ids.len()).sum()
+        self.dead_rows
     }
 
     fn sweep_lists(&mut self) {
@@ -186,7 +198,7 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.evacuate(version, budget)
     }
 
-    fn freeze(&mut self, chunk: usize, horizon: u64) -> bool {
+    fn freeze(&self, chunk: usize, horizon: u64) -> bool {
         self.freeze(chunk, horizon)
     }
 

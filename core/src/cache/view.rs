@@ -101,11 +101,11 @@ impl<'v, T: Table> TableView<'v, T> {
 
     /// The rows within bounds, ascending by an indexed column or by an index over several; rows that are equal there
     /// in no particular order, which is the same each time for one view.
-    pub fn range<C: RangeIn<T>>(
+    pub fn range<C: RangeIn<T>, B: RangeBounds<C::Value>>(
         &self,
         column: C,
-        bounds: impl RangeBounds<C::Value>,
-    ) -> impl Iterator<Item = &'v T::Row> {
+        bounds: B,
+    ) -> impl Iterator<Item = &'v T::Row> + use<'v, T, C, B> {
         let index = self.snapshot.ordered.iter().find(|index| match column.columns() {
             IndexRef::Column(column) => index.columns() == [column],
             IndexRef::Columns(columns) => index.columns() == columns,
@@ -161,21 +161,23 @@ impl<'v, R> Iterator for Rows<'v, R> {
     }
 
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
-        let rest = (self.next_chunk..self.snapshot.chunks.len())
-            .flat_map(|chunk| self.snapshot.chunks.slots(chunk));
-        let at = self.at;
-        let mut each = |done, slot: &'v Slot<R>| match slot.visible(at) {
-            Some(row) => f(done, row),
-            None => done,
-        };
-        let done = self.slots.fold(init, &mut each);
-        rest.fold(done, each)
+        let mut done = init;
+        let rest = self.snapshot.chunks.iter_from(self.next_chunk);
+        for slots in core::iter::once(self.slots.as_slice()).chain(rest) {
+            for slot in slots {
+                if let Some(row) = slot.visible(self.at) {
+                    done = f(done, row);
+                }
+            }
+        }
+        done
     }
 }
 
 impl<R> core::iter::FusedIterator for Rows<'_, R> {}
 
 /// The two ways to the rows of a range.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 enum RangeRows<'v, R> {
     Ordered(Ordered<'v, R>),
     /// In the slots' order: only a hand-written row type can promise an index that it does not have.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use foldhash::{HashSet, HashSetExt};
 
 use super::apply::Applying;
-use super::epoch::{CacheReader, Catalog, Epoch, Shared, Tables};
+use super::catalog::Catalog;
+use super::epoch::{CacheReader, Epoch, Shared, Tables};
 use super::raw::RawRow;
 use super::sets::SetId;
 use super::stamp::FREEZE_EVERY;
@@ -32,7 +33,38 @@ pub struct Cache {
     pub(super) waiting: bool,
     /// Sets whose parts are ignored until they are dropped: rows of theirs did not decode.
     pub(super) failed: HashSet<SetId>,
+    /// Sets that are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
+    pub(super) stale: HashSet<SetId>,
+    unclean: Unclean,
     freezing: Freezing,
+}
+
+/// Tables in which there may be something to publish or to reclaim: so that the others cost nothing.
+#[derive(Debug, Default)]
+pub(super) struct Unclean {
+    /// In the order in which they were touched.
+    tables: Vec<TableId>,
+    /// Whether a table is among them, by table.
+    marks: Vec<bool>,
+}
+
+impl Unclean {
+    pub(super) fn add(&mut self, table: TableId) {
+        let place = table.0 as usize;
+        if self.marks.len() <= place {
+            self.marks.resize(place + 1, false);
+        }
+        if !core::mem::replace(&mut self.marks[place], true) {
+            self.tables.push(table);
+        }
+    }
+
+    fn retain(&mut self, is_unclean: impl Fn(TableId) -> bool) {
+        self.tables.retain(|&table| {
+            self.marks[table.0 as usize] = is_unclean(table);
+            self.marks[table.0 as usize]
+        });
+    }
 }
 
 /// The pass that stamps old rows: see [`Stamp`](super::stamp::Stamp).
@@ -76,6 +108,8 @@ impl Cache {
             applying: None,
             waiting: false,
             failed: HashSet::new(),
+            stale: HashSet::new(),
+            unclean: Unclean::default(),
             freezing: Freezing { due: version + FREEZE_EVERY, at: None },
             config,
         }
@@ -106,6 +140,7 @@ impl Cache {
         let name: Arc<str> = name.into();
         let store = TableStore::<RawRow>::new(table, Arc::clone(&name), None);
         self.tables.push(Box::new(store));
+        self.touch(table);
         Arc::make_mut(&mut self.catalog).by_name.insert(name, table.0);
         self.catalog_changed = true;
         table
@@ -113,43 +148,53 @@ impl Cache {
 
     /// Frees what no view sees any more, by about `max_rows` rows; whether there is more that can be done now.
     ///
-    /// To be called when there is time, and between changes. Memory comes back in bounded steps: rows that left, when
+    /// To be called when there is time; each change starts with it too. Memory comes back in bounded steps: rows that left, when
     /// no view and no undelivered [`Transaction`](super::Transaction) can see them; what they took, at a moment when
     /// nobody holds a view, else by moving the rows around them, for which the version may grow without a transaction.
     /// Readers who ask for a view meanwhile wait for some tens of microseconds at most.
     pub fn reclaim(&mut self, max_rows: usize) -> bool {
         let mut budget = max_rows.max(1);
-        self.bury(&mut budget);
-        for table in &mut self.tables {
+        let horizon = self.oldest_held();
+        self.each_unclean(|table| {
+            table.bury(horizon, &mut budget);
             table.remove_empty_chunks(&mut budget);
-        }
+        });
         if self.applying.is_none() {
             self.evacuate(&mut budget);
             self.publish_if_stale();
         }
         self.reap(&mut budget);
         self.freeze(&mut budget);
+        let is_unclean = |table: TableId| !self.tables[table.0 as usize].is_clean();
+        self.unclean.retain(is_unclean);
         budget == 0
     }
 
-    /// Buries dead rows only, which is what a waiting change needs.
-    pub(super) fn reclaim_dead(&mut self, max_rows: usize) {
-        self.bury(&mut max_rows.max(1));
+    /// Notes that there may be something to publish or to reclaim.
+    pub(super) fn touch(&mut self, table: TableId) {
+        self.unclean.add(table);
     }
 
-    fn bury(&mut self, budget: &mut usize) {
-        let horizon = self.oldest_held();
-        for table in &mut self.tables {
-            table.bury(horizon, budget);
+    fn each_unclean(&mut self, mut each: impl FnMut(&mut dyn AnyTable)) {
+        for table in &self.unclean.tables {
+            each(&mut *self.tables[table.0 as usize]);
         }
+    }
+
+    /// How many rows left and may be seen by views.
+    pub(super) fn dead_rows(&self) -> usize {
+        let tables = self.unclean.tables.iter();
+        tables.map(|table| self.tables[table.0 as usize].dead_rows()).sum()
+    }
+
+    fn any_unclean(&self, is: impl Fn(&dyn AnyTable) -> bool) -> bool {
+        self.unclean.tables.iter().any(|table| is(&*self.tables[table.0 as usize]))
     }
 
     fn evacuate(&mut self, budget: &mut usize) {
         let version = self.version + 1;
         let mut moved = false;
-        for table in &mut self.tables {
-            moved |= table.evacuate(version, budget);
-        }
+        self.each_unclean(|table| moved |= table.evacuate(version, budget));
         if moved {
             self.publish(version);
         }
@@ -158,11 +203,11 @@ impl Cache {
     /// Takes rows out of their slots, if nobody has a view, in turns that are short enough for readers to wait for.
     fn reap(&mut self, budget: &mut usize) {
         const TURN_ROWS: usize = 1024;
-        while *budget > 0 && self.tables.iter().any(|table| table.wants_reaping()) {
+        while *budget > 0 && self.any_unclean(|table| table.wants_reaping()) {
             let before = (*budget).min(TURN_ROWS);
             let mut turn = before;
             self.reap_turn(&mut turn);
-            self.tables.iter_mut().for_each(|table| table.drop_reaped());
+            self.each_unclean(|table| table.drop_reaped());
             *budget -= before - turn;
             if before == turn {
                 return;
@@ -171,14 +216,20 @@ impl Cache {
     }
 
     fn reap_turn(&mut self, budget: &mut usize) {
-        if self.oldest_held() < self.version || !self.past.is_empty() {
+        self.oldest_held();
+        if !self.past.is_empty() {
             return;
         }
         let mut current = self.shared.lock();
         let Some(epoch) = Arc::get_mut(&mut current) else { return };
         let Some(tables) = Arc::get_mut(&mut epoch.tables) else { return };
-        for (table, published) in self.tables.iter_mut().zip(&mut tables.snapshots) {
-            if table.wants_reaping() && *budget > 0 {
+        for table in &self.unclean.tables {
+            let place = table.0 as usize;
+            let table = &mut self.tables[place];
+            if let Some(published) = tables.snapshots.get_mut(place)
+                && table.wants_reaping()
+                && *budget > 0
+            {
                 table.reap(published, budget);
             }
         }
@@ -195,7 +246,7 @@ impl Cache {
             && let Some((table, chunk)) = self.freezing.at
         {
             *budget = budget.saturating_sub(CHUNK_COST);
-            self.freezing.at = self.tables.get_mut(table).map(|store| {
+            self.freezing.at = self.tables.get(table).map(|store| {
                 if store.freeze(chunk, horizon) { (table, chunk + 1) } else { (table + 1, 0) }
             });
         }
@@ -214,8 +265,7 @@ impl Cache {
     }
 
     fn publish_if_stale(&mut self) {
-        let stale = self.tables.iter().any(|table| table.is_stale());
-        if stale || self.catalog_changed {
+        if self.catalog_changed || self.any_unclean(|table| table.is_stale()) {
             self.publish(self.version);
         }
     }
@@ -234,12 +284,16 @@ impl Cache {
 
     fn publish_tables(&mut self, old: &Arc<Tables>) -> Arc<Tables> {
         let mut new = None;
-        for (place, table) in self.tables.iter_mut().enumerate() {
-            let Some(snapshot) = table.publish() else { continue };
+        for table in &self.unclean.tables {
+            let place = table.0 as usize;
+            let Some(snapshot) = self.tables[place].publish() else { continue };
             let tables = new.get_or_insert_with(|| Tables::clone(old));
             match tables.snapshots.get_mut(place) {
                 Some(old) => *old = snapshot,
-                None => tables.snapshots.push(snapshot),
+                None => {
+                    debug_assert_eq!(place, tables.snapshots.len(), "tables are touched when made");
+                    tables.snapshots.push(snapshot);
+                }
             }
         }
         if core::mem::take(&mut self.catalog_changed) {

@@ -158,11 +158,24 @@ impl Calls {
     /// Forgets all calls: those that were sent and those that were not, each in the order of their making. Calls that
     /// timed out are in neither: they were answered then.
     pub(crate) fn drain(&mut self) -> (Vec<CallId>, Vec<CallId>) {
+        let sent = self.drain_sent();
         self.deadlines.clear();
-        let sent = self.in_flight.drain().filter(|(_, call)| !call.timed_out);
-        let mut sent: Vec<CallId> = sent.map(|(_, call)| call.call).collect();
-        sent.sort_unstable();
         let waiting = self.waiting.drain(..).map(|waiting| waiting.call).collect();
         (sent, waiting)
+    }
+
+    /// Forgets the calls that were sent, as [`drain`](Self::drain) does.
+    pub(crate) fn drain_sent(&mut self) -> Vec<CallId> {
+        let mut sent = Vec::new();
+        for (_, call) in self.in_flight.drain() {
+            if let Some(deadline) = call.deadline {
+                self.deadlines.remove(&(deadline, call.call));
+            }
+            if !call.timed_out {
+                sent.push(call.call);
+            }
+        }
+        sent.sort_unstable();
+        sent
     }
 }

@@ -1,29 +1,51 @@
 //! Messages become changes of the cache, and those become events.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::event::{Cause, Greeting, SetEnd, TransactionEvent};
-use super::state::ConnectionState;
-use super::{Connection, Event, Liveness, Lost, Progress, Reply, State};
+use super::recovery::BatchSupport;
+use super::{
+    CallId, Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Progress, Reply,
+    SetEnd, State, TransactionEvent,
+};
 use crate::cache::{Change, Part, SetFailure, SetId, Step, Transaction};
 use crate::calls::{InFlight, Kind};
-use crate::subs::Stage;
+use crate::subs::{Stage, SubscriptionId};
 use crate::types::{TimeDuration, Timestamp};
 use crate::wire::{
-    BatchResult, ProcedureStatus, QueryRows, QuerySetId, ReducerOutcome, RequestId, ServerMessage,
-    TransactionUpdate, UpdateRows,
+    BatchResult, ProcedureStatus, QueryRows, QuerySetId, QuerySetUpdate, ReducerOutcome, RequestId,
+    ServerMessage, TransactionUpdate, UpdateRows,
 };
 
-/// The message that is being applied: why, and what to say when it is.
+/// Changes that are to be applied, in order, and the one that is being applied.
 #[derive(Debug, Default)]
 pub(super) struct Applying {
-    cause: Option<Cause>,
-    then: Vec<Event>,
+    queue: VecDeque<(Change, Why)>,
+    under_way: Option<Why>,
+}
+
+/// Why a change is made, and what follows it.
+#[derive(Debug)]
+struct Why {
+    cause: Cause,
+    then: Vec<Then>,
+}
+
+/// What follows a change, once it is visible.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// The application is told.
+    Say(Event),
+    /// These sets are in step again.
+    Resynced(Vec<SubscriptionId>),
+    /// Every set is.
+    Ready,
 }
 
 /// A message that the protocol does not allow.
 struct Violation(&'static str);
 
+/// Stepping.
 impl Connection {
     /// Applies what came, about `max_rows` rows of it at most. Does nothing while events wait to be delivered.
     pub fn step(&mut self, now: Instant, max_rows: usize) -> Progress {
@@ -31,8 +53,21 @@ impl Connection {
             return Progress::More;
         }
         if self.cache.is_applying() {
-            return self.step_cache(max_rows);
+            return self.step_cache(now, max_rows);
         }
+        if let Some((change, why)) = self.applying.queue.pop_front() {
+            if change.parts.is_empty() {
+                self.follow(now, why.then, &[]);
+            } else {
+                self.applying.under_way = Some(why);
+                self.cache.begin(change);
+            }
+            return Progress::More;
+        }
+        self.step_inbox(now, max_rows)
+    }
+
+    fn step_inbox(&mut self, now: Instant, max_rows: usize) -> Progress {
         let (State::Greeting { protocol, .. }
         | State::Online { protocol, .. }
         | State::Closing { protocol, .. }
@@ -43,81 +78,110 @@ impl Connection {
         match self.inbox.next(protocol, &self.config.limits) {
             Some(Ok(message)) => {
                 if let Err(Violation(what)) = self.handle_message(now, message) {
-                    self.lose(Lost::Violation(what));
+                    self.fault(now, Lost::Violation(what));
                 }
-                Progress::More
             }
-            Some(Err(error)) => {
-                self.lose(Lost::Wire(error));
-                Progress::More
-            }
-            None => match &self.state {
-                State::Draining { reason, .. } => {
-                    let reason = reason.clone();
-                    self.end(reason);
-                    Progress::More
-                }
-                _ => self.reclaim(max_rows),
-            },
+            Some(Err(error)) => self.fault(now, Lost::Wire(error)),
+            None if matches!(self.state, State::Draining { .. }) => self.drained(now),
+            None => return self.reclaim(max_rows),
         }
+        Progress::More
     }
 
     fn reclaim(&mut self, max_rows: usize) -> Progress {
         if self.cache.reclaim(max_rows) { Progress::More } else { Progress::Idle }
     }
 
-    fn step_cache(&mut self, max_rows: usize) -> Progress {
+    fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {
         match self.cache.step(max_rows) {
             Step::More if self.cache.is_waiting_for_views() => return Progress::Waiting,
             Step::More => (),
-            Step::Committed(transaction) => self.committed(transaction),
-            Step::OutOfSync(error) => self.lose(Lost::OutOfSync(error)),
+            Step::Committed(transaction) => self.committed(now, transaction),
+            Step::OutOfSync(error) => {
+                let why = self.applying.under_way.take();
+                let unapplied = why.into_iter().flat_map(|why| why.then).filter_map(unapplied);
+                self.events.extend(unapplied);
+                self.fault(now, Lost::OutOfSync(error));
+            }
         }
         Progress::More
     }
 
-    /// A message was applied: says what changed, then what it answers.
-    fn committed(&mut self, transaction: Transaction) {
-        let Applying { cause, then } = std::mem::take(&mut self.applying);
+    /// Whether a change is under way or waits.
+    pub(super) fn is_applying(&self) -> bool {
+        self.applying.under_way.is_some() || !self.applying.queue.is_empty()
+    }
+
+    /// Makes a change, and then what follows it.
+    pub(super) fn apply(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
+        self.applying.queue.push_back((change, Why { cause, then }));
+    }
+
+    /// Gives up every change that is not made, and says what was to be told of them all the same.
+    pub(super) fn abort_all(&mut self) -> Vec<Event> {
+        self.cache.abort();
+        let Applying { queue, under_way } = std::mem::take(&mut self.applying);
+        let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
+        why.flat_map(|why| why.then).filter_map(unapplied).collect()
+    }
+
+    /// The server said something that cannot be: nothing more of this socket's is believed.
+    fn fault(&mut self, now: Instant, reason: Lost) {
+        self.inbox.clear();
+        self.lose(now, reason);
+    }
+
+    /// A change was made: says what changed, then what follows.
+    fn committed(&mut self, now: Instant, transaction: Transaction) {
+        let Some(Why { cause, then }) = self.applying.under_way.take() else { return };
+        self.recovery.progress();
         let failed: Vec<SetFailure> = transaction.failed_sets().to_vec();
         if !transaction.is_empty() {
-            let cause = cause.unwrap_or(Cause::Other);
             self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
         }
-        for event in then {
-            match event {
-                Event::Applied(set) if failed.iter().any(|failure| failure.set == set) => (),
-                event => self.events.push_back(event),
-            }
-        }
+        self.follow(now, then, &failed);
         for failure in failed {
             self.fail_set(failure);
         }
     }
 
+    fn follow(&mut self, now: Instant, then: Vec<Then>, failed: &[SetFailure]) {
+        let failed: Vec<_> =
+            failed.iter().filter_map(|failure| self.subs.by_rows(failure.set)).collect();
+        for then in then {
+            match then {
+                Then::Say(Event::Applied(set)) if failed.contains(&set) => (),
+                Then::Say(event) => self.events.push_back(event),
+                Then::Resynced(sets) => {
+                    for set in sets {
+                        if self.subs.resynced(set) && !failed.contains(&set) {
+                            self.events.push_back(Event::Applied(set));
+                        }
+                    }
+                }
+                Then::Ready => self.become_ready(now),
+            }
+        }
+    }
+
     /// A set's rows do not decode as their Rust type, and are gone: tells the server, and the application.
     pub(super) fn fail_set(&mut self, failure: SetFailure) {
-        let set = failure.set;
-        let told = matches!(self.subs.stage(set), Some(Stage::Ending { .. }));
-        self.subs.set_stage(set, Stage::Failed);
-        if !told {
-            self.send_unsubscribe(set);
+        let Some(set) = self.subs.by_rows(failure.set) else { return };
+        let stage = self.subs.get(set).map(|set| set.stage);
+        match stage {
+            Some(Stage::Ending { .. }) | None => (),
+            Some(Stage::Waiting | Stage::Stale) => drop(self.subs.remove(set)),
+            Some(_) => self.send_unsubscribe(set),
         }
+        self.subs.set_stage(set, Stage::Failed);
         self.events.push_back(Event::Ended { set, reason: SetEnd::Undecodable(failure) });
     }
+}
 
-    /// Starts to apply `change`, or only says what follows where it is empty.
-    fn apply(&mut self, change: Change, cause: Cause, then: Vec<Event>) {
-        if change.parts.is_empty() {
-            self.events.extend(then);
-        } else {
-            self.applying = Applying { cause: Some(cause), then };
-            self.cache.begin(change);
-        }
-    }
-
+/// Messages.
+impl Connection {
     fn handle_message(&mut self, now: Instant, message: ServerMessage) -> Result<(), Violation> {
-        let greeted = !matches!(self.state, State::Greeting { .. });
+        let greeted = self.greeted_here();
         match message {
             ServerMessage::InitialConnection { identity, connection_id, token } if !greeted => {
                 let token = Box::from(&*token);
@@ -138,7 +202,7 @@ impl Connection {
             }
             ServerMessage::TransactionUpdate(update) => {
                 let change = self.change_of(update)?;
-                self.apply(change, Cause::Other, Vec::new());
+                self.apply_if_any(change, Cause::Other, Vec::new());
                 Ok(())
             }
             ServerMessage::OneOffQueryResult { request_id, result } => {
@@ -162,76 +226,98 @@ impl Connection {
         }
     }
 
+    /// Whether the server has greeted on this socket.
+    fn greeted_here(&self) -> bool {
+        match self.state {
+            State::Greeting { .. } => false,
+            // A socket that ended before its greeting was applied.
+            State::Draining { .. } => self.ready || self.resync.is_some(),
+            _ => true,
+        }
+    }
+
     fn greeted(&mut self, now: Instant, greeting: Greeting) {
         let State::Greeting { protocol, .. } = self.state else { return };
+        if let Some(before) = &self.greeting
+            && before.identity != greeting.identity
+        {
+            let (before, now_identity) = (before.identity, greeting.identity);
+            return self.lose(now, Lost::IdentityChanged { before, now: now_identity });
+        }
         self.state = State::Online { protocol, liveness: Liveness { heard: now, pinged: None } };
         self.token = Some(greeting.token.clone());
         self.greeting = Some(greeting.clone());
+        self.recovery.greeted();
         self.events.push_back(Event::Connected(greeting));
-        self.announce(ConnectionState::Ready);
-        for set in self.subs.waiting() {
+        if self.start_resync(now) {
+            self.announce(ConnectionState::Resyncing);
+        } else {
+            self.become_ready(now);
+        }
+        for set in self.subs.at(Stage::Waiting) {
             self.send_set(set);
         }
+    }
+
+    fn become_ready(&mut self, now: Instant) {
+        let State::Online { .. } = self.state else { return };
+        self.ready = true;
+        self.recovery.ready(now);
+        self.announce(ConnectionState::Ready);
         self.send_calls();
     }
 
     fn subscribe_applied(&mut self, wire: QuerySetId, rows: QueryRows) -> Result<(), Violation> {
-        let Some((set, stage)) = self.subs.by_wire(wire) else {
+        let Some((set, query_set)) = self.subs.by_wire(wire) else {
             return Err(Violation("it applied a query set that was not asked for"));
         };
+        let (stage, held) = (query_set.stage, query_set.rows);
         match stage {
             Stage::Sent => {
                 self.subs.set_stage(set, Stage::Applied);
-                let change = Change { parts: inserts(set, rows).collect() };
-                self.apply(change, Cause::Applied(set), vec![Event::Applied(set)]);
+                let change = Change { parts: inserts(held, rows).collect() };
+                self.apply(change, Cause::Applied(set), vec![Then::Say(Event::Applied(set))]);
+                Ok(())
+            }
+            Stage::Resyncing(new) => {
+                self.resync_answered(set, held, inserts(new, rows));
                 Ok(())
             }
             // It is not wanted any more: its rows need not come in to go out.
             Stage::Ending { holds_rows: false } | Stage::Failed => Ok(()),
-            Stage::Waiting | Stage::Applied | Stage::Ending { holds_rows: true } => {
+            Stage::Waiting | Stage::Applied | Stage::Stale | Stage::Ending { holds_rows: true } => {
                 Err(Violation("it applied a query set twice"))
             }
         }
     }
 
     fn batch_applied(&mut self, results: Vec<BatchResult>) -> Result<(), Violation> {
-        let (mut parts, mut then) = (Vec::new(), Vec::new());
-        let mut cause = None;
+        self.recovery.batch = BatchSupport::Yes;
         for BatchResult { query_set_id, outcome } in results {
-            let Some((set, stage)) = self.subs.by_wire(query_set_id) else {
-                return Err(Violation("it applied a query set that was not asked for"));
-            };
-            match (stage, outcome) {
-                (Stage::Sent, Ok(rows)) => {
-                    self.subs.set_stage(set, Stage::Applied);
-                    parts.extend(inserts(set, rows));
-                    then.push(Event::Applied(set));
-                    cause.get_or_insert(Cause::Applied(set));
-                }
-                (Stage::Sent, Err(error)) => {
-                    self.subs.remove(set);
-                    let reason = SetEnd::Refused((&*error).into());
-                    then.push(Event::Ended { set, reason });
-                }
-                _ => (),
+            match outcome {
+                Ok(rows) => self.subscribe_applied(query_set_id, rows)?,
+                Err(error) => self.subscription_error(query_set_id, &error),
             }
         }
-        self.apply(Change { parts }, cause.unwrap_or(Cause::Other), then);
         Ok(())
     }
 
     fn unsubscribe_applied(&mut self, wire: QuerySetId) -> Result<(), Violation> {
-        let Some((set, stage)) = self.subs.by_wire(wire) else {
+        let Some((set, query_set)) = self.subs.by_wire(wire) else {
             return Err(Violation("it ended a query set that it does not have"));
         };
-        self.subs.remove(set);
+        let (stage, rows) = (query_set.stage, query_set.rows);
         match stage {
             Stage::Ending { holds_rows } => {
-                self.drop_set(set, holds_rows, SetEnd::Unsubscribed);
+                self.subs.remove(set);
+                self.drop_set(set, holds_rows.then_some(rows), SetEnd::Unsubscribed);
                 Ok(())
             }
-            Stage::Failed => Ok(()),
-            Stage::Waiting | Stage::Sent | Stage::Applied => {
+            Stage::Failed => {
+                self.subs.remove(set);
+                Ok(())
+            }
+            Stage::Waiting | Stage::Sent | Stage::Applied | Stage::Stale | Stage::Resyncing(_) => {
                 Err(Violation("it ended a query set unasked"))
             }
         }
@@ -239,26 +325,35 @@ impl Connection {
 
     /// The server refused a query set, or could not keep it up.
     fn subscription_error(&mut self, wire: QuerySetId, error: &str) {
-        let Some((set, stage)) = self.subs.by_wire(wire) else {
+        let Some((set, query_set)) = self.subs.by_wire(wire) else {
             // It may cross our own unsubscribing; there is nothing left to undo.
             tracing::debug!(?wire, error, "the server refused a query set that is over");
             return;
         };
+        let (stage, rows) = (query_set.stage, query_set.rows);
+        if let Stage::Resyncing(_) = stage {
+            return self.resync_refused(set, error);
+        }
         self.subs.remove(set);
         match stage {
             Stage::Failed => (),
             // Wished for and gone: the application asked for its end, and that is what it gets.
-            Stage::Ending { holds_rows } => self.drop_set(set, holds_rows, SetEnd::Unsubscribed),
-            Stage::Waiting | Stage::Sent => {
-                self.drop_set(set, false, SetEnd::Refused(error.into()));
+            Stage::Ending { holds_rows } => {
+                self.drop_set(set, holds_rows.then_some(rows), SetEnd::Unsubscribed);
             }
-            Stage::Applied => self.drop_set(set, true, SetEnd::Refused(error.into())),
+            Stage::Waiting | Stage::Sent => {
+                self.drop_set(set, None, SetEnd::Refused(error.into()));
+            }
+            Stage::Applied | Stage::Stale | Stage::Resyncing(_) => {
+                self.drop_set(set, Some(rows), SetEnd::Refused(error.into()));
+            }
         }
     }
 
-    fn drop_set(&mut self, set: SetId, holds_rows: bool, reason: SetEnd) {
-        let parts = if holds_rows { vec![Part::DropSet { set }] } else { Vec::new() };
-        self.apply(Change { parts }, Cause::Ended(set), vec![Event::Ended { set, reason }]);
+    pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Option<SetId>, reason: SetEnd) {
+        let parts = rows.map(|set| Part::DropSet { set }).into_iter().collect();
+        let ended = Then::Say(Event::Ended { set, reason });
+        self.apply(Change { parts }, Cause::Ended(set), vec![ended]);
     }
 
     fn reducer_result(
@@ -290,13 +385,10 @@ impl Connection {
         let change = self.change_of(update)?;
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
         self.send_calls();
-        let cause = Cause::Call { call: call.call, reducer, timestamp };
-        let then = if call.timed_out {
-            Vec::new()
-        } else {
-            vec![Event::Answered { call: call.call, reply }]
-        };
-        self.apply(change, cause, then);
+        let InFlight { call, timed_out, .. } = call;
+        let cause = Cause::Call { call, reducer, timestamp };
+        let answer = (!timed_out).then_some(Then::Say(Event::Answered { call, reply }));
+        self.apply_if_any(change, cause, answer.into_iter().collect());
         Ok(())
     }
 
@@ -334,37 +426,34 @@ impl Connection {
         }
     }
 
-    /// A transaction's rows, without those of sets that are over here.
-    fn change_of(&self, update: TransactionUpdate) -> Result<Change, Violation> {
+    /// Makes a change; where nothing changes, what follows it follows at once.
+    fn apply_if_any(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
+        if change.parts.is_empty() && !self.is_applying() {
+            self.events.extend(then.into_iter().filter_map(|then| match then {
+                Then::Say(event) => Some(event),
+                Then::Resynced(_) | Then::Ready => None,
+            }));
+        } else {
+            self.apply(change, cause, then);
+        }
+    }
+
+    /// A transaction's rows, without those of sets that are over here; those of sets that are being resynced join
+    /// what came of these before.
+    fn change_of(&mut self, update: TransactionUpdate) -> Result<Change, Violation> {
         let mut parts = Vec::new();
-        for set_update in update.query_sets {
-            let Some((set, stage)) = self.subs.by_wire(set_update.query_set_id) else {
+        for update in update.query_sets {
+            let Some((_, query_set)) = self.subs.by_wire(update.query_set_id) else {
                 return Err(Violation("it updated a query set that it does not have"));
             };
-            if !stage.follows_updates() {
-                continue;
-            }
-            for table_update in set_update.tables {
-                let table = table_update.table;
-                for rows in table_update.rows {
-                    let table = table.clone();
-                    match rows {
-                        UpdateRows::Persistent { inserts, deletes } => {
-                            if !inserts.is_empty() {
-                                let table = table.clone();
-                                parts.push(Part::Inserts { set, table, rows: inserts });
-                            }
-                            if !deletes.is_empty() {
-                                parts.push(Part::Deletes { set, table, rows: deletes });
-                            }
-                        }
-                        UpdateRows::Event { events: rows } => {
-                            if !rows.is_empty() {
-                                parts.push(Part::Events { set, table, rows });
-                            }
-                        }
-                    }
+            match query_set.stage {
+                Stage::Applied | Stage::Ending { holds_rows: true } => {
+                    parts.extend(changes(query_set.rows, update));
                 }
+                Stage::Resyncing(new) => {
+                    changes(new, update).for_each(|part| self.resync_changed(part));
+                }
+                _ => (),
             }
         }
         Ok(Change { parts })
@@ -374,7 +463,45 @@ impl Connection {
 const UNASKED: &str = "it answered a request that was not made";
 const OTHER_KIND: &str = "its answer is not of the kind that was asked for";
 
+/// What is told of a change that was not made.
+fn unapplied(then: Then) -> Option<Event> {
+    match then {
+        // It was committed or not; its rows are not here, so nobody can rely on it.
+        Then::Say(Event::Answered { call, .. }) => Some(unknown(call)),
+        Then::Say(event @ Event::Ended { .. }) => Some(event),
+        Then::Say(_) | Then::Resynced(_) | Then::Ready => None,
+    }
+}
+
+fn unknown(call: CallId) -> Event {
+    Event::Answered { call, reply: Reply::Unknown }
+}
+
 fn inserts(set: SetId, rows: QueryRows) -> impl Iterator<Item = Part> {
     let lists = rows.tables.into_iter().filter(|list| !list.rows.is_empty());
     lists.map(move |list| Part::Inserts { set, table: list.table, rows: list.rows })
+}
+
+fn changes(set: SetId, update: QuerySetUpdate) -> impl Iterator<Item = Part> {
+    let lists = update.tables.into_iter().flat_map(move |update| {
+        let table = update.table;
+        update.rows.into_iter().map(move |rows| (table.clone(), rows))
+    });
+    lists
+        .flat_map(move |(table, rows)| match rows {
+            UpdateRows::Persistent { inserts, deletes } => {
+                let came = (!inserts.is_empty()).then(|| Part::Inserts {
+                    set,
+                    table: table.clone(),
+                    rows: inserts,
+                });
+                let left =
+                    (!deletes.is_empty()).then_some(Part::Deletes { set, table, rows: deletes });
+                [came, left]
+            }
+            UpdateRows::Event { events: rows } => {
+                [(!rows.is_empty()).then_some(Part::Events { set, table, rows }), None]
+            }
+        })
+        .flatten()
 }

@@ -18,8 +18,63 @@ pub struct Config {
     pub pong_timeout: Duration,
     /// How long the server may take to answer our close frame. 2 s: nothing is lost by hanging up then.
     pub close_timeout: Duration,
+    /// How a lost connection comes back.
+    pub reconnect: Reconnect,
+    /// What becomes of calls while there is no connection.
+    pub while_disconnected: WhileDisconnected,
     /// How much a peer or the application may take up.
     pub limits: Limits,
+}
+
+/// How a lost connection comes back.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Reconnect {
+    /// Whether it does. Yes.
+    pub enabled: bool,
+    /// Whether the first connection is tried again too, when it cannot be made. No: whoever waits for it wants to know.
+    pub first: bool,
+    /// The limit of the first pause; it doubles with each attempt that fails, and each pause is drawn at random below
+    /// its limit. 250 ms: a server that restarts is back in about that.
+    pub pause_min: Duration,
+    /// The limit that is not exceeded. 30 s: a server that is back is found before a person gives up.
+    pub pause_max: Duration,
+    /// How long a connection must last for the pauses to start over. A minute.
+    pub stable_after: Duration,
+    /// The pause after close code 4000: the server still holds the old socket of this client. 500 ms.
+    pub session_busy_pause: Duration,
+    /// How long a connection may be lost before [`Event::LostForLong`](super::Event::LostForLong). 5 s: a person need
+    /// not hear of shorter ones.
+    pub grace: Duration,
+    /// How long the server may take to answer all query sets after a reconnect. 30 s. Those that it has not answered
+    /// by then stay as they were.
+    pub resync_timeout: Duration,
+}
+
+impl Default for Reconnect {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            first: false,
+            pause_min: Duration::from_millis(250),
+            pause_max: Duration::from_secs(30),
+            stable_after: Duration::from_secs(60),
+            session_busy_pause: Duration::from_millis(500),
+            grace: Duration::from_secs(5),
+            resync_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What becomes of calls that are made, or not sent yet, while a lost connection is not back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WhileDisconnected {
+    /// They end as [`NotSent`](super::Reply::NotSent).
+    #[default]
+    Fail,
+    /// They wait in memory, and are sent in order after the resync.
+    Wait,
 }
 
 impl Default for Config {
@@ -29,6 +84,8 @@ impl Default for Config {
             ping_after: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
+            reconnect: Reconnect::default(),
+            while_disconnected: WhileDisconnected::Fail,
             limits: Limits::default(),
         }
     }

@@ -141,8 +141,6 @@ pub struct SubscribeParameters {
     pub confirmed: Option<bool>,
     /// Our own name for the connection; the server makes one otherwise.
     pub connection_id: Option<ConnectionId>,
-    /// Names the client over reconnects, so that the server can tell its old socket from a second client.
-    pub session_id: Option<u128>,
 }
 
 impl Endpoint {
@@ -177,13 +175,17 @@ impl Endpoint {
         format!("/v1/database/{}", self.database.replace('/', "%2F"))
     }
 
-    /// Path and query of the handshake.
+    /// Path and query of the handshake. `session_id` names the client over reconnects.
     ///
     /// # Source
     ///
     /// `GET {base}/v1/database/{name}/subscribe` with the parameters' names and spellings as the 2.x server reads
     /// them; `compression` is case-sensitive there.
-    pub fn subscribe_path(&self, parameters: &SubscribeParameters) -> String {
+    pub fn subscribe_path(
+        &self,
+        parameters: &SubscribeParameters,
+        session_id: Option<u128>,
+    ) -> String {
         let base = &self.server.base_path;
         let database = self.database_path();
         let compression = parameters.compression.query();
@@ -194,15 +196,9 @@ impl Endpoint {
         if let Some(connection_id) = parameters.connection_id {
             let _ = write!(path, "&connection_id={}", connection_id.to_hex());
         }
-        if let Some(session_id) = parameters.session_id {
+        if let Some(session_id) = session_id {
             let _ = write!(path, "&session_id={session_id:032x}");
         }
         path
-    }
-
-    /// The handshake's whole address, for messages and for the handshake's request.
-    pub fn subscribe_uri(&self, parameters: &SubscribeParameters) -> String {
-        let scheme = if self.server.secure { "wss" } else { "ws" };
-        format!("{scheme}://{}{}", self.server.authority, self.subscribe_path(parameters))
     }
 }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::state::{ConnectionState, Lost};
-use crate::cache::{SetFailure, SetId, Transaction};
+use crate::cache::{SetFailure, Transaction};
+use crate::subs::SubscriptionId;
 use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
 use crate::wire::Text;
 
@@ -33,14 +34,14 @@ pub enum Action {
 pub struct Dial {
     /// The token to present; without one, the server makes a new identity.
     pub token: Option<Box<str>>,
-    /// Names the attempt; what a driver says of another one is ignored.
-    pub attempt: u64,
+    /// Names the client over its reconnects, so that the server can tell its old socket from a second client.
+    pub session_id: u128,
 }
 
 impl std::fmt::Debug for Dial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The token is a secret.
-        f.debug_struct("Dial").field("attempt", &self.attempt).finish_non_exhaustive()
+        f.debug_struct("Dial").finish_non_exhaustive()
     }
 }
 
@@ -54,11 +55,20 @@ pub enum Event {
     /// One message was applied; its changes are visible.
     Transaction(TransactionEvent),
     /// The initial rows of a query set are in the cache.
-    Applied(SetId),
+    Applied(SubscriptionId),
+    /// A query set could not be resynced. It keeps the rows that it had when the connection was lost.
+    Stale {
+        /// Which one.
+        set: SubscriptionId,
+        /// Why.
+        reason: StaleReason,
+    },
+    /// The connection has been lost for [`Reconnect::grace`](super::Reconnect::grace). Told once an outage.
+    LostForLong,
     /// A query set is over. Its rows are gone.
     Ended {
         /// Which one.
-        set: SetId,
+        set: SubscriptionId,
         /// Why.
         reason: SetEnd,
     },
@@ -105,9 +115,11 @@ pub struct TransactionEvent {
 #[non_exhaustive]
 pub enum Cause {
     /// A query set's initial rows came.
-    Applied(SetId),
+    Applied(SubscriptionId),
+    /// The connection came back: the difference between what was here and what is true.
+    Resync,
     /// A query set ended, at the application's wish or by an error.
-    Ended(SetId),
+    Ended(SubscriptionId),
     /// A call of a reducer by this client was committed.
     Call {
         /// Which call.
@@ -119,6 +131,18 @@ pub enum Cause {
     },
     /// Anything else: another client's call, a schedule, a procedure, SQL.
     Other,
+}
+
+/// Why a query set could not be resynced.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StaleReason {
+    /// The server refused it with this text.
+    #[error("the server refused to resync it: {0}")]
+    Refused(Box<str>),
+    /// The server did not answer in time.
+    #[error("the server did not resync it within `resync_timeout`")]
+    NotAnswered,
 }
 
 /// Why a query set is over.

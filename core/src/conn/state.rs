@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cache::OutOfSync;
+use crate::types::Identity;
 use crate::wire::{FrameError, Protocol, WireError};
 
 /// Where a connection is, as the application sees it.
@@ -19,7 +20,7 @@ pub enum ConnectionState {
     Resyncing,
     /// Greeted, and every query set is in step with the server.
     Ready,
-    /// The socket was lost and will be opened again.
+    /// The socket was lost and will be opened again. Rows are as they were.
     Reconnecting {
         /// How many attempts failed since it was lost.
         attempt: u32,
@@ -28,7 +29,7 @@ pub enum ConnectionState {
         /// Why the last one failed.
         reason: Lost,
     },
-    /// The server does not accept the token.
+    /// The server does not accept the token. Another one is waited for.
     NeedsAuth(Lost),
     /// It is over, and will not come back by itself.
     Closed(CloseReason),
@@ -85,6 +86,16 @@ pub enum Lost {
     /// A message came that the protocol does not allow here.
     #[error("the server broke the protocol: {0}")]
     Violation(&'static str),
+    /// The server takes the same token for somebody else than before.
+    #[error(
+        "the server took us for {before} and now takes us for {now}; the rows here are not this identity's"
+    )]
+    IdentityChanged {
+        /// Who we were.
+        before: Identity,
+        /// Who we are now.
+        now: Identity,
+    },
 }
 
 /// Why a socket could not be opened.
@@ -137,7 +148,18 @@ impl Lost {
             Self::NotGreeted(_) | Self::HungUp | Self::Io(_) | Self::Silent(_) => true,
             Self::Closed { .. } => true,
             Self::Frame(_) | Self::Wire(_) | Self::OutOfSync(_) | Self::Violation(_) => true,
+            Self::IdentityChanged { .. } => false,
         }
+    }
+
+    /// Whether the server said something that cannot be: the same again, without anything in between, is no accident.
+    pub(super) fn is_fault(&self) -> bool {
+        matches!(self, Self::Frame(_) | Self::Wire(_) | Self::OutOfSync(_) | Self::Violation(_))
+    }
+
+    /// Whether another token may help.
+    pub(super) fn needs_auth(&self) -> bool {
+        matches!(self.http_status(), Some(401 | 403))
     }
 
     /// The HTTP status that the handshake failed with, if it did.

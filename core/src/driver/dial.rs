@@ -57,10 +57,10 @@ impl TcpDialer {
 impl Dialer for TcpDialer {
     fn dial(&self, dial: &Dial) -> Dialing {
         let Self { options, tls } = self.clone();
-        let token = dial.token.clone();
+        let dial = dial.clone();
         Box::pin(async move {
             let io = connect(&options.endpoint, tls).await?;
-            open(io, &options, token.as_deref()).await
+            open(io, &options, &dial).await
         })
     }
 }
@@ -108,11 +108,12 @@ async fn connect(
 async fn open(
     mut io: Box<dyn Io>,
     options: &DialOptions,
-    token: Option<&str>,
+    dial: &Dial,
 ) -> Result<(Socket, Protocol), DialError> {
     let endpoint = &options.endpoint;
-    let path = endpoint.subscribe_path(&options.parameters);
-    let request = handshake::Request { host: endpoint.server().authority(), path: &path, token };
+    let path = endpoint.subscribe_path(&options.parameters, Some(dial.session_id));
+    let (host, token) = (endpoint.server().authority(), dial.token.as_deref());
+    let request = handshake::Request { host, path: &path, token };
     let upgraded = handshake::run(&mut io, &request).await?;
     let socket = Socket::open(io, upgraded.read, &options.limits).await;
     Ok((socket, upgraded.protocol))

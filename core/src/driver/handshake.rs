@@ -53,6 +53,10 @@ pub(super) async fn run(
     io: &mut Box<dyn Io>,
     request: &Request<'_>,
 ) -> Result<Upgraded, DialError> {
+    let broken = |source: io::Error| DialError::Io {
+        authority: request.host.into(),
+        source: Arc::new(source),
+    };
     let key = generate_key();
     io.write_all(request.text(&key).as_bytes()).await.map_err(broken)?;
     io.flush().await.map_err(broken)?;
@@ -64,7 +68,9 @@ pub(super) async fn run(
                 return Err(not_a_handshake("its head is too large"));
             }
             None if io.read_buf(&mut read).await.map_err(broken)? == 0 => {
-                return Err(not_a_handshake("it ends in the middle of its head"));
+                // Whoever is there may be better in a moment: a server that starts, a proxy without one behind it.
+                let cut_off = "the server hung up before it answered";
+                return Err(broken(io::Error::new(io::ErrorKind::UnexpectedEof, cut_off)));
             }
             None => (),
         }
@@ -136,10 +142,6 @@ async fn body(io: &mut Box<dyn Io>, mut read: Vec<u8>, head: &Head) -> Box<str> 
     }
     let body = &read[head.len..];
     String::from_utf8_lossy(&body[..body.len().min(MAX_BODY_BYTES)]).trim().into()
-}
-
-fn broken(error: io::Error) -> DialError {
-    DialError::Handshake(Arc::new(error))
 }
 
 fn not_a_handshake(why: &'static str) -> DialError {

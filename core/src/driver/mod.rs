@@ -8,7 +8,7 @@ mod run;
 mod socket;
 
 pub use self::dial::{DialOptions, Dialer, Dialing, InvalidToken, TcpDialer, check_token, web_tls};
-pub use self::run::{Shared, drive};
+pub use self::run::{Shared, drive, random_seed};
 pub use self::socket::{Io, Socket};
 #[cfg(doc)]
 use crate::conn::Connection;

@@ -1,5 +1,6 @@
 //! The loop around the machine.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -79,6 +80,13 @@ impl Shared {
         // The machine does not panic on what it is given; should it all the same, its state is as good as any.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A random number: what a client's jitter and its session come from.
+pub fn random_seed() -> u128 {
+    // The standard library's hasher has keys of the system's randomness; two of them are hashes of nothing.
+    let half = || u128::from(RandomState::new().build_hasher().finish());
+    half() << 64 | half()
 }
 
 /// Starts the machine and runs it until its connection is closed for good; hands every event to `deliver`. `None` if
@@ -179,7 +187,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         match event {
             LinkEvent::Opened(socket, protocol) => {
                 self.link = Link::Open(socket);
-                self.shared.with(|connection| connection.handle_opened(now(), protocol));
+                self.shared.with(|connection| connection.handle_opened(protocol));
             }
             LinkEvent::NotOpened(error) => self.lost(Lost::Dial(error)),
             LinkEvent::Socket(SocketEvent::Frame(frame)) => {
@@ -198,7 +206,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
 
     fn lost(&mut self, reason: Lost) {
         self.link = Link::None;
-        self.shared.with(|connection| connection.handle_lost(reason));
+        self.shared.with(|connection| connection.handle_lost(now(), reason));
     }
 }
 
@@ -206,7 +214,7 @@ impl<C, D: FnMut(Event)> Drop for Run<C, D> {
     fn drop(&mut self) {
         self.shared.with(|connection| {
             connection.close(now());
-            connection.handle_lost(Lost::HungUp);
+            connection.handle_lost(now(), Lost::HungUp);
             while connection.poll_action().is_some() {}
         });
         while !self.shared.retire() {

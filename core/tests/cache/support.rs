@@ -13,14 +13,14 @@ use lightlike_core::schema::{
 };
 use lightlike_core::wire::RowList;
 
-pub const A: SetId = SetId(1);
-pub const B: SetId = SetId(2);
+pub(crate) const A: SetId = SetId(1);
+pub(crate) const B: SetId = SetId(2);
 
 /// What the derive makes of a struct: encoding, decoding, type and columns.
 macro_rules! row {
     (struct $name:ident { $($field:ident: $ty:ty = $index:literal),* }) => {
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-        pub struct $name { $(pub $field: $ty),* }
+        pub(crate) struct $name { $(pub(crate) $field: $ty),* }
 
         impl Encode for $name {
             fn encode(&self, out: &mut Writer) {
@@ -67,12 +67,13 @@ row!(
 );
 
 impl Player {
-    pub const ID: Column<Self, u64, Kind<Primary, Plain>> = Column::new(0, "id", |row| &row.id);
-    pub const NAME: Column<Self, String, Kind<Unique, Plain>> =
+    pub(crate) const ID: Column<Self, u64, Kind<Primary, Plain>> =
+        Column::new(0, "id", |row| &row.id);
+    pub(crate) const NAME: Column<Self, String, Kind<Unique, Plain>> =
         Column::new(1, "name", |row| &row.name);
-    pub const SCORE: Column<Self, u32, Kind<Plain, Indexed>> =
+    pub(crate) const SCORE: Column<Self, u32, Kind<Plain, Indexed>> =
         Column::new(2, "score", |row| &row.score);
-    pub const SCORE_ID: MultiIndex<Self, (u32, u64)> =
+    pub(crate) const SCORE_ID: MultiIndex<Self, (u32, u64)> =
         MultiIndex::new(&[2, 0], |row, (score, id)| row.score.cmp(score).then(row.id.cmp(id)));
 }
 
@@ -113,7 +114,7 @@ impl HasUniques for Player {}
 impl HasIndexes for Player {}
 
 /// A second table of players, with their key and without their other indexes.
-pub struct Banned;
+pub(crate) struct Banned;
 
 impl Table for Banned {
     type Row = Player;
@@ -181,36 +182,36 @@ impl Table for Tick {
     };
 }
 
-pub fn player(id: u64, score: u32) -> Player {
+pub(crate) fn player(id: u64, score: u32) -> Player {
     Player { id, name: format!("player {id}"), score, online: true }
 }
 
-pub fn message(sender: u32, text: &str) -> Message {
+pub(crate) fn message(sender: u32, text: &str) -> Message {
     Message { sender, text: text.into() }
 }
 
-pub fn bytes(row: &impl Encode) -> Vec<u8> {
+pub(crate) fn bytes(row: &impl Encode) -> Vec<u8> {
     bsatn::to_vec(row).unwrap()
 }
 
-pub fn list<R: Encode>(rows: &[R]) -> RowList {
+pub(crate) fn list<R: Encode>(rows: &[R]) -> RowList {
     RowList::from_rows(rows.iter().map(bytes))
 }
 
-pub fn inserts<T: Table<Row: Clone>>(set: SetId, rows: &[T::Row]) -> Part {
+pub(crate) fn inserts<T: Table<Row: Clone>>(set: SetId, rows: &[T::Row]) -> Part {
     Part::Inserts { set, table: T::DEF.name.into(), rows: list(rows) }
 }
 
-pub fn deletes<T: Table<Row: Clone>>(set: SetId, rows: &[T::Row]) -> Part {
+pub(crate) fn deletes<T: Table<Row: Clone>>(set: SetId, rows: &[T::Row]) -> Part {
     Part::Deletes { set, table: T::DEF.name.into(), rows: list(rows) }
 }
 
-pub fn events<T: Table<Row: Clone>>(set: SetId, rows: &[T::Row]) -> Part {
+pub(crate) fn events<T: Table<Row: Clone>>(set: SetId, rows: &[T::Row]) -> Part {
     Part::Events { set, table: T::DEF.name.into(), rows: list(rows) }
 }
 
 /// A cache that knows the types of all tables here.
-pub fn cache() -> Cache {
+pub(crate) fn cache() -> Cache {
     let mut cache = Cache::default();
     cache.register::<Player>().unwrap();
     cache.register::<Message>().unwrap();
@@ -219,7 +220,7 @@ pub fn cache() -> Cache {
 }
 
 /// Applies a change in steps of `rows`.
-pub fn try_apply_by(
+pub(crate) fn try_apply_by(
     cache: &mut Cache,
     rows: usize,
     parts: impl Into<Vec<Part>>,
@@ -234,24 +235,30 @@ pub fn try_apply_by(
     }
 }
 
-pub fn try_apply(cache: &mut Cache, parts: impl Into<Vec<Part>>) -> Result<Transaction, OutOfSync> {
+pub(crate) fn try_apply(
+    cache: &mut Cache,
+    parts: impl Into<Vec<Part>>,
+) -> Result<Transaction, OutOfSync> {
     try_apply_by(cache, usize::MAX, parts)
 }
 
-pub fn apply(cache: &mut Cache, parts: impl Into<Vec<Part>>) -> Transaction {
+pub(crate) fn apply(cache: &mut Cache, parts: impl Into<Vec<Part>>) -> Transaction {
     try_apply(cache, parts).unwrap()
 }
 
 /// What happened to a row, owned.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Seen<R> {
+pub(crate) enum Seen<R> {
     Insert(R),
     Update(R, R),
     Delete(R),
     Event(R),
 }
 
-pub fn changes_of<T: Table<Row: Clone>>(diff: &TableDiff, tx: &Transaction) -> Vec<Seen<T::Row>> {
+pub(crate) fn changes_of<T: Table<Row: Clone>>(
+    diff: &TableDiff,
+    tx: &Transaction,
+) -> Vec<Seen<T::Row>> {
     let changes = diff.changes::<T>(tx).expect("the table's type");
     changes
         .map(|change| match change {
@@ -264,17 +271,19 @@ pub fn changes_of<T: Table<Row: Clone>>(diff: &TableDiff, tx: &Transaction) -> V
 }
 
 /// What a transaction changed in the table `T`.
-pub fn changes<T: Table<Row: Clone>>(tx: &Transaction) -> Vec<Seen<T::Row>> {
+pub(crate) fn changes<T: Table<Row: Clone>>(tx: &Transaction) -> Vec<Seen<T::Row>> {
     let diff = tx.tables().iter().find(|diff| diff.name() == T::DEF.name);
     diff.map_or_else(Vec::new, |diff| changes_of::<T>(diff, tx))
 }
 
 /// The rows of `T` that a new view sees, sorted.
-pub fn rows<T: Table<Row: Clone + Ord>>(cache: &Cache) -> Vec<T::Row> {
+pub(crate) fn rows<T: Table<Row: Clone + Ord>>(cache: &Cache) -> Vec<T::Row> {
     rows_in::<T>(&cache.reader().read())
 }
 
-pub fn rows_in<T: Table<Row: Clone + Ord>>(view: &lightlike_core::cache::View) -> Vec<T::Row> {
+pub(crate) fn rows_in<T: Table<Row: Clone + Ord>>(
+    view: &lightlike_core::cache::View,
+) -> Vec<T::Row> {
     let table = view.table::<T>().expect("a registered table");
     let mut rows: Vec<_> = table.iter().cloned().collect();
     assert_eq!(table.len(), rows.len());

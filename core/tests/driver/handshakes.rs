@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener};
 use std::thread::JoinHandle;
 
-use lightlike_core::conn::{Dial, DialError, Endpoint, Server, SubscribeParameters};
+use lightlike_core::conn::{Dial, DialError, Endpoint, Lost, Server, SubscribeParameters};
 use lightlike_core::driver::{DialOptions, Dialer as _, TcpDialer};
 use lightlike_core::limits::Limits;
 use lightlike_core::types::ConnectionId;
@@ -43,11 +43,10 @@ async fn dial(answer: &'static str) -> (Result<Protocol, DialError>, String) {
         compression: Compression::Gzip,
         confirmed: Some(false),
         connection_id: Some(ConnectionId::from_u128(0xabc)),
-        session_id: Some(0x12),
     };
     let options = DialOptions { endpoint, parameters, limits: Limits::DEFAULT };
     let dialer = TcpDialer::new(options).unwrap();
-    let outcome = dialer.dial(&Dial { token: Some("secret".into()), attempt: 1 }).await;
+    let outcome = dialer.dial(&Dial { token: Some("secret".into()), session_id: 0x12 }).await;
     (outcome.map(|(_, protocol)| protocol), server.join().unwrap())
 }
 
@@ -120,14 +119,21 @@ async fn a_refusal_has_its_status_and_its_whole_body() {
 #[tokio::test]
 async fn what_is_no_handshake_is_said_to_be_none() {
     for answer in [
-        "",
-        "HTTP/1.1 101",
         "SSH-2.0-OpenSSH\r\n\r\n",
         "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: forged\r\n\r\n",
         "HTTP/1.1 101 x\r\nSec-WebSocket-Accept: {accept}\r\n\r\n",
     ] {
         let error = dial(answer).await.0.unwrap_err();
         assert!(matches!(error, DialError::Handshake(_)), "{answer}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_before_it_answered_may_be_tried_again() {
+    for answer in ["", "HTTP/1.1 101", "HTTP/1.1 101 x\r\nUpgrade: websocket\r\n"] {
+        let error = dial(answer).await.0.unwrap_err();
+        assert!(matches!(error, DialError::Io { .. }), "{answer}: {error:?}");
+        assert!(Lost::Dial(error).is_retryable());
     }
 }
 
@@ -142,10 +148,9 @@ async fn a_port_where_nobody_listens_is_named() {
         compression: Compression::None,
         confirmed: None,
         connection_id: None,
-        session_id: None,
     };
     let options = DialOptions { endpoint, parameters, limits: Limits::DEFAULT };
     let dialer = TcpDialer::new(options).unwrap();
-    let error = dialer.dial(&Dial { token: None, attempt: 1 }).await.map(drop).unwrap_err();
+    let error = dialer.dial(&Dial { token: None, session_id: 1 }).await.map(drop).unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }

@@ -67,9 +67,10 @@ impl Rig {
         clippy::disallowed_methods,
         reason = "the tests' driver runs in a task, as everybody's does"
     )]
-    fn start(config: Config, stream: Option<DuplexStream>) -> Self {
+    fn start(mut config: Config, stream: Option<DuplexStream>) -> Self {
+        config.reconnect.enabled = false;
         let limits = config.limits;
-        let shared = Shared::new(Connection::new(config, None));
+        let shared = Shared::new(Connection::new(config, None, 1));
         let (sender, events) = mpsc::channel(1024);
         let deliver = move |event| sender.try_send(event).unwrap();
         let dialer = Pipe(Arc::new(Mutex::new(stream)), limits);

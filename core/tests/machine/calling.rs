@@ -103,7 +103,7 @@ fn calls_wait_for_the_greeting_and_keep_their_order() {
     rig.connection.start(rig.now);
     let _ = rig.actions();
     let _ = rig.call("b");
-    rig.connection.handle_opened(rig.now, Protocol::V2);
+    rig.connection.handle_opened(Protocol::V2);
     rig.server(greeting());
     let _ = rig.events();
     let _ = rig.call("c");
@@ -218,4 +218,37 @@ fn a_timed_out_call_is_not_answered_again_when_the_connection_ends() {
     let _ = rig.events();
     rig.lose();
     assert_eq!(told(&rig.events()), ["Closed"]);
+}
+
+#[test]
+fn a_call_whose_rows_cannot_follow_is_answered_with_the_others() {
+    let mut rig = Rig::online();
+    rig.applied(&[b"a"]);
+    let (_first, _second) = (rig.call("f"), rig.call("f"));
+    let sent = rig.sent();
+    rig.server(committed(sent[0].request_id(), update(QuerySetId(0), &[], &[b"unknown"])));
+    assert_eq!(
+        told(&rig.events()),
+        ["call 0: Unknown", "call 1: Unknown", "set 0 ended: Closed", "Closed"]
+    );
+}
+
+#[test]
+fn a_call_whose_rows_are_being_applied_when_the_socket_is_given_up_is_committed() {
+    let mut rig = Rig::online();
+    rig.applied(&[b"a"]);
+    let _call = rig.call("f");
+    let sent = rig.sent();
+    let many: Vec<Vec<u8>> = (0..100_u8).map(|row| vec![b'r', row]).collect();
+    let many: Vec<&[u8]> = many.iter().map(|row| &**row).collect();
+    rig.server(committed(sent[0].request_id(), update(QuerySetId(0), &many, &[])));
+    let _ = rig.connection.step(rig.now, 1);
+    let _ = rig.connection.step(rig.now, 1);
+    // Nothing was heard since, and the ping is not answered either.
+    let _ = (rig.sleep(), rig.sleep());
+    assert_eq!(
+        told(&rig.events()),
+        ["transaction: Call", "call 0: Committed", "set 0 ended: Closed", "Closed"]
+    );
+    assert_eq!(rig.rows().len(), 101);
 }

@@ -49,7 +49,7 @@ fn a_server_that_does_not_greet_in_time_is_given_up() {
     rig.connection.start(rig.now);
     let _ = rig.actions();
     rig.now += Duration::from_secs(4);
-    rig.connection.handle_opened(rig.now, Protocol::V2);
+    rig.connection.handle_opened(Protocol::V2);
     assert_eq!(rig.sleep(), Config::default().connect_timeout - Duration::from_secs(4));
     assert!(matches!(rig.actions()[..], [Action::Abandon]));
     assert!(matches!(lost(&rig.events()), Lost::NotGreeted(_)));
@@ -104,7 +104,7 @@ fn what_the_protocol_does_not_allow_ends_the_connection() {
 fn a_server_that_does_not_greet_first_is_given_up() {
     let mut rig = Rig::new();
     rig.connection.start(rig.now);
-    rig.connection.handle_opened(rig.now, Protocol::V3);
+    rig.connection.handle_opened(Protocol::V3);
     rig.server(ServerMessage::TransactionUpdate(TransactionUpdate::default()));
     assert!(matches!(
         lost(&rig.events()),
@@ -141,7 +141,7 @@ fn closing_sends_what_was_asked_for_before_and_waits_for_the_server() {
     assert!(rig.events().is_empty());
     rig.server(committed(RequestId(0), TransactionUpdate::default()));
     assert_eq!(told(&rig.events()), ["call 0: Committed"]);
-    rig.connection.handle_lost(Lost::Closed { code: 1000, reason: "".into() });
+    rig.connection.handle_lost(rig.now, Lost::Closed { code: 1000, reason: "".into() });
     let events = rig.events();
     assert!(
         matches!(events[..], [Event::State(ConnectionState::Closed(CloseReason::Requested))]),
@@ -166,7 +166,7 @@ fn closing_before_the_greeting_lets_go_at_once() {
     rig.connection.close(rig.now);
     assert!(matches!(rig.actions()[..], [Action::Abandon]));
     assert_eq!(told(&rig.events()), ["Connecting", "Closed"]);
-    rig.connection.handle_opened(rig.now, Protocol::V3);
+    rig.connection.handle_opened(Protocol::V3);
     rig.lose();
     assert!(rig.events().is_empty());
 }

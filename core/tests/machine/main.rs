@@ -6,4 +6,5 @@ mod rig;
 mod calling;
 mod connecting;
 mod random;
+mod reconnecting;
 mod subscribing;

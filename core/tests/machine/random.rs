@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use lightlike_core::cache::SetId;
-use lightlike_core::conn::{CallId, Event};
+use lightlike_core::conn::{CallId, Config, Event, SubscriptionId};
 use lightlike_core::wire::{Protocol, QuerySetId, RequestId, ServerMessage, Text};
 use proptest::prelude::*;
 
@@ -56,7 +55,7 @@ fn input() -> impl Strategy<Value = Input> {
 #[derive(Default)]
 struct Story {
     calls: HashMap<CallId, usize>,
-    sets: HashMap<SetId, usize>,
+    sets: HashMap<SubscriptionId, usize>,
 }
 
 impl Story {
@@ -78,13 +77,13 @@ fn rows(bytes: &[u8]) -> Vec<&[u8]> {
 fn feed(rig: &mut Rig, story: &mut Story, input: Input) {
     match input {
         Input::Start => drop(rig.connection.start(rig.now)),
-        Input::Opened => rig.connection.handle_opened(rig.now, Protocol::V3),
+        Input::Opened => rig.connection.handle_opened(Protocol::V3),
         Input::Greeting => rig.server(greeting()),
         Input::Subscribe => {
             let set = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
             story.sets.entry(set).or_default();
         }
-        Input::Unsubscribe(set) => rig.connection.unsubscribe(SetId(set)),
+        Input::Unsubscribe(set) => rig.connection.unsubscribe(SubscriptionId(set)),
         Input::Call { timeout_ms } => {
             let deadline = timeout_ms.map(|ms| rig.now + Duration::from_millis(ms));
             let call = rig.connection.call(reducer("f"), deadline);
@@ -125,8 +124,14 @@ fn feed(rig: &mut Rig, story: &mut Story, input: Input) {
 
 proptest! {
     #[test]
-    fn every_call_and_every_set_ends_once(inputs in prop::collection::vec(input(), 0..80)) {
-        let (mut rig, mut story) = (Rig::new(), Story::default());
+    fn every_call_and_every_set_ends_once(
+        comes_back in any::<bool>(),
+        inputs in prop::collection::vec(input(), 0..120),
+    ) {
+        let mut config = Config::default();
+        config.reconnect.enabled = comes_back;
+        config.reconnect.first = comes_back;
+        let (mut rig, mut story) = (Rig::with(config), Story::default());
         for input in inputs {
             feed(&mut rig, &mut story, input);
         }

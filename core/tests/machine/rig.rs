@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use lightlike_core::conn::{
     Action, CallId, CallRequest, Config, Connection, Event, Lost, Progress, Reply, SetEnd,
+    SubscriptionId,
 };
 use lightlike_core::limits::Limits;
 use lightlike_core::types::{ConnectionId, Identity, Timestamp};
@@ -14,6 +15,9 @@ use lightlike_core::wire::{
     decode_client, encode_server,
 };
 
+/// Arbitrary: the jitter comes from it.
+const SEED: u128 = 0x0123_4567_89ab_cdef_0011_2233_4455_6677;
+
 pub(crate) struct Rig {
     pub(crate) connection: Connection,
     pub(crate) now: Instant,
@@ -21,19 +25,23 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
+    /// A connection that does not come back.
     pub(crate) fn new() -> Self {
-        Self::with(Config::default())
+        let mut config = Config::default();
+        config.reconnect.enabled = false;
+        Self::with(config)
     }
 
     pub(crate) fn with(config: Config) -> Self {
         #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
         let now = Instant::now();
-        Self { connection: Connection::new(config, None), now, protocol: Protocol::V3 }
+        Self { connection: Connection::new(config, None, SEED), now, protocol: Protocol::V3 }
     }
 
     /// Small limits, so that they can be reached.
     pub(crate) fn limited(change: impl FnOnce(&mut Limits)) -> Self {
         let mut config = Config::default();
+        config.reconnect.enabled = false;
         change(&mut config.limits);
         Self::with(config)
     }
@@ -47,7 +55,7 @@ impl Rig {
         self.protocol = protocol;
         assert!(self.connection.start(self.now));
         assert!(matches!(self.actions()[..], [Action::Dial(_)]));
-        self.connection.handle_opened(self.now, protocol);
+        self.connection.handle_opened(protocol);
         self.server(greeting());
         let events = self.events();
         assert!(
@@ -111,7 +119,7 @@ impl Rig {
     }
 
     /// An applied set of the table `t` with these rows.
-    pub(crate) fn applied(&mut self, rows: &[&[u8]]) -> lightlike_core::cache::SetId {
+    pub(crate) fn applied(&mut self, rows: &[&[u8]]) -> SubscriptionId {
         let set = self.connection.subscribe(vec!["SELECT * FROM t".into()]);
         let sent = self.sent();
         let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else {
@@ -132,7 +140,7 @@ impl Rig {
     }
 
     pub(crate) fn lose(&mut self) {
-        self.connection.handle_lost(Lost::HungUp);
+        self.connection.handle_lost(self.now, Lost::HungUp);
     }
 }
 
@@ -195,6 +203,8 @@ fn tell(event: &Event) -> String {
             let cause = format!("{:?}", event.cause);
             format!("transaction: {}", cause.split([' ', '(']).next().unwrap_or_default())
         }
+        Event::Stale { set, reason } => format!("set {} stale: {reason}", set.0),
+        Event::LostForLong => "lost for long".into(),
         Event::Applied(set) => format!("set {} applied", set.0),
         Event::Ended { set, reason } => format!("set {} ended: {}", set.0, end(reason)),
         Event::Answered { call, reply } => format!("call {}: {}", call.0, answer(reply)),

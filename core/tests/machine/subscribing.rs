@@ -32,7 +32,7 @@ fn what_is_asked_for_before_the_greeting_is_sent_after_it() {
     rig.connection.start(rig.now);
     let _ = rig.actions();
     let _ = rig.connection.subscribe(vec!["SELECT * FROM b".into(), "SELECT * FROM c".into()]);
-    rig.connection.handle_opened(rig.now, Protocol::V3);
+    rig.connection.handle_opened(Protocol::V3);
     assert!(rig.actions().is_empty());
     rig.server(greeting());
     let _ = rig.events();

@@ -1,5 +1,8 @@
 //! Honest inputs to start from: what real servers and clients said.
 
+#[path = "sessions.rs"]
+mod sessions;
+
 use bytes::Bytes;
 use lightlike_core::bsatn::{Encode, to_vec};
 use lightlike_core::limits::Limits;
@@ -20,6 +23,7 @@ pub(crate) fn seeds(input: Input) -> Vec<Vec<u8>> {
         Input::ServerBody => with_pairs(bodies().map(|body| body.to_vec()).collect()),
         Input::ClientBody => with_pairs(frames(Side::Client).map(|frame| frame.to_vec()).collect()),
         Input::RowList => row_lists().iter().map(row_list_input).collect(),
+        Input::Session => session_files::all().iter().flat_map(sessions::inputs).collect(),
         Input::Value => values(),
         Input::Text => texts().map(String::into_bytes).to_vec(),
     }

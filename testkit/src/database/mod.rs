@@ -53,7 +53,7 @@ impl Database {
     /// # Panics
     ///
     /// If the server was not given this table.
-    fn position<T: Table>(&self) -> usize {
+    pub(crate) fn position<T: Table>(&self) -> usize {
         match self.by_type.get(&TypeId::of::<T>()) {
             Some(position) => *position,
             None => panic!(
@@ -107,7 +107,7 @@ pub(crate) fn encode<T: bsatn::Encode + ?Sized>(value: &T) -> Bytes {
 /// # Panics
 ///
 /// If the type does not decode what it encodes.
-fn decode<R: for<'a> bsatn::Decode<'a>>(row: &[u8]) -> R {
+pub(crate) fn decode<R: for<'a> bsatn::Decode<'a>>(row: &[u8]) -> R {
     match bsatn::from_slice(row) {
         Ok(row) => row,
         Err(error) => panic!("`{}` does not decode what it encodes: {error}", type_name::<R>()),

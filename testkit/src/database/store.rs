@@ -21,7 +21,7 @@ pub(crate) struct Store {
     /// One map for each of the schema's unique columns, by the column's encoding.
     unique: Vec<HashMap<Bytes, Age>>,
     next_age: Age,
-    /// What the table's sequence gave last. It is not rolled back, as on the server.
+    /// What the table's sequence gave last.
     pub(crate) last_id: u64,
 }
 

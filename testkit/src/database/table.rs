@@ -194,6 +194,7 @@ impl<T: Table> TableMut<'_, T> {
     /// The next number of the table's sequence: 1, 2, 3, ..
     pub fn next_id(&mut self) -> u64 {
         let store = &mut self.tx.database.stores[self.position];
+        self.tx.ids.push((self.position, store.last_id));
         store.last_id += 1;
         store.last_id
     }

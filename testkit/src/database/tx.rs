@@ -23,6 +23,8 @@ use crate::module::Module;
 pub struct Tx {
     pub(super) database: Database,
     pub(super) changes: Vec<Change>,
+    /// What the sequences of tables gave last before the transaction, oldest first.
+    pub(super) ids: Vec<(usize, u64)>,
     caller: Caller,
 }
 
@@ -37,7 +39,7 @@ pub(crate) struct Caller {
 impl Tx {
     /// Takes the tables until [`commit`](Self::commit) or [`roll_back`](Self::roll_back) gives them back.
     pub(crate) fn begin(database: Database, caller: Caller) -> Self {
-        Self { database, changes: Vec::new(), caller }
+        Self { database, changes: Vec::new(), ids: Vec::new(), caller }
     }
 
     /// Who called. In a transaction of the server's own, the database itself.
@@ -145,7 +147,7 @@ impl Tx {
     }
 
     /// The next number of a table's sequence: 1, 2, 3, .. as `#[auto_inc]` gives them. Numbers that a failed transaction
-    /// took are not given again.
+    /// took are given again.
     pub fn next_id<T: Table>(&mut self) -> u64 {
         self.table_mut::<T>().next_id()
     }
@@ -184,6 +186,9 @@ impl Tx {
     /// Undoes what was done.
     pub(crate) fn roll_back(self) -> Database {
         let mut database = self.database;
+        for (table, last_id) in self.ids.iter().rev() {
+            database.stores[*table].last_id = *last_id;
+        }
         for change in self.changes.iter().rev() {
             let (schema, store) =
                 (&database.schemas[change.table], &mut database.stores[change.table]);

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use lightlike_core::wire::{
@@ -13,7 +14,6 @@ use lightlike_core::wire::{
 use super::evaluate::{Committed, Scene};
 use super::state::{Connection, Key, State};
 use crate::database::{Caller, Tx};
-use crate::module::Module;
 use crate::sql::Query;
 
 /// Why a transaction did not commit.
@@ -28,16 +28,16 @@ impl State {
     /// Runs `body` in a transaction. What it changed is committed, but not told yet.
     pub(crate) fn transact<T, E>(
         &mut self,
-        module: &Module,
         caller: Caller,
         body: impl FnOnce(&mut Tx) -> Result<T, E>,
     ) -> Result<(T, Committed), Aborted<E>> {
+        let module = Arc::clone(&self.module);
         let mut tx = Tx::begin(std::mem::take(&mut self.database), caller);
         // On any way out but the last, the transaction is undone, so nobody sees what a panic left half done.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let value = body(&mut tx)?;
             // Views see what the transaction did, and fail it if they fail.
-            Ok((value, self.views.recompute(module, &mut tx)))
+            Ok((value, self.views.recompute(&module, &mut tx)))
         }));
         match outcome {
             Ok(Ok((value, views))) => {
@@ -58,19 +58,27 @@ impl State {
         }
     }
 
-    /// Computes the views that `queries` read and that nobody was subscribed to before.
-    pub(crate) fn add_views(
+    /// Runs a transaction that no client called for, and tells everybody.
+    pub(crate) fn run<T, E>(
         &mut self,
-        module: &Module,
-        key: Key,
-        queries: &[Query],
-    ) -> Result<(), Aborted<()>> {
+        caller: Caller,
+        body: impl FnOnce(&mut Tx) -> Result<T, E>,
+    ) -> Result<T, Aborted<E>> {
+        let (value, committed) = self.transact(caller, body)?;
+        let nobody: TransactionUpdate = self.broadcast(&committed, None);
+        debug_assert!(nobody.query_sets.is_empty(), "an update was made for nobody");
+        Ok(value)
+    }
+
+    /// Computes the views that `queries` read and that nobody was subscribed to before.
+    pub(crate) fn add_views(&mut self, key: Key, queries: &[Query]) -> Result<(), Aborted<()>> {
         let Some(connection) = self.connections.get(&key) else { return Ok(()) };
         let caller = self.caller(&connection.info);
         let viewed: Vec<_> =
             queries.iter().flat_map(|query| self.views_in(query, caller.sender)).collect();
+        let module = Arc::clone(&self.module);
         let mut tx = Tx::begin(std::mem::take(&mut self.database), caller);
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.views.add(viewed, module, &mut tx)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.views.add(viewed, &module, &mut tx)));
         self.database = tx.roll_back();
         outcome.map_err(Aborted::Panicked)
     }
@@ -109,7 +117,7 @@ impl State {
                         deletes: list(&delta.deletes),
                     }
                 };
-                tables.entry(self.database.schemas[query.table].name).or_default().push(rows);
+                tables.entry(self.database.schemas[query.table()].name).or_default().push(rows);
             }
             let tables: Vec<_> = tables
                 .into_iter()
@@ -127,14 +135,19 @@ impl State {
         let scene = self.scene(connection);
         let tables = queries.iter().filter_map(|query| {
             let rows = scene.select(query)?;
-            let table = table_name(self.database.schemas[query.table].name);
+            let table = table_name(self.database.schemas[query.table()].name);
             Some(TableRows { table, rows: list(&rows) })
         });
         QueryRows { tables: tables.collect() }
     }
 
     fn scene(&self, connection: &Connection) -> Scene<'_> {
-        Scene { database: &self.database, views: &self.views, sender: connection.info.identity }
+        Scene {
+            database: &self.database,
+            views: &self.views,
+            module: &self.module,
+            sender: connection.info.identity,
+        }
     }
 
     /// Ends an applied query set with an error.

@@ -149,7 +149,7 @@ impl Connected {
             }
             if let Some(on_connect) = &shared.module.on_connect {
                 let caller = state.caller(&info);
-                if state.run(&shared.module, caller, |tx| on_connect(tx)).is_err() {
+                if state.run(caller, |tx| on_connect(tx)).is_err() {
                     // No close frame, and no reason.
                     outbox.cut();
                     return None;
@@ -185,7 +185,7 @@ impl Drop for Connected {
             if let Some(on_disconnect) = &shared.module.on_disconnect {
                 let caller = state.caller(&connection.info);
                 // Whatever comes of it, the client is gone.
-                let _ = state.run(&shared.module, caller, |tx| {
+                let _ = state.run(caller, |tx| {
                     on_disconnect(tx);
                     Ok::<(), std::convert::Infallible>(())
                 });

@@ -1,5 +1,6 @@
 //! The server: its handle, and the thread behind it.
 
+mod calls;
 pub(crate) mod commit;
 mod connection;
 mod evaluate;
@@ -119,7 +120,7 @@ impl Server {
                 connection_id: None,
                 timestamp: state.now(),
             };
-            state.run(&self.shared.module, caller, body)
+            state.run(caller, body)
         });
         match outcome {
             Ok(value) => Ok(value),
@@ -223,6 +224,20 @@ impl Server {
     }
 
     /// Waits until what the server knows is as `until` wants it, for as long as that takes.
+    ///
+    /// ```
+    /// # use lightlike_testkit::Server;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// # let server = Server::builder().start().await;
+    /// // Nobody is connected any more, and `on_disconnect` has run for everybody.
+    /// server.wait_for(|state| state.connections().is_empty()).await;
+    /// # });
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if it is dropped.
     pub async fn wait_for(&self, mut until: impl FnMut(ServerState<'_>) -> bool) {
         let mut changes = self.shared.changes();
         loop {

@@ -37,6 +37,13 @@ pub(crate) enum Outgoing {
     Stall,
 }
 
+impl Outgoing {
+    /// Whether nothing follows it.
+    pub(crate) fn is_last(&self) -> bool {
+        matches!(self, Self::Truncated { .. } | Self::Close { .. } | Self::Cut | Self::Stall)
+    }
+}
+
 /// The queue between those who decide what a client hears and the task that writes it.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {

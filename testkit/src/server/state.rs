@@ -23,7 +23,7 @@ pub(crate) type Key = u64;
 /// What all tasks of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) module: Module,
+    pub(crate) module: Arc<Module>,
     pub(crate) database_name: String,
     /// The database's own identity, and the sender of its own transactions.
     pub(crate) identity: Identity,
@@ -37,6 +37,7 @@ pub(crate) struct Shared {
 
 #[derive(Debug)]
 pub(crate) struct State {
+    pub(crate) module: Arc<Module>,
     pub(crate) database: Database,
     pub(crate) views: Views,
     pub(crate) connections: BTreeMap<Key, Connection>,
@@ -97,7 +98,9 @@ impl Shared {
         accounts: Accounts,
         clock: Clock,
     ) -> Self {
+        let module = Arc::new(module);
         let state = State {
+            module: Arc::clone(&module),
             database,
             views: Views::default(),
             connections: BTreeMap::new(),
@@ -175,16 +178,10 @@ impl State {
     }
 
     /// The views that a query reads, as `sender` sees them.
-    pub(crate) fn views_in(&self, query: &Query, sender: Identity) -> impl Iterator<Item = Viewed> {
-        let tables = [Some(query.table), query.join.as_ref().map(|join| join.table)];
-        let is_view = |table: &usize| self.database.schemas[*table].kind == TableKind::View;
-        tables
-            .into_iter()
-            .flatten()
-            .filter(is_view)
-            .map(move |table| (table, sender))
-            .collect::<Vec<_>>()
-            .into_iter()
+    pub(crate) fn views_in(&self, query: &Query, sender: Identity) -> Vec<Viewed> {
+        let tables = query.sources.iter().map(|source| source.table);
+        let views = tables.filter(|table| self.database.schemas[*table].kind == TableKind::View);
+        views.map(|table| (table, sender)).collect()
     }
 }
 
@@ -217,8 +214,9 @@ impl Connection {
                 (None, sent, None)
             }
         };
-        self.closing |= matches!(sent, Outgoing::Close { .. });
         for item in before.into_iter().chain([sent]).chain(after) {
+            // Once it is sure that the connection ends, nothing that the client still says is carried out.
+            self.closing |= item.is_last();
             self.outbox.push(item);
         }
     }

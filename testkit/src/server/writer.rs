@@ -137,7 +137,7 @@ impl Writer<'_> {
             }
             Outgoing::Delay(delay) => {
                 self.until_cut(delay).await;
-                Ok(())
+                if self.outbox.is_over() { Err(Ended) } else { Ok(()) }
             }
             Outgoing::Cut => Err(Ended),
             Outgoing::Stall => {

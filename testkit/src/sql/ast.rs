@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::SqlError;
+
 /// `SELECT projection FROM from JOIN joins .. WHERE filter`.
 #[derive(Debug)]
 pub(super) struct Select {
@@ -15,8 +17,8 @@ pub(super) struct Select {
 pub(super) enum Projection {
     /// `*`, or `t.*` with its name.
     Star(Option<String>),
-    /// Columns, which a subscription cannot return.
-    Columns,
+    /// What a subscription cannot return, and what to say of it.
+    Refused(SqlError),
 }
 
 #[derive(Debug)]
@@ -76,7 +78,7 @@ impl CompareOp {
     /// The operator that a symbol is.
     pub(super) fn from_symbol(symbol: &str) -> Option<Self> {
         Some(match symbol {
-            "=" => Self::Eq,
+            "=" | "==" => Self::Eq,
             "<>" => Self::Ne,
             "<" => Self::Lt,
             "<=" => Self::Le,
@@ -100,53 +102,12 @@ impl fmt::Display for CompareOp {
     }
 }
 
-impl fmt::Display for LogicOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::And => "AND",
-            Self::Or => "OR",
-        })
-    }
-}
-
 impl Literal {
     /// What stands between the quotes, or the digits.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Bool(value) => value.to_string(),
             Self::Number(text) | Self::Text(text) | Self::Hex(text) => text.clone(),
-        }
-    }
-}
-
-impl fmt::Display for Literal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool(value) => write!(f, "{value}"),
-            Self::Number(digits) => f.write_str(digits),
-            Self::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
-            Self::Hex(digits) => write!(f, "X'{digits}'"),
-        }
-    }
-}
-
-impl fmt::Display for Expr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Literal(literal) => literal.fmt(f),
-            Self::Sender => f.write_str(":sender"),
-            Self::Column { table: Some(table), name } => write!(f, "{table}.{name}"),
-            Self::Column { table: None, name } => f.write_str(name),
-            Self::Compare(left, op, right) => write!(f, "{left} {op} {right}"),
-            Self::Logic(op, parts) => {
-                for (i, part) in parts.iter().enumerate() {
-                    if i > 0 {
-                        write!(f, " {op} ")?;
-                    }
-                    part.fmt(f)?;
-                }
-                Ok(())
-            }
         }
     }
 }

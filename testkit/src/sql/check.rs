@@ -17,20 +17,29 @@ const MAX_SQL_BYTES: usize = 50_000;
 /// A query that returns rows of one table.
 #[derive(Debug)]
 pub(crate) struct Query {
-    /// The returned table's position in the database.
-    pub(crate) table: usize,
-    /// The other table of a semijoin.
-    pub(crate) join: Option<Join>,
+    /// The tables that it reads, in the order of its text; never empty.
+    pub(crate) sources: Vec<Source>,
+    /// Which of them it returns rows of.
+    pub(crate) returned: usize,
     pub(crate) filter: Option<Filter>,
+    /// Why it cannot be subscribed to, if it cannot.
+    pub(crate) only_once: Option<SqlError>,
 }
 
-/// `ON own = other`.
+/// A table that a query reads.
 #[derive(Debug)]
-pub(crate) struct Join {
-    /// The position in the database of the table whose rows only select.
+pub(crate) struct Source {
+    /// The table's position in the database.
     pub(crate) table: usize,
-    pub(crate) own_column: u16,
-    pub(crate) other_column: u16,
+    /// The columns that have to be equal for this table's rows to be joined with those of the tables before it.
+    pub(crate) on: Option<(ColumnRef, ColumnRef)>,
+}
+
+/// A column of one of a query's sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ColumnRef {
+    pub(crate) source: usize,
+    pub(crate) column: u16,
 }
 
 /// A WHERE clause with its names resolved.
@@ -49,12 +58,16 @@ pub(crate) enum Operand {
     Sender,
     /// The sender in a comparison with bytes.
     SenderBytes,
-    /// A column of the returned table.
-    Own(u16),
-    /// A column of the joined table.
-    Other(u16),
+    Column(ColumnRef),
     /// A comparison inside another, as in `(a = 1) = TRUE`.
     Condition(Box<Filter>),
+}
+
+impl Query {
+    /// The position of the table whose rows it returns.
+    pub(crate) fn table(&self) -> usize {
+        self.sources[self.returned].table
+    }
 }
 
 /// Parses and checks `sql` against the tables that clients can see.
@@ -67,129 +80,115 @@ pub(crate) fn compile(sql: &str, tables: &[TableSchema]) -> Result<Query, SqlErr
         )));
     }
     let select = parse::parse(sql)?;
-    let scope = Scope::new(&select, tables)?;
-    let (returned, join) = scope.shape(&select)?;
-    let scope = Scope { returned, ..scope };
-    let filter = select.filter.as_ref().map(|filter| scope.boolean(filter)).transpose()?;
-    if matches!(select.projection, Projection::Columns) {
-        return Err(SqlError::new(
-            "Column projections are not supported in subscriptions; Subscriptions must return a table type",
-        ));
+    let mut scope = Scope { tables, sources: Vec::new() };
+    scope.add(&select.from)?;
+    let mut sources = vec![Source { table: scope.sources[0].table, on: None }];
+    for join in &select.joins {
+        let table = scope.add(&join.relation)?;
+        let on = join.on.as_ref().map(|(left, right)| scope.joined(left, right)).transpose()?;
+        sources.push(Source { table, on });
     }
-    Ok(Query { table: scope.relations[returned].table, join, filter })
+    let filter = select.filter.as_ref().map(|filter| scope.boolean(filter)).transpose()?;
+    let returned = scope.returned(&select)?;
+    if sources.iter().filter_map(|source| source.on).any(|(a, b)| a.source == b.source) {
+        return Err(SqlError::new("Could not compute positional arguments during query planning"));
+    }
+    let only_once = scope.only_once(&sources, returned);
+    Ok(Query { sources, returned, filter, only_once })
 }
 
 /// The tables that a query names.
 struct Scope<'a> {
     tables: &'a [TableSchema],
-    relations: Vec<InScope>,
-    /// Which of `relations` the query returns.
-    returned: usize,
+    sources: Vec<Named>,
 }
 
-struct InScope {
+struct Named {
     alias: String,
     table: usize,
 }
 
-/// A column found: in which relation, where, and of what type.
-struct Found {
-    relation: usize,
-    column: u16,
-    ty: SatsType,
-}
-
 impl<'a> Scope<'a> {
-    fn new(select: &Select, tables: &'a [TableSchema]) -> Result<Self, SqlError> {
-        let mut scope = Self { tables, relations: Vec::new(), returned: 0 };
-        for relation in
-            core::iter::once(&select.from).chain(select.joins.iter().map(|join| &join.relation))
-        {
-            scope.add(relation)?;
+    /// Adds a table and returns its position in the database.
+    fn add(&mut self, relation: &Relation) -> Result<usize, SqlError> {
+        let Relation { name, alias } = relation;
+        if self.sources.iter().any(|known| known.alias == *alias) {
+            return Err(SqlError::new(format_args!("Duplicate name `{alias}`")));
         }
-        Ok(scope)
+        let table = self.tables.iter().position(|table| table.name == name && !table.private);
+        let table = table.ok_or_else(|| SqlError::no_such_table(name))?;
+        self.sources.push(Named { alias: alias.clone(), table });
+        Ok(table)
     }
 
-    fn add(&mut self, relation: &Relation) -> Result<(), SqlError> {
-        let table =
-            self.tables.iter().position(|table| table.name == relation.name && !table.private);
-        let table = table.ok_or_else(|| SqlError::no_such_table(&relation.name))?;
-        if self.relations.iter().any(|known| known.alias == relation.alias) {
-            return Err(SqlError::new(format_args!("Duplicate name `{}`", relation.alias)));
+    /// The columns of `ON left = right`.
+    fn joined(&self, left: &Expr, right: &Expr) -> Result<(ColumnRef, ColumnRef), SqlError> {
+        let (left, left_ty) = self.column(left)?;
+        let (right, right_ty) = self.column(right)?;
+        expect_type(right_ty, left_ty)?;
+        if value::is_comparable(left_ty) {
+            Ok((left, right))
+        } else {
+            Err(SqlError::invalid_op(CompareOp::Eq, TypeName(left_ty)))
         }
-        self.relations.push(InScope { alias: relation.alias.clone(), table });
-        Ok(())
     }
 
-    /// Which relation is returned, and how the other is joined to it.
-    fn shape(&self, select: &Select) -> Result<(usize, Option<Join>), SqlError> {
-        let returned = match &select.projection {
-            Projection::Star(Some(name)) => self.relation(name)?,
+    /// Which source the query returns rows of.
+    fn returned(&self, select: &Select) -> Result<usize, SqlError> {
+        match &select.projection {
+            Projection::Star(Some(name)) => self.source(name),
             Projection::Star(None) if !select.joins.is_empty() => {
-                return Err(SqlError::new("SELECT * is not supported for joins"));
+                Err(SqlError::new("SELECT * is not supported for joins"))
             }
-            Projection::Star(None) | Projection::Columns => 0,
-        };
-        let join = match select.joins.as_slice() {
-            [] => return Ok((returned, None)),
-            [join] => join,
-            _ => {
-                let tables = self.relations.len();
-                return Err(SqlError::new(format_args!(
-                    "Invalid number of tables in subscription: {tables}"
-                )));
+            Projection::Star(None) => Ok(0),
+            Projection::Refused(error) => Err(error.clone()),
+        }
+    }
+
+    /// What a one-off query may and a subscription may not.
+    fn only_once(&self, sources: &[Source], returned: usize) -> Option<SqlError> {
+        let is_indexed = |at: ColumnRef| self.schema(at.source).is_indexed(at.column);
+        let has_index =
+            |source: &Source| source.on.is_some_and(|(a, b)| is_indexed(a) || is_indexed(b));
+        let is_event = |source: &Source| self.tables[source.table].kind == TableKind::Event;
+        let mut others = sources.iter().enumerate().filter(|(position, _)| *position != returned);
+        let refusal = match sources {
+            [_] => return None,
+            [_, joined @ ..] if !joined.iter().all(has_index) => {
+                "Subscriptions require indexes on join columns".to_owned()
             }
+            _ if others.any(|(_, source)| is_event(source)) => {
+                "Event tables cannot be used as the lookup table in subscription joins".to_owned()
+            }
+            [_, _] => return None,
+            more => format!("Invalid number of tables in subscription: {}", more.len()),
         };
-        let Some((left, right)) = &join.on else {
-            return Err(SqlError::new("Subscriptions require indexes on join columns"));
-        };
-        let left = self.column(left)?;
-        let right = self.column(right)?;
-        expect_type(right.ty, left.ty)?;
-        if !value::is_comparable(left.ty) {
-            return Err(SqlError::invalid_op(CompareOp::Eq, TypeName(left.ty)));
-        }
-        let (own, other) = if left.relation == returned { (left, right) } else { (right, left) };
-        let table = self.relations[other.relation].table;
-        let indexed = [&own, &other]
-            .into_iter()
-            .all(|found| self.schema(found.relation).is_indexed(found.column));
-        if own.relation == other.relation || !indexed {
-            return Err(SqlError::new("Subscriptions require indexes on join columns"));
-        }
-        if self.tables[table].kind == TableKind::Event {
-            return Err(SqlError::new(
-                "Event tables cannot be used as the lookup table in subscription joins",
-            ));
-        }
-        Ok((returned, Some(Join { table, own_column: own.column, other_column: other.column })))
+        Some(SqlError::new(refusal))
     }
 
-    fn schema(&self, relation: usize) -> &'a TableSchema {
-        &self.tables[self.relations[relation].table]
+    fn schema(&self, source: usize) -> &'a TableSchema {
+        &self.tables[self.sources[source].table]
     }
 
-    fn relation(&self, name: &str) -> Result<usize, SqlError> {
-        self.relations
-            .iter()
-            .position(|known| known.alias == name)
-            .ok_or_else(|| SqlError::not_in_scope(name))
+    fn source(&self, name: &str) -> Result<usize, SqlError> {
+        let position = self.sources.iter().position(|known| known.alias == name);
+        position.ok_or_else(|| SqlError::not_in_scope(name))
     }
 
-    fn column(&self, expr: &Expr) -> Result<Found, SqlError> {
+    fn column(&self, expr: &Expr) -> Result<(ColumnRef, SatsType), SqlError> {
         let Expr::Column { table, name } = expr else {
-            return Err(SqlError::new(format_args!("Unsupported expression: {expr}")));
+            return Err(SqlError::new("Non-inner joins are not supported"));
         };
-        let relation = match table {
-            Some(table) => self.relation(table)?,
-            None if self.relations.len() > 1 => {
+        let source = match table {
+            Some(table) => self.source(table)?,
+            None if self.sources.len() > 1 => {
                 return Err(SqlError::new("Names must be qualified when using joins"));
             }
             None => 0,
         };
-        let schema = self.schema(relation);
+        let schema = self.schema(source);
         let column = schema.column(name).ok_or_else(|| SqlError::not_in_scope(name))?;
-        Ok(Found { relation, column, ty: schema.columns[usize::from(column)].ty })
+        Ok((ColumnRef { source, column }, schema.columns[usize::from(column)].ty))
     }
 
     fn boolean(&self, expr: &Expr) -> Result<Filter, SqlError> {
@@ -243,13 +242,9 @@ impl<'a> Scope<'a> {
                 Ok((Operand::Sender, ty))
             }
             (Expr::Column { .. }, expected) => {
-                let found = self.column(expr)?;
-                expect_type(found.ty, expected.unwrap_or(found.ty))?;
-                let own = found.relation == self.returned;
-                Ok((
-                    if own { Operand::Own(found.column) } else { Operand::Other(found.column) },
-                    found.ty,
-                ))
+                let (column, ty) = self.column(expr)?;
+                expect_type(ty, expected.unwrap_or(ty))?;
+                Ok((Operand::Column(column), ty))
             }
             (Expr::Compare(..) | Expr::Logic(..), expected) => {
                 expect_type(SatsType::Bool, expected.unwrap_or(SatsType::Bool))?;

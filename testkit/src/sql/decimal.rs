@@ -4,15 +4,15 @@
 const MAX_DIGITS: usize = 80;
 
 /// A decimal number in its parts.
-struct Decimal<'a> {
+struct Decimal {
     negative: bool,
-    whole: &'a str,
-    fraction: &'a str,
+    whole: String,
+    fraction: String,
     exponent: i64,
 }
 
-impl<'a> Decimal<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
+impl Decimal {
+    fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -22,15 +22,17 @@ impl<'a> Decimal<'a> {
             None => (rest, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits_only = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit());
+        let (whole, fraction) = (digits(whole)?, digits(fraction)?);
         let any = !whole.is_empty() || !fraction.is_empty();
-        (any && digits_only(whole) && digits_only(fraction)).then_some(Self {
-            negative,
-            whole,
-            fraction,
-            exponent,
-        })
+        any.then_some(Self { negative, whole, fraction, exponent })
     }
+}
+
+/// Digits without the `_` that may stand behind the first; none if there is anything else.
+fn digits(text: &str) -> Option<String> {
+    let digits = text.replace('_', "");
+    let all = digits.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('_');
+    all.then_some(digits)
 }
 
 /// The plain digits of an integer, with `-` where it is negative; none if it has a fraction or is absurdly long.
@@ -60,9 +62,11 @@ pub(super) fn integer(text: &str) -> Option<String> {
     (!plain.is_empty() && plain.len() <= MAX_DIGITS).then(|| format!("{sign}{plain}"))
 }
 
-/// `text`, if Rust's floats can be parsed from it and it is a number: `inf` and `NaN` have no literal.
-pub(super) fn float(text: &str) -> Option<&str> {
-    Decimal::parse(text).map(|_| text)
+/// The number in the form that Rust's floats are parsed from; `inf` and `NaN` have no literal.
+pub(super) fn float(text: &str) -> Option<String> {
+    let Decimal { negative, whole, fraction, exponent } = Decimal::parse(text)?;
+    let sign = if negative { "-" } else { "" };
+    Some(format!("{sign}{whole}.{fraction}e{exponent}"))
 }
 
 /// The bytes that hex digits stand for, after an optional `0x`.
@@ -88,7 +92,7 @@ mod tests {
             ("1.0", Some("1")), ("1.50", None), ("1.5e1", Some("15")), ("1e3", Some("1000")), ("100e-2", Some("1")),
             ("1e-1", None), (".5e1", Some("5")), ("5.", Some("5")), ("", None), (".", None), ("-", None),
             ("1e999999999999", None), ("1e-999999999999", None), ("0e999999999999", Some("0")), ("1e", None),
-            ("1_000", None), ("0x10", None), ("ff", None), ("1 ", None),
+            ("1_000", Some("1000")), ("_1", None), ("0x10", None), ("ff", None), ("1 ", None),
         ];
         for (text, want) in cases {
             assert_eq!(integer(text).as_deref(), want, "{text}");

@@ -6,7 +6,7 @@ use lightlike_core::schema::SatsValue;
 use lightlike_core::types::Identity;
 
 use super::ast::CompareOp;
-use super::check::{Filter, Operand};
+use super::check::{ColumnRef, Filter, Operand};
 use super::value;
 use crate::database::schema::TableSchema;
 
@@ -32,9 +32,14 @@ impl Columns {
 pub(crate) struct Bindings<'a> {
     /// The caller.
     pub(crate) sender: Identity,
-    pub(crate) own: &'a Columns,
-    /// The joined row.
-    pub(crate) other: Option<&'a Columns>,
+    /// A row of each of the query's sources.
+    pub(crate) rows: &'a [&'a Columns],
+}
+
+impl<'a> Bindings<'a> {
+    pub(crate) fn column(self, at: ColumnRef) -> Option<&'a SatsValue> {
+        self.rows.get(at.source)?.get(at.column)
+    }
 }
 
 impl Filter {
@@ -66,8 +71,7 @@ impl Operand {
             Self::SenderBytes => {
                 Some(use_value(&SatsValue::Bytes(bindings.sender.to_le_bytes().to_vec())))
             }
-            Self::Own(column) => bindings.own.get(*column).map(use_value),
-            Self::Other(column) => bindings.other?.get(*column).map(use_value),
+            Self::Column(at) => bindings.column(*at).map(use_value),
             Self::Condition(filter) => Some(use_value(&SatsValue::Bool(filter.holds(bindings)))),
         }
     }

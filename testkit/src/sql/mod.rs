@@ -1,19 +1,20 @@
 //! The SQL of subscriptions and one-off queries: `SELECT * FROM t WHERE ..` and semijoins of two tables.
 //!
-//! It accepts what the server accepts and refuses the rest in the server's words, as far as clients meet them. What the
-//! server does not have is not here either: NOT, ORDER BY, LIMIT, aggregates, column lists. Views with arguments are
-//! missing, which servers have from 2.14.
+//! It accepts what the server accepts and refuses the rest in the server's words: `tests/recorded` has them. What the
+//! server does not have is not here either: NOT, ORDER BY, LIMIT, aggregates, column lists. Views with arguments, which
+//! servers have from 2.14, are missing.
 
 mod ast;
 mod check;
 mod decimal;
 mod error;
 mod eval;
+mod expr;
 mod parse;
 mod token;
 mod value;
 
-pub(crate) use check::{Join, Query, compile};
+pub(crate) use check::{ColumnRef, Query, Source, compile};
 pub(crate) use error::SqlError;
 pub(crate) use eval::{Bindings, Columns};
 

@@ -1,32 +1,41 @@
 //! From tokens to a [`Select`], refusing what a subscription cannot be.
 
 use super::SqlError;
-use super::ast::{CompareOp, Expr, Join, Literal, LogicOp, Projection, Relation, Select};
-use super::token::{Token, TokenKind, tokens};
+use super::ast::{CompareOp, Expr, Join, Projection, Relation, Select};
+use super::token::{Token, TokenKind, spell, tokens};
 
 /// How many parentheses may be open at once.
 ///
 /// # Source
 ///
 /// The recursion limit of the server's general SQL parser, `sqlparser` 0.38.0.
-const MAX_DEPTH: usize = 50;
+pub(super) const MAX_DEPTH: usize = 50;
 
-/// How many terms one chain of AND or OR may have.
+/// What else a statement can begin with, to be refused.
+const OTHER_STATEMENTS: [&str; 15] = [
+    "INSERT", "UPDATE", "DELETE", "SET", "SHOW", "DROP", "CREATE", "ALTER", "TRUNCATE", "BEGIN",
+    "COMMIT", "ROLLBACK", "GRANT", "REVOKE", "EXPLAIN",
+];
+
+/// Words that cannot be an alias, so that `FROM t WHERE` has none.
 ///
 /// # Source
 ///
-/// `spacetimedb-sql-parser` 2.14.0, `parser/recursion.rs`, `MAX_RECURSION_EXPR`.
-const MAX_TERMS: usize = 1600;
-
-/// Words that cannot be an alias, so that `FROM t WHERE` has none.
-const NOT_AN_ALIAS: [&str; 28] = [
+/// `sqlparser` 0.38.0, `RESERVED_FOR_TABLE_ALIAS`.
+const NOT_AN_ALIAS: [&str; 36] = [
     "WITH",
+    "EXPLAIN",
+    "ANALYZE",
     "SELECT",
     "WHERE",
     "GROUP",
     "SORT",
     "HAVING",
     "ORDER",
+    "PIVOT",
+    "TOP",
+    "LATERAL",
+    "VIEW",
     "LIMIT",
     "OFFSET",
     "FETCH",
@@ -44,10 +53,12 @@ const NOT_AN_ALIAS: [&str; 28] = [
     "USING",
     "CLUSTER",
     "DISTRIBUTE",
-    "FOR",
-    "FROM",
-    "AND",
-    "OR",
+    "OUTER",
+    "SET",
+    "QUALIFY",
+    "WINDOW",
+    "END",
+    "PARTITION",
 ];
 
 /// Parses the one statement in `sql`.
@@ -68,26 +79,26 @@ pub(super) fn parse(sql: &str) -> Result<Select, SqlError> {
     }
 }
 
-struct Parser {
+pub(super) struct Parser {
     /// Never empty: the last one is the end.
     tokens: Vec<Token>,
-    at: usize,
+    pub(super) at: usize,
     depth: usize,
 }
 
 impl Parser {
-    fn peek(&self) -> &Token {
+    pub(super) fn peek(&self) -> &Token {
         &self.tokens[self.at]
     }
 
     /// Moves past the next token; the end stays where it is.
-    fn next(&mut self) -> Token {
+    pub(super) fn next(&mut self) -> Token {
         let token = self.peek().clone();
         self.at = (self.at + 1).min(self.tokens.len() - 1);
         token
     }
 
-    fn take_keyword(&mut self, keyword: &str) -> bool {
+    pub(super) fn take_keyword(&mut self, keyword: &str) -> bool {
         let found = self.peek().is_keyword(keyword);
         if found {
             self.next();
@@ -95,7 +106,7 @@ impl Parser {
         found
     }
 
-    fn take_symbol(&mut self, symbol: &str) -> bool {
+    pub(super) fn take_symbol(&mut self, symbol: &str) -> bool {
         let found = self.peek().is_symbol(symbol);
         if found {
             self.next();
@@ -103,24 +114,39 @@ impl Parser {
         found
     }
 
-    fn expected(&self, what: &str) -> SqlError {
+    pub(super) fn expected(&self, what: &str) -> SqlError {
         SqlError::parse(format_args!("Expected {what}, found: {}", self.peek()))
     }
 
+    /// What stands from the token at `start` to here.
+    pub(super) fn spelled(&self, start: usize) -> String {
+        spell(&self.tokens[start..self.at])
+    }
+
+    pub(super) fn unsupported(&self, start: usize) -> SqlError {
+        SqlError::new(format_args!("Unsupported expression: {}", self.spelled(start)))
+    }
+
     fn statement(&mut self) -> Result<Select, SqlError> {
-        if ["INSERT", "UPDATE", "DELETE", "SET", "SHOW"]
-            .iter()
-            .any(|word| self.peek().is_keyword(word))
-        {
+        if OTHER_STATEMENTS.iter().any(|word| self.peek().is_keyword(word)) {
             return Err(SqlError::new("Unsupported: Non-SELECT queries"));
+        }
+        let start = self.at;
+        if self.peek().is_keyword("WITH") {
+            return Err(self.whole("Unsupported", start));
+        }
+        if self.peek().is_symbol("(") || self.peek().is_keyword("VALUES") {
+            return Err(self.whole("Unsupported set operation", start));
         }
         if !self.take_keyword("SELECT") {
             return Err(self.expected("an SQL statement"));
         }
+        let distinct = self.take_keyword("DISTINCT");
         let projection = self.projection()?;
         if !self.take_keyword("FROM") {
             return match self.peek().kind {
                 TokenKind::End => Err(SqlError::new("A FROM clause is required")),
+                _ if self.peek().is_symbol(";") => Err(SqlError::new("A FROM clause is required")),
                 _ => Err(self.expected("end of statement")),
             };
         }
@@ -130,49 +156,122 @@ impl Parser {
             return Err(SqlError::new("Implicit joins are not supported"));
         }
         let filter = if self.take_keyword("WHERE") { Some(self.expr()?) } else { None };
-        for clause in
-            ["ORDER", "LIMIT", "OFFSET", "GROUP", "HAVING", "UNION", "EXCEPT", "INTERSECT"]
-        {
-            if self.peek().is_keyword(clause) {
-                return Err(SqlError::new(format_args!("Unsupported: {clause}")));
-            }
-        }
+        self.no_more_clauses(start, distinct)?;
         Ok(Select { projection, from, joins, filter })
     }
 
-    /// `*`, `t.*`, or a list of columns, which is only recognised to be refused.
+    /// Refuses what a subscription cannot have behind its WHERE.
+    fn no_more_clauses(&mut self, start: usize, distinct: bool) -> Result<(), SqlError> {
+        let mut what = distinct.then_some("Unsupported SELECT");
+        for (clause, refusal) in [
+            ("GROUP", "Unsupported SELECT"),
+            ("HAVING", "Unsupported SELECT"),
+            ("UNION", "Unsupported set operation"),
+            ("EXCEPT", "Unsupported set operation"),
+            ("INTERSECT", "Unsupported set operation"),
+            ("ORDER", "Unsupported"),
+            ("LIMIT", "Unsupported"),
+            ("OFFSET", "Unsupported"),
+        ] {
+            if self.peek().is_keyword(clause) {
+                what = what.or(Some(refusal));
+            }
+        }
+        what.map_or(Ok(()), |what| Err(self.whole(what, start)))
+    }
+
+    /// Refuses the statement that began at `start`.
+    fn whole(&mut self, what: &str, start: usize) -> SqlError {
+        while self.peek().kind != TokenKind::End && !self.peek().is_symbol(";") {
+            self.next();
+        }
+        SqlError::new(format_args!("{what}: {}", self.spelled(start)))
+    }
+
+    /// `*`, `t.*`, or something that is only read to be refused: after the rest of the statement was.
     fn projection(&mut self) -> Result<Projection, SqlError> {
+        self.take_keyword("ALL");
+        let mut projection = self.projected()?;
+        while self.take_symbol(",") {
+            let next = self.projected()?;
+            projection = match (projection, next) {
+                (Projection::Refused(first), Projection::Refused(_)) => Projection::Refused(first),
+                _ => Projection::Refused(SqlError::new(
+                    "Mixed wildcard projections are not supported",
+                )),
+            };
+        }
+        Ok(projection)
+    }
+
+    fn projected(&mut self) -> Result<Projection, SqlError> {
         if self.take_symbol("*") {
             return Ok(Projection::Star(None));
         }
-        if self.peek().is_keyword("DISTINCT") {
-            return Err(SqlError::new("Unsupported SELECT: SELECT DISTINCT"));
+        let start = self.at;
+        let refusal = match self.peek().kind {
+            TokenKind::Word { .. } if !self.peek().is_keyword("FROM") => {
+                let mut name = self.name()?;
+                while self.take_symbol(".") {
+                    if self.take_symbol("*") {
+                        return Ok(Projection::Star(Some(name)));
+                    }
+                    name = format!("{name}.{}", self.name()?);
+                }
+                self.projected_name(start)?
+            }
+            _ => {
+                self.operand()?;
+                format!("Unsupported projection expression: {}", self.spelled(start))
+            }
+        };
+        if self.take_keyword("AS") {
+            self.name()?;
         }
+        Ok(Projection::Refused(SqlError::new(refusal)))
+    }
+
+    /// What to say of a projection that began with a name.
+    fn projected_name(&mut self, start: usize) -> Result<String, SqlError> {
+        if self.peek().is_symbol("(") {
+            self.skip_parentheses()?;
+            if !self.peek().is_keyword("AS") {
+                return Ok("Aggregate expressions must have column aliases".to_owned());
+            }
+        } else if matches!(self.peek().kind, TokenKind::Symbol(symbol) if symbol != "," && symbol != ";")
+        {
+            self.next();
+            self.operand()?;
+            return Ok(format!("Unsupported projection expression: {}", self.spelled(start)));
+        }
+        let refusal = "Column projections are not supported in subscriptions; Subscriptions must return a table type";
+        Ok(refusal.to_owned())
+    }
+
+    /// Moves past an opening parenthesis and all up to the one that closes it.
+    pub(super) fn skip_parentheses(&mut self) -> Result<(), SqlError> {
+        let mut open = 0_usize;
         loop {
             match self.peek().kind {
-                TokenKind::Word { .. } if !self.peek().is_keyword("FROM") => {}
-                _ => return Err(self.expected("an expression:")),
+                TokenKind::Symbol("(") => open += 1,
+                TokenKind::Symbol(")") => open -= 1,
+                TokenKind::End => return Err(self.expected(")")),
+                _ => {}
             }
-            let mut name = self.name()?;
-            while self.take_symbol(".") {
-                if self.take_symbol("*") {
-                    return Ok(Projection::Star(Some(name)));
-                }
-                name = format!("{name}.{}", self.name()?);
-            }
-            if self.take_symbol("(") {
-                return Err(SqlError::new("Aggregate expressions must have column aliases"));
-            }
-            if self.take_keyword("AS") {
-                self.name()?;
-            }
-            if !self.take_symbol(",") {
-                return Ok(Projection::Columns);
+            self.next();
+            if open == 0 {
+                return Ok(());
             }
         }
     }
 
     fn relation(&mut self) -> Result<Relation, SqlError> {
+        if self.peek().is_symbol("(") {
+            let start = self.at;
+            self.skip_parentheses()?;
+            let derived = self.spelled(start);
+            return Err(SqlError::new(format_args!("Unsupported FROM expression: {derived}")));
+        }
         let mut name = self.name()?;
         while self.take_symbol(".") {
             name = format!("{name}.{}", self.name()?);
@@ -182,9 +281,13 @@ impl Parser {
                 "`{name}` is a table, not a view; it does not take arguments"
             )));
         }
-        let has_alias = self.take_keyword("AS")
+        let has_as = self.take_keyword("AS");
+        if has_as && !matches!(self.peek().kind, TokenKind::Word { .. } | TokenKind::Text(_)) {
+            return Err(self.expected("an identifier after AS"));
+        }
+        let has_alias = has_as
             || match &self.peek().kind {
-                TokenKind::Word { quoted: true, .. } => true,
+                TokenKind::Word { quoted: true, .. } | TokenKind::Text(_) => true,
                 TokenKind::Word { text, .. } => {
                     !NOT_AN_ALIAS.iter().any(|word| word.eq_ignore_ascii_case(text))
                 }
@@ -197,15 +300,24 @@ impl Parser {
     fn joins(&mut self) -> Result<Vec<Join>, SqlError> {
         let mut joins = Vec::new();
         loop {
-            if ["LEFT", "RIGHT", "FULL", "NATURAL"].iter().any(|word| self.peek().is_keyword(word))
-            {
-                return Err(SqlError::new("Non-inner joins are not supported"));
+            let outer = ["LEFT", "RIGHT", "FULL", "NATURAL"];
+            if outer.iter().any(|word| self.peek().is_keyword(word)) {
+                self.next();
+                self.take_keyword("OUTER");
+                return Err(if self.peek().is_keyword("JOIN") {
+                    SqlError::new("Non-inner joins are not supported")
+                } else {
+                    self.expected("JOIN")
+                });
             }
             let inner = self.take_keyword("INNER") || self.take_keyword("CROSS");
             if !self.take_keyword("JOIN") {
                 return if inner { Err(self.expected("JOIN")) } else { Ok(joins) };
             }
             let relation = self.relation()?;
+            if self.peek().is_keyword("USING") {
+                return Err(SqlError::new("Non-inner joins are not supported"));
+            }
             let on = if self.take_keyword("ON") { Some(self.join_columns()?) } else { None };
             joins.push(Join { relation, on });
         }
@@ -223,9 +335,10 @@ impl Parser {
         }
     }
 
-    fn name(&mut self) -> Result<String, SqlError> {
+    pub(super) fn name(&mut self) -> Result<String, SqlError> {
         match &self.peek().kind {
-            TokenKind::Word { text, .. } => {
+            // Any kind of quote makes a name.
+            TokenKind::Word { text, .. } | TokenKind::Text(text) => {
                 let text = text.clone();
                 self.next();
                 Ok(text)
@@ -234,119 +347,7 @@ impl Parser {
         }
     }
 
-    fn expr(&mut self) -> Result<Expr, SqlError> {
-        self.chain(LogicOp::Or, |parser| parser.chain(LogicOp::And, Self::comparison))
-    }
-
-    /// Terms joined by `op`; a single one is itself.
-    fn chain(
-        &mut self,
-        op: LogicOp,
-        term: impl Fn(&mut Self) -> Result<Expr, SqlError>,
-    ) -> Result<Expr, SqlError> {
-        let mut terms = vec![term(self)?];
-        while self.take_keyword(&op.to_string()) {
-            if terms.len() > MAX_TERMS {
-                return Err(SqlError::new("Recursion limit exceeded, `sql-parser::parse_expr`"));
-            }
-            terms.push(term(self)?);
-        }
-        match terms.pop() {
-            Some(only) if terms.is_empty() => Ok(only),
-            last => {
-                terms.extend(last);
-                Ok(Expr::Logic(op, terms))
-            }
-        }
-    }
-
-    fn comparison(&mut self) -> Result<Expr, SqlError> {
-        let left = self.operand()?;
-        if let TokenKind::Symbol(symbol) = self.peek().kind {
-            let Some(op) = CompareOp::from_symbol(symbol) else { return Ok(left) };
-            self.next();
-            return Ok(Expr::Compare(Box::new(left), op, Box::new(self.operand()?)));
-        }
-        let other = ["LIKE", "ILIKE", "IN", "BETWEEN", "IS", "NOT"];
-        match other.into_iter().find(|word| self.peek().is_keyword(word)) {
-            Some(word) => Err(SqlError::new(format_args!("Unsupported expression: {left} {word}"))),
-            None => Ok(left),
-        }
-    }
-
-    fn operand(&mut self) -> Result<Expr, SqlError> {
-        let operand = self.single_operand()?;
-        match self.peek().kind {
-            TokenKind::Symbol(symbol @ ("+" | "-" | "*" | "/" | "%")) => {
-                Err(SqlError::new(format_args!("Unsupported binary operator: {symbol}")))
-            }
-            _ => Ok(operand),
-        }
-    }
-
-    fn single_operand(&mut self) -> Result<Expr, SqlError> {
-        if self.take_keyword("NOT") {
-            // The server parses it, and then has no such expression.
-            let negated = self.nested(Self::comparison)?;
-            return Err(SqlError::new(format_args!("Unsupported expression: NOT {negated}")));
-        }
-        if self.take_symbol("(") {
-            let inner = self.nested(Self::expr)?;
-            return if self.take_symbol(")") { Ok(inner) } else { Err(self.expected(")")) };
-        }
-        let sign = ["+", "-"].into_iter().find(|sign| self.take_symbol(sign));
-        match (sign, self.peek().kind.clone()) {
-            (sign, TokenKind::Number(digits)) => {
-                self.next();
-                Ok(Expr::Literal(Literal::Number(format!("{}{digits}", sign.unwrap_or_default()))))
-            }
-            (Some(sign), _) => {
-                let operand = self.nested(Self::operand)?;
-                Err(SqlError::new(format_args!("Unsupported expression: {sign}{operand}")))
-            }
-            (None, kind) => self.primary(kind),
-        }
-    }
-
-    fn primary(&mut self, kind: TokenKind) -> Result<Expr, SqlError> {
-        let expr = match kind {
-            TokenKind::Text(text) => Expr::Literal(Literal::Text(text)),
-            TokenKind::Hex(digits) => Expr::Literal(Literal::Hex(digits)),
-            TokenKind::Word { text, quoted: false } if text.eq_ignore_ascii_case("TRUE") => {
-                Expr::Literal(Literal::Bool(true))
-            }
-            TokenKind::Word { text, quoted: false } if text.eq_ignore_ascii_case("FALSE") => {
-                Expr::Literal(Literal::Bool(false))
-            }
-            TokenKind::Word { text, quoted: false } if text.eq_ignore_ascii_case("NULL") => {
-                return Err(SqlError::new("Unsupported literal expression: NULL"));
-            }
-            TokenKind::Word { .. } => return self.column(),
-            TokenKind::Placeholder(name) if name == "sender" => Expr::Sender,
-            TokenKind::Placeholder(name) => {
-                return Err(SqlError::new(format_args!("Unsupported literal expression: :{name}")));
-            }
-            _ => return Err(self.expected("an expression:")),
-        };
-        self.next();
-        Ok(expr)
-    }
-
-    /// `column` or `table.column`.
-    fn column(&mut self) -> Result<Expr, SqlError> {
-        let mut name = self.name()?;
-        let mut table: Option<String> = None;
-        while self.take_symbol(".") {
-            table = Some(table.map_or_else(|| name.clone(), |table| format!("{table}.{name}")));
-            name = self.name()?;
-        }
-        if self.peek().is_symbol("(") {
-            return Err(SqlError::new(format_args!("Unsupported expression: {name}(..)")));
-        }
-        Ok(Expr::Column { table, name })
-    }
-
-    fn nested<T>(
+    pub(super) fn nested<T>(
         &mut self,
         parse: impl FnOnce(&mut Self) -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {

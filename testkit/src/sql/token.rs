@@ -31,7 +31,7 @@ pub(super) enum TokenKind {
     Text(String),
     /// The digits after `0x`, or inside `x'..'`.
     Hex(String),
-    /// `:name`.
+    /// `$1` or `?`.
     Placeholder(String),
     /// Anything else.
     Symbol(&'static str),
@@ -54,11 +54,12 @@ impl Token {
 impl fmt::Display for TokenKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Word { text, quoted: false } | Self::Number(text) => f.write_str(text),
+            Self::Word { text, quoted: false } | Self::Number(text) | Self::Placeholder(text) => {
+                f.write_str(text)
+            }
             Self::Word { text, quoted: true } => write!(f, "\"{text}\""),
             Self::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
             Self::Hex(digits) => write!(f, "X'{digits}'"),
-            Self::Placeholder(name) => write!(f, ":{name}"),
             Self::Symbol(symbol) => f.write_str(symbol),
             Self::Unknown(c) => write!(f, "{c}"),
             Self::End => f.write_str("EOF"),
@@ -81,12 +82,34 @@ impl fmt::Display for Place {
     }
 }
 
+/// Words before a parenthesis that are no function's name.
+const BEFORE_PARENTHESES: [&str; 12] =
+    ["EXISTS", "VALUES", "AS", "IN", "AND", "OR", "NOT", "WHERE", "FROM", "ON", "BETWEEN", "LIKE"];
+
+/// Writes tokens as the server's SQL parser writes what it parsed: one space between two, where there is one.
+pub(super) fn spell(tokens: &[Token]) -> String {
+    let mut text = String::new();
+    let (mut glued, mut is_function) = (true, false);
+    for Token { kind, .. } in tokens {
+        let closes = matches!(kind, TokenKind::Symbol(")" | "," | "."));
+        let calls = is_function && matches!(kind, TokenKind::Symbol("("));
+        if !(glued || closes || calls) {
+            text.push(' ');
+        }
+        text.push_str(&kind.to_string());
+        glued = matches!(kind, TokenKind::Symbol("(" | "."));
+        is_function = matches!(kind, TokenKind::Word { text, .. }
+            if !BEFORE_PARENTHESES.iter().any(|word| word.eq_ignore_ascii_case(text)));
+    }
+    text
+}
+
 /// The tokens of `sql`, the last of which is [`TokenKind::End`].
 pub(super) fn tokens(sql: &str) -> Result<Vec<Token>, SqlError> {
     let mut lexer = Lexer { rest: sql.chars(), place: Place { line: 1, column: 1 } };
     let mut tokens = Vec::new();
     loop {
-        lexer.skip_blank();
+        lexer.skip_blank()?;
         let place = lexer.place;
         let kind = lexer.token()?;
         let is_end = kind == TokenKind::End;
@@ -130,14 +153,29 @@ impl Lexer<'_> {
         text
     }
 
-    /// Skips white space and `-- comments`.
-    fn skip_blank(&mut self) {
+    /// Skips white space, `-- comments` and `/* comments */`.
+    fn skip_blank(&mut self) -> Result<(), SqlError> {
         loop {
             self.take_while(char::is_whitespace);
-            if self.peek() != Some('-') || self.peek_second() != Some('-') {
-                return;
+            match (self.peek(), self.peek_second()) {
+                (Some('-'), Some('-')) => {
+                    self.take_while(|c| c != '\n');
+                }
+                (Some('/'), Some('*')) => {
+                    let Some(len) = self.rest.as_str().find("*/") else {
+                        while self.next().is_some() {}
+                        let end = self.place;
+                        return Err(SqlError::parse(format_args!(
+                            "Unexpected EOF while in a multi-line comment{end}"
+                        )));
+                    };
+                    let end = self.rest.as_str().len() - len - 2;
+                    while self.rest.as_str().len() > end {
+                        self.next();
+                    }
+                }
+                _ => return Ok(()),
             }
-            self.take_while(|c| c != '\n');
         }
     }
 
@@ -155,9 +193,10 @@ impl Lexer<'_> {
             }
             '0'..='9' => Ok(self.number()),
             '.' if self.peek_second().is_some_and(|c| c.is_ascii_digit()) => Ok(self.number()),
-            ':' if self.peek_second().is_some_and(char::is_alphabetic) => {
+            '$' | '?' => {
                 self.next();
-                Ok(TokenKind::Placeholder(self.take_while(|c| c.is_alphanumeric() || c == '_')))
+                let name = self.take_while(|c| c.is_alphanumeric() || c == '_');
+                Ok(TokenKind::Placeholder(format!("{c}{name}")))
             }
             c if c.is_alphabetic() || c == '_' => {
                 let belongs =
@@ -214,8 +253,9 @@ impl Lexer<'_> {
     }
 
     fn symbol(&mut self, first: char) -> TokenKind {
-        const SYMBOLS: [&str; 17] = [
-            "<>", "<=", ">=", "!=", "=", "<", ">", "(", ")", "*", ",", ".", ";", "+", "-", "/", "%",
+        const SYMBOLS: [&str; 24] = [
+            "<>", "<=", ">=", "!=", "==", "||", "::", "=", "<", ">", "(", ")", "*", ",", ".", ";",
+            "+", "-", "/", "%", "&", "|", "^", ":",
         ];
         let text = self.rest.as_str();
         let Some(symbol) = SYMBOLS.into_iter().find(|symbol| text.starts_with(symbol)) else {

@@ -89,7 +89,12 @@ impl Client {
     }
 
     pub async fn connect_with(server: &Server, options: &Options) -> Self {
-        let mut client = Self::open(server, options).await.unwrap();
+        Self::connect_at(&server.uri(), options).await
+    }
+
+    /// Connects to whatever server is there, and reads its greeting.
+    pub async fn connect_at(server: &str, options: &Options) -> Self {
+        let mut client = Self::open_at(server, options).await.unwrap();
         let ServerMessage::InitialConnection { identity, connection_id, token } =
             client.message().await
         else {
@@ -103,7 +108,11 @@ impl Client {
 
     /// Connects, without reading anything.
     pub async fn open(server: &Server, options: &Options) -> Result<Self, Error> {
-        let uri = server.uri().replace("http", "ws");
+        Self::open_at(&server.uri(), options).await
+    }
+
+    async fn open_at(server: &str, options: &Options) -> Result<Self, Error> {
+        let uri = server.replace("http", "ws");
         let uri = format!("{uri}/v1/database/{}/subscribe?{}", options.database, options.query);
         let mut request = uri.into_client_request().unwrap();
         if !options.protocols.is_empty() {
@@ -116,7 +125,7 @@ impl Client {
                 .headers_mut()
                 .insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
-        let stream = TcpStream::connect(server.uri().trim_start_matches("http://")).await?;
+        let stream = TcpStream::connect(server.trim_start_matches("http://")).await?;
         let opened = tokio::time::timeout(PATIENCE, client_async(request, stream)).await;
         let (socket, response) = opened.unwrap()?;
         let echo = response

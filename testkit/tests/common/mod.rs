@@ -1,6 +1,15 @@
-//! What the tests share: a client, and a module with one table of each kind.
+//! What the tests share: a client, and modules.
 
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "these are tests, and each test binary uses a part of it"
+)]
 
 pub mod client;
+pub mod conformance;
+pub mod engine;
+pub mod queries;
 pub mod world;

@@ -1,0 +1,117 @@
+//! Which table is where.
+
+use core::any::TypeId;
+use core::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
+
+/// The tables by their markers' types and by their names.
+#[derive(Clone)]
+pub(super) struct Catalog {
+    pub(super) by_type: TypeMap,
+    pub(super) by_name: HashMap<Arc<str>, u32>,
+}
+
+impl Catalog {
+    pub(super) fn new() -> Self {
+        Self { by_type: TypeMap::new(), by_name: HashMap::new() }
+    }
+}
+
+/// A small hash map by type: it stands in the way of every lookup, so it does as little as it can.
+///
+/// # Invariants
+///
+/// The number of slots is a power of two, and at least half of them are empty.
+#[derive(Clone)]
+pub(super) struct TypeMap {
+    slots: Box<[Option<(TypeId, u32)>]>,
+    len: usize,
+}
+
+impl TypeMap {
+    fn new() -> Self {
+        Self { slots: Box::new([None; 8]), len: 0 }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, marker: TypeId) -> Option<u32> {
+        let mut at = hash(marker);
+        loop {
+            let (found, table) = self.slots[at & (self.slots.len() - 1)]?;
+            if found == marker {
+                return Some(table);
+            }
+            at += 1;
+        }
+    }
+
+    pub(super) fn insert(&mut self, marker: TypeId, table: u32) {
+        if self.len * 2 >= self.slots.len() {
+            let more = vec![None; self.slots.len() * 2].into();
+            for (marker, table) in core::mem::replace(&mut self.slots, more).into_iter().flatten() {
+                self.put(marker, table);
+            }
+        }
+        self.put(marker, table);
+        self.len += 1;
+    }
+
+    fn put(&mut self, marker: TypeId, table: u32) {
+        let mut at = hash(marker);
+        while self.slots[at & (self.slots.len() - 1)].is_some() {
+            at += 1;
+        }
+        self.slots[at & (self.slots.len() - 1)] = Some((marker, table));
+    }
+}
+
+/// A [`TypeId`] is a hash already.
+#[inline]
+fn hash(marker: TypeId) -> usize {
+    let mut hasher = TypeHasher(0);
+    marker.hash(&mut hasher);
+    // The low bits are as good as any.
+    hasher.0 as usize >> 1
+}
+
+struct TypeHasher(u64);
+
+impl Hasher for TypeHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // Not what `TypeId` calls today; right all the same.
+        self.0 = bytes.iter().fold(self.0, |hash, &byte| hash.rotate_left(8) ^ u64::from(byte));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_found_among_many() {
+        macro_rules! types {
+            ($($ty:ty),*) => { [$(TypeId::of::<$ty>(), TypeId::of::<[$ty; 3]>(), TypeId::of::<Vec<$ty>>()),*] };
+        }
+        let types = types![u8, u16, u32, u64, i8, i16, i32, i64, f32, f64, bool, char, String, ()];
+        let mut map = TypeMap::new();
+        for (table, &marker) in (0..).zip(&types) {
+            assert_eq!(map.get(marker), None);
+            map.insert(marker, table);
+        }
+        for (table, &marker) in (0..).zip(&types) {
+            assert_eq!(map.get(marker), Some(table));
+        }
+    }
+}

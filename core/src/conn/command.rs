@@ -1,0 +1,251 @@
+//! The application's wishes.
+
+use std::time::Instant;
+
+use super::{
+    Action, CallId, CloseReason, Connection, ConnectionState, Event, Lost, NotSent, Reply, SetEnd,
+    State, WhileDisconnected,
+};
+use crate::cache::{RegisterError, TableId};
+use crate::calls::Request;
+use crate::schema::Table;
+use crate::subs::{Stage, SubscriptionId};
+use crate::wire::{ClientMessage, QuerySetId, RequestId, Text};
+
+/// Commands.
+impl Connection {
+    /// Opens the connection. Does nothing, and says false, if it was started or closed before.
+    pub fn start(&mut self, now: Instant) -> bool {
+        let starts = self.is_idle();
+        if starts {
+            self.dial(now);
+            self.announce(ConnectionState::Connecting);
+        }
+        starts
+    }
+
+    /// Closes the connection in order: what was applied stays readable, calls that are not answered by then end as
+    /// [`Reply::Unknown`].
+    pub fn close(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Closing { .. } | State::Closed(_) => (),
+            State::Draining { reason, .. } => *reason = CloseReason::Requested,
+            State::Online { protocol, .. } => {
+                let (protocol, until) = (*protocol, now + self.config.close_timeout);
+                self.state = State::Closing { protocol, until };
+                self.actions.push_back(Action::Close);
+            }
+            State::Idle
+            | State::Dialing { .. }
+            | State::Greeting { .. }
+            | State::Waiting { .. }
+            | State::Parked => {
+                self.actions.clear();
+                self.actions.push_back(Action::Abandon);
+                self.end(CloseReason::Requested);
+            }
+        }
+    }
+
+    /// Something changed, such as the network: does not wait for the pause's end, and asks a server that seems to be
+    /// there whether it is.
+    pub fn reconnect_now(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Waiting { .. } => {
+                self.recovery.hasten();
+                self.dial(now);
+            }
+            State::Online { liveness, .. } if liveness.pinged.is_none() => {
+                liveness.pinged = Some(now);
+                self.actions.push_back(Action::Ping);
+            }
+            _ => (),
+        }
+    }
+
+    /// Presents another token from now on; a connection that waits for one is opened at once.
+    pub fn set_token(&mut self, now: Instant, token: Box<str>) {
+        self.token = Some(token);
+        if let State::Parked = self.state {
+            self.dial(now);
+            self.announce(ConnectionState::Connecting);
+        }
+    }
+
+    /// Asks for a query set. It is sent when there is a connection, and again whenever there is a new one.
+    pub fn subscribe(&mut self, queries: Vec<Box<str>>) -> SubscriptionId {
+        let bytes = queries.iter().map(|query| query.len()).sum();
+        let set = self.subs.add(queries);
+        let refusal = match self.state {
+            State::Closing { .. } | State::Closed(_) => Some(SetEnd::Closed),
+            _ => self.too_large(bytes).map(SetEnd::NotSent),
+        };
+        match refusal {
+            Some(reason) => {
+                self.subs.remove(set);
+                self.events.push_back(Event::Ended { set, reason });
+            }
+            None if matches!(self.state, State::Online { .. }) => self.send_set(set),
+            None => (),
+        }
+        set
+    }
+
+    /// Ends a query set; [`Event::Ended`] says when it is over. Does nothing if it is, or will be.
+    pub fn unsubscribe(&mut self, set: SubscriptionId) {
+        let Some((stage, rows)) = self.subs.get(set).map(|set| (set.stage, set.rows)) else {
+            return;
+        };
+        match stage {
+            Stage::Waiting => {
+                self.subs.remove(set);
+                self.events.push_back(Event::Ended { set, reason: SetEnd::Unsubscribed });
+            }
+            Stage::Sent | Stage::Applied => {
+                let holds_rows = stage == Stage::Applied;
+                self.subs.set_stage(set, Stage::Ending { holds_rows });
+                self.send_unsubscribe(set);
+            }
+            Stage::Stale => {
+                self.subs.remove(set);
+                self.drop_set(set, Some(rows), SetEnd::Unsubscribed);
+            }
+            // Its old rows go now, its new ones never come in; the server still has to let go of it.
+            Stage::Resyncing(_) => {
+                self.subs.set_stage(set, Stage::Failed);
+                self.send_unsubscribe(set);
+                self.drop_set(set, Some(rows), SetEnd::Unsubscribed);
+                self.leave_resync(set);
+            }
+            Stage::Ending { .. } | Stage::Failed => (),
+        }
+    }
+
+    /// Makes a call or a query. [`Event::Answered`] brings the answer, [`Reply::TimedOut`] if there is none by `deadline`.
+    ///
+    /// While the connection is being made it waits for it. Calls are sent in the order of their making.
+    pub fn call(&mut self, request: Request, deadline: Option<Instant>) -> CallId {
+        let call = self.calls.name();
+        match self.refusal(&request) {
+            Some(why) => self.answer(call, Reply::NotSent(why)),
+            None => {
+                self.calls.push(call, request, deadline);
+                self.send_calls();
+            }
+        }
+        call
+    }
+
+    /// First mention of the table `T`: from now on its rows are decoded. Rows that lay undecoded move over silently.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError`] if the table was mentioned with another row type.
+    pub fn register<T: Table>(&mut self) -> Result<TableId, RegisterError> {
+        let registered = self.cache.register::<T>()?;
+        for failure in registered.failed {
+            self.fail_set(failure);
+        }
+        Ok(registered.table)
+    }
+
+    /// Sets the numbers that the next request and the next query set get on the wire, for replaying a recording.
+    #[doc(hidden)]
+    pub fn seed_ids(&mut self, request: RequestId, set: QuerySetId) {
+        self.next_request = request.0;
+        self.subs.seed(set);
+    }
+}
+
+/// Sending.
+impl Connection {
+    pub(super) fn request_id(&mut self) -> RequestId {
+        let id = RequestId(self.next_request);
+        self.next_request = self.next_request.wrapping_add(1);
+        id
+    }
+
+    pub(super) fn send_set(&mut self, set: SubscriptionId) {
+        let request_id = self.request_id();
+        if let Some((query_set_id, queries)) = self.subs.send(set) {
+            let queries = queries.iter().map(|query| Text::from(&**query)).collect();
+            self.send(&ClientMessage::Subscribe { request_id, query_set_id, queries });
+        }
+    }
+
+    pub(super) fn send_unsubscribe(&mut self, set: SubscriptionId) {
+        let Some(query_set_id) = self.subs.get(set).and_then(|set| set.wire) else { return };
+        let request_id = self.request_id();
+        // The cache knows which rows the set holds: they need not be sent.
+        let send_dropped_rows = false;
+        self.send(&ClientMessage::Unsubscribe { request_id, query_set_id, send_dropped_rows });
+    }
+
+    /// Sends the calls that wait, as many as may be unanswered at once.
+    pub(super) fn send_calls(&mut self) {
+        if !self.ready {
+            return;
+        }
+        while self.calls.has_waiting()
+            && self.calls.in_flight() < self.config.limits.max_calls_in_flight
+        {
+            let request_id = self.request_id();
+            if let Some(message) = self.calls.send(request_id) {
+                self.send(&message);
+            }
+        }
+    }
+
+    pub(super) fn send(&mut self, message: &ClientMessage) {
+        if let State::Online { protocol, .. } = self.state {
+            let sent = self.outbox.push(message, protocol);
+            sent.expect(
+                "what is sent is within `max_outgoing_bytes`, which is less than BSATN can count",
+            );
+        }
+    }
+
+    /// Why a call cannot be taken, if so.
+    fn refusal(&self, request: &Request) -> Option<NotSent> {
+        let limits = &self.config.limits;
+        let bytes = match request {
+            Request::Reducer { name, args } | Request::Procedure { name, args } => {
+                name.as_bytes().len() + args.len()
+            }
+            Request::Query { sql } => sql.as_bytes().len(),
+        };
+        if let State::Closing { .. } | State::Closed(CloseReason::Requested) = self.state {
+            return Some(NotSent::Closed);
+        }
+        if let Some(lost) = self.gone() {
+            return Some(NotSent::Lost(lost.clone()));
+        }
+        if self.calls.len() >= limits.max_calls {
+            return Some(NotSent::TooMany { waiting: self.calls.len(), limit: limits.max_calls });
+        }
+        self.too_large(bytes)
+    }
+
+    /// Why calls are not taken, if there is no connection and they are not to wait for one.
+    fn gone(&self) -> Option<&Lost> {
+        let waits = self.config.while_disconnected == WhileDisconnected::Wait;
+        match &self.state {
+            State::Draining { reason: CloseReason::Lost(lost), .. }
+            | State::Closed(CloseReason::Lost(lost)) => Some(lost),
+            State::Waiting { .. }
+            | State::Parked
+            | State::Dialing { .. }
+            | State::Greeting { .. }
+                if !waits =>
+            {
+                self.recovery.last_loss()
+            }
+            _ => None,
+        }
+    }
+
+    fn too_large(&self, bytes: usize) -> Option<NotSent> {
+        let limit = self.config.limits.max_outgoing_bytes;
+        (bytes > limit).then_some(NotSent::TooLarge { bytes, limit })
+    }
+}

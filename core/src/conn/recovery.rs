@@ -1,0 +1,153 @@
+//! What follows from a lost socket: try again, and when; wait for a token; or give up.
+
+use std::time::{Duration, Instant};
+
+use super::backoff::Backoff;
+use super::config::Reconnect;
+use super::state::Lost;
+
+/// The close code by which a server says that it still holds this client's old socket.
+const SESSION_BUSY: u16 = 4000;
+/// The close code by which a server says that it does not understand a message.
+const NOT_UNDERSTOOD: u16 = 1011;
+
+/// What a connection remembers of its sockets.
+#[derive(Debug)]
+pub(super) struct Recovery {
+    config: Reconnect,
+    backoff: Backoff,
+    /// Whether the server has ever greeted.
+    greeted: bool,
+    /// When the connection became ready, if it is.
+    ready_since: Option<Instant>,
+    /// When the connection was lost, until it is back.
+    lost_since: Option<Instant>,
+    /// Whether the application was told that it has been lost for long.
+    told: bool,
+    /// Why the last socket ended, until the connection is ready again.
+    last_loss: Option<Lost>,
+    /// The last socket ended by a fault of the server's, and nothing was applied since.
+    faulted: bool,
+    pub(super) batch: BatchSupport,
+}
+
+/// Whether the server understands `SubscribeBatch`. There is no way to ask: it is tried once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BatchSupport {
+    Unknown,
+    /// One was sent on this socket and is not answered.
+    Tried,
+    Yes,
+    No,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing helps.
+    GiveUp,
+    /// Another token may help.
+    AwaitToken,
+    /// Dial again after a pause.
+    Retry(Duration),
+}
+
+impl Recovery {
+    pub(super) fn new(config: Reconnect, seed: u64) -> Self {
+        let backoff = Backoff::new(config.pause_min, config.pause_max, seed);
+        Self {
+            config,
+            backoff,
+            greeted: false,
+            ready_since: None,
+            lost_since: None,
+            told: false,
+            last_loss: None,
+            faulted: false,
+            batch: BatchSupport::Unknown,
+        }
+    }
+
+    /// How many attempts failed since the connection was last stable.
+    pub(super) fn attempt(&self) -> u32 {
+        self.backoff.attempt()
+    }
+
+    pub(super) fn greeted(&mut self) {
+        self.greeted = true;
+    }
+
+    pub(super) fn ready(&mut self, now: Instant) {
+        self.ready_since = Some(now);
+        self.lost_since = None;
+        self.last_loss = None;
+        self.told = false;
+    }
+
+    /// Why there is no connection, if there was one or an attempt at one.
+    pub(super) fn last_loss(&self) -> Option<&Lost> {
+        self.last_loss.as_ref()
+    }
+
+    /// A message was applied: what ends the socket now is another failure than before.
+    pub(super) fn progress(&mut self) {
+        self.faulted = false;
+    }
+
+    /// The socket is gone.
+    pub(super) fn lost(&mut self, now: Instant, reason: &Lost) -> Next {
+        let ready_since = self.ready_since.take();
+        if ready_since.is_some_and(|since| now >= since + self.config.stable_after) {
+            self.backoff.reset();
+        }
+        self.lost_since.get_or_insert(now);
+        self.last_loss = Some(reason.clone());
+        if !self.config.enabled || !(self.greeted || self.config.first) {
+            return Next::GiveUp;
+        }
+        if let Lost::Closed { code, .. } = reason {
+            match (*code, self.batch) {
+                (SESSION_BUSY, _) => return Next::Retry(self.config.session_busy_pause),
+                (NOT_UNDERSTOOD, BatchSupport::Tried) => {
+                    self.batch = BatchSupport::No;
+                    return Next::Retry(Duration::ZERO);
+                }
+                _ => (),
+            }
+        }
+        if self.batch == BatchSupport::Tried {
+            self.batch = BatchSupport::Unknown;
+        }
+        if reason.needs_auth() {
+            return Next::AwaitToken;
+        }
+        let again = std::mem::replace(&mut self.faulted, reason.is_fault());
+        if !reason.is_retryable() || (again && reason.is_fault()) {
+            return Next::GiveUp;
+        }
+        Next::Retry(self.backoff.pause())
+    }
+
+    /// It is over: nothing more is to be told.
+    pub(super) fn end(&mut self) {
+        self.lost_since = None;
+    }
+
+    /// The application knows better: the pauses start over.
+    pub(super) fn hasten(&mut self) {
+        self.backoff.reset();
+    }
+
+    /// When the application is to be told that the connection has been lost for long.
+    pub(super) fn grace_ends(&self) -> Option<Instant> {
+        let since = self.lost_since.filter(|_| self.greeted && !self.told)?;
+        Some(since + self.config.grace)
+    }
+
+    /// Whether it is to be told now. True once an outage.
+    pub(super) fn tell(&mut self, now: Instant) -> bool {
+        let due = self.grace_ends().is_some_and(|end| now >= end);
+        self.told |= due;
+        due
+    }
+}

@@ -1,0 +1,139 @@
+//! Catching up after a reconnect: the query sets are asked for again, and what came is applied as one change.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::apply::Then;
+use super::recovery::BatchSupport;
+use super::{Cause, Connection, Event, StaleReason, State};
+use crate::cache::{Change, Part, SetId};
+use crate::subs::{Stage, SubscriptionId};
+use crate::wire::{BatchSet, ClientMessage, Protocol, Text};
+
+/// What has been answered so far.
+#[derive(Debug)]
+pub(super) struct Resync {
+    /// The sets that are not answered.
+    pending: BTreeSet<SubscriptionId>,
+    answered: Vec<SubscriptionId>,
+    /// The rows of those that are, and their changes since, in the server's order.
+    parts: Vec<Part>,
+    /// When those that are not answered are left as they are.
+    pub(super) until: Instant,
+}
+
+impl Connection {
+    /// Asks again for every set that has rows. False if there is none.
+    pub(super) fn start_resync(&mut self, now: Instant) -> bool {
+        let State::Online { protocol, .. } = self.state else { return false };
+        let stale = self.subs.at(Stage::Stale);
+        if stale.is_empty() {
+            return false;
+        }
+        let batched =
+            protocol == Protocol::V3 && stale.len() > 1 && self.recovery.batch != BatchSupport::No;
+        if batched {
+            self.send_batch(&stale);
+        } else {
+            stale.iter().for_each(|set| self.send_set(*set));
+        }
+        self.resync = Some(Resync {
+            pending: stale.into_iter().collect(),
+            answered: Vec::new(),
+            parts: Vec::new(),
+            until: now + self.config.reconnect.resync_timeout,
+        });
+        true
+    }
+
+    /// One message for all sets: the server evaluates them at one point of its history.
+    fn send_batch(&mut self, sets: &[SubscriptionId]) {
+        let request_id = self.request_id();
+        let sets = sets.iter().filter_map(|set| {
+            let (query_set_id, queries) = self.subs.send(*set)?;
+            let queries = queries.iter().map(|query| Text::from(&**query)).collect();
+            Some(BatchSet { query_set_id, queries })
+        });
+        let message = ClientMessage::SubscribeBatch { request_id, sets: sets.collect() };
+        if self.recovery.batch == BatchSupport::Unknown {
+            self.recovery.batch = BatchSupport::Tried;
+        }
+        self.send(&message);
+    }
+
+    /// The server has answered a set that was asked for again, with these rows under their new name.
+    pub(super) fn resync_answered(
+        &mut self,
+        set: SubscriptionId,
+        old: SetId,
+        rows: impl Iterator<Item = Part>,
+    ) {
+        if let Some(resync) = &mut self.resync
+            && resync.pending.remove(&set)
+        {
+            resync.answered.push(set);
+            resync.parts.extend(rows);
+            self.finish_resync_if_answered();
+        } else {
+            // Too late to be part of the whole: a resync of its own.
+            let mut parts: Vec<Part> = rows.collect();
+            parts.push(Part::DropSet { set: old });
+            self.apply(Change { parts }, Cause::Resync, vec![Then::Resynced(vec![set])]);
+        }
+    }
+
+    /// A change of a set that is being resynced: it belongs to the rows that came before it.
+    pub(super) fn resync_changed(&mut self, part: Part) {
+        if let Some(resync) = &mut self.resync {
+            resync.parts.push(part);
+        }
+    }
+
+    /// The server refuses to resync a set.
+    pub(super) fn resync_refused(&mut self, set: SubscriptionId, why: &str) {
+        self.subs.not_resynced(set);
+        let reason = StaleReason::Refused(why.into());
+        self.events.push_back(Event::Stale { set, reason });
+        self.leave_resync(set);
+    }
+
+    /// A set is no longer waited for.
+    pub(super) fn leave_resync(&mut self, set: SubscriptionId) {
+        if let Some(resync) = &mut self.resync {
+            resync.pending.remove(&set);
+            resync.answered.retain(|answered| *answered != set);
+            self.finish_resync_if_answered();
+        }
+    }
+
+    /// Time is up: sets that are not answered stay as they are.
+    pub(super) fn resync_timed_out(&mut self) {
+        let Some(resync) = &mut self.resync else { return };
+        for set in std::mem::take(&mut resync.pending) {
+            let reason = StaleReason::NotAnswered;
+            self.events.push_back(Event::Stale { set, reason });
+        }
+        self.finish_resync_if_answered();
+    }
+
+    /// Applies what came as one change: rows that were there before and are there now are silent.
+    fn finish_resync_if_answered(&mut self) {
+        if !self.resync.as_ref().is_some_and(|resync| resync.pending.is_empty()) {
+            return;
+        }
+        let Some(Resync { answered, mut parts, .. }) = self.resync.take() else { return };
+        // Of a set that was ended meanwhile nothing comes in.
+        let mut wanted: BTreeSet<SetId> = BTreeSet::new();
+        for set in &answered {
+            if let Some(set) = self.subs.get(*set)
+                && let Stage::Resyncing(new) = set.stage
+            {
+                wanted.insert(new);
+                parts.push(Part::DropSet { set: set.rows });
+                wanted.insert(set.rows);
+            }
+        }
+        parts.retain(|part| wanted.contains(&part.set()));
+        self.apply(Change { parts }, Cause::Resync, vec![Then::Resynced(answered), Then::Ready]);
+    }
+}

@@ -1,0 +1,251 @@
+//! What happens to the socket, and what follows.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::recovery::Next;
+use super::{
+    Action, CallId, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Liveness,
+    Lost, NotSent, Reply, SetEnd, State, WhileDisconnected,
+};
+use crate::subs::Orphan;
+use crate::wire::Protocol;
+
+/// What happened.
+impl Connection {
+    /// The socket is open and speaks `protocol`.
+    pub fn handle_opened(&mut self, protocol: Protocol) {
+        if let State::Dialing { since } = self.state {
+            self.state = State::Greeting { since, protocol };
+        }
+    }
+
+    /// The body of a binary message came: [`open_frame`](crate::wire::open_frame)'s result.
+    pub fn handle_body(&mut self, now: Instant, body: Bytes) {
+        self.handle_heard(now);
+        if matches!(
+            self.state,
+            State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
+        ) {
+            self.inbox.push(body);
+        }
+    }
+
+    /// Something else came: a ping, a pong, a piece of a message.
+    pub fn handle_heard(&mut self, now: Instant) {
+        if let State::Online { liveness, .. } = &mut self.state {
+            *liveness = Liveness { heard: now, pinged: None };
+        }
+    }
+
+    /// The socket could not be opened, failed, or ended.
+    pub fn handle_lost(&mut self, now: Instant, reason: Lost) {
+        match self.state {
+            State::Dialing { .. } => self.lost(now, reason),
+            State::Closing { protocol, .. } => self.drain(now, protocol, CloseReason::Requested),
+            State::Greeting { protocol, .. } | State::Online { protocol, .. } => {
+                self.drain(now, protocol, CloseReason::Lost(reason));
+            }
+            State::Idle
+            | State::Draining { .. }
+            | State::Waiting { .. }
+            | State::Parked
+            | State::Closed(_) => (),
+        }
+    }
+
+    /// [`poll_timeout`](Self::poll_timeout)'s moment has come. Early and repeated calls do nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((call, sent)) = self.calls.time_out(now) {
+            tracing::debug!(?call, ?sent, "a call timed out");
+            self.answer(call, Reply::TimedOut { sent });
+        }
+        if self.recovery.tell(now) {
+            self.events.push_back(Event::LostForLong);
+        }
+        if self.resync.as_ref().is_some_and(|resync| now >= resync.until) {
+            self.resync_timed_out();
+        }
+        if self.socket_deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match &mut self.state {
+            State::Dialing { .. } => {
+                let late = DialError::TimedOut(self.config.connect_timeout);
+                self.lose(now, Lost::Dial(late));
+            }
+            State::Greeting { .. } => self.lose(now, Lost::NotGreeted(self.config.connect_timeout)),
+            State::Online { liveness, .. } => match liveness.pinged {
+                None => {
+                    liveness.pinged = Some(now);
+                    self.actions.push_back(Action::Ping);
+                }
+                Some(_) => {
+                    let silent = now.saturating_duration_since(liveness.heard);
+                    self.lose(now, Lost::Silent(silent));
+                }
+            },
+            State::Closing { .. } => self.lose(now, Lost::HungUp),
+            State::Waiting { .. } => self.dial(now),
+            State::Idle | State::Draining { .. } | State::Parked | State::Closed(_) => (),
+        }
+    }
+}
+
+/// What is to be done.
+impl Connection {
+    /// The next thing for the driver to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        if !matches!(self.actions.front(), None | Some(Action::Close)) {
+            return self.actions.pop_front();
+        }
+        // What was asked for before closing leaves before the close frame.
+        if let State::Online { .. } | State::Closing { .. } = self.state
+            && let Some(frame) = self.outbox.pop()
+        {
+            return Some(Action::Send(frame));
+        }
+        self.actions.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let resync = self.resync.as_ref().map(|resync| resync.until);
+        let deadlines = [
+            self.socket_deadline(),
+            self.calls.next_deadline(),
+            self.recovery.grace_ends(),
+            resync,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether the driver may read from the socket: what was received and is not applied is within
+    /// `max_received_bytes`.
+    pub fn can_receive(&self) -> bool {
+        self.inbox.queued_bytes() < self.config.limits.max_received_bytes
+    }
+
+    fn socket_deadline(&self) -> Option<Instant> {
+        let config = &self.config;
+        let after = |since: Instant, wait: Duration| Some(since + wait);
+        match &self.state {
+            State::Dialing { since } | State::Greeting { since, .. } => {
+                after(*since, config.connect_timeout)
+            }
+            State::Online { liveness, .. } => match liveness.pinged {
+                None => after(liveness.heard, config.ping_after),
+                Some(pinged) => after(pinged, config.pong_timeout),
+            },
+            State::Closing { until, .. } | State::Waiting { until } => Some(*until),
+            State::Idle | State::Draining { .. } | State::Parked | State::Closed(_) => None,
+        }
+    }
+}
+
+/// What follows.
+impl Connection {
+    pub(super) fn dial(&mut self, now: Instant) {
+        self.state = State::Dialing { since: now };
+        // The session's current token, not the one that it began with.
+        let dial = Dial { token: self.token.clone(), session_id: self.session_id };
+        self.actions.push_back(Action::Dial(dial));
+    }
+
+    /// The socket has ended: applies what came before, then settles the rest.
+    fn drain(&mut self, now: Instant, protocol: Protocol, reason: CloseReason) {
+        self.state = State::Draining { protocol, reason };
+        if self.inbox.is_empty() && !self.is_applying() {
+            self.drained(now);
+        }
+    }
+
+    /// What had come before the socket ended is applied.
+    pub(super) fn drained(&mut self, now: Instant) {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Draining { reason: CloseReason::Lost(lost), .. } => self.lost(now, lost),
+            _ => self.end(CloseReason::Requested),
+        }
+    }
+
+    /// Gives the socket up. What had come is applied all the same.
+    pub(super) fn lose(&mut self, now: Instant, reason: Lost) {
+        self.actions.clear();
+        self.actions.push_back(Action::Abandon);
+        self.outbox.clear();
+        self.handle_lost(now, reason);
+    }
+
+    /// There is no socket any more: settles what hung on it, and says what comes next.
+    fn lost(&mut self, now: Instant, reason: Lost) {
+        let next = self.recovery.lost(now, &reason);
+        tracing::debug!(%reason, ?next, "the connection is lost");
+        match next {
+            Next::GiveUp => self.end(CloseReason::Lost(reason)),
+            Next::AwaitToken => {
+                self.let_go(&reason);
+                self.state = State::Parked;
+                self.announce(ConnectionState::NeedsAuth(reason));
+            }
+            Next::Retry(pause) => {
+                self.let_go(&reason);
+                let (attempt, next_at) = (self.recovery.attempt(), now + pause);
+                self.state = State::Waiting { until: next_at };
+                self.announce(ConnectionState::Reconnecting { attempt, next_at, reason });
+            }
+        }
+    }
+
+    /// What only the lost socket could have settled is settled; the rest waits for the next one. Rows stay readable.
+    fn let_go(&mut self, reason: &Lost) {
+        self.forget_socket();
+        let (sent, waiting) = match self.config.while_disconnected {
+            WhileDisconnected::Fail => self.calls.drain(),
+            WhileDisconnected::Wait => (self.calls.drain_sent(), Vec::new()),
+        };
+        self.settle_calls(sent, waiting, &NotSent::Lost(reason.clone()));
+        for orphan in self.subs.orphan() {
+            match orphan {
+                Orphan::Stale(rows) => self.cache.mark_stale(rows),
+                Orphan::Ended(set, rows) => self.drop_set(set, rows, SetEnd::Unsubscribed),
+            }
+        }
+    }
+
+    fn forget_socket(&mut self) {
+        self.resync = None;
+        self.ready = false;
+        self.inbox.clear();
+        self.outbox.clear();
+    }
+
+    fn settle_calls(&mut self, sent: Vec<CallId>, waiting: Vec<CallId>, not_sent: &NotSent) {
+        for call in sent {
+            self.answer(call, Reply::Unknown);
+        }
+        for call in waiting {
+            self.answer(call, Reply::NotSent(not_sent.clone()));
+        }
+    }
+
+    /// Settles everything that the server can no longer settle. Rows stay readable.
+    pub(super) fn end(&mut self, reason: CloseReason) {
+        tracing::debug!(?reason, "the connection is closed");
+        self.forget_socket();
+        let (sent, waiting) = self.calls.drain();
+        let not_sent = match &reason {
+            CloseReason::Requested => NotSent::Closed,
+            CloseReason::Lost(lost) => NotSent::Lost(lost.clone()),
+        };
+        self.settle_calls(sent, waiting, &not_sent);
+        let unapplied = self.abort_all();
+        self.events.extend(unapplied);
+        for set in self.subs.drain() {
+            self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
+        }
+        self.recovery.end();
+        self.state = State::Closed(reason.clone());
+        self.announce(ConnectionState::Closed(reason));
+    }
+}

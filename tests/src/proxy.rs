@@ -1,0 +1,102 @@
+//! A proxy between a client and a server, which cuts and holds what goes through it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Passes bytes on, until it is told otherwise. It ends when it is dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    rules: watch::Sender<Rules>,
+    connections: Arc<Mutex<JoinSet<()>>>,
+    _accepting: JoinSet<()>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Rules {
+    /// New connections are dropped.
+    closed: bool,
+    /// What the server says is held back.
+    holds_replies: bool,
+}
+
+impl Proxy {
+    /// A proxy in front of the server at `uri`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no port to listen on.
+    pub async fn start(uri: &str) -> Self {
+        let server = uri.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let (rules, seen) = watch::channel(Rules::default());
+        let connections = Arc::new(Mutex::new(JoinSet::new()));
+        let mut accepting = JoinSet::new();
+        let open = Arc::clone(&connections);
+        accepting.spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                if !seen.borrow().closed {
+                    let passing = pass(client, server.clone(), seen.clone());
+                    open.lock().unwrap_or_else(PoisonError::into_inner).spawn(passing);
+                }
+            }
+        });
+        Self { address, rules, connections, _accepting: accepting }
+    }
+
+    /// The address to give to the client.
+    pub fn uri(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends every connection, without a word to either side.
+    pub fn cut(&self) {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
+    /// Lets no new connection through, or lets them through again.
+    pub fn close(&self, closed: bool) {
+        self.rules.send_modify(|rules| rules.closed = closed);
+    }
+
+    /// Holds back what the server says, or lets it through again.
+    pub fn hold_replies(&self, holds: bool) {
+        self.rules.send_modify(|rules| rules.holds_replies = holds);
+    }
+}
+
+async fn pass(client: TcpStream, server: String, rules: watch::Receiver<Rules>) {
+    let Ok(server) = TcpStream::connect(server).await else { return };
+    let ((from_client, to_client), (from_server, to_server)) =
+        (client.into_split(), server.into_split());
+    tokio::select! {
+        () = copy(from_client, to_server, None) => (),
+        () = copy(from_server, to_client, Some(rules)) => (),
+    }
+}
+
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    rules: Option<watch::Receiver<Rules>>,
+) {
+    let mut buffer = vec![0; 16 * 1024];
+    let mut rules = rules;
+    loop {
+        let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+        if let Some(rules) = &mut rules
+            && rules.wait_for(|rules| !rules.holds_replies).await.is_err()
+        {
+            return;
+        }
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
