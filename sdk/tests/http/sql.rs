@@ -79,7 +79,6 @@ async fn rows_come_by_position_or_by_name() {
     assert_eq!(problem(error), "`(String,)` has a field without a name");
     #[derive(Bsatn, Debug)]
     struct Unknown {
-        #[expect(dead_code, reason = "no row has it")]
         nick: String,
     }
     assert_eq!(problem(reply.rows_by_name::<Unknown>().unwrap_err()), "there is no column `nick`");
