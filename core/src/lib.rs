@@ -15,6 +15,8 @@ pub mod conn;
 pub mod driver;
 #[cfg(feature = "json")]
 pub mod json;
+#[doc(hidden)]
+pub mod in_order;
 pub mod limits;
 pub mod schema;
 mod subs;
