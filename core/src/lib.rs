@@ -13,10 +13,10 @@ mod calls;
 pub mod conn;
 #[cfg(feature = "driver")]
 pub mod driver;
-#[cfg(feature = "json")]
-pub mod json;
 #[doc(hidden)]
 pub mod in_order;
+#[cfg(feature = "json")]
+pub mod json;
 pub mod limits;
 pub mod schema;
 mod subs;
