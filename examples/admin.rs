@@ -11,6 +11,8 @@
 //!
 //! `$SPACETIMEDB_URI` names the server, which `tests/engine/run` starts and sets; otherwise it is that of `spacetime start`.
 
+#![expect(clippy::print_stdout, reason = "it talks to a terminal")]
+
 use lightlike::http::{ErrorKind, Http, LogOptions, Publish, PublishOp};
 use lightlike::prelude::*;
 use lightlike::schema::compare;

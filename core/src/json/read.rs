@@ -459,7 +459,7 @@ impl<'t> SumVisitor<'t, '_> {
         read: impl FnOnce(Value<'t, '_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let step = self.name(usize::from(tag)).map(|name| Step::Name(name.into()));
-        let step = step.unwrap_or(Step::Position(usize::from(tag)));
+        let step = step.unwrap_or_else(|| Step::Position(usize::from(tag)));
         // The payload of a unit variant is an empty product.
         let ty = self.payload(usize::from(tag)).unwrap_or_else(|| <()>::TYPE.into());
         self.output.put(&tag)?;

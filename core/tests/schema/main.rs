@@ -1,7 +1,5 @@
 //! Schemas that servers gave, and how the constants of a program differ from them.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic as its tests do")]
-
 mod compare;
 mod parse;
 

@@ -156,7 +156,11 @@ pub(crate) async fn replay<T>(
     let server = Scripted::new(vec![recording.reply()]);
     let http = server.http();
     let token = recording.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-    let result = act(token.map_or(http.clone(), |token| http.with_token(token))).await;
+    let http = match token {
+        Some(token) => http.with_token(token),
+        None => http,
+    };
+    let result = act(http).await;
     recording.assert_same_request(&server.asked());
     result
 }
