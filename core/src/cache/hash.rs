@@ -185,6 +185,23 @@ impl HashIndex {
         }
     }
 
+    /// Reads where ids of this hash belong, so that the memory is at hand when they are looked up. The result is only
+    /// there to make it happen.
+    #[inline]
+    pub(super) fn touch(&self, hash: u64) -> usize {
+        let shard = self.shard(hash);
+        shard.buckets[shard.home(hash)].places(tag(hash)).next().unwrap_or(0)
+    }
+
+    /// The first id that may have this hash, if it is where it belongs.
+    #[inline]
+    pub(super) fn first(&self, hash: u64) -> Option<u32> {
+        let shard = self.shard(hash);
+        let bucket = &shard.buckets[shard.home(hash)];
+        let place = bucket.places(tag(hash)).next()?;
+        Some(bucket.ids[place].load(Relaxed))
+    }
+
     /// Adds an id, unless its shard is full: then [`grow`](Self::grow) makes room.
     #[inline]
     #[must_use]

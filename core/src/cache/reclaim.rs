@@ -182,8 +182,12 @@ impl<R: Row> TableStore<R> {
             if done {
                 self.reclaiming.sources.pop();
                 self.reclaiming.next_slot = 0;
-                if self.sides[chunk as usize].occupied() == 0 {
+                let side = &mut self.sides[chunk as usize];
+                if side.occupied() == 0 {
                     self.reclaiming.empty.push(chunk);
+                } else if side.stuck {
+                    side.closed = false;
+                    self.open_chunk(chunk as usize);
                 }
             }
         }
@@ -203,7 +207,10 @@ impl<R: Row> TableStore<R> {
             return;
         }
         let mut chunks: Vec<_> = (0..self.sides.len() as u32).collect();
-        chunks.retain(|&chunk| !self.sides[chunk as usize].sets.is_empty());
+        chunks.retain(|&chunk| {
+            let side = &self.sides[chunk as usize];
+            !side.sets.is_empty() && !side.stuck
+        });
         chunks.sort_by_key(|&chunk| self.sides[chunk as usize].occupied());
         let keep = (self.occupied + self.occupied / 4).div_ceil(CHUNK_SLOTS) + 1;
         chunks.truncate(chunks.len().saturating_sub(keep));
@@ -233,7 +240,12 @@ impl<R: Row> TableStore<R> {
             }
             let old = RowId::new(chunk, self.reclaiming.next_slot);
             self.reclaiming.next_slot += 1;
-            if let Some(new) = self.copy_row::<I>(old) {
+            if !self.slot(old).is_some_and(|slot| slot.state() == SlotState::Live) {
+                continue;
+            }
+            let copy = self.copy_row::<I>(old);
+            self.sides[chunk].stuck |= copy.is_none();
+            if let Some(new) = copy {
                 *budget -= 1;
                 came.push(new.0);
                 let list = self.list(old);
@@ -250,11 +262,10 @@ impl<R: Row> TableStore<R> {
         done
     }
 
-    /// Copies a live row by its encoding; none if there is none, or if the row's type does not decode what it encodes.
+    /// Copies a row by its encoding; none if its type does not decode what it encodes.
     fn copy_row<I: Identity<R>>(&mut self, old: RowId) -> Option<RowId> {
-        let slot = self.slot(old).filter(|slot| slot.state() == SlotState::Live)?;
         let mut out = Writer::new();
-        let row = slot.row()?;
+        let row = self.slot(old)?.row()?;
         row.encode(&mut out);
         let hash = I::hash_row(row, &self.snapshot.hasher, &mut Writer::new());
         let copy = bsatn::from_slice(out.as_slice()).ok()?;

@@ -3,6 +3,8 @@
 //! Inserts come first, then deletes, whatever the message's order: one update may delete a row and insert the same row
 //! through different queries, and such a row never left. Counts are netted by row and set over the whole message.
 
+use core::hint::black_box;
+
 use super::diagnose;
 use super::diff::Pair;
 use super::error::OutOfSyncKind;
@@ -21,6 +23,15 @@ struct Found {
     live: Option<RowId>,
     staged: Option<RowId>,
 }
+
+/// A row as it came, and what identifies it, with its hash.
+struct Probed<'b, P> {
+    bytes: &'b [u8],
+    probe: Result<(u64, P), DecodeError>,
+}
+
+/// How many rows are looked at ahead of being staged: more than a processor fetches at once.
+const AHEAD_ROWS: usize = 32;
 
 /// How far a set's rows are dropped.
 #[derive(Debug, Default)]
@@ -64,22 +75,52 @@ impl<R: Row> TableStore<R> {
         max: usize,
     ) -> Result<(), Fault> {
         let mut more = Stepper::new(set, Step::More);
-        let left = rows.len().saturating_sub(from);
-        for (at, bytes) in rows.iter_from(from).take(max).enumerate() {
-            self.insert_one::<I>(bytes, &mut more, left - at)?;
+        let mut left = rows.len().saturating_sub(from);
+        let mut rows = rows.iter_from(from).take(max);
+        let mut ahead = Vec::new();
+        while self.look_ahead::<I>(&mut rows, &mut ahead) {
+            for row in ahead.drain(..) {
+                self.insert_one::<I>(row, &mut more, left)?;
+                left -= 1;
+            }
         }
         Ok(())
+    }
+
+    /// Finds out what identifies the next rows; `false` if there are none.
+    ///
+    /// A lookup waits for memory twice, and putting a row into its slot keeps the processor from going ahead. So the
+    /// places where some rows will be looked for are touched first, all at once.
+    fn look_ahead<'b, I: Identity<R>>(
+        &self,
+        rows: &mut impl Iterator<Item = &'b [u8]>,
+        ahead: &mut Vec<Probed<'b, I::Probe<'b>>>,
+    ) -> bool {
+        ahead.extend(rows.take(AHEAD_ROWS).map(|bytes| {
+            let probe = I::probe(bytes).map(|probe| {
+                let hash = I::hash(&probe, &self.snapshot.hasher);
+                (hash, probe)
+            });
+            Probed { bytes, probe }
+        }));
+        if ahead.len() > 1 {
+            let hashes = || ahead.iter().flat_map(|row| &row.probe).map(|probe| probe.0);
+            let index = &self.snapshot.primary;
+            black_box(hashes().fold(0, |seen, hash| seen ^ index.touch(hash)));
+            let slots = hashes().filter_map(|hash| self.slot(RowId(index.first(hash)?)));
+            black_box(slots.filter(|slot| slot.state() == SlotState::Live).count());
+        }
+        !ahead.is_empty()
     }
 
     #[inline]
     fn insert_one<I: Identity<R>>(
         &mut self,
-        bytes: &[u8],
+        Probed { bytes, probe }: Probed<'_, I::Probe<'_>>,
         more: &mut Stepper,
         expected: usize,
     ) -> Result<(), Fault> {
-        let probe = I::probe(bytes).map_err(|error| self.mismatch(bytes, error))?;
-        let hash = I::hash(&probe, &self.snapshot.hasher);
+        let (hash, probe) = probe.map_err(|error| self.mismatch(bytes, error))?;
         let found = self.probe::<I>(hash, &probe);
         if let Some(id) = found.staged
             && (!I::KEYED || self.is_encoded_as(id, bytes))
@@ -160,23 +201,36 @@ impl<R: Row> TableStore<R> {
             // Never stored, so there is nothing to delete.
             return Ok(());
         }
-        let mut less = Stepper::new(set, Step::Less);
-        let mut rows = rows.iter_from(from).take(max);
+        let rows = rows.iter_from(from).take(max);
         if self.is_keyed() {
-            rows.try_for_each(|bytes| self.delete_one::<ByKey>(bytes, &mut less))
+            self.delete_all::<ByKey>(set, rows)
         } else {
-            rows.try_for_each(|bytes| self.delete_one::<ByBytes>(bytes, &mut less))
+            self.delete_all::<ByBytes>(set, rows)
         }
+    }
+
+    fn delete_all<'b, I: Identity<R>>(
+        &mut self,
+        set: SetId,
+        mut rows: impl Iterator<Item = &'b [u8]>,
+    ) -> Result<(), Fault> {
+        let mut less = Stepper::new(set, Step::Less);
+        let mut ahead = Vec::new();
+        while self.look_ahead::<I>(&mut rows, &mut ahead) {
+            for row in ahead.drain(..) {
+                self.delete_one::<I>(row, &mut less)?;
+            }
+        }
+        Ok(())
     }
 
     #[inline]
     fn delete_one<I: Identity<R>>(
         &mut self,
-        bytes: &[u8],
+        Probed { bytes, probe }: Probed<'_, I::Probe<'_>>,
         less: &mut Stepper,
     ) -> Result<(), Fault> {
-        let probe = I::probe(bytes).map_err(|error| self.mismatch(bytes, error))?;
-        let hash = I::hash(&probe, &self.snapshot.hasher);
+        let (hash, probe) = probe.map_err(|error| self.mismatch(bytes, error))?;
         let row_bytes = bytes.len();
         let Found { live, staged } = self.probe::<I>(hash, &probe);
         let live = match (live, staged) {

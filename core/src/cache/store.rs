@@ -60,6 +60,8 @@ pub(super) struct Side {
     is_open: bool,
     /// Whether rows are moved out of it: no slot is given away any more.
     pub(super) closed: bool,
+    /// Whether a row could not be moved out of it: its type does not decode what it encodes.
+    pub(super) stuck: bool,
 }
 
 impl Side {
