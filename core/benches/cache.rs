@@ -4,6 +4,7 @@
 //! each answer is checked. Memory is what the process takes from the system.
 
 #![expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that fails should stop")]
 
 use core::hash::BuildHasher;
 use core::hint::black_box;

@@ -134,29 +134,29 @@ impl<T> Queue<T> {
 mod tests {
     use super::*;
 
-    fn poll<T>(stream: &mut EventStream<T>) -> Poll<Option<Result<T, Lagged>>> {
+    fn poll<T>(stream: &EventStream<T>) -> Poll<Option<Result<T, Lagged>>> {
         stream.queue.poll(&Context::from_waker(Waker::noop()))
     }
 
     #[test]
     fn a_full_stream_says_how_many_events_went_by() {
-        let (mut stream, feed) = EventStream::new(2);
+        let (stream, feed) = EventStream::new(2);
         (0..5).for_each(|n| feed.push(n));
-        assert_eq!(poll(&mut stream), Poll::Ready(Some(Err(Lagged(3)))));
-        assert_eq!(poll(&mut stream), Poll::Ready(Some(Ok(3))));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Err(Lagged(3)))));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Ok(3))));
         feed.push(5);
-        assert_eq!(poll(&mut stream), Poll::Ready(Some(Ok(4))));
-        assert_eq!(poll(&mut stream), Poll::Ready(Some(Ok(5))));
-        assert_eq!(poll(&mut stream), Poll::Pending);
+        assert_eq!(poll(&stream), Poll::Ready(Some(Ok(4))));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Ok(5))));
+        assert_eq!(poll(&stream), Poll::Pending);
     }
 
     #[test]
     fn what_was_fed_is_read_before_the_end() {
-        let (mut stream, feed) = EventStream::new(2);
+        let (stream, feed) = EventStream::new(2);
         feed.push('a');
         drop(feed);
-        assert_eq!(poll(&mut stream), Poll::Ready(Some(Ok('a'))));
-        assert_eq!(poll(&mut stream), Poll::Ready(None));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Ok('a'))));
+        assert_eq!(poll(&stream), Poll::Ready(None));
     }
 
     #[test]

@@ -17,7 +17,9 @@
 //! Not here: what a set is on the wire, when to subscribe, who is told of changes.
 
 mod apply;
+mod bucket;
 mod catalog;
+mod change;
 mod config;
 mod diagnose;
 mod diff;
@@ -30,16 +32,18 @@ mod raw;
 mod reclaim;
 mod register;
 mod sets;
+mod settle;
 mod slots;
 mod snapshot;
 mod stage;
+mod staging;
 mod stamp;
 mod store;
 mod table;
 mod view;
 mod writer;
 
-pub use apply::{Change, Part, Step};
+pub use change::{Change, Part, Step};
 pub use config::CacheConfig;
 pub use diff::{Changes, RowChange, TableDiff, Transaction};
 pub use epoch::{CacheReader, View};

@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 use core::hash::{BuildHasher, Hash};
 use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::TableId;
 use super::error::OutOfSyncKind;
@@ -12,7 +12,7 @@ use super::reclaim::Reclaiming;
 use super::sets::{ListId, SetLists};
 use super::slots::{MAX_CHUNKS, RowId, Slot, next_chunk_slots};
 use super::snapshot::Snapshot;
-use super::stage::Staging;
+use super::staging::Staging;
 use crate::bsatn::Writer;
 use crate::schema::{IndexVisitor, Row, TableDef, TableKind};
 
@@ -28,8 +28,8 @@ pub(super) struct TableStore<R: Row> {
     pub(super) sides: Vec<Side>,
     /// Chunks that may have free slots.
     open: Vec<u32>,
-    /// Gaps among the chunks, and what was there: a gap is filled when nobody has it any more.
-    gaps: Vec<(u32, Weak<[Slot<R>]>)>,
+    /// Gaps among the chunks. Views may still have what was there, in which they see nothing.
+    gaps: Vec<u32>,
     pub(super) lists: SetLists,
     pub(super) staging: Staging<R>,
     /// Rows that left, oldest first, while some view may see them.
@@ -163,11 +163,7 @@ impl<R: Row> TableStore<R> {
     #[cold]
     fn add_chunk(&mut self, expected: usize) -> Result<(), OutOfSyncKind> {
         let slots = next_chunk_slots(self.capacity, expected);
-        let reusable = self.gaps.iter().position(|(_, was)| was.strong_count() == 0);
-        let index = match reusable {
-            Some(gap) => self.gaps.swap_remove(gap).0 as usize,
-            None => self.sides.len(),
-        };
+        let index = self.gaps.pop().map_or(self.sides.len(), |gap| gap as usize);
         if index >= MAX_CHUNKS {
             return Err(OutOfSyncKind::TooManyRows);
         }
@@ -196,8 +192,10 @@ impl<R: Row> TableStore<R> {
     /// Takes a chunk away, in which nobody may see any row. Readers of older views keep it.
     pub(super) fn remove_chunk(&mut self, index: usize) {
         let snapshot = Arc::make_mut(&mut self.snapshot);
-        let Some(chunk) = Arc::make_mut(&mut snapshot.chunks).remove(index) else { return };
-        self.gaps.push((index as u32, Arc::downgrade(&chunk)));
+        if Arc::make_mut(&mut snapshot.chunks).remove(index).is_none() {
+            return;
+        }
+        self.gaps.push(index as u32);
         self.stale = true;
         let side = core::mem::take(&mut self.sides[index]);
         self.capacity -= side.sets.len();

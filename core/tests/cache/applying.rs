@@ -1,6 +1,6 @@
 //! What messages do, one case each. Many are bugs that other clients had.
 
-use lightlike_core::cache::{Cache, Change, OutOfSyncKind, Part, RowMismatch, Step};
+use lightlike_core::cache::{Cache, Change, OutOfSyncKind, Part, RowMismatch, Step, TableId};
 use lightlike_core::wire::RowList;
 
 use super::support::*;
@@ -10,7 +10,7 @@ fn a_first_subscription_inserts_its_rows_in_order() {
     let mut cache = cache();
     let players = [player(2, 0), player(1, 0), player(3, 0)];
     let tx = apply(&mut cache, [inserts::<Player>(A, &players)]);
-    assert_eq!(changes::<Player>(&tx), players.clone().map(Seen::Insert));
+    assert_eq!(changes::<Player>(&tx), players.map(Seen::Insert));
     assert!(tx.before().table::<Player>().unwrap().is_empty());
     assert_eq!(rows::<Player>(&cache).len(), 3);
 }
@@ -117,18 +117,14 @@ fn a_row_and_its_passing_replacement_both_leave() {
 #[test]
 fn a_key_can_be_used_again_inside_one_message_and_after() {
     let mut cache = cache();
-    let mut expected = player(1, 0);
-    apply(&mut cache, [inserts::<Player>(A, &[expected.clone()])]);
+    apply(&mut cache, [inserts::<Player>(A, &[player(1, 0)])]);
     for score in 1..10 {
-        let next = player(1, score);
-        let tx = apply(
-            &mut cache,
-            [deletes::<Player>(A, &[expected.clone()]), inserts::<Player>(A, &[next.clone()])],
-        );
-        assert_eq!(changes::<Player>(&tx), [Seen::Update(expected, next.clone())]);
-        expected = next;
+        let (old, new) = ([player(1, score - 1)], [player(1, score)]);
+        let tx = apply(&mut cache, [deletes::<Player>(A, &old), inserts::<Player>(A, &new)]);
+        let ([old], [new]) = (old, new);
+        assert_eq!(changes::<Player>(&tx), [Seen::Update(old, new)]);
     }
-    apply(&mut cache, [deletes::<Player>(A, &[expected])]);
+    apply(&mut cache, [deletes::<Player>(A, &[player(1, 9)])]);
     let tx = apply(&mut cache, [inserts::<Player>(A, &[player(1, 99)])]);
     assert_eq!(changes::<Player>(&tx), [Seen::Insert(player(1, 99))]);
 }
@@ -271,6 +267,25 @@ fn a_resync_shows_only_what_differs() {
 }
 
 #[test]
+fn a_row_that_a_stale_set_holds_may_be_replaced_without_it() {
+    let mut cache = cache();
+    let old = [player(1, 5)];
+    apply(&mut cache, [inserts::<Player>(A, &old), inserts::<Player>(B, &old)]);
+    cache.mark_stale(B);
+    let parts = || [inserts::<Player>(A, &[player(1, 6)]), deletes::<Player>(A, &old)];
+    cache.begin(Change { parts: parts().into() });
+    (0..4).for_each(|_| assert!(matches!(cache.step(1), Step::More)));
+    cache.abort();
+    assert_eq!(rows::<Player>(&cache), old);
+    let tx = apply(&mut cache, parts());
+    assert_eq!(changes::<Player>(&tx), [Seen::Update(player(1, 5), player(1, 6))]);
+    // It holds the new row, until it is dropped.
+    assert!(apply(&mut cache, [deletes::<Player>(A, &[player(1, 6)])]).is_empty());
+    let tx = apply(&mut cache, [Part::DropSet { set: B }]);
+    assert_eq!(changes::<Player>(&tx), [Seen::Delete(player(1, 6))]);
+}
+
+#[test]
 fn events_keep_their_order_and_their_duplicates_and_are_not_stored() {
     let mut cache = cache();
     let ticks = [3, 1, 1, 2].map(|id| Tick { id });
@@ -312,7 +327,7 @@ fn an_abort_at_any_step_leaves_everything_as_it_was() {
     let before = [player(1, 0), player(2, 0), player(3, 0)];
     let change = || Change {
         parts: vec![
-            inserts::<Player>(A, &[player(1, 1), player(4, 0), player(2, 0), player(5, 0)]),
+            inserts::<Player>(A, &[player(1, 1), player(5, 0), player(2, 0), player(4, 0)]),
             deletes::<Player>(A, &[player(1, 0), player(3, 0), player(5, 0)]),
             inserts::<Message>(B, &[message(1, "hi")]),
             Part::DropSet { set: B },
@@ -331,6 +346,9 @@ fn an_abort_at_any_step_leaves_everything_as_it_was() {
         assert!(rows::<Message>(&cache).is_empty());
         assert!(apply(&mut cache, [deletes::<Player>(A, &before)]).is_empty());
         assert_eq!(changes::<Player>(&apply(&mut cache, [deletes::<Player>(B, &before)])).len(), 3);
+        while cache.reclaim(100) {}
+        let usage = cache.usage(TableId(0)).unwrap();
+        assert_eq!((usage.occupied, usage.husks), (0, 0), "after {steps} steps");
     }
 }
 

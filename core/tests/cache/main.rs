@@ -1,6 +1,9 @@
 //! The client cache from outside: by example, against a model, and under readers.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails should stop")]
+
 mod applying;
+mod model;
 mod reading;
 mod reclaiming;
 mod registering;

@@ -1,6 +1,10 @@
 //! What rows that left cost, and for how long.
 
-use lightlike_core::cache::{Cache, CacheConfig, Change, Part, Step, TableId, Usage};
+use std::collections::BTreeMap;
+
+use lightlike_core::cache::{Cache, CacheConfig, Change, Part, Step, TableId, Usage, View};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use super::support::*;
 
@@ -52,6 +56,9 @@ fn deleting_most_of_a_table_gives_its_memory_back() {
     assert_eq!(table.find(Player::ID, &4200), Some(&player(4200, 4200)));
     assert_eq!(table.find(Player::NAME, "player 4200"), Some(&player(4200, 4200)));
     assert_eq!(table.range(Player::SCORE, 4000..4500).count(), 5);
+    // Rows that moved are held by whom they were held by.
+    let tx = apply(&mut cache, [deletes::<Player>(A, &kept)]);
+    assert_eq!(changes::<Player>(&tx).len(), 500);
 }
 
 #[test]
@@ -166,4 +173,98 @@ fn many_rows_one_after_the_other_take_no_more_room_than_one() {
     }
     let table = cache.register::<Message>().unwrap().table;
     assert_eq!(cache.usage(table).unwrap().slots, 8);
+}
+
+/// Changes of thousands of rows at once.
+#[derive(Debug, Clone)]
+enum Bulk {
+    /// Gives rows of these ids, one in so many, a new score.
+    Put {
+        from: u64,
+        count: u64,
+        every: u64,
+    },
+    Delete {
+        from: u64,
+        count: u64,
+        every: u64,
+    },
+    Hold,
+    LetGo,
+    Reclaim(usize),
+}
+
+fn bulk() -> impl Strategy<Value = Bulk> {
+    let range = || (0..8000_u64, 1..8000_u64, 1..20_u64);
+    prop_oneof![
+        2 => range().prop_map(|(from, count, every)| Bulk::Put { from, count, every }),
+        3 => range().prop_map(|(from, count, _)| Bulk::Delete { from, count, every: 1 }),
+        2 => range().prop_map(|(from, count, every)| Bulk::Delete { from, count, every }),
+        2 => Just(Bulk::Hold),
+        1 => Just(Bulk::LetGo),
+        4 => (1..20_000_usize).prop_map(Bulk::Reclaim),
+    ]
+}
+
+fn check(view: &View, expected: &BTreeMap<u64, u32>) {
+    let table = view.table::<Player>().unwrap();
+    let by_id: BTreeMap<_, _> = table.iter().map(|row| (row.id, row.score)).collect();
+    assert!(&by_id == expected, "other rows than there should be");
+    assert_eq!(table.len(), expected.len());
+    for (id, score) in expected.iter().step_by(7) {
+        assert_eq!(table.find(Player::ID, id).unwrap().score, *score);
+        assert_eq!(table.find(Player::NAME, &*format!("player {id}")).unwrap().id, *id);
+    }
+    let ranged = table.range(Player::SCORE_ID, ..).map(|row| (row.score, row.id));
+    let mut sorted: Vec<_> = expected.iter().map(|(&id, &score)| (score, id)).collect();
+    sorted.sort_unstable();
+    assert!(ranged.eq(sorted), "another order than there should be");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 16,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Whatever moves, and whatever is freed, rows and indexes are what they were, in every view.
+    #[test]
+    fn reclaiming_changes_nothing_that_anybody_sees(ops in vec(bulk(), 1..25)) {
+        let mut cache = cache();
+        let reader = cache.reader();
+        let mut rows = BTreeMap::new();
+        let mut held = Vec::new();
+        for (op, score) in ops.into_iter().zip(1..) {
+            match op {
+                Bulk::Put { from, count, every } => {
+                    let ids = (from..from + count).step_by(every as usize);
+                    let held = |id: &u64| rows.get(id).map(|&score| player(*id, score));
+                    let old: Vec<_> = ids.clone().filter_map(|id| held(&id)).collect();
+                    let new: Vec<_> = ids.clone().map(|id| player(id, score)).collect();
+                    apply(&mut cache, [inserts::<Player>(A, &new), deletes::<Player>(A, &old)]);
+                    rows.extend(ids.map(|id| (id, score)));
+                }
+                Bulk::Delete { from, count, every } => {
+                    let ids = (from..from + count).step_by(every as usize);
+                    let gone = ids.filter_map(|id| rows.remove_entry(&id));
+                    let gone: Vec<_> = gone.map(|(id, score)| player(id, score)).collect();
+                    apply(&mut cache, [deletes::<Player>(A, &gone)]);
+                }
+                Bulk::Hold => held.push((reader.read(), rows.clone())),
+                Bulk::LetGo => drop(held.pop()),
+                Bulk::Reclaim(max_rows) => {
+                    cache.reclaim(max_rows);
+                }
+            }
+        }
+        held.push((reader.read(), rows.clone()));
+        held.iter().for_each(|(view, rows)| check(view, rows));
+        drop(held);
+        reclaim_all(&mut cache);
+        check(&reader.read(), &rows);
+        let usage = usage(&cache);
+        assert_eq!((usage.occupied, usage.husks), (rows.len(), 0));
+        assert!(usage.slots <= 2 * rows.len() + 3 * 1024, "{usage:?}");
+    }
 }

@@ -168,7 +168,7 @@ impl Row for Gamer {
 impl Table for Gamer {
     type Row = Self;
 
-    const DEF: TableDef = TableDef { row: Gamer::DEF_ROW, ..<Player as Table>::DEF };
+    const DEF: TableDef = TableDef { row: Self::DEF_ROW, ..<Player as Table>::DEF };
 }
 impl Gamer {
     const DEF_ROW: RowDef = <Self as Row>::DEF;

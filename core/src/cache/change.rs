@@ -1,0 +1,89 @@
+//! What goes into the cache, and what comes back.
+
+use super::diff::Transaction;
+use super::error::OutOfSync;
+use super::sets::SetId;
+use crate::wire::{RowList, TableName};
+
+/// What one message of the server's, or a resync, says about rows.
+///
+/// Parts are applied whole or not at all, inserts first, then deletes, then [`DropSet`](Part::DropSet)s, whatever
+/// their order here; the order says which table's changes come first.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// What it says, table by table.
+    pub parts: Vec<Part>,
+}
+
+/// What a message says about the rows of one table in one query set, or about a whole set.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// Rows that came into a set.
+    Inserts {
+        /// The set.
+        set: SetId,
+        /// The table's name on the wire.
+        table: TableName,
+        /// The rows.
+        rows: RowList,
+    },
+    /// Rows that left a set.
+    Deletes {
+        /// The set.
+        set: SetId,
+        /// The table's name on the wire.
+        table: TableName,
+        /// The rows.
+        rows: RowList,
+    },
+    /// Rows that are delivered and not stored.
+    Events {
+        /// The set.
+        set: SetId,
+        /// The table's name on the wire.
+        table: TableName,
+        /// The rows.
+        rows: RowList,
+    },
+    /// A set ended: it holds nothing any more, of no table, not even what the same change inserts.
+    ///
+    /// A resync is a change that inserts what the server sent for a new set and drops the old one: rows that both have
+    /// are silent.
+    DropSet {
+        /// The set.
+        set: SetId,
+    },
+}
+
+impl Part {
+    /// The set that it is about.
+    pub fn set(&self) -> SetId {
+        match self {
+            Self::Inserts { set, .. }
+            | Self::Deletes { set, .. }
+            | Self::Events { set, .. }
+            | Self::DropSet { set } => *set,
+        }
+    }
+
+    pub(super) fn table(&self) -> Option<&TableName> {
+        match self {
+            Self::Inserts { table, .. }
+            | Self::Deletes { table, .. }
+            | Self::Events { table, .. } => Some(table),
+            Self::DropSet { .. } => None,
+        }
+    }
+}
+
+/// How far a step brought the change under way.
+#[derive(Debug)]
+#[must_use]
+pub enum Step {
+    /// There is more to do: call [`Cache::step`](super::Cache::step) again.
+    More,
+    /// The change is visible. Nothing is under way any more.
+    Committed(Transaction),
+    /// The change cannot be, and is forgotten: the cache is as it was before. Close the connection and resync.
+    OutOfSync(OutOfSync),
+}

@@ -1,0 +1,186 @@
+//! What a staged message comes to in one table, making it visible, and undoing it.
+
+use std::sync::Arc;
+
+use foldhash::HashSet;
+
+use super::diff::{AnyEvents, Pair, TableDiff};
+use super::error::OutOfSyncKind;
+use super::sets::{ListId, SetId};
+use super::slots::{NO_ROW, RowId};
+use super::staging::Staging;
+use super::stamp::Stamp;
+use super::store::{DeadRows, TableStore};
+use crate::schema::Row;
+
+impl<R: Row> TableStore<R> {
+    /// Finds out what the message changes; whether that is done.
+    pub(super) fn settle(
+        &mut self,
+        stale: &HashSet<SetId>,
+        budget: &mut usize,
+    ) -> Result<bool, OutOfSyncKind> {
+        while !self.staging.settling.came_done {
+            let at = self.staging.settling.looked_at;
+            let Some(&pair) = self.staging.pairs.get(at) else {
+                self.staging.settling.came_done = true;
+                self.staging.pairs.truncate(self.staging.settling.kept);
+                break;
+            };
+            if !spend(budget) {
+                return Ok(false);
+            }
+            let kept = self.settle_came(pair, stale)?;
+            let Staging { pairs, settling, waste, .. } = &mut self.staging;
+            settling.looked_at += 1;
+            if kept {
+                pairs[settling.kept] = pair;
+                settling.kept += 1;
+            } else {
+                waste.push(pair.new);
+            }
+        }
+        while let Some(&(id, _)) = self.staging.log.get(self.staging.settling.log_at) {
+            if !spend(budget) {
+                return Ok(false);
+            }
+            self.staging.settling.log_at += 1;
+            if self.list(id) == ListId::EMPTY {
+                self.set_list(id, ListId::GONE);
+                self.staging.pairs.push(Pair { old: id.0, new: NO_ROW });
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a row that came stays.
+    fn settle_came(&mut self, pair: Pair, stale: &HashSet<SetId>) -> Result<bool, OutOfSyncKind> {
+        let stays = self.list(RowId(pair.new)) != ListId::EMPTY;
+        if stays && pair.old != NO_ROW {
+            let old = RowId(pair.old);
+            if self.list(old) != ListId::EMPTY {
+                self.carry_over(old, RowId(pair.new), stale)?;
+            }
+            self.set_list(old, ListId::GONE);
+        }
+        if !stays && let Some(slot) = self.slot(RowId(pair.new)) {
+            slot.set_died(Stamp::ALWAYS);
+        }
+        Ok(stays)
+    }
+
+    /// Hands the stale sets that hold a row on to the row that replaces it: they do not hear of changes.
+    fn carry_over(
+        &mut self,
+        old: RowId,
+        new: RowId,
+        stale: &HashSet<SetId>,
+    ) -> Result<(), OutOfSyncKind> {
+        let holders = self.lists.members(self.list(old));
+        if !holders.iter().all(|(set, _)| stale.contains(set)) {
+            return Err(OutOfSyncKind::Replaced);
+        }
+        let holders = holders.to_vec();
+        let list = self.lists.with(self.list(new), &holders);
+        self.staging.log.push((old, self.list(old)));
+        self.set_list(new, list);
+        Ok(())
+    }
+
+    /// Stamps what the message changed, for the version `at`; whether that is done.
+    pub(super) fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool {
+        while let Some(&pair) = self.staging.pairs.get(self.staging.committed) {
+            if !spend(budget) {
+                return false;
+            }
+            self.staging.committed += 1;
+            if pair.new != NO_ROW
+                && let Some(slot) = self.slot(RowId(pair.new))
+            {
+                slot.set_born(at);
+                self.len += 1;
+            }
+            if pair.old != NO_ROW
+                && let Some(slot) = self.slot(RowId(pair.old))
+            {
+                slot.set_died(at);
+                self.len -= 1;
+                self.set_list(RowId(pair.old), ListId::EMPTY);
+                self.staging.died.push(pair.old);
+            }
+        }
+        true
+    }
+
+    /// Ends the message after its commit: what changed with `version`, if anything.
+    pub(super) fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
+        let Staging { pairs, waste, events, died, .. } =
+            core::mem::replace(&mut self.staging, Staging::new());
+        self.bury_later(0, waste);
+        self.bury_later(version, died);
+        if !pairs.is_empty() {
+            self.snapshot.lens.note(version, self.len, horizon);
+        }
+        if pairs.is_empty() && events.is_empty() {
+            return None;
+        }
+        let events = (!events.is_empty()).then(|| Box::new(events) as Box<dyn AnyEvents>);
+        Some(TableDiff { table: self.id, name: Arc::clone(&self.name), pairs, events })
+    }
+
+    /// Remembers rows to be freed when no view of a version before `version` is left.
+    pub(super) fn bury_later(&mut self, version: u64, ids: Vec<u32>) {
+        if ids.is_empty() {
+            return;
+        }
+        self.dead_rows += ids.len();
+        let dead = DeadRows { version, ids };
+        // What was never seen can go first.
+        if version == 0 { self.dead.push_front(dead) } else { self.dead.push_back(dead) }
+    }
+
+    /// Undoes whatever the message did so far.
+    pub(super) fn abort(&mut self) {
+        let Staging { pairs, log, mut waste, settling, committed, .. } =
+            core::mem::replace(&mut self.staging, Staging::new());
+        for pair in &pairs[..committed] {
+            if let Some(slot) = self.slot(RowId(pair.new)) {
+                slot.set_born(Stamp::NEVER);
+                self.len -= 1;
+            }
+            if let Some(slot) = self.slot(RowId(pair.old)) {
+                slot.set_died(Stamp::NEVER);
+                self.len += 1;
+            }
+        }
+        for &(id, before) in log.iter().rev() {
+            self.set_list(id, before);
+        }
+        // Between these two are copies and rows that went to `waste`, unless settling is through.
+        let gap = if settling.came_done { 0..0 } else { settling.kept..settling.looked_at };
+        for (at, pair) in pairs.iter().enumerate() {
+            if pair.new == NO_ROW || gap.contains(&at) {
+                continue;
+            }
+            let id = RowId(pair.new);
+            if let Some(slot) = self.slot(id) {
+                slot.set_died(Stamp::ALWAYS);
+            }
+            self.set_list(id, ListId::EMPTY);
+            waste.push(pair.new);
+        }
+        self.bury_later(0, waste);
+    }
+}
+
+/// Takes one off the budget, unless it is used up.
+#[inline]
+fn spend(budget: &mut usize) -> bool {
+    match budget.checked_sub(1) {
+        Some(left) => {
+            *budget = left;
+            true
+        }
+        None => false,
+    }
+}
