@@ -5,6 +5,7 @@ use std::error::Error as _;
 
 use lightlike::prelude::*;
 use lightlike::{Error, ErrorKind};
+use lightlike_testkit::Fault;
 use lightlike_tests::chat::{Message, User, send_message};
 use lightlike_tests::target::Target;
 
@@ -135,4 +136,25 @@ async fn a_second_row_type_for_a_table_is_refused_by_name() {
     let table = ada.table::<OtherUser>();
     assert!(table.error().is_some() && table.is_empty());
     assert_eq!(ada.table::<User>().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_anywhere_in_a_frame_leaves_one_answer_and_comes_back() {
+    // Only the embedded server can be made to.
+    let server = lightlike_tests::chat::embedded().await;
+    let mut reconnect = lightlike::Reconnect::default();
+    reconnect.pause_max = std::time::Duration::from_millis(10);
+    let builder = Client::builder(server.uri(), server.database()).reconnect(reconnect);
+    let ada = builder.connect().await.unwrap();
+    let _messages = ada.subscribe(Message::all()).await.unwrap();
+    for bytes in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 40, 80] {
+        server.inject(Fault::TruncateFrame { bytes });
+        let outcome = ada.call(send_message(bytes.to_string())).await;
+        assert!(matches!(outcome, Err(CallError::Unknown)), "{bytes}: {outcome:?}");
+        ada.reconnect_now();
+        let ready = |state: &ConnectionState| matches!(state, ConnectionState::Ready);
+        ada.state().wait_for(ready).await.unwrap();
+        let held = ada.read().table::<Message>().iter().any(|row| row.text == bytes.to_string());
+        assert!(held, "{bytes}: what was committed is there after the resync");
+    }
 }
