@@ -13,6 +13,8 @@ mod calls;
 pub mod conn;
 #[cfg(feature = "driver")]
 pub mod driver;
+#[doc(hidden)]
+pub mod in_order;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod limits;

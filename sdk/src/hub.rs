@@ -11,6 +11,7 @@ use lightlike_core::conn::{
     SubscriptionId, TransactionEvent,
 };
 use lightlike_core::driver::Shared;
+use lightlike_core::in_order::InOrder;
 use lightlike_core::schema::Table;
 use tokio::sync::{oneshot, watch};
 
@@ -31,7 +32,7 @@ pub(crate) struct Hub {
     reader: CacheReader,
     pub(crate) hooks: Hooks,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
-    calls: Mutex<HashMap<CallId, Sink>>,
+    calls: Mutex<InOrder<Sink>>,
     pub(crate) state: watch::Sender<ConnectionState>,
     /// What `state` says, for reads, which are many.
     is_ready: AtomicBool,
@@ -142,7 +143,8 @@ impl Hub {
         self.command(|connection, now| {
             let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
             let call = connection.call(request, deadline);
-            lock(&self.calls).insert(call, sink);
+            // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
+            lock(&self.calls).push(call.0, sink);
         });
     }
 
@@ -212,7 +214,7 @@ impl Hub {
     }
 
     fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply) {
-        let sink = lock(&self.calls).remove(&call);
+        let sink = lock(&self.calls).take(call.0);
         match sink {
             Some(Sink::Tell(sender)) => {
                 // Whoever dropped the receiver does not want to know.

@@ -1,4 +1,63 @@
 //! A client for SpacetimeDB 2.x: your own structs, live tables, typed calls.
+//!
+//! ```no_run
+//! use lightlike::prelude::*;
+//!
+//! /// A row of the module's `user` table. The derives replace generated bindings.
+//! #[derive(Bsatn, Table, Clone, Debug, PartialEq)]
+//! #[table(name = "user")]
+//! struct User {
+//!     #[primary_key]
+//!     identity: Identity,
+//!     name: Option<String>,
+//!     online: bool,
+//! }
+//!
+//! /// A reducer as a signature: makes the type `SetName` and the function `set_name`.
+//! #[reducer]
+//! fn set_name(name: String) -> Result<(), String>;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), lightlike::Error> {
+//! let db = Client::builder("http://127.0.0.1:3000", "chat").connect().await?;
+//!
+//! // A query set: its rows come together, are kept in step, and go when the subscription is dropped.
+//! let _users = db.subscribe(User::all()).await?;
+//!
+//! // A view is all tables at one moment. Rows are borrowed from it; holding it stops nobody.
+//! let view = db.read();
+//! for user in view.table::<User>().iter().filter(|user| user.online) {
+//!     println!("{:?}", user.name);
+//! }
+//!
+//! // Callbacks run in the server's order, and before the call that caused them is answered.
+//! db.table::<User>().on_update(|event, old, new| {
+//!     println!("{:?} -> {:?}, by us: {}", old.name, new.name, event.is_mine());
+//! });
+//! match db.call(set_name("Ada".into())).await {
+//!     Ok(()) => println!("committed"),
+//!     Err(CallError::Rejected(why)) => println!("refused: {why}"), // the reducer's own error type
+//!     Err(error) => return Err(error.into()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What to know
+//!
+//! - **Who runs what.** [`ClientBuilder::connect`] starts a task on the tokio runtime that it is called in. It applies
+//!   what the server says, and runs callbacks; one that blocks stops the rest.
+//! - **One transaction at a time.** Callbacks see a transaction whole, and nothing of the next one. When a call's future
+//!   resolves, its rows are in the cache and their callbacks have run.
+//! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
+//!   transaction with the cause [`Cause::Resync`]. Calls are never sent twice: one that was under way ends as
+//!   [`CallError::Unknown`].
+//! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
+//!   has its typed error, which names the thing.
+//!
+//! # Features
+//!
+//! - `http`: the server's HTTP API, in `http`.
 
 extern crate self as lightlike;
 

@@ -93,7 +93,7 @@ fn a_product_is_its_fields_in_order() {
     assert_eq!(round_trip(&player), [7, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, b'A', b'd', b'a', 1]);
     assert_eq!(round_trip(&Point { x: 1.0, y: -1.0 }).len(), 8);
     assert_eq!(round_trip(&Pair(3_u8, vec![true])), [3, 1, 0, 0, 0, 1]);
-    assert_eq!(round_trip(&Nothing), []);
+    assert_eq!(round_trip(&Nothing), [0u8; 0]);
     assert_eq!(round_trip(&Grid { cells: [1_u8, 2] }), [2, 0, 0, 0, 1, 2]);
 }
 

@@ -58,7 +58,12 @@ fn subscribe<T: Table>(rows: Vec<Vec<u8>>) {
 /// A transaction that replaces rows, looked at as a callback would, and what it leaves cleared away.
 fn update() {
     let mut rig = Rig::holding_entities(HELD);
-    let body = rig.update::<Entity>(input::entities(0..CHANGED, 1), input::entities(0..CHANGED, 0));
+    // The first one makes room for two versions of a row.
+    let first =
+        rig.update::<Entity>(input::entities(0..CHANGED, 1), input::entities(0..CHANGED, 0));
+    rig.receive(first);
+    rig.settle(|_| ());
+    let body = rig.update::<Entity>(input::entities(0..CHANGED, 2), input::entities(0..CHANGED, 1));
     let mut seen = 0;
     measured(|| {
         rig.receive(body);

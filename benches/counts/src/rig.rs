@@ -33,13 +33,13 @@ fn body(message: &ServerMessage) -> Bytes {
 impl Rig {
     /// Connected and greeted, on v3.
     pub(crate) fn online() -> Self {
-        let connection = Connection::new(Config::default(), None);
+        let connection = Connection::new(Config::default(), None, 1);
         let reader = connection.reader();
         let set = QuerySetId(0);
         let mut rig = Self { connection, reader, now: Instant::now(), set, requests: 0 };
         assert!(rig.connection.start(rig.now));
         while rig.connection.poll_action().is_some() {}
-        rig.connection.handle_opened(rig.now, Protocol::V3);
+        rig.connection.handle_opened(Protocol::V3);
         rig.receive(body(&ServerMessage::InitialConnection {
             identity: Identity::from_le_bytes([7; 32]),
             connection_id: ConnectionId::from_u128(9),

@@ -5,6 +5,7 @@ use spacetimedb_sdk::__codegen as sdk;
 pub(crate) use spacetimedb_sdk::Compression as SdkCompression;
 
 use sdk::__lib::{de::Deserialize, ser::Serialize};
+use sdk::__ws::common::BsatnRowList;
 use sdk::__ws::v2;
 use sdk::{DbContextImpl, Identity, InModule, TableUpdate, Timestamp};
 
@@ -72,9 +73,9 @@ pub struct Update {
 impl Update {
     fn of_rows(
         raw: v2::QueryRows,
-        entity: fn(v2::BsatnRows) -> sdk::Result<TableUpdate<Entity>>,
-        message: fn(v2::BsatnRows) -> sdk::Result<TableUpdate<Message>>,
-        tick: fn(v2::BsatnRows) -> sdk::Result<TableUpdate<Tick>>,
+        entity: fn(BsatnRowList) -> sdk::Result<TableUpdate<Entity>>,
+        message: fn(BsatnRowList) -> sdk::Result<TableUpdate<Message>>,
+        tick: fn(BsatnRowList) -> sdk::Result<TableUpdate<Tick>>,
     ) -> sdk::Result<Self> {
         let mut update = Self::default();
         for table in raw.tables {

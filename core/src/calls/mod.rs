@@ -4,10 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 
 use crate::conn::CallId;
+use crate::in_order::InOrder;
 use crate::wire::{ClientMessage, RequestId, Text};
 
 /// Something that the server answers once.
@@ -64,7 +63,10 @@ struct Waiting {
 pub(crate) struct Calls {
     next: u64,
     waiting: VecDeque<Waiting>,
-    in_flight: HashMap<RequestId, InFlight, FixedState>,
+    /// By [`widened`](Self::widened) request.
+    in_flight: InOrder<InFlight>,
+    /// The number of the last request that was sent.
+    last: u64,
     deadlines: BTreeSet<(Instant, CallId)>,
 }
 
@@ -109,8 +111,14 @@ impl Calls {
                 (Kind::Query, ClientMessage::OneOffQuery { request_id, query })
             }
         };
-        self.in_flight.insert(request_id, InFlight { call, kind, deadline, timed_out: false });
+        self.last += u64::from(request_id.0.wrapping_sub(self.last as u32));
+        self.in_flight.push(self.last, InFlight { call, kind, deadline, timed_out: false });
         Some(message)
+    }
+
+    /// The number of a request that was sent, which does not wrap as the wire's does.
+    fn widened(&self, request_id: RequestId) -> Option<u64> {
+        self.last.checked_sub(u64::from((self.last as u32).wrapping_sub(request_id.0)))
     }
 
     /// Whether a call waits to be sent.
@@ -120,12 +128,12 @@ impl Calls {
 
     /// What kind of answer a request waits for.
     pub(crate) fn kind(&self, request_id: RequestId) -> Option<&Kind> {
-        self.in_flight.get(&request_id).map(|call| &call.kind)
+        self.in_flight.get(self.widened(request_id)?).map(|call| &call.kind)
     }
 
     /// The server has answered.
     pub(crate) fn answer(&mut self, request_id: RequestId) -> Option<InFlight> {
-        let call = self.in_flight.remove(&request_id)?;
+        let call = self.in_flight.take(self.widened(request_id)?)?;
         if let Some(deadline) = call.deadline {
             self.deadlines.remove(&(deadline, call.call));
         }
@@ -167,7 +175,7 @@ impl Calls {
     /// Forgets the calls that were sent, as [`drain`](Self::drain) does.
     pub(crate) fn drain_sent(&mut self) -> Vec<CallId> {
         let mut sent = Vec::new();
-        for (_, call) in self.in_flight.drain() {
+        for call in self.in_flight.drain() {
             if let Some(deadline) = call.deadline {
                 self.deadlines.remove(&(deadline, call.call));
             }
@@ -175,7 +183,6 @@ impl Calls {
                 sent.push(call.call);
             }
         }
-        sent.sort_unstable();
         sent
     }
 }

@@ -118,6 +118,20 @@ impl Server {
     }
 }
 
+/// Checks that a text can be the name of a database: letters, digits, `-`, `_`, `.`, and slashes between parts.
+///
+/// # Errors
+///
+/// [`EndpointError::InvalidName`] otherwise.
+pub fn check_database_name(name: &str) -> Result<(), EndpointError> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
+    let odd_part = name.split('/').any(|part| matches!(part, "" | "." | ".."));
+    if odd_part || !name.bytes().all(allowed) {
+        return Err(EndpointError::InvalidName { name: name.into() });
+    }
+    Ok(())
+}
+
 /// What the path of a subscription says besides the database.
 #[derive(Debug, Clone, Copy)]
 pub struct SubscribeParameters {
@@ -136,13 +150,7 @@ impl Endpoint {
     ///
     /// [`EndpointError::InvalidName`].
     pub fn new(server: Server, database: &str) -> Result<Self, EndpointError> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
-        let odd_slash =
-            database.starts_with('/') || database.ends_with('/') || database.contains("//");
-        let dots = database.split('/').any(|part| part == "." || part == "..");
-        if database.is_empty() || odd_slash || dots || !database.bytes().all(allowed) {
-            return Err(EndpointError::InvalidName { name: database.into() });
-        }
+        check_database_name(database)?;
         // A name may have slashes; as one segment of a path they are escaped.
         Ok(Self { server, database: database.into() })
     }

@@ -46,7 +46,9 @@ use crate::wire::Protocol;
 
 use self::apply::Applying;
 pub use self::config::{Config, Reconnect, WhileDisconnected};
-pub use self::endpoint::{Endpoint, EndpointError, Server, SubscribeParameters};
+pub use self::endpoint::{
+    Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
+};
 pub use self::event::{
     Action, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
     TransactionEvent,

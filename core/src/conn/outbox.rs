@@ -10,6 +10,9 @@ use crate::wire::{ClientMessage, Protocol, encode_client};
 /// On v3 several messages share a frame, up to this size: what the server's own TypeScript client caps its frames at.
 const MAX_BATCH_BYTES: usize = 256 * 1024;
 
+/// What a frame has room for at first: most calls.
+const FRAME_BYTES: usize = 128;
+
 /// Frames that are to be sent. The last one may still grow.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -38,7 +41,7 @@ impl Outbox {
             }
             return Ok(());
         }
-        let mut frame = Vec::new();
+        let mut frame = Vec::with_capacity(FRAME_BYTES);
         encode_client(message, &mut frame)?;
         self.frames.push_back(frame);
         Ok(())

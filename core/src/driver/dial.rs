@@ -52,6 +52,12 @@ impl TcpDialer {
         let tls = if options.endpoint.server().is_secure() { Some(web_tls()?) } else { None };
         Ok(Self { options: Arc::new(options), tls })
     }
+
+    /// A dialer with TLS of your own making: other roots, or a certificate of the client's.
+    pub fn with_tls(options: DialOptions, tls: Arc<ClientConfig>) -> Self {
+        let tls = options.endpoint.server().is_secure().then_some(tls);
+        Self { options: Arc::new(options), tls }
+    }
 }
 
 impl Dialer for TcpDialer {

@@ -1,6 +1,7 @@
 //! The loop around the machine.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -22,22 +23,17 @@ const VIEWS_PAUSE: Duration = Duration::from_millis(1);
 /// A machine, shared by the handles that command it and the driver that runs it.
 #[derive(Debug)]
 pub struct Shared {
-    inner: Mutex<Inner>,
+    connection: Mutex<Connection>,
+    /// Whether a driver delivers the events. Changes under the lock only.
+    driven: AtomicBool,
     wake: Notify,
-}
-
-#[derive(Debug)]
-struct Inner {
-    connection: Connection,
-    /// Whether a driver delivers the events.
-    driven: bool,
 }
 
 impl Shared {
     /// Shares a machine.
     pub fn new(connection: Connection) -> Arc<Self> {
-        let inner = Inner { connection, driven: false };
-        Arc::new(Self { inner: Mutex::new(inner), wake: Notify::new() })
+        let (connection, driven) = (Mutex::new(connection), AtomicBool::new(false));
+        Arc::new(Self { connection, driven, wake: Notify::new() })
     }
 
     /// Commands the machine, and wakes its driver. The lock is held for one command or one step, never longer, and
@@ -46,39 +42,43 @@ impl Shared {
     /// Afterwards deliver what [`undriven_event`](Self::undriven_event) gives: before there is a driver and after it
     /// has ended, whoever commands is the one to do it.
     pub fn command<T>(&self, command: impl FnOnce(&mut Connection, Instant) -> T) -> T {
-        let result = command(&mut self.lock().connection, now());
+        let result = command(&mut self.lock(), now());
         self.wake.notify_one();
         result
     }
 
     /// The next event, if no driver delivers it.
     pub fn undriven_event(&self) -> Option<Event> {
-        let mut inner = self.lock();
-        if inner.driven { None } else { inner.connection.poll_event() }
+        // A driver that is there now delivers what was commanded before this: it looks again before it lets go.
+        if self.driven.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut connection = self.lock();
+        if self.driven.load(Ordering::Relaxed) { None } else { connection.poll_event() }
     }
 
     /// Reads from the machine.
     pub fn read<T>(&self, read: impl FnOnce(&Connection) -> T) -> T {
-        read(&self.lock().connection)
+        read(&self.lock())
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Connection) -> T) -> T {
-        act(&mut self.lock().connection)
+        act(&mut self.lock())
     }
 
     /// Lets go of delivering, if the connection is closed and everything is delivered.
     fn retire(&self) -> bool {
-        let mut inner = self.lock();
-        if !inner.connection.is_closed() || inner.connection.has_events() {
+        let connection = self.lock();
+        if !connection.is_closed() || connection.has_events() {
             return false;
         }
-        inner.driven = false;
+        self.driven.store(false, Ordering::Relaxed);
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Connection> {
         // The machine does not panic on what it is given; should it all the same, its state is as good as any.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,12 +102,12 @@ pub fn drive(
     deliver: impl FnMut(Event) + Send + 'static,
 ) -> Option<impl Future<Output = ()> + Send + 'static> {
     let limits = {
-        let mut inner = shared.lock();
-        if !inner.connection.start(now()) {
+        let mut connection = shared.lock();
+        if !connection.start(now()) {
             return None;
         }
-        inner.driven = true;
-        inner.connection.config().limits
+        shared.driven.store(true, Ordering::Relaxed);
+        connection.config().limits
     };
     let mut run =
         Run { shared, dialer, deliver, link: Link::None, opener: FrameOpener::default(), limits };
@@ -129,6 +129,35 @@ enum Link {
     Open(Box<Socket>),
 }
 
+/// What is to be done next.
+enum Next {
+    Act(Action),
+    Deliver(Event),
+    Rest(Rest),
+}
+
+/// Nothing is left to do or to deliver, and a little was applied.
+struct Rest {
+    progress: Progress,
+    deadline: Option<Instant>,
+    can_receive: bool,
+}
+
+impl Next {
+    /// Asks the machine, and has it apply a little where it wants nothing.
+    fn of(connection: &mut Connection) -> Self {
+        if let Some(action) = connection.poll_action() {
+            return Self::Act(action);
+        }
+        if let Some(event) = connection.poll_event() {
+            return Self::Deliver(event);
+        }
+        let progress = connection.step(now(), ROWS_A_STEP);
+        let deadline = connection.poll_timeout();
+        Self::Rest(Rest { progress, deadline, can_receive: connection.can_receive() })
+    }
+}
+
 enum LinkEvent {
     Opened(Box<Socket>, Protocol),
     NotOpened(DialError),
@@ -138,14 +167,16 @@ enum LinkEvent {
 impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     /// One round: act, deliver, apply a little, wait for what comes next. False when all is over.
     async fn turn(&mut self) -> bool {
-        self.act();
-        self.deliver_all();
-        let progress = self.shared.with(|connection| connection.step(now(), ROWS_A_STEP));
+        let Rest { progress, deadline, can_receive } = loop {
+            match self.shared.with(Next::of) {
+                Next::Act(action) => self.act(action),
+                Next::Deliver(event) => (self.deliver)(event),
+                Next::Rest(rest) => break rest,
+            }
+        };
         if progress == Progress::Idle && matches!(self.link, Link::None) && self.shared.retire() {
             return false;
         }
-        let (deadline, can_receive) =
-            self.shared.read(|connection| (connection.poll_timeout(), connection.can_receive()));
         let pause = match progress {
             Progress::Waiting => Some(now() + VIEWS_PAUSE),
             Progress::Idle | Progress::More => None,
@@ -161,25 +192,14 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         true
     }
 
-    fn act(&mut self) {
-        loop {
-            let Some(action) = self.shared.with(Connection::poll_action) else { return };
-            match (action, &mut self.link) {
-                (Action::Dial(dial), _) => self.link = Link::Dialing(self.dialer.dial(&dial)),
-                (Action::Send(frame), Link::Open(socket)) => socket.send(frame),
-                (Action::Ping, Link::Open(socket)) => socket.ping(),
-                (Action::Close, Link::Open(socket)) => socket.close(),
-                (Action::Abandon, _) => self.link = Link::None,
-                (Action::Send(_) | Action::Ping | Action::Close, Link::None | Link::Dialing(_)) => {
-                }
-            }
-        }
-    }
-
-    fn deliver_all(&mut self) {
-        loop {
-            let Some(event) = self.shared.with(Connection::poll_event) else { return };
-            (self.deliver)(event);
+    fn act(&mut self, action: Action) {
+        match (action, &mut self.link) {
+            (Action::Dial(dial), _) => self.link = Link::Dialing(self.dialer.dial(&dial)),
+            (Action::Send(frame), Link::Open(socket)) => socket.send(frame),
+            (Action::Ping, Link::Open(socket)) => socket.ping(),
+            (Action::Close, Link::Open(socket)) => socket.close(),
+            (Action::Abandon, _) => self.link = Link::None,
+            (Action::Send(_) | Action::Ping | Action::Close, Link::None | Link::Dialing(_)) => (),
         }
     }
 

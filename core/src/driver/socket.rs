@@ -27,6 +27,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 /// How much is read from the operating system at once. Each connection keeps this much, so a thousand idle ones count.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
 
+/// How much is gathered before it is written, so that many calls are one write. What is there is always flushed.
+const WRITE_BUFFER_BYTES: usize = 8 * 1024;
+
 /// An open WebSocket, and what is to be sent over it.
 pub struct Socket {
     stream: WebSocketStream<Box<dyn Io>>,
@@ -57,7 +60,7 @@ impl Socket {
     pub async fn open(io: Box<dyn Io>, read: Vec<u8>, limits: &Limits) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
+            .write_buffer_size(WRITE_BUFFER_BYTES)
             .max_message_size(Some(limits.max_frame_bytes))
             .max_frame_size(Some(limits.max_frame_bytes));
         let stream =

@@ -4,3 +4,4 @@
 mod handshakes;
 mod rig;
 mod sockets;
+mod tls;

@@ -151,7 +151,7 @@ impl Http {
     /// #[lightlike::reducer]
     /// fn set_name(name: String) -> Result<(), String>;
     ///
-    /// http.call_reducer("chat", set_name("Ada")).await?;
+    /// http.call_reducer("chat", set_name("Ada".into())).await?;
     /// # Ok(())
     /// # }
     /// ```

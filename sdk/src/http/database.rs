@@ -1,5 +1,6 @@
 //! Databases: what they are, their names, their end.
 
+use lightlike_core::conn::check_database_name;
 use lightlike_core::json;
 use lightlike_core::types::{Identity, Timestamp};
 use reqwest::Method;
@@ -135,7 +136,7 @@ impl Http {
     /// # }
     /// ```
     pub async fn add_name(&self, database: &str, name: &str) -> Result<(), Error> {
-        check_name(name)?;
+        check_database_name(name)?;
         let path = self.path(database, "/names")?;
         let reply = self.send(Request::new(Method::POST, path).body(name.to_owned())).await?;
         succeeded(&reply)
@@ -158,7 +159,7 @@ impl Http {
     /// # }
     /// ```
     pub async fn set_names(&self, database: &str, names: &[&str]) -> Result<(), Error> {
-        names.iter().try_for_each(|name| check_name(name))?;
+        names.iter().try_for_each(|name| check_database_name(name))?;
         let path = self.path(database, "/names")?;
         let names = serde_json::to_string(names).map_err(Error::invalid)?;
         let reply = self.send(Request::new(Method::PUT, path).json(names)).await?;
@@ -249,17 +250,6 @@ impl Http {
         let path = self.path(database, "/unstable/timestamp")?;
         self.send(Request::new(Method::GET, path)).await?.sats()
     }
-}
-
-/// What no name of a database has is refused here, before it is sent.
-fn check_name(name: &str) -> Result<(), Error> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
-    if !name.is_empty() && name.bytes().all(allowed) {
-        return Ok(());
-    }
-    Err(Error::invalid(format_args!(
-        "`{name}` is not a name for a database: letters, digits, `-`, `_`, `.` and `/`"
-    )))
 }
 
 /// These routes can say in a reply with status 200 that nothing was done.

@@ -1,0 +1,195 @@
+//! Reading schemas.
+
+use lightlike_core::schema::{
+    IndexAlgorithm, Scalar, ServerField, ServerSchema, ServerType, parse_columns,
+};
+use proptest::prelude::*;
+
+use crate::load;
+
+const MODULES: [&str; 7] = [
+    "fixtures/schema/chat",
+    "fixtures/schema/module-test",
+    "fixtures/schema/sdk-test-event-table",
+    "fixtures/schema/sdk-test-procedure",
+    "fixtures/schema/sdk-test-view",
+    "modules/chat",
+    "modules/conformance",
+];
+
+fn names<'a>(names: impl Iterator<Item = &'a Box<str>>) -> Vec<&'a str> {
+    let mut names: Vec<_> = names.map(|name| &**name).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn both_versions_say_the_same_as_far_as_9_goes() {
+    for module in MODULES {
+        let nine = load(&format!("{module}.v9.json"));
+        let ten = load(&format!("{module}.v10.json"));
+        assert_eq!((nine.version, ten.version), (9, 10));
+        assert_eq!(
+            names(nine.tables.iter().map(|table| &table.name)),
+            names(ten.tables.iter().map(|table| &table.name)),
+        );
+        for ours in &nine.tables {
+            let theirs = ten.table(&ours.name).unwrap();
+            assert_eq!(ours.columns.len(), theirs.columns.len(), "{}", ours.name);
+            for (a, b) in ours.columns.iter().zip(&theirs.columns) {
+                assert_eq!(a.name, b.name);
+                assert_eq!(nine.display(&a.ty).to_string(), ten.display(&b.ty).to_string());
+            }
+            assert_eq!((ours.primary_key, &ours.unique), (theirs.primary_key, &theirs.unique));
+            assert_eq!((ours.public, ours.event), (theirs.public, None));
+        }
+        let callable = |schema: &ServerSchema| {
+            let reducers = schema.reducers.iter().filter(|reducer| reducer.callable);
+            let mut callable: Vec<_> =
+                reducers.map(|reducer| (reducer.name.clone(), reducer.params.len())).collect();
+            callable.sort();
+            callable
+        };
+        // Reducers that only a schedule may call are told apart by version 10 alone.
+        let nine_callable = callable(&nine);
+        assert!(callable(&ten).iter().all(|reducer| nine_callable.contains(reducer)), "{module}");
+        assert_eq!(
+            names(nine.views.iter().map(|view| &view.name)),
+            names(ten.views.iter().map(|view| &view.name)),
+        );
+        assert_eq!(
+            names(nine.procedures.iter().map(|procedure| &procedure.name)),
+            names(ten.procedures.iter().map(|procedure| &procedure.name)),
+        );
+    }
+}
+
+#[test]
+fn the_chat_is_what_it_is() {
+    let chat = load("modules/chat.v10.json");
+    let user = chat.table("user").unwrap();
+    let columns: Vec<_> = user
+        .columns
+        .iter()
+        .map(|column| format!("{}: {}", column.name.as_deref().unwrap(), chat.display(&column.ty)))
+        .collect();
+    assert_eq!(columns, ["identity: Identity", "name: Option<String>", "online: bool"]);
+    assert_eq!((user.primary_key, &user.unique[..]), (Some(0), &[0][..]));
+    assert_eq!((user.event, user.public), (Some(false), true));
+    let [index] = &user.indexes[..] else { panic!("one index") };
+    assert_eq!((index.algorithm, &index.columns[..]), (IndexAlgorithm::BTree, &[0][..]));
+    let set_name = chat.reducer("set_name").unwrap();
+    assert!(set_name.callable);
+    assert_eq!(set_name.params[0].name.as_deref(), Some("name"));
+    assert_eq!(set_name.returns, Some(ServerType::Product(Vec::new())));
+    assert_eq!(set_name.error, Some(ServerType::Scalar(Scalar::String)));
+    assert!(!chat.reducer("init").unwrap().callable);
+    assert_eq!(chat.type_name(user.row), Some("User"));
+}
+
+#[test]
+fn wire_names_keys_and_events_come_from_their_sections() {
+    let schema = load("modules/conformance.v10.json");
+    let view = schema.view("Level2Person").unwrap();
+    assert_eq!(&*view.source_name, "person_at_level_2");
+    assert!(schema.reducer("banPlayer1").is_some());
+    assert!(schema.table("one_u_8").is_some());
+    // Of a view the key that the module names, and of a query the key of its table.
+    let key = |name| {
+        let view = schema.view(name).unwrap();
+        view.primary_key.map(|key| view.columns[usize::from(key)].name.as_deref().unwrap())
+    };
+    assert_eq!(key("my_view_pk_players"), Some("id"));
+    assert_eq!(key("all_view_pk_players"), Some("id"));
+    assert_eq!(key("my_player_and_level"), None);
+    let level = schema.view("players_at_level").unwrap();
+    assert_eq!((level.params.len(), level.anonymous), (1, true));
+    assert!(schema.tables.iter().any(|table| table.event == Some(true)));
+    assert!(schema.tables.iter().any(|table| !table.public));
+    let result = schema.procedure("return_result").unwrap();
+    assert_eq!(result.returns.to_string(), "Result<u32, String>");
+    let special = schema.table("one_schedule_at").unwrap();
+    assert_eq!(special.columns[0].ty, ServerType::Scalar(Scalar::ScheduleAt));
+}
+
+#[test]
+fn what_a_newer_server_adds_is_skipped() {
+    let schema = ServerSchema::parse(
+        r#"{"sections":[
+            {"Typespace":{"types":[{"Product":{"elements":[{"name":{"some":"id"},"algebraic_type":{"U64":[]}}]}}]}},
+            {"Hologram":{"anything":1}},
+            {"Tables":[{"source_name":"t","product_type_ref":0,"primary_key":[],"new":true,
+                "indexes":[{"algorithm":{"Quantum":{"q":1}}}],"constraints":[{"data":{"Check":[]}}],
+                "table_access":{"Shared":[]}}]},
+            {"ExplicitNames":{"entries":[{"Planet":{"source_name":"t","canonical_name":"x"}}]}}
+        ],"more":[]}"#,
+    )
+    .unwrap();
+    let table = schema.table("t").unwrap();
+    assert_eq!(table.indexes[0].algorithm, IndexAlgorithm::Unknown);
+    assert!(!table.public && table.unique.is_empty());
+}
+
+#[test]
+fn submodules_have_a_namespace_and_types_of_their_own() {
+    let schema = ServerSchema::parse(
+        r#"{"sections":[
+            {"Typespace":{"types":[{"Product":{"elements":[]}}]}},
+            {"Submodules":[{"namespace":"shop","module":{"sections":[
+                {"Typespace":{"types":[
+                    {"Product":{"elements":[{"name":{"some":"kind"},"algebraic_type":{"Ref":1}}]}},
+                    {"Sum":{"variants":[{"name":{"some":"a"},"algebraic_type":{"Product":{"elements":[]}}}]}}]}},
+                {"Types":[{"source_name":{"scope":[],"source_name":"Kind"},"ty":1}]},
+                {"Tables":[{"source_name":"item","product_type_ref":0,"primary_key":[],"table_access":{"Public":[]}}]},
+                {"Reducers":[{"source_name":"buy","params":{"elements":[{"name":{"none":[]},"algebraic_type":{"Ref":1}}]}}]}
+            ]}}]}
+        ]}"#,
+    )
+    .unwrap();
+    let item = schema.table("shop.item").unwrap();
+    assert_eq!((item.row, &item.columns[0].ty), (1, &ServerType::Ref(2)));
+    assert_eq!(schema.display(&item.columns[0].ty).to_string(), "Kind");
+    assert_eq!(schema.reducer("shop.buy").unwrap().params[0].ty, ServerType::Ref(2));
+}
+
+#[test]
+fn what_is_no_schema_says_why() {
+    let problem = |json: &str| ServerSchema::parse(json).unwrap_err().to_string();
+    assert_eq!(
+        problem("{}"),
+        "this is not the schema of a module: it has neither `sections` nor a `typespace`"
+    );
+    assert!(problem("nope").contains("expected ident at line 1 column 2"));
+    assert!(problem("[]").contains("neither"));
+    let unknown = r#"{"sections":[{"Typespace":{"types":[{"Quaternion":[]}]}}]}"#;
+    assert!(problem(unknown).contains("section Typespace: unknown variant `Quaternion`"));
+    let dangling = r#"{"sections":[{"Tables":[{"source_name":"t","product_type_ref":7,"primary_key":[],"table_access":{"Public":[]}}]}]}"#;
+    assert!(problem(dangling).ends_with("the row of the table `t` is no product"));
+    let missing = r#"{"sections":[{"Reducers":[{"source_name":"r"}]}]}"#;
+    assert!(problem(missing).contains("section Reducers: missing field `params`"));
+    assert!(problem(&"[".repeat(100_000)).contains("recursion limit"));
+}
+
+#[test]
+fn columns_of_a_reply_are_read_without_becoming_a_special_type() {
+    let columns = parse_columns(
+        r#"{"elements":[{"name":{"some":"__identity__"},"algebraic_type":{"U256":[]}}]}"#,
+    );
+    let want =
+        ServerField { name: Some("__identity__".into()), ty: ServerType::Scalar(Scalar::U256) };
+    assert_eq!(columns.unwrap(), [want]);
+    assert!(parse_columns("[]").is_err());
+}
+
+proptest! {
+    /// A schema with a piece cut out or changed is another schema or an error.
+    #[test]
+    fn a_damaged_schema_does_not_panic(at in 0usize..3000, len in 0usize..40, with in "[\\[\\]{}:,\"0-9a-z]{0,4}") {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/modules/chat.v10.json");
+        let mut text = std::fs::read_to_string(path).unwrap();
+        let start = at.min(text.len());
+        let end = (start + len).min(text.len());
+        text.replace_range(start..end, &with);
+        let _ = ServerSchema::parse(&text);
+    }
+}
