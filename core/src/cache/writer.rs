@@ -159,15 +159,17 @@ impl Cache {
             table.bury(horizon, &mut budget);
             table.remove_empty_chunks(&mut budget);
         });
+        let mut moved = false;
         if self.applying.is_none() {
-            self.evacuate(&mut budget);
+            moved = self.evacuate(&mut budget);
             self.publish_if_stale();
         }
         self.reap(&mut budget);
         self.freeze(&mut budget);
         let is_unclean = |table: TableId| !self.tables[table.0 as usize].is_clean();
         self.unclean.retain(is_unclean);
-        budget == 0
+        // Rows that moved left their old slots, which are next.
+        budget == 0 || moved
     }
 
     /// Notes that there may be something to publish or to reclaim.
@@ -191,13 +193,15 @@ impl Cache {
         self.unclean.tables.iter().any(|table| is(&*self.tables[table.0 as usize]))
     }
 
-    fn evacuate(&mut self, budget: &mut usize) {
+    /// Moves rows out of sparse chunks; whether any were moved.
+    fn evacuate(&mut self, budget: &mut usize) -> bool {
         let version = self.version + 1;
         let mut moved = false;
         self.each_unclean(|table| moved |= table.evacuate(version, budget));
         if moved {
             self.publish(version);
         }
+        moved
     }
 
     /// Takes rows out of their slots, if nobody has a view, in turns that are short enough for readers to wait for.
