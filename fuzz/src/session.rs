@@ -302,7 +302,8 @@ impl Rig {
                     let open = matches!(told, Some(Told::Nothing | Told::Applied));
                     assert!(open, "{set:?} ends ({reason:?}) after {told:?}");
                 }
-                Event::Answered { call, reply } => {
+                Event::Alarm(alarm) => panic!("{alarm:?} was not set"),
+                Event::Answered { call, reply, .. } => {
                     let answered = self.calls.insert(call, true);
                     assert_eq!(answered, Some(false), "{call:?} is answered with {reply:?}");
                 }

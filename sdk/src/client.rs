@@ -12,11 +12,14 @@ use lightlike_core::wire::{QueryRows, Text};
 
 use crate::builder::ClientBuilder;
 use crate::call::{Call, CallError, ProcedureCall, Unanswered, failure};
-use crate::callbacks::Callbacks;
+use crate::callbacks::CallbackId;
 use crate::changes::Changes;
 use crate::error::{Error, Repr};
 use crate::event::Event;
-use crate::hub::{Hub, Unhandled};
+use crate::hooks::RowEvents;
+use crate::hub::Hub;
+use crate::listen::Unhandled;
+use crate::panics::Panicked;
 use crate::query::{IntoQueries, Query, QueryList};
 use crate::stream::EventStream;
 use crate::subscription::Subscription;
@@ -91,7 +94,7 @@ impl Client {
 
     /// The connection's state.
     pub fn state(&self) -> Watch<ConnectionState> {
-        Watch::new(self.hub().state.subscribe())
+        self.hub().state.subscribe()
     }
 
     /// Who the server takes us for; `None` until it has greeted.
@@ -147,11 +150,8 @@ impl Client {
     }
 
     /// Runs `callback` once an outage, when the connection has been lost for [`Reconnect::grace`](crate::Reconnect::grace).
-    pub fn on_lost_for_long(
-        &self,
-        callback: impl FnMut(&Self) + Send + 'static,
-    ) -> ClientCallbackId {
-        ClientCallbackId { list: List::Lost, id: self.hub().lost_for_long.add(Box::new(callback)) }
+    pub fn on_lost_for_long(&self, callback: impl FnMut(&Self) + Send + 'static) -> CallbackId {
+        self.hub().lost_for_long.register(Box::new(callback))
     }
 
     /// A handle that does not keep the connection open, for callbacks and tasks that live long.
@@ -207,7 +207,7 @@ impl Client {
         match answer {
             Ok(Reply::Rows(rows)) => decode_rows(&rows),
             Ok(Reply::NotSent(why)) => Err(Repr::Unanswered(Unanswered::NotSent(why)).into()),
-            Ok(reply) => Err(match failure::<()>(reply) {
+            Ok(reply) => Err(match failure::<()>(&reply) {
                 CallError::Failed(why) => Repr::Query(why).into(),
                 _ => Repr::Unanswered(Unanswered::Lost).into(),
             }),
@@ -247,9 +247,8 @@ impl Client {
     pub fn on_unhandled_rejection(
         &self,
         callback: impl FnMut(&Self, &Unhandled) + Send + 'static,
-    ) -> ClientCallbackId {
-        let id = self.hub().unhandled.add(Box::new(callback));
-        ClientCallbackId { list: List::Unhandled, id }
+    ) -> CallbackId {
+        self.hub().unhandled.register(Box::new(callback))
     }
 }
 
@@ -259,9 +258,31 @@ impl Client {
     pub fn on_transaction(
         &self,
         callback: impl FnMut(&Event<'_>, &Changes) + Send + 'static,
-    ) -> ClientCallbackId {
-        let id = self.hub().hooks.transactions.add(Box::new(callback));
-        ClientCallbackId { list: List::Transactions, id }
+    ) -> CallbackId {
+        self.hub().hooks.transactions.register(Box::new(callback))
+    }
+
+    /// Runs `callback` once for every transaction that changed something, before anything else hears of it. What it
+    /// returns says whether the rows are told one by one as well, to callbacks and streams of rows: where one such
+    /// callback says [`RowEvents::Skip`] they are not. Watches, whole transactions and what calls are answered are told in any case.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # fn example(db: &Client) {
+    /// use lightlike::RowEvents;
+    ///
+    /// // The first rows are drawn at once; later changes one by one.
+    /// db.on_batch(|event, changes| match event.cause() {
+    ///     Cause::Applied(_) | Cause::Resync => RowEvents::Skip,
+    ///     _ => RowEvents::Deliver,
+    /// });
+    /// # }
+    /// ```
+    pub fn on_batch(
+        &self,
+        callback: impl FnMut(&Event<'_>, &Changes) -> RowEvents + Send + 'static,
+    ) -> CallbackId {
+        self.hub().hooks.batches.register(Box::new(callback))
     }
 
     /// A stream of whole transactions.
@@ -269,31 +290,16 @@ impl Client {
         self.hub().hooks.transactions(TRANSACTION_CAPACITY)
     }
 
-    /// Removes a callback of the client's.
-    pub fn remove(&self, callback: ClientCallbackId) {
-        fn remove<F: ?Sized>(list: &Callbacks<F>, id: u64) {
-            list.remove(id);
-        }
-        match callback.list {
-            List::Transactions => remove(&self.hub().hooks.transactions, callback.id),
-            List::Unhandled => remove(&self.hub().unhandled, callback.id),
-            List::Lost => remove(&self.hub().lost_for_long, callback.id),
-        }
+    /// Runs `callback` for every callback that panicked, when the event is over in which it did. The log is told in any
+    /// case. A panic of this callback itself is only logged.
+    pub fn on_panic(&self, callback: impl FnMut(&Self, &Panicked) + Send + 'static) -> CallbackId {
+        self.hub().panicked.register(Box::new(callback))
     }
-}
 
-/// Names a callback of the client's, to remove it. Dropping the id does nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientCallbackId {
-    list: List,
-    id: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum List {
-    Transactions,
-    Unhandled,
-    Lost,
+    /// Removes a callback: see [`CallbackId::remove`].
+    pub fn remove(&self, callback: CallbackId) {
+        callback.remove();
+    }
 }
 
 impl WeakClient {

@@ -72,6 +72,9 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
+mod listen;
+mod outcome;
+mod panics;
 pub mod prelude;
 mod query;
 mod stream;
@@ -79,7 +82,10 @@ mod subscription;
 mod table;
 mod token;
 mod view;
+mod wait;
 mod watch;
+mod watch_row;
+mod watch_table;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -87,8 +93,8 @@ pub mod __private;
 
 pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
 pub use lightlike_core::conn::{
-    Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent, Reconnect,
-    StaleReason, WhileDisconnected,
+    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
+    Reconnect, StaleReason, SubscriptionId, WhileDisconnected,
 };
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;
@@ -97,15 +103,21 @@ pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
 
 pub use self::builder::ClientBuilder;
 pub use self::call::{Call, CallError, CallErrorKind, Pending, ProcedureCall, Unanswered};
+pub use self::callbacks::{CallbackId, ScopedCallback};
 pub use self::changes::Changes;
-pub use self::client::{Client, ClientCallbackId, WeakClient};
+pub use self::client::{Client, WeakClient};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
-pub use self::hub::Unhandled;
+pub use self::hooks::RowEvents;
+pub use self::listen::{CallEvent, Called, FunctionKind, Unhandled};
+pub use self::outcome::{Latency, Outcome};
+pub use self::panics::Panicked;
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;
-pub use self::table::{CallbackId, TableHandle};
+pub use self::table::TableHandle;
 pub use self::token::{FileTokens, MemoryTokens, TokenStore};
 pub use self::view::{TableView, View};
+pub use self::wait::WaitUntil;
 pub use self::watch::{Gone, Watch};
+pub use self::watch_table::TableWatch;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::recovery::BatchSupport;
 use super::{
-    CallId, Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Progress, Reply,
-    SetEnd, State, TransactionEvent,
+    CallId, CallTimes, Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost,
+    Progress, Reply, SetEnd, State, TransactionEvent,
 };
 use crate::cache::{Change, Part, SetFailure, SetId, Step, Transaction};
 use crate::calls::{InFlight, Kind};
@@ -49,6 +49,7 @@ struct Violation(&'static str);
 impl Connection {
     /// Applies what came, about `max_rows` rows of it at most. Does nothing while events wait to be delivered.
     pub fn step(&mut self, now: Instant, max_rows: usize) -> Progress {
+        self.set_clock(now);
         if !self.events.is_empty() {
             return Progress::More;
         }
@@ -151,6 +152,10 @@ impl Connection {
         for then in then {
             match then {
                 Then::Say(Event::Applied(set)) if failed.contains(&set) => (),
+                Then::Say(Event::Answered { call, reply, times }) => {
+                    let times = CallTimes { applied: Some(now), ..times };
+                    self.events.push_back(Event::Answered { call, reply, times });
+                }
                 Then::Say(event) => self.events.push_back(event),
                 Then::Resynced(sets) => {
                     for set in sets {
@@ -352,8 +357,12 @@ impl Connection {
 
     pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Option<SetId>, reason: SetEnd) {
         let parts = rows.map(|set| Part::DropSet { set }).into_iter().collect();
+        let cause = match reason {
+            SetEnd::Unsubscribed | SetEnd::Closed => Cause::Unsubscribed(set),
+            _ => Cause::Failed(set),
+        };
         let ended = Then::Say(Event::Ended { set, reason });
-        self.apply(Change { parts }, Cause::Ended(set), vec![ended]);
+        self.apply(Change { parts }, cause, vec![ended]);
     }
 
     fn reducer_result(
@@ -385,9 +394,10 @@ impl Connection {
         let change = self.change_of(update)?;
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
         self.send_calls();
-        let InFlight { call, timed_out, .. } = call;
-        let cause = Cause::Call { call, reducer, timestamp };
-        let answer = (!timed_out).then_some(Then::Say(Event::Answered { call, reply }));
+        let InFlight { call, timed_out, args, times, .. } = call;
+        let times = self.received(times);
+        let cause = Cause::Call { call, reducer, timestamp, args };
+        let answer = (!timed_out).then_some(Then::Say(Event::Answered { call, reply, times }));
         self.apply_if_any(change, cause, answer.into_iter().collect());
         Ok(())
     }
@@ -422,8 +432,15 @@ impl Connection {
 
     fn settle(&mut self, call: InFlight, reply: Reply) {
         if !call.timed_out {
-            self.answer(call.call, reply);
+            let times = self.received(call.times);
+            self.events.push_back(Event::Answered { call: call.call, reply, times });
         }
+    }
+
+    /// The times of a call whose answer is the message that was just read. Rows come later, if there are any.
+    fn received(&self, times: CallTimes) -> CallTimes {
+        let applied = self.calls.clock();
+        CallTimes { received: self.inbox.came().or(applied), applied, ..times }
     }
 
     /// Makes a change; where nothing changes, what follows it follows at once.
@@ -474,7 +491,7 @@ fn unapplied(then: Then) -> Option<Event> {
 }
 
 fn unknown(call: CallId) -> Event {
-    Event::Answered { call, reply: Reply::Unknown }
+    Event::Answered { call, reply: Reply::Unknown, times: CallTimes::default() }
 }
 
 fn inserts(set: SetId, rows: QueryRows) -> impl Iterator<Item = Part> {

@@ -23,6 +23,7 @@
 //! `step` applies nothing while events wait: so the application has seen one transaction whole, and nothing of the
 //! next, when its callbacks run.
 
+mod alarm;
 mod apply;
 mod backoff;
 mod command;
@@ -44,14 +45,15 @@ use crate::calls::Calls;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
 
+use self::alarm::Alarms;
 use self::apply::Applying;
 pub use self::config::{Config, Reconnect, WhileDisconnected};
 pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Action, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
-    TransactionEvent,
+    Action, AlarmId, CallId, CallTimes, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
+    StaleReason, TransactionEvent,
 };
 use self::inbox::Inbox;
 use self::outbox::Outbox;
@@ -83,6 +85,7 @@ pub struct Connection {
     next_request: u32,
     subs: Subscriptions,
     calls: Calls,
+    alarms: Alarms,
     cache: Cache,
     applying: Applying,
     inbox: Inbox,
@@ -162,6 +165,7 @@ impl Connection {
             next_request: 0,
             subs: Subscriptions::default(),
             calls: Calls::default(),
+            alarms: Alarms::default(),
             cache,
             applying: Applying::default(),
             inbox: Inbox::default(),
@@ -212,13 +216,18 @@ impl Connection {
         !self.events.is_empty()
     }
 
+    /// It is `now`: what is commanded next is commanded then. Everything that takes a time says so too.
+    pub fn set_clock(&mut self, now: Instant) {
+        self.calls.set_clock(now);
+    }
+
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
     fn answer(&mut self, call: CallId, reply: Reply) {
-        self.events.push_back(Event::Answered { call, reply });
+        self.events.push_back(Event::Answered { call, reply, times: CallTimes::default() });
     }
 
     fn announce(&mut self, state: ConnectionState) {

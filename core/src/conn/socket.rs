@@ -28,12 +28,13 @@ impl Connection {
             self.state,
             State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
         ) {
-            self.inbox.push(body);
+            self.inbox.push(now, body);
         }
     }
 
     /// Something else came: a ping, a pong, a piece of a message.
     pub fn handle_heard(&mut self, now: Instant) {
+        self.set_clock(now);
         if let State::Online { liveness, .. } = &mut self.state {
             *liveness = Liveness { heard: now, pinged: None };
         }
@@ -57,6 +58,8 @@ impl Connection {
 
     /// [`poll_timeout`](Self::poll_timeout)'s moment has come. Early and repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.set_clock(now);
+        self.ring_alarms(now);
         while let Some((call, sent)) = self.calls.time_out(now) {
             tracing::debug!(?call, ?sent, "a call timed out");
             self.answer(call, Reply::TimedOut { sent });
@@ -116,6 +119,7 @@ impl Connection {
             self.socket_deadline(),
             self.calls.next_deadline(),
             self.recovery.grace_ends(),
+            self.alarms.next(),
             resync,
         ];
         deadlines.into_iter().flatten().min()
@@ -245,6 +249,7 @@ impl Connection {
             self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
         }
         self.recovery.end();
+        self.end_alarms();
         self.state = State::Closed(reason.clone());
         self.announce(ConnectionState::Closed(reason));
     }

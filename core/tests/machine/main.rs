@@ -1,6 +1,7 @@
 //! The connection machine, without a socket and without waiting.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
+mod alarms;
 mod rig;
 
 mod calling;

@@ -231,7 +231,7 @@ impl<'s> Replay<'s> {
                     reason => panic!("{}: {set:?} ended: {reason:?}", self.session.name),
                 })
             }
-            Event::Answered { call, reply } => {
+            Event::Answered { call, reply, .. } => {
                 let request = self.calls.remove(&call).expect("a call is answered once");
                 Some(Told::Answered(request, answer(reply)))
             }
@@ -282,7 +282,7 @@ impl<'s> Replay<'s> {
         while let Some(event) = self.connection.poll_event() {
             match event {
                 Event::State(_) => (),
-                Event::Answered { call, reply: Reply::Unknown } => {
+                Event::Answered { call, reply: Reply::Unknown, .. } => {
                     assert!(self.calls.remove(&call).is_some(), "{call:?} is answered twice");
                 }
                 Event::Ended { set, reason: SetEnd::Closed } => {
