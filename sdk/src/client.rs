@@ -1,7 +1,9 @@
 //! The handle on a database.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
 
 use lightlike_core::bsatn::{self, Bsatn};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
@@ -118,16 +120,15 @@ impl Client {
         self.hub().shared.read(token)
     }
 
-    /// Closes the connection in order and waits until it is closed. What is in the cache stays readable; calls without
-    /// an answer by then end as [`CallError::Unknown`].
+    /// Closes the connection in order. What is in the cache stays readable; calls without an answer by then end as
+    /// [`CallError::Unknown`].
     ///
-    /// # Cancel safety
-    ///
-    /// Once polled, the connection closes even if this is dropped.
-    pub async fn disconnect(&self) {
-        let mut state = self.state();
+    /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed. A callback, which
+    /// cannot wait, drops it.
+    pub fn disconnect(&self) -> Disconnecting {
+        let state = self.state();
         self.hub().command(|connection, now| connection.close(now));
-        let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
+        Disconnecting { state }
     }
 
     /// Something changed, such as the network: a lost connection is tried again at once, and one that seems to be there
@@ -299,6 +300,25 @@ impl Client {
     /// Removes a callback: see [`CallbackId::remove`].
     pub fn remove(&self, callback: CallbackId) {
         callback.remove();
+    }
+}
+
+/// Ends when the connection is closed: see [`Client::disconnect`]. Dropping it changes nothing.
+#[derive(Debug)]
+pub struct Disconnecting {
+    state: Watch<ConnectionState>,
+}
+
+impl Future for Disconnecting {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        while !matches!(*self.state.borrow(), ConnectionState::Closed(_)) {
+            if ready!(self.state.poll_changed(cx)).is_err() {
+                break;
+            }
+        }
+        Poll::Ready(())
     }
 }
 

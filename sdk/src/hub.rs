@@ -15,6 +15,7 @@ use lightlike_core::in_order::InOrder;
 use lightlike_core::schema::Table;
 use tokio::sync::{oneshot, watch};
 
+use crate::broadcast::Broadcasts;
 use crate::callbacks::Callbacks;
 use crate::changes::Changes;
 use crate::client::{Client, Handle};
@@ -40,6 +41,7 @@ pub(crate) struct Hub {
     /// What `state` says, for reads, which are many.
     is_ready: AtomicBool,
     pub(crate) listeners: Listeners,
+    pub(crate) broadcasts: Broadcasts,
     pub(crate) unhandled: Arc<Callbacks<UnhandledCallback>>,
     pub(crate) lost_for_long: Arc<Callbacks<LostCallback>>,
     panics: Arc<Panics>,
@@ -76,6 +78,7 @@ impl Hub {
             state: Source::new(ConnectionState::Idle),
             is_ready: AtomicBool::new(false),
             listeners: Listeners::new(&panics),
+            broadcasts: Broadcasts::default(),
             unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
             lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
             panics,
@@ -255,6 +258,7 @@ impl Hub {
             self.state.end();
             lock(&self.alarms).clear();
             self.hooks.end_streams();
+            self.broadcasts.end();
         }
     }
 
@@ -267,6 +271,7 @@ impl Hub {
         let before = self.view(changes.transaction().before().clone());
         let event = Event::new(&client, changes.cause(), &before, &after);
         self.hooks.dispatch(&event, &changes);
+        self.broadcasts.rows(&changes);
     }
 
     fn lost_for_long(&self, handle: &Weak<Handle>) {
@@ -284,11 +289,13 @@ impl Hub {
 
     fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply, times: CallTimes) {
         let Some(Caller { request, sink }) = lock(&self.calls).take(call.0) else { return };
-        if !self.listeners.is_empty()
-            && let Some(handle) = handle.upgrade()
+        if !(self.listeners.is_empty() && self.broadcasts.is_empty())
             && let Some(called) = Called::new(call, &request, &reply, times)
         {
-            self.listeners.tell(&Client::from_handle(handle), &called);
+            if let Some(handle) = handle.upgrade() {
+                self.listeners.tell(&Client::from_handle(handle), &called);
+            }
+            self.broadcasts.call(&called);
         }
         let unheard = match sink {
             Sink::Tell(sender) => sender.send(reply).err(),

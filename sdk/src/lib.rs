@@ -61,6 +61,7 @@
 
 extern crate self as lightlike;
 
+mod broadcast;
 mod builder;
 mod call;
 mod callbacks;
@@ -101,11 +102,12 @@ pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
 pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
 
+pub use self::broadcast::{Broadcast, BroadcastEvent, BroadcastRow};
 pub use self::builder::ClientBuilder;
 pub use self::call::{Call, CallError, CallErrorKind, Pending, ProcedureCall, Unanswered};
 pub use self::callbacks::{CallbackId, ScopedCallback};
 pub use self::changes::Changes;
-pub use self::client::{Client, WeakClient};
+pub use self::client::{Client, Disconnecting, WeakClient};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hooks::RowEvents;
