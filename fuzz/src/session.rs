@@ -287,7 +287,7 @@ impl Rig {
     fn tell(&mut self) {
         while let Some(event) = self.connection.poll_event() {
             match event {
-                Event::State(_) | Event::Connected(_) | Event::LostForLong => (),
+                Event::State(_) | Event::Connected(_) | Event::LostForLong | Event::Slow(_) => (),
                 Event::Transaction(event) => check_transaction(&event),
                 // Once, and once more after each resync.
                 Event::Applied(set) => {

@@ -104,7 +104,7 @@ impl Hooks {
         for (hooks, diff) in &touched {
             hooks.set_watches(changes, diff);
         }
-        self.changed.set(());
+        self.changed.touch();
         if rows == RowEvents::Deliver {
             for (hooks, diff) in &touched {
                 hooks.feed_streams(event, changes, diff);
@@ -333,7 +333,7 @@ impl<T: Table> Dispatch for TableHooks<T> {
             let version = changes.transaction().after().version();
             self.rows.set(version, &mut changes.rows::<T>(diff));
         }
-        self.changed.set(());
+        self.changed.touch();
     }
 
     fn feed_streams(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff) {

@@ -23,6 +23,7 @@ use crate::error::Repr;
 use crate::event::Event;
 use crate::hooks::Hooks;
 use crate::listen::{Called, Listeners, Unhandled, UnhandledCallback};
+use crate::observe::{self, SlowCallback};
 use crate::panics::{Panicked, Panics};
 use crate::query::QueryList;
 use crate::subscription::{End, Stage, Subscription};
@@ -44,6 +45,7 @@ pub(crate) struct Hub {
     pub(crate) broadcasts: Broadcasts,
     pub(crate) unhandled: Arc<Callbacks<UnhandledCallback>>,
     pub(crate) lost_for_long: Arc<Callbacks<LostCallback>>,
+    pub(crate) slow: Arc<Callbacks<SlowCallback>>,
     panics: Arc<Panics>,
     pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
 }
@@ -81,6 +83,7 @@ impl Hub {
             broadcasts: Broadcasts::default(),
             unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
             lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
+            slow: Callbacks::new("on_slow_consumer", None, &panics),
             panics,
             // Its own panics are only logged: they could go on for ever.
             panicked: Callbacks::new("on_panic", None, &Arc::default()),
@@ -208,11 +211,13 @@ impl Hub {
             conn::Event::State(state) => self.state_changed(state),
             conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
             conn::Event::Applied(set) => {
+                tracing::debug!(name: "lightlike.set.applied", set = set.0, "a query set is applied");
                 if let Some(stage) = lock(&self.sets).get(&set) {
                     stage.send_replace(Stage::Applied);
                 }
             }
             conn::Event::Stale { set, reason } => {
+                tracing::warn!(name: "lightlike.set.stale", set = set.0, %reason, "a query set is stale");
                 if let Some(stage) = lock(&self.sets).get(&set) {
                     stage.send_replace(Stage::Stale(reason));
                 }
@@ -222,6 +227,7 @@ impl Hub {
             conn::Event::Answered { call, reply, times } => {
                 self.answered(handle, call, reply, times);
             }
+            conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
             conn::Event::Alarm(alarm) => {
                 if let Some(sender) = lock(&self.alarms).remove(&alarm) {
                     // Whoever dropped the receiver does not wait any more.
@@ -250,10 +256,11 @@ impl Hub {
     }
 
     fn state_changed(&self, state: ConnectionState) {
+        observe::state(&state);
         let closed = matches!(state, ConnectionState::Closed(_));
         self.is_ready.store(matches!(state, ConnectionState::Ready), Ordering::Relaxed);
         self.state.set(state);
-        self.hooks.changed.set(());
+        self.hooks.changed.touch();
         if closed {
             self.state.end();
             lock(&self.alarms).clear();
@@ -267,6 +274,7 @@ impl Hub {
         let Some(handle) = handle.upgrade() else { return };
         let client = Client::from_handle(handle);
         let changes = Changes::new(event.transaction, event.cause);
+        observe::transaction(&changes);
         let after = self.view(changes.transaction().after().clone());
         let before = self.view(changes.transaction().before().clone());
         let event = Event::new(&client, changes.cause(), &before, &after);
@@ -282,6 +290,7 @@ impl Hub {
     }
 
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {
+        observe::set_ended(set, &reason);
         if let Some(stage) = lock(&self.sets).remove(&set) {
             stage.send_replace(Stage::Ended(End::Set(reason)));
         }
@@ -289,6 +298,7 @@ impl Hub {
 
     fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply, times: CallTimes) {
         let Some(Caller { request, sink }) = lock(&self.calls).take(call.0) else { return };
+        observe::answered(function(&request), &reply, times);
         if !(self.listeners.is_empty() && self.broadcasts.is_empty())
             && let Some(called) = Called::new(call, &request, &reply, times)
         {
@@ -314,7 +324,12 @@ impl Hub {
     fn unhandled(&self, handle: &Weak<Handle>, unhandled: &Unhandled) {
         if self.unhandled.is_empty() {
             let Unhandled { function, message, .. } = unhandled;
-            tracing::warn!(%function, %message, "a call failed and nobody waited for it");
+            tracing::warn!(
+                name: "lightlike.call.unhandled",
+                %function,
+                %message,
+                "a call failed and nobody waited for it"
+            );
         } else if let Some(handle) = handle.upgrade() {
             let client = Client::from_handle(handle);
             self.unhandled.run().each(|callback| callback(&client, unhandled));
@@ -324,4 +339,14 @@ impl Hub {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The function that a request calls; none of a query.
+fn function(request: &CallRequest) -> Option<&str> {
+    match request {
+        CallRequest::Reducer { name, .. } | CallRequest::Procedure { name, .. } => {
+            Some(name.as_str())
+        }
+        CallRequest::Query { .. } => None,
+    }
 }

@@ -74,6 +74,7 @@ mod hooks;
 pub mod http;
 mod hub;
 mod listen;
+mod observe;
 mod outcome;
 mod panics;
 pub mod prelude;
@@ -94,8 +95,9 @@ pub mod __private;
 
 pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
 pub use lightlike_core::conn::{
-    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
-    Reconnect, StaleReason, SubscriptionId, WhileDisconnected,
+    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Histogram, Lost,
+    NotSent, Reconnect, SlowConsumer, SlowReason, StaleReason, Stats, SubscriptionId,
+    WhileDisconnected,
 };
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;

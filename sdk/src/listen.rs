@@ -158,6 +158,19 @@ impl fmt::Debug for Called {
     }
 }
 
+/// How a call ended, in a word for logs.
+pub(crate) fn kind_of(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Committed { .. } => "committed",
+        Reply::Rejected { .. } => "rejected",
+        Reply::Failed(_) | Reply::QueryRefused(_) => "failed",
+        Reply::Returned { .. } | Reply::Rows(_) => "returned",
+        Reply::NotSent(_) => "not sent",
+        Reply::TimedOut { .. } => "timed out",
+        _ => "unknown",
+    }
+}
+
 /// What a listener is told of a call, besides its arguments and its outcome.
 pub struct CallEvent<'a> {
     client: &'a Client,

@@ -33,7 +33,13 @@ impl Panics {
         panic: &(dyn Any + Send),
     ) {
         let message = panic_text(panic);
-        tracing::error!(callback, table, message, "a callback panicked");
+        tracing::error!(
+            name: "lightlike.callback.panicked",
+            callback,
+            table,
+            message,
+            "a callback panicked"
+        );
         let panicked = Panicked { callback, table, message: message.into() };
         self.list.lock().unwrap_or_else(PoisonError::into_inner).push(panicked);
         self.any.store(true, Ordering::Relaxed);

@@ -87,6 +87,15 @@ impl<T> Source<T> {
         wakers
     }
 
+    /// As [`set`](Self::set) with the value that there is.
+    pub(crate) fn touch(&self) {
+        let mut inner = self.shared.lock();
+        inner.number += 1;
+        let wakers = inner.wakers.take();
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// There will be no other value.
     pub(crate) fn end(&self) {
         let mut inner = self.shared.lock();

@@ -8,7 +8,7 @@ use super::{
     CallId, CallTimes, Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost,
     Progress, Reply, SetEnd, State, TransactionEvent,
 };
-use crate::cache::{Change, Part, SetFailure, SetId, Step, Transaction};
+use crate::cache::{Change, Part, SetFailure, SetId, Step, TableDiff, Transaction};
 use crate::calls::{InFlight, Kind};
 use crate::subs::{Stage, SubscriptionId};
 use crate::types::{TimeDuration, Timestamp};
@@ -22,6 +22,13 @@ use crate::wire::{
 pub(super) struct Applying {
     queue: VecDeque<(Change, Why)>,
     under_way: Option<Why>,
+}
+
+impl Applying {
+    /// How many changes are not made.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len() + usize::from(self.under_way.is_some())
+    }
 }
 
 /// Why a change is made, and what follows it.
@@ -50,9 +57,16 @@ impl Connection {
     /// Applies what came, about `max_rows` rows of it at most. Does nothing while events wait to be delivered.
     pub fn step(&mut self, now: Instant, max_rows: usize) -> Progress {
         self.set_clock(now);
+        self.pace_step(now);
         if !self.events.is_empty() {
             return Progress::More;
         }
+        let progress = self.step_on(now, max_rows);
+        self.pace_rest(now, progress == Progress::Idle);
+        progress
+    }
+
+    fn step_on(&mut self, now: Instant, max_rows: usize) -> Progress {
         if self.cache.is_applying() {
             return self.step_cache(now, max_rows);
         }
@@ -78,6 +92,8 @@ impl Connection {
         };
         match self.inbox.next(protocol, &self.config.limits) {
             Some(Ok(message)) => {
+                self.stats.messages_received += 1;
+                self.pace_message(now);
                 if let Err(Violation(what)) = self.handle_message(now, message) {
                     self.fault(now, Lost::Violation(what));
                 }
@@ -95,7 +111,10 @@ impl Connection {
 
     fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {
         match self.cache.step(max_rows) {
-            Step::More if self.cache.is_waiting_for_views() => return Progress::Waiting,
+            Step::More if self.cache.is_waiting_for_views() => {
+                self.pace_views(now, true);
+                return Progress::Waiting;
+            }
             Step::More => (),
             Step::Committed(transaction) => self.committed(now, transaction),
             Step::OutOfSync(error) => {
@@ -136,8 +155,12 @@ impl Connection {
     fn committed(&mut self, now: Instant, transaction: Transaction) {
         let Some(Why { cause, then }) = self.applying.under_way.take() else { return };
         self.recovery.progress();
+        self.pace_views(now, false);
         let failed: Vec<SetFailure> = transaction.failed_sets().to_vec();
         if !transaction.is_empty() {
+            self.stats.transactions += 1;
+            let rows: usize = transaction.tables().iter().map(TableDiff::len).sum();
+            self.stats.rows_changed += rows as u64;
             self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
         }
         self.follow(now, then, &failed);
@@ -253,6 +276,7 @@ impl Connection {
         self.token = Some(greeting.token.clone());
         self.greeting = Some(greeting.clone());
         self.recovery.greeted();
+        self.stats.connections += 1;
         self.events.push_back(Event::Connected(greeting));
         if self.start_resync(now) {
             self.announce(ConnectionState::Resyncing);
@@ -438,9 +462,14 @@ impl Connection {
     }
 
     /// The times of a call whose answer is the message that was just read. Rows come later, if there are any.
-    fn received(&self, times: CallTimes) -> CallTimes {
+    fn received(&mut self, times: CallTimes) -> CallTimes {
         let applied = self.calls.clock();
-        CallTimes { received: self.inbox.came().or(applied), applied, ..times }
+        let received = self.inbox.came().or(applied);
+        if let (Some(sent), Some(received)) = (times.sent, received) {
+            self.stats.calls_answered += 1;
+            self.stats.round_trips.record(received.saturating_duration_since(sent));
+        }
+        CallTimes { received, applied, ..times }
     }
 
     /// Makes a change; where nothing changes, what follows it follows at once.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::slow::SlowConsumer;
 use super::state::{ConnectionState, Lost};
 use crate::bsatn;
 use crate::cache::{SetFailure, Transaction};
@@ -85,6 +86,8 @@ pub enum Event {
         /// When what happened to it.
         times: CallTimes,
     },
+    /// The application does not keep up. Told once for each time that it falls behind.
+    Slow(SlowConsumer),
     /// The moment of an [alarm](super::Connection::set_alarm) has come.
     Alarm(AlarmId),
 }

@@ -30,12 +30,15 @@ mod command;
 mod config;
 mod endpoint;
 mod event;
+mod histogram;
 mod inbox;
 mod outbox;
 mod recovery;
 mod resync;
+mod slow;
 mod socket;
 mod state;
+mod stats;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -55,11 +58,15 @@ pub use self::event::{
     Action, AlarmId, CallId, CallTimes, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
     StaleReason, TransactionEvent,
 };
+pub use self::histogram::Histogram;
 use self::inbox::Inbox;
 use self::outbox::Outbox;
 use self::recovery::Recovery;
 use self::resync::Resync;
+use self::slow::Pace;
+pub use self::slow::{SlowConsumer, SlowReason};
 pub use self::state::{CloseReason, ConnectionState, DialError, Lost};
+pub use self::stats::Stats;
 pub use crate::calls::Request as CallRequest;
 pub use crate::subs::SubscriptionId;
 
@@ -86,6 +93,8 @@ pub struct Connection {
     subs: Subscriptions,
     calls: Calls,
     alarms: Alarms,
+    pace: Pace,
+    stats: Stats,
     cache: Cache,
     applying: Applying,
     inbox: Inbox,
@@ -166,6 +175,8 @@ impl Connection {
             subs: Subscriptions::default(),
             calls: Calls::default(),
             alarms: Alarms::default(),
+            pace: Pace::default(),
+            stats: Stats::default(),
             cache,
             applying: Applying::default(),
             inbox: Inbox::default(),

@@ -28,6 +28,8 @@ impl Connection {
             self.state,
             State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
         ) {
+            self.stats.frames_received += 1;
+            self.stats.message_bytes_received += body.len() as u64;
             self.inbox.push(now, body);
         }
     }
@@ -107,6 +109,8 @@ impl Connection {
         if let State::Online { .. } | State::Closing { .. } = self.state
             && let Some(frame) = self.outbox.pop()
         {
+            self.stats.frames_sent += 1;
+            self.stats.bytes_sent += frame.len() as u64;
             return Some(Action::Send(frame));
         }
         self.actions.pop_front()
@@ -183,6 +187,7 @@ impl Connection {
 
     /// There is no socket any more: settles what hung on it, and says what comes next.
     fn lost(&mut self, now: Instant, reason: Lost) {
+        self.stats.losses += 1;
         let next = self.recovery.lost(now, &reason);
         tracing::debug!(%reason, ?next, "the connection is lost");
         match next {

@@ -259,7 +259,7 @@ fn a_call_whose_rows_are_being_applied_when_the_socket_is_given_up_is_committed(
 fn a_call_s_times_say_where_it_spent_them() {
     let mut rig = Rig::new();
     let start = rig.now;
-    let after = |seconds| start + Duration::from_secs(seconds);
+    let after = |millis| start + Duration::from_millis(millis);
     rig.connection.set_clock(start);
     let _ = rig.call("f");
     rig.now = after(1);

@@ -6,6 +6,7 @@ mod rig;
 
 mod calling;
 mod connecting;
+mod observing;
 mod random;
 mod reconnecting;
 mod subscribing;

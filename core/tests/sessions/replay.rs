@@ -217,8 +217,11 @@ impl<'s> Replay<'s> {
         assert!(!self.connection.is_closed(), "{}: {event:?}", self.session.name);
         match event {
             Event::State(_) => None,
-            event @ (Event::Stale { .. } | Event::LostForLong | Event::Alarm(_)) => {
-                panic!("{}: {event:?}, and nothing was lost or set", self.session.name)
+            event @ (Event::Stale { .. }
+            | Event::LostForLong
+            | Event::Alarm(_)
+            | Event::Slow(_)) => {
+                panic!("{}: {event:?}, and nothing was lost, set or slow", self.session.name)
             }
             Event::Connected(_) => Some(Told::Greeted),
             Event::Transaction(event) => Some(Told::Changed(self.changed(&event))),

@@ -6,5 +6,6 @@ mod broadcast;
 mod callbacks;
 mod causes;
 mod listeners;
+mod observing;
 mod typed;
 mod watches;
