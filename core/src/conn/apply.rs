@@ -275,7 +275,7 @@ impl Connection {
         match stage {
             Stage::Sent => {
                 self.subs.set_stage(set, Stage::Applied);
-                let change = Change { parts: inserts(held, rows).collect() };
+                let change = Change::of(inserts(held, rows).collect());
                 self.apply(change, Cause::Applied(set), vec![Then::Say(Event::Applied(set))]);
                 Ok(())
             }
@@ -353,7 +353,7 @@ impl Connection {
     pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Option<SetId>, reason: SetEnd) {
         let parts = rows.map(|set| Part::DropSet { set }).into_iter().collect();
         let ended = Then::Say(Event::Ended { set, reason });
-        self.apply(Change { parts }, Cause::Ended(set), vec![ended]);
+        self.apply(Change::of(parts), Cause::Ended(set), vec![ended]);
     }
 
     fn reducer_result(
@@ -456,7 +456,7 @@ impl Connection {
                 _ => (),
             }
         }
-        Ok(Change { parts })
+        Ok(Change::of(parts))
     }
 }
 
