@@ -329,7 +329,8 @@ impl Cache {
     fn look(&mut self, applying: &mut Applying, budget: &mut usize) -> bool {
         while let Some(part) = applying.change.parts.get(applying.at) {
             let table = applying.tables[applying.at].map(|table| &self.tables[table.0 as usize]);
-            let (Some(table), Some(rows)) = (table.filter(|table| table.is_watched()), part.stored_rows())
+            let (Some(table), Some(rows)) =
+                (table.filter(|table| table.is_watched()), part.stored_rows())
             else {
                 applying.next();
                 continue;

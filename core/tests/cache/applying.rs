@@ -325,13 +325,13 @@ fn nothing_is_visible_before_the_commit() {
 #[test]
 fn an_abort_at_any_step_leaves_everything_as_it_was() {
     let before = [player(1, 0), player(2, 0), player(3, 0)];
-    let change = || Change {
-        parts: vec![
+    let change = || {
+        Change::of(vec![
             inserts::<Player>(A, &[player(1, 1), player(5, 0), player(2, 0), player(4, 0)]),
             deletes::<Player>(A, &[player(1, 0), player(3, 0), player(5, 0)]),
             inserts::<Message>(B, &[message(1, "hi")]),
             Part::DropSet { set: B },
-        ],
+        ])
     };
     for steps in 0.. {
         let mut cache = cache();

@@ -4,6 +4,8 @@
 
 mod applying;
 mod model;
+mod optimistic;
+mod optimistic_versus_model;
 mod reading;
 mod reclaiming;
 mod registering;

@@ -17,8 +17,8 @@ mod tx;
 mod writes;
 
 pub(super) use self::overlay::Overlay;
-pub use self::rebase::{Mutated, RowStatus};
 pub(super) use self::rebase::Mutations;
+pub use self::rebase::{Mutated, RowStatus};
 pub use self::temp_id::TempId;
 pub use self::tx::{LocalTable, LocalTableMut, LocalTx};
 

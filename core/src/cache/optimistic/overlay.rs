@@ -92,7 +92,12 @@ impl Overlay {
 /// Changes of the server's.
 impl<R: Row> TableStore<R> {
     /// Whether rows of a list are such that a mutation has to run again.
-    pub(in crate::cache) fn touches_overlay(&self, rows: &RowList, from: usize, max: usize) -> bool {
+    pub(in crate::cache) fn touches_overlay(
+        &self,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> bool {
         let overlay = &self.overlay;
         if overlay.scanned {
             return max > 0;
@@ -101,7 +106,11 @@ impl<R: Row> TableStore<R> {
             return false;
         }
         let rows = rows.iter_from(from).take(max);
-        if self.is_keyed() { self.any_watched::<ByKey>(rows) } else { self.any_watched::<ByBytes>(rows) }
+        if self.is_keyed() {
+            self.any_watched::<ByKey>(rows)
+        } else {
+            self.any_watched::<ByBytes>(rows)
+        }
     }
 
     fn any_watched<'b, I: Identity<R>>(&self, mut rows: impl Iterator<Item = &'b [u8]>) -> bool {
@@ -121,7 +130,11 @@ impl<R: Row> TableStore<R> {
                 self.hide(RowId(entry.shown), at);
             }
             let came_back = entry.parked.as_ref().and_then(|parked| {
-                if self.is_keyed() { self.unpark::<ByKey>(parked, at) } else { self.unpark::<ByBytes>(parked, at) }
+                if self.is_keyed() {
+                    self.unpark::<ByKey>(parked, at)
+                } else {
+                    self.unpark::<ByBytes>(parked, at)
+                }
             });
             self.overlay.lifted.push(Lifted { entry, came_back });
         }
@@ -162,7 +175,9 @@ impl<R: Row> TableStore<R> {
         if lifted.is_empty() && rewritten.is_empty() {
             return;
         }
-        self.staging.died.extend(lifted.iter().map(|lifted| lifted.entry.shown).filter(|&id| id != NO_ROW));
+        self.staging
+            .died
+            .extend(lifted.iter().map(|lifted| lifted.entry.shown).filter(|&id| id != NO_ROW));
         let pairs = core::mem::take(&mut self.staging.pairs);
         self.staging.pairs = if self.is_keyed() {
             self.net::<ByKey>(lifted, pairs, &rewritten)
@@ -193,7 +208,9 @@ impl<R: Row> TableStore<R> {
         let mut rest = Vec::with_capacity(pairs.len());
         for pair in pairs {
             match nets.find::<R, I>(self, pair) {
-                Some(at) if at < lifts || nets.list[at].is_changed => nets.list[at].pair.new = pair.new,
+                Some(at) if at < lifts || nets.list[at].is_changed => {
+                    nets.list[at].pair.new = pair.new
+                }
                 Some(at) => {
                     // Seen before the change, as it was.
                     nets.list[at].pair = pair;
@@ -323,9 +340,11 @@ impl<R: Row> TableStore<R> {
         let Some(subject) = row.as_ref().or_else(|| self.slot(base?)?.row()) else { return };
         subject.encode(&mut bytes);
         let Ok(probe) = I::probe(bytes.as_slice()) else { return };
-        let entry = self.overlay.entries.iter().position(|entry| {
-            entry.hash == hash && self.is_entry_of::<I>(entry, &probe)
-        });
+        let entry = self
+            .overlay
+            .entries
+            .iter()
+            .position(|entry| entry.hash == hash && self.is_entry_of::<I>(entry, &probe));
         let wanted = row.filter(|_| !is_deleted);
         match entry {
             None => self.overlay_first::<I>(hash, &probe, bytes.as_slice(), wanted, by, at),
@@ -357,7 +376,8 @@ impl<R: Row> TableStore<R> {
             let slot = self.slot(RowId(id)).filter(|slot| slot.state() == SlotState::Live)?;
             I::is(probe, slot.row()?).then_some(RowId(id))
         });
-        let same = live.is_some_and(|id| self.row_of(id.0).is_some_and(|row| encodes_as(row, bytes)));
+        let same =
+            live.is_some_and(|id| self.row_of(id.0).is_some_and(|row| encodes_as(row, bytes)));
         if live.is_none() && wanted.is_none() || same && wanted.is_some() {
             return;
         }

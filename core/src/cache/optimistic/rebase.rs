@@ -35,7 +35,6 @@ struct Pending {
 
 /// What became of a mutation that was added.
 #[derive(Debug)]
-#[must_use]
 pub struct Mutated {
     /// What it changed, if anything.
     pub transaction: Transaction,
@@ -92,7 +91,11 @@ impl Cache {
         Mutated { transaction, failed, error }
     }
 
-    fn try_run(&self, id: MutationId, mutation: &dyn Mutation) -> (LocalTx, Result<(), MutationError>) {
+    fn try_run(
+        &self,
+        id: MutationId,
+        mutation: &dyn Mutation,
+    ) -> (LocalTx, Result<(), MutationError>) {
         let mut tx = LocalTx::new(self.reader().read());
         let result = tx.run_as(id, |tx| mutation.run(tx));
         (tx, result)
@@ -155,7 +158,8 @@ impl Cache {
     /// Undoes the change under way, if the mutation's rows are among what it works on.
     fn stop_if_touched(&mut self, ran: &Ran) -> Option<crate::cache::Change> {
         let applying = self.applying.as_ref()?;
-        let read = ran.reads.keys().filter_map(|&table| self.catalog.by_type.get(table).map(TableId));
+        let read =
+            ran.reads.keys().filter_map(|&table| self.catalog.by_type.get(table).map(TableId));
         let mut written = ran.writes.iter().filter_map(|writes| writes.table(self));
         let mut named = read.chain(&mut written);
         if !applying.would_show() && !named.any(|table| applying.touches(table)) {
@@ -177,7 +181,12 @@ impl Cache {
         let horizon = self.horizon();
         if !touched.iter().any(|table| self.tables[table.0 as usize].has_changes()) {
             let view = before.clone();
-            return Transaction { before: view, after: before, tables: Vec::new(), failed: Vec::new() };
+            return Transaction {
+                before: view,
+                after: before,
+                tables: Vec::new(),
+                failed: Vec::new(),
+            };
         }
         let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
         let tables = touched.iter().filter_map(finish).collect();

@@ -256,7 +256,9 @@ impl LocalTx {
         if T::DEF.kind == TableKind::Event {
             return self.fail_with(MutationError::EventTable { table: name });
         }
-        let Some(hasher) = self.base::<T>().map(|base| base.snapshot.hasher.clone()) else { return };
+        let Some(hasher) = self.base::<T>().map(|base| base.snapshot.hasher.clone()) else {
+            return;
+        };
         let hash = identity_hash::<T>(&row, &hasher);
         let Some((at, base)) = self.locate::<T>(hash, |other| same_row::<T>(&row, other)) else {
             return;
@@ -271,7 +273,9 @@ impl LocalTx {
             }
             // A table without a key is a set of rows.
             (Mode::Insert, true) => return,
-            (Mode::Update, false) => return self.fail_with(MutationError::NoSuchRow { table: name }),
+            (Mode::Update, false) => {
+                return self.fail_with(MutationError::NoSuchRow { table: name });
+            }
             _ => (),
         }
         let mutation = self.mutation;
@@ -280,7 +284,12 @@ impl LocalTx {
         }
     }
 
-    fn delete_located<T: Table>(&mut self, hash: u64, at: Option<usize>, base: Option<RowId>) -> bool {
+    fn delete_located<T: Table>(
+        &mut self,
+        hash: u64,
+        at: Option<usize>,
+        base: Option<RowId>,
+    ) -> bool {
         let is_there = match at {
             Some(at) => self.writes::<T>().is_some_and(|writes| writes.row(at).is_some()),
             None => base.is_some(),

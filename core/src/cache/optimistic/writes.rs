@@ -8,11 +8,11 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::MutationId;
 use crate::bsatn::{Encode, Writer};
-use crate::cache::{Cache, TableId};
 use crate::cache::slots::RowId;
 use crate::cache::snapshot::Snapshot;
 use crate::cache::stamp::Stamp;
 use crate::cache::view::TableView;
+use crate::cache::{Cache, TableId};
 use crate::schema::{Row, Table};
 
 /// The writes of all mutations that ran, to the table `T`.
@@ -129,14 +129,25 @@ impl<T: Table> TableWrites<T> {
     }
 
     /// Deletes a row of this hash, which is there.
-    pub(super) fn delete(&mut self, at: Option<usize>, base: Option<RowId>, hash: u64, by: MutationId) {
+    pub(super) fn delete(
+        &mut self,
+        at: Option<usize>,
+        base: Option<RowId>,
+        hash: u64,
+        by: MutationId,
+    ) {
         match at {
             Some(at) => {
                 let was_by = self.writes[at].by.len();
                 let write = &mut self.writes[at];
                 write.is_deleted = true;
                 note(&mut write.by, by);
-                self.log.push(Undo::Changed { at: at as u32, row: None, was_deleted: false, was_by });
+                self.log.push(Undo::Changed {
+                    at: at as u32,
+                    row: None,
+                    was_deleted: false,
+                    was_by,
+                });
             }
             None => self.add(Write { hash, base, row: None, is_deleted: true, by: vec![by] }),
         }
