@@ -134,6 +134,7 @@ impl Connection {
             }
         }
         parts.retain(|part| wanted.contains(&part.set()));
-        self.apply(Change::of(parts), Cause::Resync, vec![Then::Resynced(answered), Then::Ready]);
+        let change = Change { parts, ends: self.orphaned_mutations() };
+        self.apply(change, Cause::Resync, vec![Then::Resynced(answered), Then::Ready]);
     }
 }
