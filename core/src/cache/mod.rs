@@ -51,7 +51,7 @@ pub use epoch::{CacheReader, View};
 pub use error::{OutOfSync, OutOfSyncKind, RegisterError, RowMismatch, SetFailure};
 pub use optimistic::{
     LocalTable, LocalTableMut, LocalTx, Mutated, Mutation, MutationError, MutationId, RowStatus,
-    TempId,
+    TempId, is_mutating,
 };
 pub use register::Registered;
 pub use sets::SetId;

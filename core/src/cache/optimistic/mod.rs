@@ -20,7 +20,7 @@ pub(super) use self::overlay::Overlay;
 pub(super) use self::rebase::Mutations;
 pub use self::rebase::{Mutated, RowStatus};
 pub use self::temp_id::TempId;
-pub use self::tx::{LocalTable, LocalTableMut, LocalTx};
+pub use self::tx::{LocalTable, LocalTableMut, LocalTx, is_mutating};
 
 /// Names a pending mutation. Its order among the others is the order of their adding, not of these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

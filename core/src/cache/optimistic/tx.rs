@@ -2,7 +2,7 @@
 
 use core::any::{Any, TypeId};
 use core::borrow::Borrow;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
 use core::marker::PhantomData;
@@ -59,6 +59,15 @@ enum Mode {
     Upsert,
 }
 
+std::thread_local! {
+    static RUNNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a mutation runs on this thread: what holds the cache must not be asked for it again.
+pub fn is_mutating() -> bool {
+    RUNNING.get()
+}
+
 /// Running mutations.
 impl LocalTx {
     pub(super) fn new(view: View) -> Self {
@@ -83,7 +92,10 @@ impl LocalTx {
         (self.mutation, self.temp_ids) = (mutation, 0);
         // What is seen of it afterwards is undone.
         let run = std::panic::AssertUnwindSafe(|| body(self));
-        if let Err(panic) = std::panic::catch_unwind(run) {
+        let outer = RUNNING.replace(true);
+        let outcome = std::panic::catch_unwind(run);
+        RUNNING.set(outer);
+        if let Err(panic) = outcome {
             self.fail_with(MutationError::Panicked(said(&*panic)));
         }
         match self.error.get_mut().take() {
