@@ -326,7 +326,7 @@ impl Cache {
 
     /// Looks for rows that mutations have read or written, and says whether it is through; `lifted` is set if there
     /// are some.
-    fn look(&mut self, applying: &mut Applying, budget: &mut usize) -> bool {
+    fn look(&self, applying: &mut Applying, budget: &mut usize) -> bool {
         while let Some(part) = applying.change.parts.get(applying.at) {
             let table = applying.tables[applying.at].map(|table| &self.tables[table.0 as usize]);
             let (Some(table), Some(rows)) =

@@ -150,8 +150,12 @@ impl Rows {
                     temps += 1;
                     self.players.insert(id, player(id, score));
                 }
-                Write::Say(sender) => drop(self.messages.insert(message(sender, "hi"))),
-                Write::Unsay(sender) => drop(self.messages.remove(&message(sender, "hi"))),
+                Write::Say(sender) => {
+                    self.messages.insert(message(sender, "hi"));
+                }
+                Write::Unsay(sender) => {
+                    self.messages.remove(&message(sender, "hi"));
+                }
             }
         }
         true
@@ -187,7 +191,9 @@ fn mutation(writes: Vec<Write>) -> impl Fn(&mut LocalTx) + Send {
                 Write::Put(id, score) => tx.upsert(player(id, score)),
                 Write::Insert(id, score) => tx.insert(player(id, score)),
                 Write::Update(id, score) => tx.update(player(id, score)),
-                Write::Remove(id) => drop(tx.delete_by(Player::ID, &id)),
+                Write::Remove(id) => {
+                    tx.delete_by(Player::ID, &id);
+                }
                 Write::Increment(id) => {
                     if let Some(row) = tx.find(Player::ID, &id) {
                         let row = Player { score: row.score + 1, ..row.clone() };
@@ -209,7 +215,9 @@ fn mutation(writes: Vec<Write>) -> impl Fn(&mut LocalTx) + Send {
                     tx.insert(player(id, score));
                 }
                 Write::Say(sender) => tx.insert(message(sender, "hi")),
-                Write::Unsay(sender) => drop(tx.delete(&message(sender, "hi"))),
+                Write::Unsay(sender) => {
+                    tx.delete(&message(sender, "hi"));
+                }
             }
         }
     }
@@ -332,7 +340,9 @@ impl World {
             Op::DropView(which) if !self.views.is_empty() => {
                 self.views.swap_remove(which % self.views.len());
             }
-            Op::Reclaim(rows) => drop(self.cache.reclaim(*rows)),
+            Op::Reclaim(rows) => {
+                self.cache.reclaim(*rows);
+            }
             Op::Unsubscribe(_) | Op::DropView(_) => (),
         }
         self.check();

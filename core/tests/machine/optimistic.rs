@@ -104,7 +104,9 @@ fn a_commit_that_does_something_else_brings_the_difference() {
 #[test]
 fn a_refusal_leaves_no_trace() {
     let mut rig = rig(&[item(1, 10)]);
-    let call = rig.expect(|tx| drop(tx.delete_by(Item::ID, &1)));
+    let call = rig.expect(|tx| {
+        tx.delete_by(Item::ID, &1);
+    });
     let _ = rig.events();
     assert!(rig.items().is_empty());
     rig.refuse(1);

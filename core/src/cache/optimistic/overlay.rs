@@ -11,7 +11,7 @@ use crate::cache::sets::{ListId, SetId};
 use crate::cache::slots::{NO_ROW, RowId, SlotState};
 use crate::cache::stamp::Stamp;
 use crate::cache::store::TableStore;
-use crate::schema::{Row, Table};
+use crate::schema::Row;
 use crate::wire::RowList;
 
 /// Holds the rows that mutations wrote. No query set has this number: they are counted up from 0.
@@ -209,7 +209,7 @@ impl<R: Row> TableStore<R> {
         for pair in pairs {
             match nets.find::<R, I>(self, pair) {
                 Some(at) if at < lifts || nets.list[at].is_changed => {
-                    nets.list[at].pair.new = pair.new
+                    nets.list[at].pair.new = pair.new;
                 }
                 Some(at) => {
                     // Seen before the change, as it was.
@@ -323,7 +323,7 @@ impl Nets {
 /// Writes of mutations.
 impl<R: Row> TableStore<R> {
     /// Makes the writes of mutations, for the version `at`.
-    pub(super) fn overlay_writes<T: Table<Row = R>>(&mut self, writes: Vec<Write<R>>, at: Stamp) {
+    pub(super) fn overlay_writes(&mut self, writes: Vec<Write<R>>, at: Stamp) {
         for write in writes {
             self.overlay.watched.insert(write.hash);
             if self.is_keyed() {

@@ -234,11 +234,12 @@ impl LocalTx {
 
     fn writes_mut<T: Table>(&mut self) -> Option<&mut TableWrites<T>> {
         let table = TypeId::of::<T>();
-        if !self.writes.contains_key(&table) {
-            self.writes.insert(table, Box::new(TableWrites::<T>::new()));
-            self.order.push(table);
-        }
-        let writes: &mut dyn Any = &mut **self.writes.get_mut(&table)?;
+        let order = &mut self.order;
+        let writes = self.writes.entry(table).or_insert_with(|| {
+            order.push(table);
+            Box::new(TableWrites::<T>::new())
+        });
+        let writes: &mut dyn Any = &mut **writes;
         writes.downcast_mut()
     }
 

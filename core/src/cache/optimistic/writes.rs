@@ -247,6 +247,6 @@ impl<T: Table> AnyWrites for TableWrites<T> {
         let store = cache.table_of::<T>().and_then(|table| cache.store_mut::<T::Row>(table));
         // The table was found when the mutation ran, and tables stay.
         let Some(store) = store else { return };
-        store.overlay_writes::<T>(self.writes, at);
+        store.overlay_writes(self.writes, at);
     }
 }
