@@ -59,7 +59,8 @@
 //!
 //! # Features
 //!
-//! - `http`: the server's HTTP API, in `http`.
+//! - `json`: SATS-JSON, in `json`, and JSON of [`untyped`] rows.
+//! - `http`: the server's HTTP API, in `http`. It brings `json`.
 
 extern crate self as lightlike;
 
@@ -81,6 +82,7 @@ mod stream;
 mod subscription;
 mod table;
 mod token;
+pub mod untyped;
 mod view;
 mod watch;
 
@@ -96,6 +98,8 @@ pub use lightlike_core::conn::{
     CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
     Reconnect, StaleReason, WhileDisconnected,
 };
+#[cfg(feature = "json")]
+pub use lightlike_core::json;
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails should stop")]
 
 mod applying;
+mod encoded;
 mod model;
 mod optimistic;
 mod optimistic_versus_model;
