@@ -8,6 +8,7 @@ use lightlike_core::conn::{CloseReason, EndpointError, Lost};
 use lightlike_core::driver::InvalidToken;
 
 use crate::call::{CallError, CallErrorKind};
+use crate::untyped::UntypedError;
 
 /// Anything that can go wrong.
 ///
@@ -98,6 +99,8 @@ pub(crate) enum Repr {
     Unanswered(#[source] crate::call::Unanswered),
     #[error("it did not come within {0:?}")]
     TimedOut(std::time::Duration),
+    #[error(transparent)]
+    Untyped(#[from] UntypedError),
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -119,9 +122,10 @@ impl Error {
             },
             Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
-            Repr::Undecodable { .. } | Repr::Register(_) | Repr::QueryRow { .. } => {
-                ErrorKind::Schema
-            }
+            Repr::Undecodable { .. }
+            | Repr::Register(_)
+            | Repr::QueryRow { .. }
+            | Repr::Untyped(_) => ErrorKind::Schema,
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
@@ -186,6 +190,12 @@ impl From<Repr> for Error {
 impl From<RegisterError> for Error {
     fn from(error: RegisterError) -> Self {
         Repr::Register(error).into()
+    }
+}
+
+impl From<UntypedError> for Error {
+    fn from(error: UntypedError) -> Self {
+        Repr::Untyped(error).into()
     }
 }
 

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 
-use lightlike_core::conn::Cause;
+use lightlike_core::bsatn;
+use lightlike_core::conn::{CallRequest, Cause};
 use lightlike_core::schema::Reducer;
 
 use crate::callbacks::Keep;
@@ -55,15 +56,28 @@ impl<'a> Event<'a> {
         self.cause
     }
 
-    /// Whether a reducer call of this client made the change.
+    /// Whether a reducer call of this client made the change, or is expected to, or was.
     pub fn is_mine(&self) -> bool {
-        matches!(self.cause, Cause::Call { .. })
+        matches!(self.cause, Cause::Call { .. } | Cause::Optimistic(_) | Cause::Reverted(_))
+    }
+
+    /// Whether the rows are what a call of this client is expected to do, and not the server's word.
+    pub fn is_optimistic(&self) -> bool {
+        matches!(self.cause, Cause::Optimistic(_))
     }
 
     /// The arguments of the call of the reducer `R` that made the change; `None` if it was another reducer's, or no call
     /// of this client's.
+    ///
+    /// That it is expected to make, too: [`Cause::Optimistic`].
     pub fn call<R: Reducer>(&self) -> Option<R> {
-        self.cause.call()
+        let Cause::Optimistic(call) = self.cause else { return self.cause.call() };
+        match self.client.hub().request_of(*call)? {
+            CallRequest::Reducer { name, args } if name.as_str() == R::DEF.name => {
+                bsatn::from_slice(&args).ok()
+            }
+            _ => None,
+        }
     }
 
     /// Removes the callback that is running: it runs no more after this.

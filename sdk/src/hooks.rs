@@ -29,6 +29,9 @@ pub enum RowEvents {
     Skip,
 }
 
+/// Feeds a stream with what it makes of a transaction; false when nobody reads the stream any more.
+pub(crate) type TransactionReader = dyn FnMut(&Changes) -> bool + Send;
+
 /// Everything that wants to know of changes.
 pub(crate) struct Hooks {
     tables: Mutex<Tables>,
@@ -36,6 +39,8 @@ pub(crate) struct Hooks {
     pub(crate) batches: Arc<Callbacks<BatchCallback>>,
     pub(crate) transactions: Arc<Callbacks<TransactionCallback>>,
     transaction_feeds: Mutex<Vec<Feed<Changes>>>,
+    /// Those that make something else of whole transactions.
+    transaction_readers: Mutex<Vec<Box<TransactionReader>>>,
     /// Says that something may have changed: a transaction, or the state of the connection.
     pub(crate) changed: Source<()>,
 }
@@ -63,6 +68,7 @@ impl Hooks {
             batches: Callbacks::new("on_batch", None, panics),
             transactions: Callbacks::new("on_transaction", None, panics),
             transaction_feeds: Mutex::default(),
+            transaction_readers: Mutex::default(),
             changed: Source::new(()),
         }
     }
@@ -113,6 +119,7 @@ impl Hooks {
         let mut feeds = lock(&self.transaction_feeds);
         feeds.retain(Feed::is_open);
         feeds.iter().for_each(|feed| feed.push(changes.clone()));
+        lock(&self.transaction_readers).retain_mut(|read| read(changes));
     }
 
     /// The hooks of the tables that a transaction changed, in its order.
@@ -144,10 +151,16 @@ impl Hooks {
         stream
     }
 
+    /// Lets a stream see every transaction from now on.
+    pub(crate) fn read_transactions(&self, reader: Box<TransactionReader>) {
+        lock(&self.transaction_readers).push(reader);
+    }
+
     /// There will be no more transactions.
     pub(crate) fn end_streams(&self) {
         self.changed.end();
         lock(&self.transaction_feeds).clear();
+        lock(&self.transaction_readers).clear();
         let all: Vec<_> = lock(&self.tables).by_id.values().flatten().cloned().collect();
         all.iter().for_each(|hooks| hooks.end_streams());
     }

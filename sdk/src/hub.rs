@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use lightlike_core::cache::{CacheReader, RegisterError, TableId};
+use lightlike_core::cache::{CacheReader, Mutation, RegisterError, TableId};
 use lightlike_core::conn::{
     self, AlarmId, CallId, CallRequest, CallTimes, CloseReason, Connection, ConnectionState, Reply,
     SetEnd, SubscriptionId, TransactionEvent,
@@ -24,6 +24,7 @@ use crate::event::Event;
 use crate::hooks::Hooks;
 use crate::listen::{Called, Listeners, Unhandled, UnhandledCallback};
 use crate::observe::{self, SlowCallback};
+use crate::optimistic::Mutators;
 use crate::panics::{Panicked, Panics};
 use crate::query::QueryList;
 use crate::subscription::{End, Stage, Subscription};
@@ -35,6 +36,7 @@ pub(crate) struct Hub {
     pub(crate) shared: Arc<Shared>,
     reader: CacheReader,
     pub(crate) hooks: Hooks,
+    pub(crate) mutators: Mutators,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
     calls: Mutex<InOrder<Caller>>,
     alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
@@ -67,13 +69,14 @@ enum Sink {
 }
 
 impl Hub {
-    pub(crate) fn new(connection: Connection) -> Arc<Self> {
+    pub(crate) fn new(connection: Connection, mutators: Mutators) -> Arc<Self> {
         let reader = connection.reader();
         let panics = Arc::default();
         Arc::new(Self {
             shared: Shared::new(connection),
             reader,
             hooks: Hooks::new(&panics),
+            mutators,
             sets: Mutex::default(),
             calls: Mutex::default(),
             alarms: Mutex::default(),
@@ -139,7 +142,7 @@ impl Hub {
         timeout: Option<Duration>,
     ) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();
-        self.start_call(request, timeout, Sink::Tell(sender));
+        self.start_call(request, None, timeout, Sink::Tell(sender));
         receiver
     }
 
@@ -147,20 +150,27 @@ impl Hub {
     pub(crate) fn call_timed(
         self: &Arc<Self>,
         request: CallRequest,
+        mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
     ) -> (CallId, oneshot::Receiver<(Reply, CallTimes)>) {
         let (sender, receiver) = oneshot::channel();
-        let call = self.start_call(request, timeout, Sink::TellWhen(sender));
+        let call = self.start_call(request, mutation, timeout, Sink::TellWhen(sender));
         (call, receiver)
     }
 
-    pub(crate) fn forget(self: &Arc<Self>, request: CallRequest, timeout: Option<Duration>) {
-        self.start_call(request, timeout, Sink::Forget);
+    pub(crate) fn forget(
+        self: &Arc<Self>,
+        request: CallRequest,
+        mutation: Option<Box<dyn Mutation>>,
+        timeout: Option<Duration>,
+    ) {
+        self.start_call(request, mutation, timeout, Sink::Forget);
     }
 
     fn start_call(
         self: &Arc<Self>,
         request: CallRequest,
+        mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
         sink: Sink,
     ) -> CallId {
@@ -170,8 +180,18 @@ impl Hub {
             let call = connection.call(request, deadline);
             // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
             lock(&self.calls).push(call.0, caller);
+            if let Some(mutation) = mutation
+                && let Err(error) = connection.optimistic(now, call, mutation)
+            {
+                tracing::warn!(%error, "a mutator contributes nothing, for now");
+            }
             call
         })
+    }
+
+    /// The request of a call that is not answered.
+    pub(crate) fn request_of(&self, call: CallId) -> Option<CallRequest> {
+        lock(&self.calls).get(call.0).map(|caller| caller.request.clone())
     }
 
     /// Rings once, after this time; `None` if that is beyond all times. Ends without ringing if the connection is

@@ -52,12 +52,15 @@
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
 //!   transaction with the cause [`Cause::Resync`]. Calls are never sent twice: one that was under way ends as
 //!   [`CallError::Unknown`].
+//! - **Calls can be seen before they are answered.** [`Call::optimistic`] shows what is expected of one, over whatever the
+//!   server says meanwhile.
 //! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
 //!   has its typed error, which names the thing.
 //!
 //! # Features
 //!
-//! - `http`: the server's HTTP API, in `http`.
+//! - `json`: SATS-JSON, in `json`, and JSON of [`untyped`] rows.
+//! - `http`: the server's HTTP API, in `http`. It brings `json`.
 
 extern crate self as lightlike;
 
@@ -75,6 +78,7 @@ pub mod http;
 mod hub;
 mod listen;
 mod observe;
+mod optimistic;
 mod outcome;
 mod panics;
 pub mod prelude;
@@ -83,6 +87,7 @@ mod stream;
 mod subscription;
 mod table;
 mod token;
+pub mod untyped;
 mod view;
 mod wait;
 mod watch;
@@ -93,12 +98,17 @@ mod watch_table;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
+pub use lightlike_core::cache::{
+    LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError, RowChange,
+    RowStatus, SetFailure, TempId,
+};
 pub use lightlike_core::conn::{
     CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Histogram, Lost,
     NotSent, Reconnect, SlowConsumer, SlowReason, StaleReason, Stats, SubscriptionId,
     WhileDisconnected,
 };
+#[cfg(feature = "json")]
+pub use lightlike_core::json;
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
@@ -114,6 +124,7 @@ pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hooks::RowEvents;
 pub use self::listen::{CallEvent, Called, FunctionKind, Unhandled};
+pub use self::optimistic::MutatorOutcome;
 pub use self::outcome::{Latency, Outcome};
 pub use self::panics::Panicked;
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};

@@ -32,6 +32,7 @@ mod endpoint;
 mod event;
 mod histogram;
 mod inbox;
+mod optimistic;
 mod outbox;
 mod recovery;
 mod resync;
@@ -235,10 +236,6 @@ impl Connection {
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    fn answer(&mut self, call: CallId, reply: Reply) {
-        self.events.push_back(Event::Answered { call, reply, times: CallTimes::default() });
     }
 
     fn announce(&mut self, state: ConnectionState) {

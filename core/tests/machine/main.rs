@@ -6,7 +6,9 @@ mod rig;
 
 mod calling;
 mod connecting;
+mod item;
 mod observing;
+mod optimistic;
 mod random;
 mod reconnecting;
 mod subscribing;
