@@ -50,10 +50,13 @@ async fn an_application_that_is_slow_is_told_so() {
         db.call(no_op()).await.unwrap();
         assert!(!log.take().is_empty());
         assert!(db.stats().slow_notices > 0);
-        let quick = target.connect().await;
-        quick.on_slow_consumer(|_, notice| panic!("{notice:?}"));
-        quick.on_panic(|_, panicked| panic!("{}", panicked.message));
+        db.disconnect().await;
+        let quick = target.builder().slow_after(Duration::from_secs(3600)).connect().await.unwrap();
+        let log = Log::default();
+        let notices = log.clone();
+        quick.on_slow_consumer(move |_, notice| notices.push(format!("{notice:?}")));
         quick.call(no_op()).await.unwrap();
+        assert!(log.take().is_empty(), "an hour is long");
     })
     .await;
 }
