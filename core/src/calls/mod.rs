@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use foldhash::HashSet;
 
-use crate::conn::{CallId, CallTimes};
+use crate::conn::{CallId, Span};
 use crate::in_order::InOrder;
 use crate::wire::{ClientMessage, RequestId, Text};
 
@@ -49,7 +49,9 @@ pub(crate) struct InFlight {
     kind: Kind,
     /// The parameters' BSATN; nothing for a query.
     pub(crate) args: Bytes,
-    pub(crate) times: CallTimes,
+    pub(crate) sent: Option<Instant>,
+    /// How long it waited before.
+    pub(crate) queued: Span,
     deadline: Option<Instant>,
     /// The application was told that it timed out: the answer's rows are applied, the answer is not reported.
     pub(crate) timed_out: bool,
@@ -141,9 +143,9 @@ impl Calls {
             }
         };
         self.last += u64::from(request_id.0.wrapping_sub(self.last as u32));
-        let times = CallTimes { made, sent: self.clock, ..CallTimes::default() };
-        let args = Bytes::new();
-        let in_flight = InFlight { call, kind, args, times, deadline, timed_out: false };
+        let (sent, args) = (self.clock, Bytes::new());
+        let queued = Span::between(made, sent);
+        let in_flight = InFlight { call, kind, args, sent, queued, deadline, timed_out: false };
         self.in_flight.push(self.last, in_flight);
         Some(message)
     }

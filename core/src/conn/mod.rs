@@ -40,6 +40,7 @@ mod slow;
 mod socket;
 mod state;
 mod stats;
+mod times;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -56,8 +57,8 @@ pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Action, AlarmId, CallId, CallTimes, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
-    StaleReason, TransactionEvent,
+    Action, AlarmId, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
+    TransactionEvent,
 };
 pub use self::histogram::Histogram;
 use self::inbox::Inbox;
@@ -68,6 +69,8 @@ use self::slow::Pace;
 pub use self::slow::{SlowConsumer, SlowReason};
 pub use self::state::{CloseReason, ConnectionState, DialError, Lost};
 pub use self::stats::Stats;
+pub use self::times::CallTimes;
+pub(crate) use self::times::Span;
 pub use crate::calls::Request as CallRequest;
 pub use crate::subs::SubscriptionId;
 
