@@ -38,6 +38,8 @@ pub(crate) struct Hub {
     is_ready: AtomicBool,
     pub(crate) unhandled: Callbacks<UnhandledCallback>,
     pub(crate) lost_for_long: Callbacks<LostCallback>,
+    #[cfg(feature = "http")]
+    pub(crate) schema: crate::schema_check::SchemaState,
 }
 
 pub(crate) type LostCallback = dyn FnMut(&Client) + Send;
@@ -74,6 +76,8 @@ impl Hub {
             is_ready: AtomicBool::new(false),
             unhandled: Callbacks::default(),
             lost_for_long: Callbacks::default(),
+            #[cfg(feature = "http")]
+            schema: crate::schema_check::SchemaState::default(),
         })
     }
 
@@ -86,7 +90,10 @@ impl Hub {
     }
 
     pub(crate) fn register<T: Table>(self: &Arc<Self>) -> Result<TableId, RegisterError> {
-        self.command(|connection, _| connection.register::<T>())
+        let table = self.command(|connection, _| connection.register::<T>())?;
+        #[cfg(feature = "http")]
+        self.schema.table(T::DEF);
+        Ok(table)
     }
 
     /// Commands the machine.
@@ -114,6 +121,8 @@ impl Hub {
             lock(&self.sets).insert(set, sender);
             Ok(set)
         });
+        #[cfg(feature = "http")]
+        self.schema.tables(|| self.shared.read(crate::schema_check::definitions));
         match set {
             Ok(set) => Subscription::new(Arc::clone(self), set, queries, stage),
             Err(error) => Subscription::refused(Arc::clone(self), queries, error),

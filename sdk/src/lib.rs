@@ -66,6 +66,7 @@ mod call;
 mod callbacks;
 mod changes;
 mod client;
+mod declare;
 mod error;
 mod event;
 mod hooks;
@@ -74,6 +75,8 @@ pub mod http;
 mod hub;
 pub mod prelude;
 mod query;
+#[cfg(feature = "http")]
+mod schema_check;
 mod stream;
 mod subscription;
 mod table;
@@ -103,6 +106,8 @@ pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hub::Unhandled;
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
+#[cfg(feature = "http")]
+pub use self::schema_check::SchemaCheck;
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;
 pub use self::table::{CallbackId, TableHandle};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use lightlike_core::bsatn::Reader;
-use lightlike_core::schema::{SatsType, SatsValue, TableDef, TableKind};
+use lightlike_core::schema::{IndexDef, RowDef, SatsType, SatsValue, TableDef, TableKind};
 
 /// A table or view, its columns' types resolved.
 #[derive(Debug)]
@@ -14,6 +14,9 @@ pub(crate) struct TableSchema {
     /// Columns whose values are unique, the primary key's first.
     pub(crate) unique: Vec<u16>,
     pub(crate) primary_key: Option<u16>,
+    pub(crate) row: RowDef,
+    /// Indexes beside those of unique columns.
+    pub(crate) indexes: &'static [IndexDef],
     /// Single columns that have an index, which a join needs.
     indexed: Vec<u16>,
     /// Whether clients must not see it.
@@ -46,6 +49,8 @@ impl TableSchema {
             columns: columns.collect(),
             unique,
             primary_key: def.primary_key,
+            row: def.row,
+            indexes: def.indexes,
             indexed,
             private,
         }

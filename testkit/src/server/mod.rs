@@ -11,6 +11,7 @@ mod outbox;
 mod reader;
 mod requests;
 mod routes;
+mod schema;
 pub(crate) mod state;
 mod subscribe;
 mod thread;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::handshake::{Credentials, authenticate, token};
 use super::http::{Request, Response};
+use super::schema;
 use super::state::Shared;
 
 /// The version that `/v1/health` names: of the server whose behaviour this one follows.
@@ -40,13 +41,16 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
         ("GET", ["database", name, "identity"]) => found(shared, name)
             .err()
             .unwrap_or_else(|| Response::text(200, shared.identity.to_hex())),
+        ("GET", ["database", name, "schema"]) => authenticated(shared, request, |_| {
+            found(shared, name).err().unwrap_or_else(|| schema::answer(shared, request))
+        }),
         (
             _,
             ["ping" | "health" | "identity"]
             | ["identity", "websocket-token"]
             | ["identity", _, "verify"]
             | ["database", _]
-            | ["database", _, "identity"],
+            | ["database", _, "identity" | "schema"],
         ) => Response::empty(405),
         _ => Response::empty(404),
     }
