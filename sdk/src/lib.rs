@@ -57,7 +57,8 @@
 //!
 //! # Features
 //!
-//! - `http`: the server's HTTP API, in `http`.
+//! - `http`: the server's HTTP API, in `http`, and the comparison of the program with the module's schema at connect.
+//! - `schema`: the same comparison while the program is compiled, with a schema that was saved.
 
 extern crate self as lightlike;
 
