@@ -16,6 +16,7 @@ use crate::client::Client;
 use crate::declare::Declared;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
+use crate::optimistic::Mutators;
 #[cfg(feature = "http")]
 use crate::schema_check::{self, SchemaCheck};
 use crate::token::TokenStore;
@@ -34,6 +35,7 @@ pub struct ClientBuilder {
     pub(crate) declared: Declared,
     #[cfg(feature = "http")]
     schema: schema_check::Settings,
+    pub(crate) mutators: Mutators,
 }
 
 impl ClientBuilder {
@@ -50,6 +52,7 @@ impl ClientBuilder {
             declared: Declared::default(),
             #[cfg(feature = "http")]
             schema: schema_check::Settings::default(),
+            mutators: Mutators::default(),
         }
     }
 
@@ -188,7 +191,7 @@ impl ClientBuilder {
         let limits = self.config.limits;
         let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
             .map_err(|error| Repr::Tls(Box::new(error)))?;
-        let hub = Hub::new(Connection::new(self.config, token, random_seed()));
+        let hub = Hub::new(Connection::new(self.config, token, random_seed()), self.mutators);
         hub.command(|connection, _| self.declared.register(connection))?;
         #[cfg(feature = "http")]
         {

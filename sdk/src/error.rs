@@ -10,6 +10,7 @@ use lightlike_core::driver::InvalidToken;
 use lightlike_core::schema::Difference;
 
 use crate::call::{CallError, CallErrorKind};
+use crate::untyped::UntypedError;
 
 /// Anything that can go wrong.
 ///
@@ -102,6 +103,8 @@ pub(crate) enum Repr {
     NotSent(#[from] lightlike_core::conn::NotSent),
     #[error("the query was not answered")]
     Unanswered(#[source] crate::call::Unanswered),
+    #[error(transparent)]
+    Untyped(#[from] UntypedError),
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -130,9 +133,10 @@ impl Error {
                 crate::http::ErrorKind::Auth => ErrorKind::Auth,
                 _ => ErrorKind::Connect,
             },
-            Repr::Undecodable { .. } | Repr::Register(_) | Repr::QueryRow { .. } => {
-                ErrorKind::Schema
-            }
+            Repr::Undecodable { .. }
+            | Repr::Register(_)
+            | Repr::QueryRow { .. }
+            | Repr::Untyped(_) => ErrorKind::Schema,
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
@@ -210,6 +214,12 @@ impl From<Repr> for Error {
 impl From<RegisterError> for Error {
     fn from(error: RegisterError) -> Self {
         Repr::Register(error).into()
+    }
+}
+
+impl From<UntypedError> for Error {
+    fn from(error: UntypedError) -> Self {
+        Repr::Untyped(error).into()
     }
 }
 

@@ -52,13 +52,17 @@
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
 //!   transaction with the cause [`Cause::Resync`]. Calls are never sent twice: one that was under way ends as
 //!   [`CallError::Unknown`].
+//! - **Calls can be seen before they are answered.** [`Call::optimistic`] shows what is expected of one, over whatever the
+//!   server says meanwhile.
 //! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
 //!   has its typed error, which names the thing.
 //!
 //! # Features
 //!
-//! - `http`: the server's HTTP API, in `http`, and the comparison of the program with the module's schema at connect.
-//! - `schema`: the same comparison while the program is compiled, with a schema that was saved.
+//! - `json`: SATS-JSON, in `json`, and JSON of [`untyped`] rows.
+//! - `http`: the server's HTTP API, in `http`, and the comparison of the program with the module's schema at connect. It
+//!   brings `json`.
+//! - `schema`: that comparison while the program is compiled, with a schema that was saved.
 
 extern crate self as lightlike;
 
@@ -74,6 +78,7 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
+mod optimistic;
 pub mod prelude;
 mod query;
 #[cfg(feature = "http")]
@@ -82,6 +87,7 @@ mod stream;
 mod subscription;
 mod table;
 mod token;
+pub mod untyped;
 mod view;
 mod watch;
 
@@ -89,11 +95,16 @@ mod watch;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
-pub use lightlike_core::conn::{
-    Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent, Reconnect,
-    StaleReason, WhileDisconnected,
+pub use lightlike_core::cache::{
+    LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError, RowChange,
+    RowStatus, SetFailure, TempId,
 };
+pub use lightlike_core::conn::{
+    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
+    Reconnect, StaleReason, WhileDisconnected,
+};
+#[cfg(feature = "json")]
+pub use lightlike_core::json;
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
@@ -106,6 +117,7 @@ pub use self::client::{Client, ClientCallbackId, WeakClient};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hub::Unhandled;
+pub use self::optimistic::MutatorOutcome;
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
 #[cfg(feature = "http")]
 pub use self::schema_check::SchemaCheck;

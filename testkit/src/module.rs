@@ -33,8 +33,9 @@ pub(crate) enum CallError {
 pub(crate) struct Module {
     pub(crate) reducers: HashMap<&'static str, ReducerFn>,
     pub(crate) procedures: HashMap<&'static str, ProcedureFn>,
-    /// What the reducers and procedures are.
-    pub(crate) functions: Vec<FunctionDef>,
+    /// What the schema tells of them, in the order in which they were given.
+    pub(crate) reducer_defs: Vec<FunctionDef>,
+    pub(crate) procedure_defs: Vec<FunctionDef>,
     /// By the view's position in the database.
     pub(crate) views: HashMap<usize, ViewFn>,
     /// By the table's position in the database.
@@ -55,7 +56,7 @@ impl Module {
         };
         let replaced = self.reducers.insert(name, Box::new(run));
         assert!(replaced.is_none(), "the server has a reducer `{name}` already");
-        self.functions.push(R::DEF);
+        self.reducer_defs.push(R::DEF);
     }
 
     pub(crate) fn add_procedure<P: Procedure>(
@@ -69,7 +70,7 @@ impl Module {
         };
         let replaced = self.procedures.insert(name, Box::new(run));
         assert!(replaced.is_none(), "the server has a procedure `{name}` already");
-        self.functions.push(P::DEF);
+        self.procedure_defs.push(P::DEF);
     }
 
     pub(crate) fn add_view<V: Table>(

@@ -3,20 +3,19 @@
 use std::fmt;
 
 use lightlike_core::bsatn::Reader;
-use lightlike_core::schema::{IndexDef, RowDef, SatsType, SatsValue, TableDef, TableKind};
+use lightlike_core::schema::{SatsType, SatsValue, TableDef, TableKind};
 
 /// A table or view, its columns' types resolved.
 #[derive(Debug)]
 pub(crate) struct TableSchema {
     pub(crate) name: &'static str,
     pub(crate) kind: TableKind,
+    /// What it was made from.
+    pub(crate) def: TableDef,
     pub(crate) columns: Vec<ColumnSchema>,
     /// Columns whose values are unique, the primary key's first.
     pub(crate) unique: Vec<u16>,
     pub(crate) primary_key: Option<u16>,
-    pub(crate) row: RowDef,
-    /// Indexes beside those of unique columns.
-    pub(crate) indexes: &'static [IndexDef],
     /// Single columns that have an index, which a join needs.
     indexed: Vec<u16>,
     /// Whether clients must not see it.
@@ -46,11 +45,10 @@ impl TableSchema {
         Self {
             name: def.name,
             kind: def.kind,
+            def,
             columns: columns.collect(),
             unique,
             primary_key: def.primary_key,
-            row: def.row,
-            indexes: def.indexes,
             indexed,
             private,
         }

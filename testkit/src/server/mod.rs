@@ -12,6 +12,7 @@ mod reader;
 mod requests;
 mod routes;
 mod schema;
+mod sql;
 pub(crate) mod state;
 mod subscribe;
 mod thread;

@@ -1,293 +1,235 @@
-//! The module's schema, as the server's HTTP API tells it.
+//! The database's schema, as the server's reply of version 10.
 //!
-//! # Source
-//!
-//! The replies of real servers in `tests/fixtures/schema`.
+//! It has what the tables' and functions' descriptors say. Schedules, defaults and sequences are not among that.
 
-use std::fmt::Write as _;
+use std::collections::HashMap;
 
-use lightlike_core::schema::{FieldDef, FunctionDef, RowDef, SatsType, TableKind, TypeRef};
+use lightlike_core::schema::{
+    FieldDef, FunctionDef, ProductDef, RowDef, SatsType, SumDef, TableKind,
+};
+use serde_json::{Value, json};
 
 use super::http::{Request, Response};
-use super::state::Shared;
+use super::state::{Shared, State};
 use crate::database::schema::TableSchema;
+use crate::module::Module;
 
-/// Answers `GET /v1/database/:name/schema?version=..`.
+/// Answers a request for the schema.
+///
+/// # Source
+///
+/// `tests/fixtures/http` 44 to 47, but for version 9, which is an older server's.
 pub(super) fn answer(shared: &Shared, request: &Request) -> Response {
     let refused =
-        |why: &str| Response::text(400, format!("Failed to deserialize query string: {why}"));
-    let version = match request.query("version") {
-        Some("9") => 9,
-        Some("10") => 10,
-        Some(other) => {
-            return refused(&format!("unknown variant `{other}`, expected `9` or `10`"));
-        }
-        None => return refused("missing field `version`"),
-    };
-    let mut schema = Writer::default();
-    shared.with(|state| {
-        let mut tables: Vec<_> = state.database.schemas.iter().collect();
-        tables.sort_by_key(|table| table.name);
-        tables.into_iter().for_each(|table| schema.add_table(table, version));
-    });
-    let mut functions = shared.module.functions.clone();
-    functions.sort_by_key(|function| function.name);
-    functions.iter().for_each(|function| schema.add_function(function, version));
-    Response::json(if version == 9 { schema.version_9() } else { schema.version_10() })
+        |why: String| Response::text(400, format!("Failed to deserialize query string: {why}"));
+    match request.query("version") {
+        Some("10") => Response::json(shared.look(reply).to_string()),
+        Some(version) => refused(format!("unknown variant `{version}`, expected `10`")),
+        None => refused("missing field `version`".to_owned()),
+    }
 }
 
-/// The parts of a schema, each a list of JSON values.
+fn reply(state: &State) -> Value {
+    let mut types = Typespace::default();
+    let schemas = &state.database.schemas;
+    let tables: Vec<_> = schemas
+        .iter()
+        .filter(|schema| schema.kind != TableKind::View)
+        .map(|schema| table(schema, &mut types))
+        .collect();
+    let views: Vec<_> = schemas
+        .iter()
+        .filter(|schema| schema.kind == TableKind::View)
+        .map(|schema| view(schema, &mut types))
+        .collect();
+    let view_keys: Vec<_> = schemas.iter().filter_map(view_key).collect();
+    let Module { reducer_defs, procedure_defs, .. } = &*state.module;
+    let reducers: Vec<_> = reducer_defs.iter().map(|def| reducer(def, &mut types)).collect();
+    let procedures: Vec<_> = procedure_defs.iter().map(|def| procedure(def, &mut types)).collect();
+    let Typespace { types, names, .. } = types;
+    json!({"sections": [
+        {"Typespace": {"types": types}},
+        {"Types": names},
+        {"Tables": tables},
+        {"Reducers": reducers},
+        {"Procedures": procedures},
+        {"Views": views},
+        {"ViewPrimaryKeys": view_keys},
+    ]})
+}
+
+/// The columns of a table's rows, as the reply to SQL has them: without references.
+pub(super) fn columns(schema: &TableSchema) -> Value {
+    let columns = schema.columns.iter().map(|column| (Some(column.name), column.ty));
+    json!({"elements": fields(columns, &mut inline)})
+}
+
+fn table(schema: &TableSchema, types: &mut Typespace) -> Value {
+    let def = schema.def;
+    let unique = schema.unique.iter().map(
+        |column| json!({"source_name": {"none": []}, "data": {"Unique": {"columns": [column]}}}),
+    );
+    let indexes = def
+        .indexes
+        .iter()
+        .map(|index| json!({"source_name": {"none": []}, "algorithm": {"BTree": index.columns}}));
+    let access = if schema.private { json!({"Private": []}) } else { json!({"Public": []}) };
+    json!({
+        "source_name": schema.name,
+        "product_type_ref": types.row(def.row),
+        "primary_key": schema.primary_key.as_slice(),
+        "indexes": indexes.collect::<Vec<_>>(),
+        "constraints": unique.collect::<Vec<_>>(),
+        "table_access": access,
+        "is_event": schema.kind == TableKind::Event,
+    })
+}
+
+fn view(schema: &TableSchema, types: &mut Typespace) -> Value {
+    json!({
+        "source_name": schema.name,
+        "is_public": !schema.private,
+        "is_anonymous": false,
+        "params": {"elements": []},
+        "return_type": {"Array": {"Ref": types.row(schema.def.row)}},
+    })
+}
+
+fn view_key(schema: &TableSchema) -> Option<Value> {
+    let key = schema.primary_key.filter(|_| schema.kind == TableKind::View)?;
+    let column = schema.columns.get(usize::from(key))?.name;
+    Some(json!({"view_source_name": schema.name, "columns": [column]}))
+}
+
+fn reducer(def: &FunctionDef, types: &mut Typespace) -> Value {
+    let unit = SatsType::Product(ProductDef { name: None, fields: &[] });
+    json!({
+        "source_name": def.name,
+        "params": {"elements": params(def.params, types)},
+        "visibility": {"ClientCallable": []},
+        "ok_return_type": types.reference(def.returns.get()),
+        "err_return_type": types.reference(def.error.map_or(unit, |error| error.get())),
+    })
+}
+
+fn procedure(def: &FunctionDef, types: &mut Typespace) -> Value {
+    json!({
+        "source_name": def.name,
+        "params": {"elements": params(def.params, types)},
+        "visibility": {"ClientCallable": []},
+        "return_type": types.reference(def.returns.get()),
+    })
+}
+
+fn params(params: &[FieldDef], types: &mut Typespace) -> Vec<Value> {
+    let params = params.iter().map(|param| (param.name, param.ty.get()));
+    fields(params, &mut |ty| types.reference(ty))
+}
+
+/// The user's own types, to which all others refer.
 #[derive(Default)]
-struct Writer {
-    typespace: Vec<String>,
-    /// Names of types by their position in the typespace, and what tells the types apart.
-    named: Vec<(Named, usize)>,
-    tables: Vec<String>,
-    views: Vec<String>,
-    view_keys: Vec<String>,
-    reducers: Vec<String>,
-    procedures: Vec<String>,
-    /// How many types are being written inside each other.
-    depth: usize,
+struct Typespace {
+    types: Vec<Value>,
+    names: Vec<Value>,
+    /// By name and by where the definition lies, which two types of one name do not share.
+    known: HashMap<(&'static str, usize), usize>,
 }
 
-/// A struct or an enum: its name, and where its parts are described.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Named {
-    name: &'static str,
-    parts: usize,
-}
-
-/// Types that contain themselves are not written for ever: a server has none.
-const MAX_DEPTH: usize = 64;
-
-impl Writer {
-    fn add_table(&mut self, table: &TableSchema, version: u8) {
-        let name = quoted(table.name);
-        let row = self.row(table.row);
-        if table.kind == TableKind::View {
-            self.views.push(format!(
-                r#"{{{}:{name},"index":{},"is_public":{},"is_anonymous":false,"params":{{"elements":[]}},"return_type":{{"Array":{{"Ref":{row}}}}}}}"#,
-                name_key(version),
-                self.views.len(),
-                !table.private,
-            ));
-            if let Some(key) = table.primary_key {
-                let key = quoted(table.columns[usize::from(key)].name);
-                self.view_keys.push(format!(r#"{{"view_source_name":{name},"columns":[{key}]}}"#));
-            }
-            return;
-        }
-        let single = table.unique.iter().map(std::slice::from_ref);
-        let unique = single
-            .clone()
-            .map(|columns| format!(r#"{{"data":{{"Unique":{{"columns":{columns:?}}}}}}}"#));
-        let several = table.indexes.iter().map(|index| index.columns);
-        let indexes = single.clone().chain(several).map(|columns| {
-            format!(r#"{{"accessor_name":{{"none":[]}},"algorithm":{{"BTree":{columns:?}}}}}"#)
-        });
-        let event = match version {
-            9 => String::new(),
-            _ => format!(r#","is_event":{}"#, table.kind == TableKind::Event),
-        };
-        let (indexes, unique) = (list(indexes), list(unique));
-        self.tables.push(format!(
-            r#"{{{}:{name},"product_type_ref":{row},"primary_key":{:?},"indexes":{indexes},"constraints":{unique},"sequences":[],"table_type":{{"User":[]}},"table_access":{{"{}":[]}}{event}}}"#,
-            name_key(version),
-            table.primary_key.as_slice(),
-            if table.private { "Private" } else { "Public" },
-        ));
-    }
-
-    fn add_function(&mut self, function: &FunctionDef, version: u8) {
-        let (key, name) = (name_key(version), quoted(function.name));
-        let params = self.fields(function.params.iter().copied());
-        let returns = self.ty(function.returns);
-        let head = format!(r#"{key}:{name},"params":{{"elements":{params}}}"#);
-        let visibility = if version == 9 { "" } else { r#","visibility":{"ClientCallable":[]}"# };
-        match function.error.filter(|_| version > 9).map(|error| self.ty(error)) {
-            Some(error) => self.reducers.push(format!(
-                r#"{{{head}{visibility},"ok_return_type":{returns},"err_return_type":{error}}}"#
-            )),
-            None if function.error.is_some() => {
-                self.reducers.push(format!(r#"{{{head},"lifecycle":{{"none":[]}}}}"#));
-            }
-            None => {
-                self.procedures.push(format!(r#"{{{head},"return_type":{returns}{visibility}}}"#))
-            }
-        }
-    }
-
-    /// The position of a row's type in the typespace.
+impl Typespace {
+    /// Where the row type is.
     fn row(&mut self, row: RowDef) -> usize {
-        let named = Named { name: row.name, parts: row.columns.as_ptr().addr() };
-        let fields =
-            row.columns.iter().map(|column| FieldDef { name: Some(column.name), ty: column.ty });
-        self.reference(named, |writer| product(&writer.fields(fields)))
+        let columns = row.columns.iter().map(|column| (Some(column.name), column.ty.get()));
+        self.named(row.name, row.columns.as_ptr() as usize, |types| {
+            json!({"Product": {"elements": fields(columns, &mut |ty| types.reference(ty))}})
+        })
     }
 
-    fn reference(&mut self, named: Named, write: impl FnOnce(&mut Self) -> String) -> usize {
-        if let Some((_, at)) = self.named.iter().find(|(known, _)| *known == named) {
+    /// A type; a named one is a reference to it.
+    fn reference(&mut self, ty: SatsType) -> Value {
+        let (name, address) = match ty {
+            SatsType::Product(ProductDef { name: Some(name), fields }) => {
+                (name, fields.as_ptr() as usize)
+            }
+            SatsType::Sum(SumDef { name, variants }) => (name, variants.as_ptr() as usize),
+            ty => return written(ty, &mut |ty| self.reference(ty)),
+        };
+        let at = self.named(name, address, |types| written(ty, &mut |ty| types.reference(ty)));
+        json!({"Ref": at})
+    }
+
+    fn named(
+        &mut self,
+        name: &'static str,
+        address: usize,
+        write: impl FnOnce(&mut Self) -> Value,
+    ) -> usize {
+        if let Some(at) = self.known.get(&(name, address)) {
             return *at;
         }
-        let at = self.typespace.len();
-        self.typespace.push(String::new());
-        self.named.push((named, at));
-        self.typespace[at] = write(self);
+        // Known before it is written: a type may contain itself.
+        let at = self.types.len();
+        self.known.insert((name, address), at);
+        self.types.push(Value::Null);
+        self.names.push(json!({"source_name": {"scope": [], "source_name": name}, "ty": at}));
+        let ty = write(self);
+        if let Some(place) = self.types.get_mut(at) {
+            *place = ty;
+        }
         at
     }
+}
 
-    fn fields(&mut self, fields: impl Iterator<Item = FieldDef>) -> String {
-        let fields: Vec<_> = fields
-            .map(|field| {
-                let ty = self.ty(field.ty);
-                match field.name {
-                    Some(name) => element(name, &ty),
-                    None => format!(r#"{{"name":{{"none":[]}},"algebraic_type":{ty}}}"#),
-                }
-            })
-            .collect();
-        list(fields.into_iter())
-    }
+/// A type with all that is in it.
+fn inline(ty: SatsType) -> Value {
+    written(ty, &mut inline)
+}
 
-    fn ty(&mut self, ty: TypeRef) -> String {
-        if self.depth >= MAX_DEPTH {
-            return sum(&[]);
+/// A type, its parts written by `part`.
+fn written(ty: SatsType, part: &mut dyn FnMut(SatsType) -> Value) -> Value {
+    let unit = json!({"Product": {"elements": []}});
+    match ty {
+        SatsType::Identity => special("__identity__", "U256"),
+        SatsType::ConnectionId => special("__connection_id__", "U128"),
+        SatsType::Timestamp => special("__timestamp_micros_since_unix_epoch__", "I64"),
+        SatsType::TimeDuration => special("__time_duration_micros__", "I64"),
+        SatsType::Uuid => special("__uuid__", "U128"),
+        SatsType::ScheduleAt => sum([
+            ("Interval", special("__time_duration_micros__", "I64")),
+            ("Time", special("__timestamp_micros_since_unix_epoch__", "I64")),
+        ]),
+        SatsType::Array(element) => json!({"Array": part(element.get())}),
+        SatsType::Option(some) => sum([("some", part(some.get())), ("none", unit)]),
+        SatsType::Result(ok, err) => sum([("ok", part(ok.get())), ("err", part(err.get()))]),
+        SatsType::Product(product) => {
+            let all = product.fields.iter().map(|field| (field.name, field.ty.get()));
+            json!({"Product": {"elements": fields(all, part)}})
         }
-        self.depth += 1;
-        let text = self.type_of(ty.get());
-        self.depth -= 1;
-        text
-    }
-
-    fn type_of(&mut self, ty: SatsType) -> String {
-        const TIMESTAMP: &str = "__timestamp_micros_since_unix_epoch__";
-        let special = |name, inner: &str| {
-            product(&list([element(name, &format!(r#"{{"{inner}":[]}}"#))].into_iter()))
-        };
-        let unit = || product("[]");
-        match ty {
-            SatsType::Identity => special("__identity__", "U256"),
-            SatsType::ConnectionId => special("__connection_id__", "U128"),
-            SatsType::Timestamp => special(TIMESTAMP, "I64"),
-            SatsType::TimeDuration => special("__time_duration_micros__", "I64"),
-            SatsType::Uuid => special("__uuid__", "U128"),
-            SatsType::ScheduleAt => sum(&[
-                element("Interval", &special("__time_duration_micros__", "I64")),
-                element("Time", &special(TIMESTAMP, "I64")),
-            ]),
-            SatsType::Array(inner) => format!(r#"{{"Array":{}}}"#, self.ty(inner)),
-            SatsType::Option(some) => {
-                sum(&[element("some", &self.ty(some)), element("none", &unit())])
-            }
-            SatsType::Result(ok, err) => {
-                sum(&[element("ok", &self.ty(ok)), element("err", &self.ty(err))])
-            }
-            SatsType::Product(def) => {
-                let fields = def.fields.iter().copied();
-                let Some(name) = def.name else { return product(&self.fields(fields)) };
-                let named = Named { name, parts: def.fields.as_ptr().addr() };
-                let at = self.reference(named, |writer| product(&writer.fields(fields)));
-                format!(r#"{{"Ref":{at}}}"#)
-            }
-            SatsType::Sum(def) => {
-                let named = Named { name: def.name, parts: def.variants.as_ptr().addr() };
-                let at = self.reference(named, |writer| {
-                    let variants = def.variants.iter().map(|variant| {
-                        let payload = variant.payload.map(|payload| writer.ty(payload));
-                        element(variant.name, &payload.unwrap_or_else(|| product("[]")))
-                    });
-                    sum(&variants.collect::<Vec<_>>())
-                });
-                format!(r#"{{"Ref":{at}}}"#)
-            }
-            plain => format!(r#"{{"{plain:?}":[]}}"#),
-        }
-    }
-
-    fn types(&self, version: u8) -> String {
-        let key = name_key(version);
-        list(self.named.iter().map(|(named, at)| {
-            let name = quoted(named.name);
-            // The two versions name the outer field alike or not at all.
-            format!(r#"{{{key}:{{"scope":[],{key}:{name}}},"ty":{at},"custom_ordering":true}}"#)
-        }))
-    }
-
-    fn version_9(&self) -> String {
-        let wrapped = |kind: &str, values: &[String]| {
-            values.iter().map(|value| format!(r#"{{"{kind}":{value}}}"#)).collect::<Vec<_>>()
-        };
-        let misc = [wrapped("Procedure", &self.procedures), wrapped("View", &self.views)].concat();
-        format!(
-            r#"{{"typespace":{{"types":{}}},"tables":{},"reducers":{},"types":{},"misc_exports":{},"row_level_security":[]}}"#,
-            list(self.typespace.iter()),
-            list(self.tables.iter()),
-            list(self.reducers.iter()),
-            self.types(9),
-            list(misc.iter()),
-        )
-    }
-
-    fn version_10(&self) -> String {
-        let mut sections = vec![
-            format!(r#"{{"Typespace":{{"types":{}}}}}"#, list(self.typespace.iter())),
-            format!(r#"{{"Types":{}}}"#, self.types(10)),
-        ];
-        for (name, values) in [
-            ("Tables", &self.tables),
-            ("Reducers", &self.reducers),
-            ("Procedures", &self.procedures),
-            ("Views", &self.views),
-            ("ViewPrimaryKeys", &self.view_keys),
-        ] {
-            // A section that would be empty is not there.
-            if !values.is_empty() {
-                sections.push(format!(r#"{{"{name}":{}}}"#, list(values.iter())));
-            }
-        }
-        format!(r#"{{"sections":{}}}"#, list(sections.iter()))
+        SatsType::Sum(SumDef { variants, .. }) => sum(variants.iter().map(|variant| {
+            let payload = variant.payload.map(|payload| part(payload.get()));
+            (variant.name, payload.unwrap_or_else(|| unit.clone()))
+        })),
+        // The others are called as their variants are.
+        scalar => json!({format!("{scalar:?}"): []}),
     }
 }
 
-/// The key under which a version has a name.
-fn name_key(version: u8) -> &'static str {
-    if version == 9 { r#""name""# } else { r#""source_name""# }
+fn special(field: &str, scalar: &str) -> Value {
+    json!({"Product": {"elements": [element(Some(field), json!({scalar: []}))]}})
 }
 
-fn product(elements: &str) -> String {
-    format!(r#"{{"Product":{{"elements":{elements}}}}}"#)
+fn sum(variants: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let variants = variants.into_iter().map(|(name, ty)| element(Some(name), ty));
+    json!({"Sum": {"variants": variants.collect::<Vec<_>>()}})
 }
 
-fn sum(variants: &[String]) -> String {
-    format!(r#"{{"Sum":{{"variants":{}}}}}"#, list(variants.iter()))
+fn fields(
+    fields: impl Iterator<Item = (Option<&'static str>, SatsType)>,
+    part: &mut dyn FnMut(SatsType) -> Value,
+) -> Vec<Value> {
+    fields.map(|(name, ty)| element(name, part(ty))).collect()
 }
 
-fn element(name: &str, ty: &str) -> String {
-    format!(r#"{{"name":{{"some":{}}},"algebraic_type":{ty}}}"#, quoted(name))
-}
-
-fn list(values: impl Iterator<Item = impl AsRef<str>>) -> String {
-    let values: Vec<_> = values.map(|value| value.as_ref().to_owned()).collect();
-    format!("[{}]", values.join(","))
-}
-
-/// A string as JSON has it.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                quoted.push('\\');
-                quoted.push(c);
-            }
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
+fn element(name: Option<&str>, ty: Value) -> Value {
+    let name = name.map_or_else(|| json!({"none": []}), |name| json!({"some": name}));
+    json!({"name": name, "algebraic_type": ty})
 }
