@@ -6,6 +6,8 @@ use std::fmt;
 use lightlike_core::cache::{RegisterError, SetFailure};
 use lightlike_core::conn::{CloseReason, EndpointError, Lost};
 use lightlike_core::driver::InvalidToken;
+#[cfg(feature = "http")]
+use lightlike_core::schema::Difference;
 
 use crate::call::{CallError, CallErrorKind};
 use crate::untyped::UntypedError;
@@ -81,6 +83,12 @@ pub(crate) enum Repr {
     Unsubscribed,
     #[error(transparent)]
     Register(#[from] RegisterError),
+    #[cfg(feature = "http")]
+    #[error("the program differs from the module: {}", differences(.0))]
+    SchemaDrift(Box<[Difference]>),
+    #[cfg(feature = "http")]
+    #[error("cannot compare the program with the module")]
+    NoSchema(#[source] crate::http::Error),
     #[error("a reducer refused: {message}")]
     Rejected { message: Box<str> },
     #[error("a call failed")]
@@ -97,10 +105,10 @@ pub(crate) enum Repr {
     NotSent(#[from] lightlike_core::conn::NotSent),
     #[error("the query was not answered")]
     Unanswered(#[source] crate::call::Unanswered),
-    #[error("it did not come within {0:?}")]
-    TimedOut(std::time::Duration),
     #[error(transparent)]
     Untyped(#[from] UntypedError),
+    #[error("it did not come within {0:?}")]
+    TimedOut(std::time::Duration),
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -122,6 +130,13 @@ impl Error {
             },
             Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
+            #[cfg(feature = "http")]
+            Repr::SchemaDrift(_) => ErrorKind::Schema,
+            #[cfg(feature = "http")]
+            Repr::NoSchema(error) => match error.kind() {
+                crate::http::ErrorKind::Auth => ErrorKind::Auth,
+                _ => ErrorKind::Connect,
+            },
             Repr::Undecodable { .. }
             | Repr::Register(_)
             | Repr::QueryRow { .. }
@@ -158,6 +173,15 @@ impl Error {
         }
     }
 
+    /// In what the program differs from the module, if that is what went wrong. Feature `http`.
+    #[cfg(feature = "http")]
+    pub fn schema_differences(&self) -> &[Difference] {
+        match &*self.0 {
+            Repr::SchemaDrift(differences) => differences,
+            _ => &[],
+        }
+    }
+
     /// How the call ended, if a call is what went wrong.
     pub fn call(&self) -> Option<CallErrorKind> {
         match &*self.0 {
@@ -166,6 +190,11 @@ impl Error {
             _ => None,
         }
     }
+}
+
+#[cfg(feature = "http")]
+fn differences(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl fmt::Debug for Error {

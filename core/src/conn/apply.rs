@@ -61,9 +61,10 @@ impl Connection {
         if !self.events.is_empty() {
             return Progress::More;
         }
-        let progress = match self.is_applying() {
-            true => self.step_change(now, max_rows),
-            false => self.step_inbox(now, max_rows),
+        let progress = if self.is_applying() {
+            self.step_change(now, max_rows)
+        } else {
+            self.step_inbox(now, max_rows)
         };
         self.pace_rest(now, progress == Progress::Idle);
         progress

@@ -10,6 +10,8 @@
 mod any;
 mod call;
 mod column;
+#[doc(hidden)]
+pub mod fixed;
 mod sats;
 mod server;
 mod table;
