@@ -30,6 +30,7 @@ mod config;
 mod endpoint;
 mod event;
 mod inbox;
+mod offline;
 mod outbox;
 mod recovery;
 mod resync;
@@ -50,10 +51,14 @@ pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Action, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
+    Accepted, Action, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
     TransactionEvent,
 };
 use self::inbox::Inbox;
+use self::offline::Offline;
+pub use self::offline::{
+    CallOptions, OfflineConfig, Overflow, Replay, Restored, Storage, SyncState, table_fingerprint,
+};
 use self::outbox::Outbox;
 use self::recovery::Recovery;
 use self::resync::Resync;
@@ -83,6 +88,8 @@ pub struct Connection {
     next_request: u32,
     subs: Subscriptions,
     calls: Calls,
+    /// What outlives the program, if anything does.
+    offline: Option<Box<Offline>>,
     cache: Cache,
     applying: Applying,
     inbox: Inbox,
@@ -162,6 +169,7 @@ impl Connection {
             next_request: 0,
             subs: Subscriptions::default(),
             calls: Calls::default(),
+            offline: None,
             cache,
             applying: Applying::default(),
             inbox: Inbox::default(),
@@ -209,16 +217,27 @@ impl Connection {
 
     /// Whether events wait to be delivered.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty()
+        !self.events.is_empty() || self.changed_sync().is_some()
     }
 
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| {
+            let state = self.changed_sync()?;
+            self.offline.as_mut()?.told = state.clone();
+            Some(Event::Sync(state))
+        })
     }
 
     fn answer(&mut self, call: CallId, reply: Reply) {
-        self.events.push_back(Event::Answered { call, reply });
+        self.say(Event::Answered { call, reply });
+    }
+
+    fn say(&mut self, event: Event) {
+        if let Event::Answered { call, reply } = &event {
+            self.settle_entry(*call, reply);
+        }
+        self.events.push_back(event);
     }
 
     fn announce(&mut self, state: ConnectionState) {

@@ -10,6 +10,7 @@
 mod any;
 mod call;
 mod column;
+pub mod fingerprint;
 mod sats;
 mod server;
 mod table;
