@@ -15,6 +15,7 @@ use lightlike_core::wire::Compression;
 use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
+use crate::offline::Offline;
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -27,6 +28,8 @@ pub struct ClientBuilder {
     compression: Option<Compression>,
     confirmed: Option<bool>,
     retry_first: Option<bool>,
+    while_disconnected: Option<WhileDisconnected>,
+    pub(crate) offline: Offline,
     config: Config,
 }
 
@@ -40,6 +43,8 @@ impl ClientBuilder {
             compression: None,
             confirmed: None,
             retry_first: None,
+            while_disconnected: None,
+            offline: Offline::default(),
             config: Config::default(),
         }
     }
@@ -99,9 +104,9 @@ impl ClientBuilder {
     }
 
     /// What becomes of calls while there is no connection. By default they end as
-    /// [`NotSent`](crate::CallError::NotSent).
+    /// [`NotSent`](crate::CallError::NotSent), and with an [offline store](Self::offline) they wait.
     pub fn while_disconnected(mut self, policy: WhileDisconnected) -> Self {
-        self.config.while_disconnected = policy;
+        self.while_disconnected = Some(policy);
         self
     }
 
@@ -117,12 +122,19 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one, and
-    /// [`TokenStore`](crate::ErrorKind::TokenStore) if the store fails.
+    /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, [`Storage`](crate::ErrorKind::Storage) if
+    /// the [offline store](Self::offline) does.
     pub fn build(mut self) -> Result<Client, Error> {
         self.config.reconnect.first = self.retry_first.unwrap_or(true);
+        let default = match self.offline.is_wanted() {
+            true => WhileDisconnected::Wait,
+            false => WhileDisconnected::Fail,
+        };
+        self.config.while_disconnected = self.while_disconnected.unwrap_or(default);
         let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
         let token = self.load_token()?;
         let server = endpoint.server();
+        let kept = self.offline.load(server.authority(), endpoint.database(), token.as_deref())?;
         let compression = self.compression.unwrap_or_else(|| match server.host() {
             "localhost" | "127.0.0.1" | "::1" => Compression::None,
             _ => Compression::Gzip,
@@ -133,6 +145,9 @@ impl ClientBuilder {
         let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
             .map_err(|error| Repr::Tls(Box::new(error)))?;
         let hub = Hub::new(Connection::new(self.config, token, random_seed()));
+        if let Some(kept) = kept {
+            self.offline.open(kept, &hub)?;
+        }
         Ok(Client::new(hub, dialer))
     }
 

@@ -4,18 +4,23 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use lightlike_core::bsatn::{self, DecodeError, EncodeError};
-use lightlike_core::conn::{CallRequest, NotSent, Reply};
-use lightlike_core::schema::{Procedure, Reducer};
+use lightlike_core::conn::{
+    Accepted, CallId, CallOptions, CallRequest, NotSent, Reply, WhileDisconnected,
+};
+use lightlike_core::journal::Delivery;
+use lightlike_core::schema::{Procedure, Reducer, fingerprint};
+use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, Sink};
+use crate::offline::AcceptedSender;
 
 /// How a call ended that did not commit, or may not have. `E` is the reducer's own error type.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +42,20 @@ pub enum CallError<E> {
         /// Whether it was sent. If so it may have run, or may yet; its changes will still be applied.
         sent: bool,
     },
+    /// It was not sent: it was to be dropped without a connection, or a full queue or a veto dropped it.
+    #[error("it was dropped before it was sent")]
+    Dropped,
+    /// It was not sent: it became older than its time to live, or than
+    /// [`max_age`](crate::OfflineConfig::max_age).
+    #[error("it was not sent in time")]
+    Expired,
+    /// It was not sent: it was taken back.
+    #[error("it was taken back before it was sent")]
+    Cancelled,
+    /// It is not over: the connection is closed, the offline store has the call, and the next run of the program goes on
+    /// with it.
+    #[error("it is kept in the offline store for the next run of the program")]
+    Kept,
     /// It was not sent.
     #[error("it was not sent")]
     NotSent(#[source] NotSent),
@@ -63,6 +82,10 @@ pub enum CallErrorKind {
     Failed,
     Unknown,
     TimedOut,
+    Dropped,
+    Expired,
+    Cancelled,
+    Kept,
     NotSent,
     Arguments,
     Undecodable,
@@ -76,6 +99,10 @@ impl<E> CallError<E> {
             Self::Failed(_) => CallErrorKind::Failed,
             Self::Unknown => CallErrorKind::Unknown,
             Self::TimedOut { .. } => CallErrorKind::TimedOut,
+            Self::Dropped => CallErrorKind::Dropped,
+            Self::Expired => CallErrorKind::Expired,
+            Self::Cancelled => CallErrorKind::Cancelled,
+            Self::Kept => CallErrorKind::Kept,
             Self::NotSent(_) => CallErrorKind::NotSent,
             Self::Arguments(_) => CallErrorKind::Arguments,
             Self::Undecodable { .. } => CallErrorKind::Undecodable,
@@ -106,11 +133,14 @@ pub struct Call<R: Reducer> {
     hub: Arc<Hub>,
     args: R,
     timeout: Option<Duration>,
+    options: CallOptions,
 }
 
 impl<R: Reducer> Call<R> {
     pub(crate) fn new(hub: Arc<Hub>, args: R) -> Self {
-        Self { hub, args, timeout: None }
+        let delivery = if R::DEF.idempotent { Delivery::AtLeastOnce } else { Delivery::AtMostOnce };
+        let options = CallOptions { delivery, ..CallOptions::default() };
+        Self { hub, args, timeout: None, options }
     }
 
     /// Ends the call as [`CallError::TimedOut`] if no answer comes in this time. There is no limit otherwise.
@@ -119,28 +149,101 @@ impl<R: Reducer> Call<R> {
         self
     }
 
+    /// What becomes of the call if there is no connection, in place of what the
+    /// [builder](crate::ClientBuilder::while_disconnected) said.
+    pub fn while_disconnected(mut self, policy: WhileDisconnected) -> Self {
+        self.options.while_disconnected = Some(policy);
+        self
+    }
+
+    /// Ends the call as [`CallError::Expired`] if it could not be sent in this time, restarts of the program counted.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.options.ttl = Some(ttl);
+        self
+    }
+
+    /// What becomes of the call if its answer is lost. By default a reducer that is declared `idempotent` is
+    /// [called again](Delivery::AtLeastOnce), and all others [are not](Delivery::AtMostOnce).
+    pub fn delivery(mut self, delivery: Delivery) -> Self {
+        self.options.delivery = delivery;
+        self
+    }
+
+    /// A query that has rows if and only if the call has run, by which it is found out whether it did when its answer was
+    /// lost: it is asked over the next connection, and the call sent again if it has none.
+    ///
+    /// What the reducer returned is not known then: a call of one that returns something ends as
+    /// [`CallError::Undecodable`].
+    pub fn probe(self, sql: impl Into<String>) -> Self {
+        self.delivery(Delivery::Probe(Text::from(sql.into())))
+    }
+
+    /// Names the call, in place of a name that is made for it: see [`Client::new_call_id`](crate::Client::new_call_id).
+    pub fn id(mut self, id: Uuid) -> Self {
+        self.options.id = Some(id);
+        self
+    }
+
     /// Makes the call now, and returns its outcome's future.
     pub fn send(self) -> Pending<R::Ok, R::Error> {
-        let Self { hub, args, timeout } = self;
-        let encoded = bsatn::to_vec(&args);
-        Pending::start(&hub, encoded, reducer_request::<R>, timeout, |reply| match reply {
-            Reply::Committed { returned, .. } => decode_returned(&returned),
-            Reply::Rejected { error, .. } => match bsatn::from_slice(&error) {
-                Ok(error) => Err(CallError::Rejected(error)),
-                Err(source) => Err(CallError::Undecodable { committed: false, source }),
-            },
-            other => Err(failure(other)),
-        })
+        let hub = Arc::clone(&self.hub);
+        let (sender, answer) = oneshot::channel();
+        let made = self.make(Sink::Tell(sender), None);
+        Pending::new(&hub, made.map(|call| (call, answer)), read_outcome::<R>)
     }
 
     /// Makes the call now and lets its outcome go by. If it is not committed,
     /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log.
     pub fn forget(self) {
-        let Self { hub, args, timeout } = self;
-        match bsatn::to_vec(&args) {
-            Ok(args) => hub.forget(R::DEF.name, reducer_request::<R>(args.into()), timeout),
-            Err(error) => tracing::warn!(reducer = R::DEF.name, %error, "a call was not sent"),
+        if let Err(error) = self.make(Sink::Forget(R::DEF.name), None) {
+            tracing::warn!(reducer = R::DEF.name, %error, "a call was not sent");
         }
+    }
+
+    /// Makes the call now, and waits until it is on its way or [on disk](Accepted::Queued). Its outcome is told to the
+    /// [stream of outcomes](crate::Client::call_outcomes), and as that of a [forgotten](Self::forget) call.
+    ///
+    /// # Errors
+    ///
+    /// The call's own, if it is over before it was accepted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping this after it was first polled cancels nothing: the call was made.
+    pub async fn accepted(self) -> Result<Accepted, CallError<R::Error>> {
+        let (sender, accepted) = oneshot::channel();
+        self.make(Sink::Forget(R::DEF.name), Some(sender)).map_err(CallError::Arguments)?;
+        match accepted.await {
+            Ok(Ok(accepted)) => Ok(accepted),
+            Ok(Err(Reply::Committed { .. })) => Ok(Accepted::Sent),
+            Ok(Err(reply)) => match read_outcome::<R>(reply) {
+                Ok(_) => Ok(Accepted::Sent),
+                Err(error) => Err(error),
+            },
+            Err(_) => Err(CallError::Unknown),
+        }
+    }
+
+    fn make(self, sink: Sink, accepted: Option<AcceptedSender>) -> Result<CallId, EncodeError> {
+        let Self { hub, args, timeout, mut options } = self;
+        let args = bsatn::to_vec(&args)?;
+        if hub.offline.is_enabled() {
+            options.fingerprint = fingerprint::arguments(&R::DEF);
+        }
+        let request =
+            CallRequest::Reducer { name: Text::from_static(R::DEF.name), args: args.into() };
+        Ok(hub.start_call(request, options, timeout, sink, accepted))
+    }
+}
+
+fn read_outcome<R: Reducer>(reply: Reply) -> Result<R::Ok, CallError<R::Error>> {
+    match reply {
+        Reply::Committed { returned, .. } => decode_returned(&returned),
+        Reply::Rejected { error, .. } => match bsatn::from_slice(&error) {
+            Ok(error) => Err(CallError::Rejected(error)),
+            Err(source) => Err(CallError::Undecodable { committed: false, source }),
+        },
+        other => Err(failure(other)),
     }
 }
 
@@ -186,9 +289,14 @@ impl<P: Procedure> ProcedureCall<P> {
     /// Makes the call now, and returns its outcome's future.
     pub fn send(self) -> Pending<P::Output, std::convert::Infallible> {
         let Self { hub, args, timeout } = self;
-        let encoded = bsatn::to_vec(&args);
-        let request = |args| CallRequest::Procedure { name: Text::from_static(P::DEF.name), args };
-        Pending::start(&hub, encoded, request, timeout, |reply| match reply {
+        let (sender, answer) = oneshot::channel();
+        let made = bsatn::to_vec(&args).map(|args| {
+            let name = Text::from_static(P::DEF.name);
+            let request = CallRequest::Procedure { name, args: args.into() };
+            let options = CallOptions::default();
+            (hub.start_call(request, options, timeout, Sink::Tell(sender), None), answer)
+        });
+        Pending::new(&hub, made, |reply| match reply {
             Reply::Returned { value, .. } => decode_returned(&value),
             other => Err(failure(other)),
         })
@@ -214,29 +322,38 @@ impl<P: Procedure> fmt::Debug for ProcedureCall<P> {
 #[must_use = "this is the call's outcome; `forget` a call whose outcome does not matter"]
 pub struct Pending<T, E> {
     answer: Answer,
+    hub: Weak<Hub>,
     read: fn(Reply) -> Result<T, CallError<E>>,
     outcome: PhantomData<fn() -> (T, E)>,
 }
 
 /// Where a call's answer comes from.
 enum Answer {
-    Coming(oneshot::Receiver<Reply>),
+    Coming(CallId, oneshot::Receiver<Reply>),
     Unencodable(EncodeError),
 }
 
 impl<T, E> Pending<T, E> {
-    fn start(
+    fn new(
         hub: &Arc<Hub>,
-        args: Result<Vec<u8>, EncodeError>,
-        request: impl FnOnce(Bytes) -> CallRequest,
-        timeout: Option<Duration>,
+        made: Result<(CallId, oneshot::Receiver<Reply>), EncodeError>,
         read: fn(Reply) -> Result<T, CallError<E>>,
     ) -> Self {
-        let answer = match args {
-            Ok(args) => Answer::Coming(hub.call(request(args.into()), timeout)),
+        let answer = match made {
+            Ok((call, answer)) => Answer::Coming(call, answer),
             Err(error) => Answer::Unencodable(error),
         };
-        Self { answer, read, outcome: PhantomData }
+        Self { answer, hub: Arc::downgrade(hub), read, outcome: PhantomData }
+    }
+
+    /// Takes the call back, if it was not sent: it ends as [`CallError::Cancelled`]. False if it was, or is over.
+    pub fn cancel(&self) -> bool {
+        match (&self.answer, self.hub.upgrade()) {
+            (Answer::Coming(call, _), Some(hub)) => {
+                hub.command(|connection, _| connection.cancel(*call))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -247,7 +364,7 @@ impl<T, E> Future for Pending<T, E> {
         let read = self.read;
         match &mut self.answer {
             Answer::Unencodable(error) => Poll::Ready(Err(CallError::Arguments(*error))),
-            Answer::Coming(answer) => Pin::new(answer).poll(cx).map(|reply| match reply {
+            Answer::Coming(_, answer) => Pin::new(answer).poll(cx).map(|reply| match reply {
                 Ok(reply) => read(reply),
                 // The driver answers every call before it goes, so it went without one: the program is ending.
                 Err(_) => Err(CallError::Unknown),
@@ -262,10 +379,6 @@ impl<T, E> fmt::Debug for Pending<T, E> {
     }
 }
 
-fn reducer_request<R: Reducer>(args: Bytes) -> CallRequest {
-    CallRequest::Reducer { name: Text::from_static(R::DEF.name), args }
-}
-
 /// Decodes what a function returned.
 fn decode_returned<T: bsatn::Bsatn, E>(bytes: &Bytes) -> Result<T, CallError<E>> {
     bsatn::from_slice(bytes).map_err(|source| CallError::Undecodable { committed: true, source })
@@ -277,6 +390,10 @@ pub(crate) fn failure<E>(reply: Reply) -> CallError<E> {
         Reply::Failed(why) | Reply::QueryRefused(why) => CallError::Failed(why),
         Reply::NotSent(why) => CallError::NotSent(why),
         Reply::TimedOut { sent } => CallError::TimedOut { sent },
+        Reply::Dropped => CallError::Dropped,
+        Reply::Expired => CallError::Expired,
+        Reply::Cancelled => CallError::Cancelled,
+        Reply::Kept => CallError::Kept,
         _ => CallError::Unknown,
     }
 }

@@ -116,7 +116,8 @@ impl Client {
     }
 
     /// Closes the connection in order and waits until it is closed. What is in the cache stays readable; calls without
-    /// an answer by then end as [`CallError::Unknown`].
+    /// an answer by then end as [`CallError::Unknown`], and those that an offline store has as [`CallError::Kept`]. The
+    /// store is closed when this returns.
     ///
     /// # Cancel safety
     ///
@@ -125,6 +126,7 @@ impl Client {
         let mut state = self.state();
         self.hub().command(|connection, now| connection.close(now));
         let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
+        self.hub().shared.close_disk().await;
     }
 
     /// Something changed, such as the network: a lost connection is tried again at once, and one that seems to be there

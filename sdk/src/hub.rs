@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, RegisterError, TableId};
 use lightlike_core::conn::{
-    self, CallId, CallRequest, CloseReason, Connection, ConnectionState, Reply, SetEnd,
-    SubscriptionId, TransactionEvent,
+    self, CallId, CallOptions, CallRequest, CloseReason, Connection, ConnectionState, Reply,
+    Restored, SetEnd, SubscriptionId, TransactionEvent,
 };
 use lightlike_core::driver::Shared;
 use lightlike_core::in_order::InOrder;
 use lightlike_core::schema::Table;
+use lightlike_core::types::Uuid;
+use lightlike_core::wire::Text;
 use tokio::sync::{oneshot, watch};
 
 use crate::call::{CallError, CallErrorKind, failure};
@@ -22,6 +24,7 @@ use crate::client::{Client, Handle};
 use crate::error::Repr;
 use crate::event::Event;
 use crate::hooks::Hooks;
+use crate::offline::{AcceptedSender, OfflineHub};
 use crate::query::QueryList;
 use crate::subscription::{End, Stage, Subscription};
 use crate::view::View;
@@ -32,7 +35,8 @@ pub(crate) struct Hub {
     reader: CacheReader,
     pub(crate) hooks: Hooks,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
-    calls: Mutex<InOrder<Sink>>,
+    calls: Mutex<InOrder<Waiter>>,
+    pub(crate) offline: OfflineHub,
     pub(crate) state: watch::Sender<ConnectionState>,
     /// What `state` says, for reads, which are many.
     is_ready: AtomicBool,
@@ -55,10 +59,23 @@ pub struct Unhandled {
     pub message: Box<str>,
 }
 
+/// Who waits for an answer, and to what.
+pub(crate) struct Waiter {
+    pub(crate) sink: Sink,
+    /// The reducer that is called; nothing if none is.
+    pub(crate) reducer: Text,
+    /// The call's name in the journal, if there is one.
+    pub(crate) id: Option<Uuid>,
+    /// An earlier run of the program made the call.
+    pub(crate) restored: bool,
+}
+
 /// Who waits for an answer.
-enum Sink {
+pub(crate) enum Sink {
     Tell(oneshot::Sender<Reply>),
     Forget(&'static str),
+    /// The call is of an earlier run of the program, or made again.
+    Nobody,
 }
 
 impl Hub {
@@ -70,6 +87,7 @@ impl Hub {
             hooks: Hooks::default(),
             sets: Mutex::default(),
             calls: Mutex::default(),
+            offline: OfflineHub::default(),
             state: watch::Sender::new(ConnectionState::Idle),
             is_ready: AtomicBool::new(false),
             unhandled: Callbacks::default(),
@@ -126,26 +144,49 @@ impl Hub {
         timeout: Option<Duration>,
     ) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();
-        self.start_call(request, timeout, Sink::Tell(sender));
+        let options = CallOptions::default();
+        self.start_call(request, options, timeout, Sink::Tell(sender), None);
         receiver
     }
 
-    pub(crate) fn forget(
+    /// Makes a call. Whoever asks to be told is told where it is, or how it ended before it was anywhere.
+    pub(crate) fn start_call(
         self: &Arc<Self>,
-        name: &'static str,
         request: CallRequest,
+        mut options: CallOptions,
         timeout: Option<Duration>,
-    ) {
-        self.start_call(request, timeout, Sink::Forget(name));
+        sink: Sink,
+        accepted: Option<AcceptedSender>,
+    ) -> CallId {
+        let reducer = match &request {
+            CallRequest::Reducer { name, .. } => name.clone(),
+            _ => Text::new(),
+        };
+        options.tell_accepted = accepted.is_some();
+        self.command(|connection, now| {
+            options.deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+            if self.offline.is_enabled() && options.id.is_none() {
+                options.id = connection.new_call_name(now);
+            }
+            let id = options.id;
+            let call = connection.call_with(now, request, options);
+            // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
+            self.register_call(call, Waiter { sink, reducer, id, restored: false });
+            if let Some(accepted) = accepted {
+                self.offline.expect_accepted(call, accepted);
+            }
+            call
+        })
     }
 
-    fn start_call(self: &Arc<Self>, request: CallRequest, timeout: Option<Duration>, sink: Sink) {
-        self.command(|connection, now| {
-            let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-            let call = connection.call(request, deadline);
-            // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
-            lock(&self.calls).push(call.0, sink);
-        });
+    pub(crate) fn register_call(&self, call: CallId, waiter: Waiter) {
+        lock(&self.calls).push(call.0, waiter);
+    }
+
+    pub(crate) fn register_restored(&self, restored: Restored) {
+        let Restored { call, id, reducer, .. } = restored;
+        let (sink, id) = (Sink::Nobody, Some(id));
+        self.register_call(call, Waiter { sink, reducer, id, restored: true });
     }
 
     /// Why nothing more will come.
@@ -174,6 +215,9 @@ impl Hub {
             conn::Event::Ended { set, reason } => self.ended(set, reason),
             conn::Event::LostForLong => self.lost_for_long(handle),
             conn::Event::Answered { call, reply } => self.answered(handle, call, reply),
+            conn::Event::Accepted { call, accepted } => self.offline.accepted(call, accepted),
+            conn::Event::BeforeReplay(calls) => self.before_replay(&calls),
+            conn::Event::Sync(state) => self.offline.sync_changed(state),
             // Who we are is read from the machine.
             conn::Event::Connected(_) => (),
         }
@@ -185,6 +229,7 @@ impl Hub {
         self.state.send_replace(state);
         if closed {
             self.hooks.end_streams();
+            self.offline.end_streams();
         }
     }
 
@@ -214,21 +259,26 @@ impl Hub {
     }
 
     fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply) {
-        let sink = lock(&self.calls).take(call.0);
-        match sink {
-            Some(Sink::Tell(sender)) => {
+        let Some(waiter) = lock(&self.calls).take(call.0) else { return };
+        self.offline.ended(&waiter, &reply);
+        match waiter.sink {
+            Sink::Tell(sender) => {
                 // Whoever dropped the receiver does not want to know.
                 let _ = sender.send(reply);
             }
-            Some(Sink::Forget(reducer)) => self.forgotten(handle, reducer, reply),
-            None => (),
+            Sink::Forget(reducer) => match self.offline.take_accepting(call) {
+                Some(accepting) => drop(accepting.send(Err(reply))),
+                None => self.forgotten(handle, reducer, reply),
+            },
+            Sink::Nobody => (),
         }
     }
 
     /// A call that nobody waits for is answered: unless it was committed, somebody ought to know.
     fn forgotten(&self, handle: &Weak<Handle>, reducer: &'static str, reply: Reply) {
         let error: CallError<()> = match reply {
-            Reply::Committed { .. } => return,
+            // What is kept is not over, and what was to be dropped needs no word.
+            Reply::Committed { .. } | Reply::Kept | Reply::Dropped | Reply::Cancelled => return,
             Reply::Rejected { .. } => CallError::Rejected(()),
             other => failure(other),
         };

@@ -58,6 +58,8 @@
 //! # Features
 //!
 //! - `http`: the server's HTTP API, in `http`.
+//! - `redb` (on by default): `RedbStore`, an offline store in the embedded database redb. Without it there are
+//!   [`FileStore`] and [`MemoryStore`].
 
 extern crate self as lightlike;
 
@@ -72,6 +74,7 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
+mod offline;
 pub mod prelude;
 mod query;
 mod stream;
@@ -87,8 +90,14 @@ pub mod __private;
 
 pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
 pub use lightlike_core::conn::{
-    Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent, Reconnect,
-    StaleReason, WhileDisconnected,
+    Accepted, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
+    OfflineConfig, Overflow, Reconnect, Replay, StaleReason, Storage, SyncState, WhileDisconnected,
+};
+#[cfg(feature = "redb")]
+pub use lightlike_core::driver::RedbStore;
+pub use lightlike_core::driver::{Coded, FileStore, RecordCodec};
+pub use lightlike_core::journal::{
+    DeadLetter, Delivery, Failure, MemoryStore, QueuedCall, QueuedState, Store, StoreError, Write,
 };
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;
@@ -102,6 +111,7 @@ pub use self::client::{Client, ClientCallbackId, WeakClient};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hub::Unhandled;
+pub use self::offline::{CallOutcome, Outcome};
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;
