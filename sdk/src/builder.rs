@@ -16,6 +16,7 @@ use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
 use crate::offline::Offline;
+use crate::optimistic::Mutators;
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -31,6 +32,7 @@ pub struct ClientBuilder {
     while_disconnected: Option<WhileDisconnected>,
     pub(crate) offline: Offline,
     config: Config,
+    pub(crate) mutators: Mutators,
 }
 
 impl ClientBuilder {
@@ -46,6 +48,7 @@ impl ClientBuilder {
             while_disconnected: None,
             offline: Offline::default(),
             config: Config::default(),
+            mutators: Mutators::default(),
         }
     }
 
@@ -144,7 +147,7 @@ impl ClientBuilder {
         let limits = self.config.limits;
         let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
             .map_err(|error| Repr::Tls(Box::new(error)))?;
-        let hub = Hub::new(Connection::new(self.config, token, random_seed()));
+        let hub = Hub::new(Connection::new(self.config, token, random_seed()), self.mutators);
         if let Some(kept) = kept {
             self.offline.open(kept, &hub)?;
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lightlike_core::bsatn::{self, DecodeError, EncodeError};
+use lightlike_core::cache::Mutation;
 use lightlike_core::conn::{
     Accepted, CallId, CallOptions, CallRequest, NotSent, Reply, WhileDisconnected,
 };
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::hub::{Hub, Sink};
 use crate::offline::AcceptedSender;
+use crate::optimistic::Expected;
 
 /// How a call ended that did not commit, or may not have. `E` is the reducer's own error type.
 #[derive(Debug, thiserror::Error)]
@@ -134,13 +136,14 @@ pub struct Call<R: Reducer> {
     args: R,
     timeout: Option<Duration>,
     options: CallOptions,
+    pub(crate) expected: Option<Expected<R>>,
 }
 
 impl<R: Reducer> Call<R> {
     pub(crate) fn new(hub: Arc<Hub>, args: R) -> Self {
         let delivery = if R::DEF.idempotent { Delivery::AtLeastOnce } else { Delivery::AtMostOnce };
         let options = CallOptions { delivery, ..CallOptions::default() };
-        Self { hub, args, timeout: None, options }
+        Self { hub, args, timeout: None, options, expected: None }
     }
 
     /// Ends the call as [`CallError::TimedOut`] if no answer comes in this time. There is no limit otherwise.
@@ -225,14 +228,15 @@ impl<R: Reducer> Call<R> {
     }
 
     fn make(self, sink: Sink, accepted: Option<AcceptedSender>) -> Result<CallId, EncodeError> {
-        let Self { hub, args, timeout, mut options } = self;
-        let args = bsatn::to_vec(&args)?;
+        let Self { hub, args, timeout, mut options, expected } = self;
+        let encoded = Bytes::from(bsatn::to_vec(&args)?);
+        let mutation = mutation(&hub, expected, args, &encoded);
         if hub.offline.is_enabled() {
             options.fingerprint = fingerprint::arguments(&R::DEF);
         }
-        let request =
-            CallRequest::Reducer { name: Text::from_static(R::DEF.name), args: args.into() };
-        Ok(hub.start_call(request, options, timeout, sink, accepted))
+        let name = Text::from_static(R::DEF.name);
+        let request = CallRequest::Reducer { name, args: encoded };
+        Ok(hub.start_call(request, options, mutation, timeout, sink, accepted))
     }
 }
 
@@ -294,7 +298,7 @@ impl<P: Procedure> ProcedureCall<P> {
             let name = Text::from_static(P::DEF.name);
             let request = CallRequest::Procedure { name, args: args.into() };
             let options = CallOptions::default();
-            (hub.start_call(request, options, timeout, Sink::Tell(sender), None), answer)
+            (hub.start_call(request, options, None, timeout, Sink::Tell(sender), None), answer)
         });
         Pending::new(&hub, made, |reply| match reply {
             Reply::Returned { value, .. } => decode_returned(&value),
@@ -376,6 +380,19 @@ impl<T, E> Future for Pending<T, E> {
 impl<T, E> fmt::Debug for Pending<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
+/// What a call is expected to do: what it says itself, or else what was said of its reducer.
+fn mutation<R: Reducer>(
+    hub: &Hub,
+    expected: Option<Expected<R>>,
+    args: R,
+    encoded: &Bytes,
+) -> Option<Box<dyn Mutation>> {
+    match expected {
+        Some(expected) => Some(expected(args)),
+        None => hub.mutators.mutation(R::DEF.name, encoded),
     }
 }
 

@@ -291,6 +291,13 @@ pub struct ClientCallbackId {
     id: u64,
 }
 
+impl ClientCallbackId {
+    /// That of a callback of whole transactions.
+    pub(crate) fn of_transactions(id: u64) -> Self {
+        Self { list: List::Transactions, id }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum List {
     Transactions,

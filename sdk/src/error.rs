@@ -9,6 +9,7 @@ use lightlike_core::driver::InvalidToken;
 use lightlike_core::journal::{LoadError, StoreError};
 
 use crate::call::{CallError, CallErrorKind};
+use crate::untyped::UntypedError;
 
 /// Anything that can go wrong.
 ///
@@ -103,6 +104,8 @@ pub(crate) enum Repr {
     Store(#[from] StoreError),
     #[error("the offline store's thread cannot be started")]
     DiskThread(#[source] std::io::Error),
+    #[error(transparent)]
+    Untyped(#[from] UntypedError),
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -124,9 +127,10 @@ impl Error {
             },
             Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
-            Repr::Undecodable { .. } | Repr::Register(_) | Repr::QueryRow { .. } => {
-                ErrorKind::Schema
-            }
+            Repr::Undecodable { .. }
+            | Repr::Register(_)
+            | Repr::QueryRow { .. }
+            | Repr::Untyped(_) => ErrorKind::Schema,
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
@@ -197,6 +201,12 @@ impl From<RegisterError> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Repr::Store(error).into()
+    }
+}
+
+impl From<UntypedError> for Error {
+    fn from(error: UntypedError) -> Self {
+        Repr::Untyped(error).into()
     }
 }
 

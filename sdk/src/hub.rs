@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use lightlike_core::cache::{CacheReader, RegisterError, TableId};
+use lightlike_core::cache::{CacheReader, Mutation, RegisterError, TableId};
 use lightlike_core::conn::{
     self, CallId, CallOptions, CallRequest, CloseReason, Connection, ConnectionState, Reply,
     Restored, SetEnd, SubscriptionId, TransactionEvent,
@@ -25,6 +25,7 @@ use crate::error::Repr;
 use crate::event::Event;
 use crate::hooks::Hooks;
 use crate::offline::{AcceptedSender, OfflineHub};
+use crate::optimistic::Mutators;
 use crate::query::QueryList;
 use crate::subscription::{End, Stage, Subscription};
 use crate::view::View;
@@ -34,6 +35,7 @@ pub(crate) struct Hub {
     pub(crate) shared: Arc<Shared>,
     reader: CacheReader,
     pub(crate) hooks: Hooks,
+    pub(crate) mutators: Mutators,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
     calls: Mutex<InOrder<Waiter>>,
     pub(crate) offline: OfflineHub,
@@ -79,12 +81,13 @@ pub(crate) enum Sink {
 }
 
 impl Hub {
-    pub(crate) fn new(connection: Connection) -> Arc<Self> {
+    pub(crate) fn new(connection: Connection, mutators: Mutators) -> Arc<Self> {
         let reader = connection.reader();
         Arc::new(Self {
             shared: Shared::new(connection),
             reader,
             hooks: Hooks::default(),
+            mutators,
             sets: Mutex::default(),
             calls: Mutex::default(),
             offline: OfflineHub::default(),
@@ -145,7 +148,7 @@ impl Hub {
     ) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();
         let options = CallOptions::default();
-        self.start_call(request, options, timeout, Sink::Tell(sender), None);
+        self.start_call(request, options, None, timeout, Sink::Tell(sender), None);
         receiver
     }
 
@@ -154,6 +157,7 @@ impl Hub {
         self: &Arc<Self>,
         request: CallRequest,
         mut options: CallOptions,
+        mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
         sink: Sink,
         accepted: Option<AcceptedSender>,
@@ -175,8 +179,20 @@ impl Hub {
             if let Some(accepted) = accepted {
                 self.offline.expect_accepted(call, accepted);
             }
+            expect(connection, now, call, mutation);
             call
         })
+    }
+
+    /// Shows what a call is expected to do that an earlier run of the program made, or that is made again.
+    pub(crate) fn expect_again(
+        &self,
+        connection: &mut Connection,
+        now: Instant,
+        call: CallId,
+        (reducer, args): (&str, &bytes::Bytes),
+    ) {
+        expect(connection, now, call, self.mutators.mutation(reducer, args));
     }
 
     pub(crate) fn register_call(&self, call: CallId, waiter: Waiter) {
@@ -290,6 +306,20 @@ impl Hub {
             let client = Client::from_handle(handle);
             self.unhandled.run().each(|callback| callback(&client, &unhandled));
         }
+    }
+}
+
+/// Shows what a call is expected to do.
+fn expect(
+    connection: &mut Connection,
+    now: Instant,
+    call: CallId,
+    mutation: Option<Box<dyn Mutation>>,
+) {
+    if let Some(mutation) = mutation
+        && let Err(error) = connection.optimistic(now, call, mutation)
+    {
+        tracing::warn!(%error, "a mutator contributes nothing, for now");
     }
 }
 

@@ -52,12 +52,15 @@
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
 //!   transaction with the cause [`Cause::Resync`]. Calls are never sent twice: one that was under way ends as
 //!   [`CallError::Unknown`].
+//! - **Calls can be seen before they are answered.** [`Call::optimistic`] shows what is expected of one, over whatever the
+//!   server says meanwhile.
 //! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
 //!   has its typed error, which names the thing.
 //!
 //! # Features
 //!
-//! - `http`: the server's HTTP API, in `http`.
+//! - `json`: SATS-JSON, in `json`, and JSON of [`untyped`] rows.
+//! - `http`: the server's HTTP API, in `http`. It brings `json`.
 //! - `redb` (on by default): `RedbStore`, an offline store in the embedded database redb. Without it there are
 //!   [`FileStore`] and [`MemoryStore`].
 
@@ -75,12 +78,14 @@ mod hooks;
 pub mod http;
 mod hub;
 mod offline;
+mod optimistic;
 pub mod prelude;
 mod query;
 mod stream;
 mod subscription;
 mod table;
 mod token;
+pub mod untyped;
 mod view;
 mod watch;
 
@@ -88,9 +93,12 @@ mod watch;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
+pub use lightlike_core::cache::{
+    LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError, RowChange,
+    RowStatus, SetFailure, TempId,
+};
 pub use lightlike_core::conn::{
-    Accepted, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
+    Accepted, CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
     OfflineConfig, Overflow, Reconnect, Replay, StaleReason, Storage, SyncState, WhileDisconnected,
 };
 #[cfg(feature = "redb")]
@@ -99,6 +107,8 @@ pub use lightlike_core::driver::{Coded, FileStore, RecordCodec};
 pub use lightlike_core::journal::{
     DeadLetter, Delivery, Failure, MemoryStore, QueuedCall, QueuedState, Store, StoreError, Write,
 };
+#[cfg(feature = "json")]
+pub use lightlike_core::json;
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
@@ -112,6 +122,7 @@ pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hub::Unhandled;
 pub use self::offline::{CallOutcome, Outcome};
+pub use self::optimistic::MutatorOutcome;
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;

@@ -31,6 +31,7 @@ mod endpoint;
 mod event;
 mod inbox;
 mod offline;
+mod optimistic;
 mod outbox;
 mod recovery;
 mod resync;
@@ -227,10 +228,6 @@ impl Connection {
             self.offline.as_mut()?.told = state.clone();
             Some(Event::Sync(state))
         })
-    }
-
-    fn answer(&mut self, call: CallId, reply: Reply) {
-        self.say(Event::Answered { call, reply });
     }
 
     fn say(&mut self, event: Event) {

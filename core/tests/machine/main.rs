@@ -5,7 +5,9 @@ mod rig;
 
 mod calling;
 mod connecting;
+mod item;
 mod offline;
+mod optimistic;
 mod random;
 mod reconnecting;
 mod subscribing;

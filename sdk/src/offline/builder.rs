@@ -104,7 +104,10 @@ impl Offline {
         hub.command(|connection, now| {
             let (wall, seed) = (time_of_day(), random_seed() as u64);
             for restored in connection.open_journal(now, wall, loaded.opened, config, seed) {
+                let (call, reducer) = (restored.call, restored.reducer.clone());
+                let args = restored.args.clone();
                 hub.register_restored(restored);
+                hub.expect_again(connection, now, call, (&reducer, &args));
             }
             for (reducer, fingerprint) in arguments {
                 connection.expect_arguments(reducer, Some(fingerprint));

@@ -51,12 +51,13 @@ impl Client {
     /// A call that ended as [unknown](crate::Failure::Unknown) may have run: it may run twice then.
     pub fn retry(&self, dead_letter: Uuid) -> bool {
         let hub = self.hub();
-        hub.command(|connection, _| {
+        hub.command(|connection, now| {
             let letters = connection.dead_letters();
             let letter = letters.into_iter().find(|letter| letter.id == dead_letter);
             let call = connection.retry_dead_letter(dead_letter);
             if let (Some(call), Some(letter)) = (call, letter) {
-                hub.register_call(call, Waiter::nobody(letter.reducer, Some(letter.id)));
+                hub.register_call(call, Waiter::nobody(letter.reducer.clone(), Some(letter.id)));
+                hub.expect_again(connection, now, call, (&letter.reducer, &letter.args));
             }
             call.is_some()
         })

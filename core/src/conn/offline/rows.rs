@@ -60,7 +60,7 @@ impl Connection {
             let set = self.subs.reserve_rows();
             let names = tables.iter().map(|(table, _)| table.clone()).collect();
             let parts = tables.into_iter().map(|(table, rows)| Part::Inserts { set, table, rows });
-            let loaded = self.change_now(Change { parts: parts.collect() });
+            let loaded = self.change_now(Change::of(parts.collect()));
             let Some(offline) = &mut self.offline else { return };
             offline.rows.numbers.insert(set, number);
             if loaded {
@@ -118,7 +118,7 @@ impl Connection {
         offline.rows.until = None;
         let unclaimed = std::mem::take(&mut offline.rows.unclaimed);
         let parts = unclaimed.iter().map(|set| Part::DropSet { set: set.rows }).collect();
-        self.apply(Change { parts }, Cause::Resync, Vec::new());
+        self.apply(Change::of(parts), Cause::Resync, Vec::new());
     }
 
     /// The table `T` is mentioned: rows of the last run that are of another type are dropped before anybody sees them.
@@ -149,7 +149,7 @@ impl Connection {
 
     /// Drops the rows of a set of the last run; whoever has asked for it gets the server's.
     pub(in crate::conn) fn drop_loaded(&mut self, rows: SetId) {
-        let change = Change { parts: vec![Part::DropSet { set: rows }] };
+        let change = Change::of(vec![Part::DropSet { set: rows }]);
         if self.is_applying() || self.cache.is_applying() {
             self.apply(change, Cause::Resync, Vec::new());
         } else {

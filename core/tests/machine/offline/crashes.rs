@@ -275,7 +275,7 @@ fn probed(request_id: RequestId, landed: bool) -> ServerMessage {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     /// Killed at any moment, cut at any moment: no call that must not run twice does, and none that was accepted is lost.
     #[test]
