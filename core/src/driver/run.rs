@@ -33,14 +33,37 @@ pub struct Shared {
     driven: AtomicBool,
     wake: Notify,
     /// Where the journal is written, if there is one. Locked after `connection`.
-    disk: Mutex<Option<Disk>>,
+    disk: Mutex<DiskState>,
+}
+
+/// Where the journal is written.
+#[derive(Debug)]
+enum DiskState {
+    /// Nowhere yet: what is to be written waits in the machine.
+    None,
+    Open(Disk),
+    Closed,
+}
+
+impl DiskState {
+    fn open(&self) -> Option<&Disk> {
+        match self {
+            Self::Open(disk) => Some(disk),
+            Self::None | Self::Closed => None,
+        }
+    }
 }
 
 impl Shared {
     /// Shares a machine.
     pub fn new(connection: Connection) -> Arc<Self> {
         let (connection, driven) = (Mutex::new(connection), AtomicBool::new(false));
-        Arc::new(Self { connection, driven, wake: Notify::new(), disk: Mutex::new(None) })
+        Arc::new(Self {
+            connection,
+            driven,
+            wake: Notify::new(),
+            disk: Mutex::new(DiskState::None),
+        })
     }
 
     /// Commands the machine, and wakes its driver. The lock is held for one command or one step, never longer, and
@@ -71,7 +94,7 @@ impl Shared {
         told: impl Fn() + Send + 'static,
     ) -> io::Result<()> {
         let disk = Disk::start(store, Arc::downgrade(self), told)?;
-        *self.disk() = Some(disk);
+        *self.disk() = DiskState::Open(disk);
         self.write(&mut self.lock());
         Ok(())
     }
@@ -81,25 +104,28 @@ impl Shared {
         let disk = {
             let mut connection = self.lock();
             self.write(&mut connection);
-            self.disk().take()
+            std::mem::replace(&mut *self.disk(), DiskState::Closed)
         };
-        if let Some(disk) = disk {
+        if let DiskState::Open(disk) = disk {
             disk.close().await;
         }
     }
 
     /// Hands to the disk what the machine wants written: under its lock, so that it is in order.
     fn write(&self, connection: &mut Connection) {
+        if !connection.has_commits() || matches!(*self.disk(), DiskState::None) {
+            return;
+        }
         while let Some(batch) = connection.poll_commit() {
             let ticket = batch.ticket;
-            let written = self.disk().as_ref().is_some_and(|disk| disk.write(batch));
+            let written = self.disk().open().is_some_and(|disk| disk.write(batch));
             if !written {
                 connection.handle_stored(ticket, Err("the store is closed".into()));
             }
         }
     }
 
-    fn disk(&self) -> MutexGuard<'_, Option<Disk>> {
+    fn disk(&self) -> MutexGuard<'_, DiskState> {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -239,7 +265,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             return false;
         }
         // A disk that is slower than the network is felt by the server.
-        can_receive &= has_room(self.shared.disk().as_ref());
+        can_receive &= has_room(self.shared.disk().open());
         let pause = match progress {
             Progress::Waiting => Some(now() + VIEWS_PAUSE),
             Progress::Idle | Progress::More => None,

@@ -120,6 +120,11 @@ impl Random {
 
 /// The driver's side.
 impl Connection {
+    /// Whether something is to be written.
+    pub fn has_commits(&self) -> bool {
+        self.offline.as_ref().is_some_and(|offline| !offline.ops.is_empty())
+    }
+
     /// What is to be written next. Batches are to be written in their order.
     pub fn poll_commit(&mut self) -> Option<Batch> {
         let offline = self.offline.as_mut()?;
