@@ -12,7 +12,7 @@ use bytes::Bytes;
 use lightlike_core::bsatn::{self, DecodeError, EncodeError};
 use lightlike_core::cache::Mutation;
 use lightlike_core::conn::{
-    Accepted, CallId, CallOptions, CallRequest, NotSent, Reply, WhileDisconnected,
+    Accepted, CallId, CallOptions, CallRequest, CallTimes, NotSent, Reply, WhileDisconnected,
 };
 use lightlike_core::journal::Delivery;
 use lightlike_core::schema::{Procedure, Reducer, fingerprint};
@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use crate::hub::{Hub, Sink};
 use crate::offline::AcceptedSender;
 use crate::optimistic::Expected;
+use crate::outcome::Outcome;
 
 /// How a call ended that did not commit, or may not have. `E` is the reducer's own error type.
 #[derive(Debug, thiserror::Error)]
@@ -182,7 +183,7 @@ impl<R: Reducer> Call<R> {
     }
 
     /// Names the call, in place of a name that is made for it: see [`Client::new_call_id`](crate::Client::new_call_id).
-    pub fn id(mut self, id: Uuid) -> Self {
+    pub fn named(mut self, id: Uuid) -> Self {
         self.options.id = Some(id);
         self
     }
@@ -191,14 +192,19 @@ impl<R: Reducer> Call<R> {
     pub fn send(self) -> Pending<R::Ok, R::Error> {
         let hub = Arc::clone(&self.hub);
         let (sender, answer) = oneshot::channel();
-        let made = self.make(Sink::Tell(sender), None);
-        Pending::new(&hub, made.map(|call| (call, answer)), read_outcome::<R>)
+        let made = self.make(Sink::TellWhen(sender), None);
+        Pending::new(&hub, made.map(|call| (call, answer)), reducer_outcome::<R>)
+    }
+
+    /// As awaiting it, with what else is known of the outcome: when, and how long it took.
+    pub async fn outcome(self) -> Outcome<R::Ok, R::Error> {
+        self.send().outcome().await
     }
 
     /// Makes the call now and lets its outcome go by. If it is not committed,
     /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log.
     pub fn forget(self) {
-        if let Err(error) = self.make(Sink::Forget(R::DEF.name), None) {
+        if let Err(error) = self.make(Sink::Forget, None) {
             tracing::warn!(reducer = R::DEF.name, %error, "a call was not sent");
         }
     }
@@ -215,14 +221,10 @@ impl<R: Reducer> Call<R> {
     /// Dropping this after it was first polled cancels nothing: the call was made.
     pub async fn accepted(self) -> Result<Accepted, CallError<R::Error>> {
         let (sender, accepted) = oneshot::channel();
-        self.make(Sink::Forget(R::DEF.name), Some(sender)).map_err(CallError::Arguments)?;
+        self.make(Sink::Forget, Some(sender)).map_err(CallError::Arguments)?;
         match accepted.await {
             Ok(Ok(accepted)) => Ok(accepted),
-            Ok(Err(Reply::Committed { .. })) => Ok(Accepted::Sent),
-            Ok(Err(reply)) => match read_outcome::<R>(reply) {
-                Ok(_) => Ok(Accepted::Sent),
-                Err(error) => Err(error),
-            },
+            Ok(Err(reply)) => reducer_outcome::<R>(&reply).map(|_| Accepted::Sent),
             Err(_) => Err(CallError::Unknown),
         }
     }
@@ -237,17 +239,6 @@ impl<R: Reducer> Call<R> {
         let name = Text::from_static(R::DEF.name);
         let request = CallRequest::Reducer { name, args: encoded };
         Ok(hub.start_call(request, options, mutation, timeout, sink, accepted))
-    }
-}
-
-fn read_outcome<R: Reducer>(reply: Reply) -> Result<R::Ok, CallError<R::Error>> {
-    match reply {
-        Reply::Committed { returned, .. } => decode_returned(&returned),
-        Reply::Rejected { error, .. } => match bsatn::from_slice(&error) {
-            Ok(error) => Err(CallError::Rejected(error)),
-            Err(source) => Err(CallError::Undecodable { committed: false, source }),
-        },
-        other => Err(failure(other)),
     }
 }
 
@@ -293,17 +284,30 @@ impl<P: Procedure> ProcedureCall<P> {
     /// Makes the call now, and returns its outcome's future.
     pub fn send(self) -> Pending<P::Output, std::convert::Infallible> {
         let Self { hub, args, timeout } = self;
-        let (sender, answer) = oneshot::channel();
         let made = bsatn::to_vec(&args).map(|args| {
-            let name = Text::from_static(P::DEF.name);
-            let request = CallRequest::Procedure { name, args: args.into() };
-            let options = CallOptions::default();
-            (hub.start_call(request, options, None, timeout, Sink::Tell(sender), None), answer)
+            let request = procedure_request::<P>(args.into());
+            hub.call_timed(request, CallOptions::default(), None, timeout)
         });
-        Pending::new(&hub, made, |reply| match reply {
-            Reply::Returned { value, .. } => decode_returned(&value),
-            other => Err(failure(other)),
-        })
+        Pending::new(&hub, made, procedure_outcome::<P>)
+    }
+
+    /// As awaiting it, with what else is known of the outcome: when, and how long it took.
+    pub async fn outcome(self) -> Outcome<P::Output, std::convert::Infallible> {
+        self.send().outcome().await
+    }
+
+    /// Makes the call now and lets its outcome go by. If it fails,
+    /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log.
+    pub fn forget(self) {
+        let Self { hub, args, timeout } = self;
+        match bsatn::to_vec(&args) {
+            Ok(args) => {
+                let request = procedure_request::<P>(args.into());
+                let options = CallOptions::default();
+                hub.start_call(request, options, None, timeout, Sink::Forget, None);
+            }
+            Err(error) => tracing::warn!(procedure = P::DEF.name, %error, "a call was not sent"),
+        }
     }
 }
 
@@ -322,26 +326,27 @@ impl<P: Procedure> fmt::Debug for ProcedureCall<P> {
     }
 }
 
-/// The outcome of a call that was made. Dropping it cancels nothing.
+/// The outcome of a call that was made. Dropping it cancels nothing: if the call fails then,
+/// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told.
 #[must_use = "this is the call's outcome; `forget` a call whose outcome does not matter"]
 pub struct Pending<T, E> {
     answer: Answer,
     hub: Weak<Hub>,
-    read: fn(Reply) -> Result<T, CallError<E>>,
+    read: fn(&Reply) -> Result<T, CallError<E>>,
     outcome: PhantomData<fn() -> (T, E)>,
 }
 
 /// Where a call's answer comes from.
 enum Answer {
-    Coming(CallId, oneshot::Receiver<Reply>),
+    Coming(CallId, oneshot::Receiver<(Reply, CallTimes)>),
     Unencodable(EncodeError),
 }
 
 impl<T, E> Pending<T, E> {
     fn new(
         hub: &Arc<Hub>,
-        made: Result<(CallId, oneshot::Receiver<Reply>), EncodeError>,
-        read: fn(Reply) -> Result<T, CallError<E>>,
+        made: Result<(CallId, oneshot::Receiver<(Reply, CallTimes)>), EncodeError>,
+        read: fn(&Reply) -> Result<T, CallError<E>>,
     ) -> Self {
         let answer = match made {
             Ok((call, answer)) => Answer::Coming(call, answer),
@@ -359,6 +364,29 @@ impl<T, E> Pending<T, E> {
             _ => false,
         }
     }
+
+    /// Which call this is, as [`Cause::Call`](crate::Cause::Call) names it; `None` if its arguments have no encoding.
+    pub fn id(&self) -> Option<CallId> {
+        match &self.answer {
+            Answer::Coming(call, _) => Some(*call),
+            Answer::Unencodable(_) => None,
+        }
+    }
+
+    /// Waits for the outcome, with what else is known of it: when, and how long it took.
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of the call itself: dropping this cancels nothing.
+    pub async fn outcome(self) -> Outcome<T, E> {
+        match self.answer {
+            Answer::Unencodable(error) => Outcome::unknown(Err(CallError::Arguments(error))),
+            Answer::Coming(_, answer) => match answer.await {
+                Ok((reply, times)) => Outcome::new((self.read)(&reply), &reply, times),
+                Err(_) => Outcome::unknown(Err(CallError::Unknown)),
+            },
+        }
+    }
 }
 
 impl<T, E> Future for Pending<T, E> {
@@ -368,8 +396,8 @@ impl<T, E> Future for Pending<T, E> {
         let read = self.read;
         match &mut self.answer {
             Answer::Unencodable(error) => Poll::Ready(Err(CallError::Arguments(*error))),
-            Answer::Coming(_, answer) => Pin::new(answer).poll(cx).map(|reply| match reply {
-                Ok(reply) => read(reply),
+            Answer::Coming(_, answer) => Pin::new(answer).poll(cx).map(|answer| match answer {
+                Ok((reply, _)) => read(&reply),
                 // The driver answers every call before it goes, so it went without one: the program is ending.
                 Err(_) => Err(CallError::Unknown),
             }),
@@ -396,17 +424,43 @@ fn mutation<R: Reducer>(
     }
 }
 
+fn procedure_request<P: Procedure>(args: Bytes) -> CallRequest {
+    CallRequest::Procedure { name: Text::from_static(P::DEF.name), args }
+}
+
+/// What the reducer `R` made of its call.
+pub(crate) fn reducer_outcome<R: Reducer>(reply: &Reply) -> Result<R::Ok, CallError<R::Error>> {
+    match reply {
+        Reply::Committed { returned, .. } => decode_returned(returned),
+        Reply::Rejected { error, .. } => match bsatn::from_slice(error) {
+            Ok(error) => Err(CallError::Rejected(error)),
+            Err(source) => Err(CallError::Undecodable { committed: false, source }),
+        },
+        other => Err(failure(other)),
+    }
+}
+
+/// What the procedure `P` made of its call.
+pub(crate) fn procedure_outcome<P: Procedure>(
+    reply: &Reply,
+) -> Result<P::Output, CallError<std::convert::Infallible>> {
+    match reply {
+        Reply::Returned { value, .. } => decode_returned(value),
+        other => Err(failure(other)),
+    }
+}
+
 /// Decodes what a function returned.
 fn decode_returned<T: bsatn::Bsatn, E>(bytes: &Bytes) -> Result<T, CallError<E>> {
     bsatn::from_slice(bytes).map_err(|source| CallError::Undecodable { committed: true, source })
 }
 
 /// How a call ended that has no answer of its own kind.
-pub(crate) fn failure<E>(reply: Reply) -> CallError<E> {
+pub(crate) fn failure<E>(reply: &Reply) -> CallError<E> {
     match reply {
-        Reply::Failed(why) | Reply::QueryRefused(why) => CallError::Failed(why),
-        Reply::NotSent(why) => CallError::NotSent(why),
-        Reply::TimedOut { sent } => CallError::TimedOut { sent },
+        Reply::Failed(why) | Reply::QueryRefused(why) => CallError::Failed(why.clone()),
+        Reply::NotSent(why) => CallError::NotSent(why.clone()),
+        Reply::TimedOut { sent } => CallError::TimedOut { sent: *sent },
         Reply::Dropped => CallError::Dropped,
         Reply::Expired => CallError::Expired,
         Reply::Cancelled => CallError::Cancelled,

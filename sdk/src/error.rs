@@ -47,6 +47,8 @@ pub enum ErrorKind {
     TokenStore,
     /// The offline store failed.
     Storage,
+    /// What was waited for did not come in the time given.
+    TimedOut,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +108,8 @@ pub(crate) enum Repr {
     DiskThread(#[source] std::io::Error),
     #[error(transparent)]
     Untyped(#[from] UntypedError),
+    #[error("it did not come within {0:?}")]
+    TimedOut(std::time::Duration),
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -135,6 +139,7 @@ impl Error {
             Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
             Repr::Load(_) | Repr::Store(_) | Repr::DiskThread(_) => ErrorKind::Storage,
+            Repr::TimedOut(_) => ErrorKind::TimedOut,
         }
     }
 
@@ -142,7 +147,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match &*self.0 {
             Repr::Connect { lost, .. } | Repr::Lost(lost) => lost.is_retryable(),
-            Repr::Unanswered(_) => true,
+            Repr::Unanswered(_) | Repr::TimedOut(_) => true,
             _ => false,
         }
     }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, Mutation, RegisterError, TableId};
 use lightlike_core::conn::{
-    self, CallId, CallOptions, CallRequest, CloseReason, Connection, ConnectionState, Reply,
-    Restored, SetEnd, SubscriptionId, TransactionEvent,
+    self, AlarmId, CallId, CallOptions, CallRequest, CallTimes, CloseReason, Connection,
+    ConnectionState, Reply, SetEnd, SubscriptionId, TransactionEvent,
 };
 use lightlike_core::driver::Shared;
 use lightlike_core::in_order::InOrder;
@@ -17,18 +17,22 @@ use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::{oneshot, watch};
 
-use crate::call::{CallError, CallErrorKind, failure};
+use crate::broadcast::Broadcasts;
 use crate::callbacks::Callbacks;
 use crate::changes::Changes;
 use crate::client::{Client, Handle};
 use crate::error::Repr;
 use crate::event::Event;
 use crate::hooks::Hooks;
+use crate::listen::{Called, Listeners, Unhandled, UnhandledCallback};
+use crate::observe::{self, SlowCallback};
 use crate::offline::{AcceptedSender, OfflineHub};
 use crate::optimistic::Mutators;
+use crate::panics::{Panicked, Panics};
 use crate::query::QueryList;
 use crate::subscription::{End, Stage, Subscription};
 use crate::view::View;
+use crate::watch::Source;
 
 /// The machine, and where its events go.
 pub(crate) struct Hub {
@@ -37,35 +41,28 @@ pub(crate) struct Hub {
     pub(crate) hooks: Hooks,
     pub(crate) mutators: Mutators,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
-    calls: Mutex<InOrder<Waiter>>,
+    calls: Mutex<InOrder<Caller>>,
     pub(crate) offline: OfflineHub,
-    pub(crate) state: watch::Sender<ConnectionState>,
+    alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
+    pub(crate) state: Source<ConnectionState>,
     /// What `state` says, for reads, which are many.
     is_ready: AtomicBool,
-    pub(crate) unhandled: Callbacks<UnhandledCallback>,
-    pub(crate) lost_for_long: Callbacks<LostCallback>,
+    pub(crate) listeners: Listeners,
+    pub(crate) broadcasts: Broadcasts,
+    pub(crate) unhandled: Arc<Callbacks<UnhandledCallback>>,
+    pub(crate) lost_for_long: Arc<Callbacks<LostCallback>>,
+    pub(crate) slow: Arc<Callbacks<SlowCallback>>,
+    panics: Arc<Panics>,
+    pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
 }
 
 pub(crate) type LostCallback = dyn FnMut(&Client) + Send;
-pub(crate) type UnhandledCallback = dyn FnMut(&Client, &Unhandled) + Send;
+pub(crate) type PanicCallback = dyn FnMut(&Client, &Panicked) + Send;
 
-/// A forgotten call that was not committed.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Unhandled {
-    /// The reducer's name.
-    pub reducer: &'static str,
-    /// How the call ended.
-    pub kind: CallErrorKind,
-    /// The server's words or ours. What a reducer rejected a call with is of its own type, and not in here.
-    pub message: Box<str>,
-}
-
-/// Who waits for an answer, and to what.
-pub(crate) struct Waiter {
-    pub(crate) sink: Sink,
-    /// The reducer that is called; nothing if none is.
-    pub(crate) reducer: Text,
+/// A call or a query that is not answered.
+pub(crate) struct Caller {
+    pub(crate) request: CallRequest,
+    sink: Sink,
     /// The call's name in the journal, if there is one.
     pub(crate) id: Option<Uuid>,
     /// An earlier run of the program made the call.
@@ -75,7 +72,8 @@ pub(crate) struct Waiter {
 /// Who waits for an answer.
 pub(crate) enum Sink {
     Tell(oneshot::Sender<Reply>),
-    Forget(&'static str),
+    TellWhen(oneshot::Sender<(Reply, CallTimes)>),
+    Forget,
     /// The call is of an earlier run of the program, or made again.
     Nobody,
 }
@@ -83,18 +81,26 @@ pub(crate) enum Sink {
 impl Hub {
     pub(crate) fn new(connection: Connection, mutators: Mutators) -> Arc<Self> {
         let reader = connection.reader();
+        let panics = Arc::default();
         Arc::new(Self {
             shared: Shared::new(connection),
             reader,
-            hooks: Hooks::default(),
+            hooks: Hooks::new(&panics),
             mutators,
             sets: Mutex::default(),
             calls: Mutex::default(),
             offline: OfflineHub::default(),
-            state: watch::Sender::new(ConnectionState::Idle),
+            alarms: Mutex::default(),
+            state: Source::new(ConnectionState::Idle),
             is_ready: AtomicBool::new(false),
-            unhandled: Callbacks::default(),
-            lost_for_long: Callbacks::default(),
+            listeners: Listeners::new(&panics),
+            broadcasts: Broadcasts::default(),
+            unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
+            lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
+            slow: Callbacks::new("on_slow_consumer", None, &panics),
+            panics,
+            // Its own panics are only logged: they could go on for ever.
+            panicked: Callbacks::new("on_panic", None, &Arc::default()),
         })
     }
 
@@ -152,6 +158,20 @@ impl Hub {
         receiver
     }
 
+    /// As [`call`](Self::call), with the call's name, and its times with the answer.
+    pub(crate) fn call_timed(
+        self: &Arc<Self>,
+        request: CallRequest,
+        options: CallOptions,
+        mutation: Option<Box<dyn Mutation>>,
+        timeout: Option<Duration>,
+    ) -> (CallId, oneshot::Receiver<(Reply, CallTimes)>) {
+        let (sender, receiver) = oneshot::channel();
+        let sink = Sink::TellWhen(sender);
+        let call = self.start_call(request, options, mutation, timeout, sink, None);
+        (call, receiver)
+    }
+
     /// Makes a call. Whoever asks to be told is told where it is, or how it ended before it was anywhere.
     pub(crate) fn start_call(
         self: &Arc<Self>,
@@ -162,20 +182,16 @@ impl Hub {
         sink: Sink,
         accepted: Option<AcceptedSender>,
     ) -> CallId {
-        let reducer = match &request {
-            CallRequest::Reducer { name, .. } => name.clone(),
-            _ => Text::new(),
-        };
         options.tell_accepted = accepted.is_some();
         self.command(|connection, now| {
             options.deadline = timeout.and_then(|timeout| now.checked_add(timeout));
             if self.offline.is_enabled() && options.id.is_none() {
                 options.id = connection.new_call_name(now);
             }
-            let id = options.id;
+            let caller = Caller { request: request.clone(), sink, id: options.id, restored: false };
             let call = connection.call_with(now, request, options);
             // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
-            self.register_call(call, Waiter { sink, reducer, id, restored: false });
+            lock(&self.calls).push(call.0, caller);
             if let Some(accepted) = accepted {
                 self.offline.expect_accepted(call, accepted);
             }
@@ -184,25 +200,43 @@ impl Hub {
         })
     }
 
-    /// Shows what a call is expected to do that an earlier run of the program made, or that is made again.
-    pub(crate) fn expect_again(
+    /// A call that nobody waits for: of an earlier run of the program, or made again.
+    pub(crate) fn register_call(
         &self,
         connection: &mut Connection,
         now: Instant,
         call: CallId,
-        (reducer, args): (&str, &bytes::Bytes),
+        (id, reducer, args): (Uuid, Text, bytes::Bytes),
+        restored: bool,
     ) {
-        expect(connection, now, call, self.mutators.mutation(reducer, args));
+        let mutation = self.mutators.mutation(&reducer, &args);
+        let request = CallRequest::Reducer { name: reducer, args };
+        lock(&self.calls)
+            .push(call.0, Caller { request, sink: Sink::Nobody, id: Some(id), restored });
+        expect(connection, now, call, mutation);
     }
 
-    pub(crate) fn register_call(&self, call: CallId, waiter: Waiter) {
-        lock(&self.calls).push(call.0, waiter);
+    /// Rings once, after this time; `None` if that is beyond all times. Ends without ringing if the connection is
+    /// closed.
+    pub(crate) fn set_alarm(
+        self: &Arc<Self>,
+        after: Duration,
+    ) -> Option<(Instant, AlarmId, oneshot::Receiver<()>)> {
+        let (sender, receiver) = oneshot::channel();
+        self.command(|connection, now| {
+            let at = now.checked_add(after)?;
+            let alarm = connection.set_alarm(at);
+            if !connection.is_closed() {
+                lock(&self.alarms).insert(alarm, sender);
+            }
+            Some((at, alarm, receiver))
+        })
     }
 
-    pub(crate) fn register_restored(&self, restored: Restored) {
-        let Restored { call, id, reducer, .. } = restored;
-        let (sink, id) = (Sink::Nobody, Some(id));
-        self.register_call(call, Waiter { sink, reducer, id, restored: true });
+    pub(crate) fn clear_alarm(self: &Arc<Self>, at: Instant, alarm: AlarmId) {
+        if lock(&self.alarms).remove(&alarm).is_some() {
+            self.command(|connection, _| connection.clear_alarm(at, alarm));
+        }
     }
 
     /// Why nothing more will come.
@@ -219,33 +253,65 @@ impl Hub {
             conn::Event::State(state) => self.state_changed(state),
             conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
             conn::Event::Applied(set) => {
+                tracing::debug!(name: "lightlike.set.applied", set = set.0, "a query set is applied");
                 if let Some(stage) = lock(&self.sets).get(&set) {
                     stage.send_replace(Stage::Applied);
                 }
             }
             conn::Event::Stale { set, reason } => {
+                tracing::warn!(name: "lightlike.set.stale", set = set.0, %reason, "a query set is stale");
                 if let Some(stage) = lock(&self.sets).get(&set) {
                     stage.send_replace(Stage::Stale(reason));
                 }
             }
             conn::Event::Ended { set, reason } => self.ended(set, reason),
             conn::Event::LostForLong => self.lost_for_long(handle),
-            conn::Event::Answered { call, reply } => self.answered(handle, call, reply),
+            conn::Event::Answered { call, reply, times } => {
+                self.answered(handle, call, reply, times);
+            }
             conn::Event::Accepted { call, accepted } => self.offline.accepted(call, accepted),
             conn::Event::BeforeReplay(calls) => self.before_replay(&calls),
             conn::Event::Sync(state) => self.offline.sync_changed(state),
+            conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
+            conn::Event::Alarm(alarm) => {
+                if let Some(sender) = lock(&self.alarms).remove(&alarm) {
+                    // Whoever dropped the receiver does not wait any more.
+                    let _ = sender.send(());
+                }
+            }
             // Who we are is read from the machine.
             conn::Event::Connected(_) => (),
+        }
+        self.report_panics(handle);
+    }
+
+    /// Tells of the callbacks that panicked in the event that was just delivered.
+    fn report_panics(&self, handle: &Weak<Handle>) {
+        let panics = self.panics.take();
+        if !panics.is_empty()
+            && !self.panicked.is_empty()
+            && let Some(handle) = handle.upgrade()
+        {
+            let client = Client::from_handle(handle);
+            let mut callbacks = self.panicked.run();
+            for panicked in panics {
+                callbacks.each(|callback| callback(&client, &panicked));
+            }
         }
     }
 
     fn state_changed(&self, state: ConnectionState) {
+        observe::state(&state);
         let closed = matches!(state, ConnectionState::Closed(_));
         self.is_ready.store(matches!(state, ConnectionState::Ready), Ordering::Relaxed);
-        self.state.send_replace(state);
+        self.state.set(state);
+        self.hooks.changed.touch();
         if closed {
+            self.state.end();
+            lock(&self.alarms).clear();
             self.hooks.end_streams();
             self.offline.end_streams();
+            self.broadcasts.end();
         }
     }
 
@@ -254,11 +320,12 @@ impl Hub {
         let Some(handle) = handle.upgrade() else { return };
         let client = Client::from_handle(handle);
         let changes = Changes::new(event.transaction, event.cause);
+        observe::transaction(&changes);
         let after = self.view(changes.transaction().after().clone());
         let before = self.view(changes.transaction().before().clone());
-        let event =
-            Event { client: &client, cause: changes.cause(), after: &after, before: &before };
+        let event = Event::new(&client, changes.cause(), &before, &after);
         self.hooks.dispatch(&event, &changes);
+        self.broadcasts.rows(&changes);
     }
 
     fn lost_for_long(&self, handle: &Weak<Handle>) {
@@ -269,42 +336,57 @@ impl Hub {
     }
 
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {
+        observe::set_ended(set, &reason);
         if let Some(stage) = lock(&self.sets).remove(&set) {
             stage.send_replace(Stage::Ended(End::Set(reason)));
         }
     }
 
-    fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply) {
-        let Some(waiter) = lock(&self.calls).take(call.0) else { return };
-        self.offline.ended(&waiter, &reply);
-        match waiter.sink {
-            Sink::Tell(sender) => {
-                // Whoever dropped the receiver does not want to know.
-                let _ = sender.send(reply);
+    fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply, times: CallTimes) {
+        let Some(caller) = lock(&self.calls).take(call.0) else { return };
+        self.offline.ended(&caller, &reply);
+        let Caller { request, sink, .. } = caller;
+        observe::answered(function(&request), &reply, times);
+        if !(self.listeners.is_empty() && self.broadcasts.is_empty())
+            && let Some(called) = Called::new(call, &request, &reply, times)
+        {
+            if let Some(handle) = handle.upgrade() {
+                self.listeners.tell(&Client::from_handle(handle), &called);
             }
-            Sink::Forget(reducer) => match self.offline.take_accepting(call) {
-                Some(accepting) => drop(accepting.send(Err(reply))),
-                None => self.forgotten(handle, reducer, reply),
+            self.broadcasts.call(&called);
+        }
+        let unheard = match sink {
+            Sink::Tell(sender) => sender.send(reply).err(),
+            Sink::TellWhen(sender) => sender.send((reply, times)).err().map(|(reply, _)| reply),
+            Sink::Forget => match self.offline.take_accepting(call) {
+                Some(accepting) => accepting.send(Err(reply)).err().and_then(Result::err),
+                // What is kept is not over, and what was to be dropped or was taken back needs no word.
+                None => (!matches!(reply, Reply::Kept | Reply::Dropped | Reply::Cancelled))
+                    .then_some(reply),
             },
-            Sink::Nobody => (),
+            Sink::Nobody => None,
+        };
+        if let Some(reply) = unheard
+            && let Some(called) = Called::new(call, &request, &reply, times)
+            && let Some(unhandled) = Unhandled::of(called)
+        {
+            self.unhandled(handle, &unhandled);
         }
     }
 
-    /// A call that nobody waits for is answered: unless it was committed, somebody ought to know.
-    fn forgotten(&self, handle: &Weak<Handle>, reducer: &'static str, reply: Reply) {
-        let error: CallError<()> = match reply {
-            // What is kept is not over, and what was to be dropped needs no word.
-            Reply::Committed { .. } | Reply::Kept | Reply::Dropped | Reply::Cancelled => return,
-            Reply::Rejected { .. } => CallError::Rejected(()),
-            other => failure(other),
-        };
-        let unhandled =
-            Unhandled { reducer, kind: error.kind(), message: error.to_string().into() };
+    /// A call failed that nobody waits for: somebody ought to know.
+    fn unhandled(&self, handle: &Weak<Handle>, unhandled: &Unhandled) {
         if self.unhandled.is_empty() {
-            tracing::warn!(reducer, message = %unhandled.message, "a forgotten call was not committed");
+            let Unhandled { function, message, .. } = unhandled;
+            tracing::warn!(
+                name: "lightlike.call.unhandled",
+                %function,
+                %message,
+                "a call failed and nobody waited for it"
+            );
         } else if let Some(handle) = handle.upgrade() {
             let client = Client::from_handle(handle);
-            self.unhandled.run().each(|callback| callback(&client, &unhandled));
+            self.unhandled.run().each(|callback| callback(&client, unhandled));
         }
     }
 }
@@ -325,4 +407,14 @@ fn expect(
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The function that a request calls; none of a query.
+fn function(request: &CallRequest) -> Option<&str> {
+    match request {
+        CallRequest::Reducer { name, .. } | CallRequest::Procedure { name, .. } => {
+            Some(name.as_str())
+        }
+        CallRequest::Query { .. } => None,
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lightlike::prelude::*;
 use lightlike::{
-    Accepted, CallOutcome, Delivery, EventStream, FileStore, MemoryStore, OfflineConfig, Outcome,
+    Accepted, CallEnd, CallOutcome, Delivery, EventStream, FileStore, MemoryStore, OfflineConfig,
     Reconnect, RedbStore, Replay, Storage, Store, StoreError, SyncState, WhileDisconnected, Write,
 };
 use lightlike_tests::notes::{AddNote, Note, add_note, add_note_once, rename_note};
@@ -140,7 +140,7 @@ async fn calls_made_without_a_network_are_delivered_in_their_order_by_the_next_r
     assert_eq!(rig.titles(3).await, ["one", "two", "three"]);
     for _ in 0..3 {
         let outcome = next(&mut outcomes).await;
-        assert!(outcome.restored && outcome.outcome.is_committed(), "{outcome:?}");
+        assert!(outcome.restored && outcome.end.is_committed(), "{outcome:?}");
         assert_eq!(outcome.reducer.as_str(), "add_note");
     }
     assert_eq!(settled(&second).await.failed, 0);
@@ -151,7 +151,7 @@ async fn lose_answers(rig: &Rig, client: &Client) -> Uuid {
     rig.proxy.hold_replies(true);
     client.call(title("at most once")).forget();
     let id = client.new_call_id();
-    client.call(add_note_once(id, "exactly once".into())).id(id).forget();
+    client.call(add_note_once(id, "exactly once".into())).named(id).forget();
     let probe = "SELECT * FROM note WHERE title = 'probed'";
     client.call(title("probed")).probe(probe).forget();
     client.call(rename_note(1, "renamed".into())).forget();
@@ -174,11 +174,11 @@ async fn each_call_whose_answer_is_lost_with_the_socket_is_delivered_as_it_says(
     let id = lose_answers(&rig, &client).await;
     rig.cut(&client).await;
     let unknown = next(&mut outcomes).await;
-    assert!(matches!(unknown.outcome, Outcome::Unknown), "{unknown:?}");
+    assert!(matches!(unknown.end, CallEnd::Unknown), "{unknown:?}");
     rig.come_back(&client).await;
     for _ in 0..3 {
         let outcome = next(&mut outcomes).await;
-        assert!(outcome.outcome.is_committed(), "{outcome:?}");
+        assert!(outcome.end.is_committed(), "{outcome:?}");
         if outcome.reducer == "add_note_once" {
             assert_eq!(outcome.id, Some(id));
         }
@@ -235,7 +235,7 @@ async fn a_call_expires_or_is_taken_back_before_it_is_sent() {
     assert!(call.cancel());
     assert!(matches!(call.await, Err(CallError::Cancelled)));
     let id = client.new_call_id();
-    client.call(title("nor this")).id(id).accepted().await.unwrap();
+    client.call(title("nor this")).named(id).accepted().await.unwrap();
     assert!(client.cancel(id));
     client.call(title("this")).accepted().await.unwrap();
     rig.come_back(&client).await;
@@ -262,7 +262,7 @@ async fn a_refused_call_is_a_dead_letter_until_it_is_discarded_or_made_again() {
     let mut outcomes = client.call_outcomes();
     assert!(client.retry(letters[1].id));
     let outcome = next(&mut outcomes).await;
-    assert_eq!((outcome.id, outcome.outcome.is_committed()), (Some(letters[1].id), true));
+    assert_eq!((outcome.id, outcome.end.is_committed()), (Some(letters[1].id), true));
     settled(&client).await;
     assert!(client.dead_letters().is_empty());
 }

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::{Calls, InFlight, Kind, Request, Waiting};
-use crate::conn::{CallId, WhileDisconnected};
+use crate::conn::{CallId, CallTimes, WhileDisconnected};
 use crate::journal::Delivery;
 use crate::wire::{ClientMessage, RequestId};
 
@@ -46,6 +48,15 @@ impl Keep {
 }
 
 impl Waiting {
+    pub(crate) fn new(
+        call: CallId,
+        request: Request,
+        deadline: Option<Instant>,
+        keep: Option<Box<Keep>>,
+    ) -> Self {
+        Self { call, request, made: None, deadline, keep }
+    }
+
     pub(crate) fn gate(&self) -> Gate {
         self.keep.as_ref().map_or(Gate::Open, |keep| keep.gate)
     }
@@ -145,8 +156,16 @@ impl Calls {
         let message = ClientMessage::OneOffQuery { request_id, query: query.clone() };
         keep.gate = Gate::Probing;
         let call = first.call;
-        let (kind, deadline) = (Kind::Probe, None);
-        self.sent(request_id, InFlight { call, kind, deadline, timed_out: false, keep: None });
+        let in_flight = InFlight {
+            call,
+            kind: Kind::Probe,
+            args: Bytes::new(),
+            times: CallTimes::default(),
+            deadline: None,
+            timed_out: false,
+            keep: None,
+        };
+        self.sent(request_id, in_flight);
         self.probes += 1;
         Some(message)
     }

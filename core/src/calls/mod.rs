@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use foldhash::HashSet;
 
-use crate::conn::CallId;
+use crate::conn::{CallId, CallTimes};
 use crate::in_order::InOrder;
 use crate::wire::{ClientMessage, RequestId, Text};
 
@@ -53,6 +53,9 @@ pub(crate) enum Kind {
 pub(crate) struct InFlight {
     pub(crate) call: CallId,
     kind: Kind,
+    /// The parameters' BSATN; nothing for a query.
+    pub(crate) args: Bytes,
+    pub(crate) times: CallTimes,
     deadline: Option<Instant>,
     /// The application was told that it timed out: the answer's rows are applied, the answer is not reported.
     pub(crate) timed_out: bool,
@@ -64,6 +67,8 @@ pub(crate) struct InFlight {
 pub(crate) struct Waiting {
     pub(crate) call: CallId,
     pub(crate) request: Request,
+    /// When the application made it; known once it [waits](Calls::push).
+    made: Option<Instant>,
     pub(crate) deadline: Option<Instant>,
     /// What sets it apart from a call that is sent once or never, if anything.
     pub(crate) keep: Option<Box<Keep>>,
@@ -93,9 +98,21 @@ pub(crate) struct Calls {
     deadlines: BTreeSet<(Instant, CallId)>,
     /// When calls are given up that were never sent.
     expiries: BTreeSet<(Instant, CallId)>,
+    /// What time it was when somebody last said.
+    clock: Option<Instant>,
 }
 
 impl Calls {
+    /// It is `now`: what happens next happens then.
+    pub(crate) fn set_clock(&mut self, now: Instant) {
+        self.clock = Some(now);
+    }
+
+    /// What time it was when somebody last said.
+    pub(crate) fn clock(&self) -> Option<Instant> {
+        self.clock
+    }
+
     /// A name for one more call.
     pub(crate) fn name(&mut self) -> CallId {
         let call = CallId(self.next);
@@ -126,7 +143,8 @@ impl Calls {
     }
 
     /// Puts a call at the end of those to be sent.
-    pub(crate) fn push(&mut self, waiting: Waiting) {
+    pub(crate) fn push(&mut self, mut waiting: Waiting) {
+        waiting.made = waiting.made.or(self.clock);
         self.note_times(&waiting);
         self.waiting.push_back(waiting);
     }
@@ -151,7 +169,7 @@ impl Calls {
 
     /// Takes the next call to be sent, as a message.
     pub(crate) fn send(&mut self, request_id: RequestId) -> Option<ClientMessage> {
-        let Waiting { call, request, deadline, mut keep } = self.waiting.pop_front()?;
+        let Waiting { call, request, made, deadline, mut keep } = self.waiting.pop_front()?;
         if let Some(keep) = &mut keep {
             // What was sent may have run: it does not expire any more.
             if let Some(expires) = keep.expires.take() {
@@ -171,13 +189,24 @@ impl Calls {
                 (Kind::Query, ClientMessage::OneOffQuery { request_id, query })
             }
         };
-        self.sent(request_id, InFlight { call, kind, deadline, timed_out: false, keep });
+        let times = CallTimes { made, sent: self.clock, ..CallTimes::default() };
+        let (args, timed_out) = (Bytes::new(), false);
+        self.sent(request_id, InFlight { call, kind, args, times, deadline, timed_out, keep });
         Some(message)
     }
 
     fn sent(&mut self, request_id: RequestId, in_flight: InFlight) {
         self.last += u64::from(request_id.0.wrapping_sub(self.last as u32));
         self.in_flight.push(self.last, in_flight);
+    }
+
+    /// The message of the call that was sent last is encoded: its arguments are kept until its answer.
+    pub(crate) fn keep_args(&mut self, message: ClientMessage) {
+        if let ClientMessage::CallReducer { args, .. } = message
+            && let Some(sent) = self.in_flight.last_mut()
+        {
+            sent.args = args;
+        }
     }
 
     /// The number of a request that was sent, which does not wrap as the wire's does.
@@ -245,7 +274,8 @@ impl Calls {
     pub(crate) fn drain_sent(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
         self.probes = 0;
-        for InFlight { call, kind, deadline, timed_out, mut keep } in self.in_flight.drain() {
+        for sent_call in self.in_flight.drain() {
+            let InFlight { call, kind, deadline, timed_out, mut keep, times, .. } = sent_call;
             if let Some(deadline) = deadline {
                 self.deadlines.remove(&(deadline, call));
             }
@@ -253,7 +283,8 @@ impl Calls {
                 continue;
             }
             let request = keep.as_mut().and_then(|keep| keep.request.take());
-            let kept = request.map(|request| Waiting { call, request, deadline, keep });
+            let made = times.made;
+            let kept = request.map(|request| Waiting { call, request, made, deadline, keep });
             sent.push(Sent { call, kept });
         }
         sent

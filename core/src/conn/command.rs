@@ -185,6 +185,7 @@ impl Connection {
 
     pub(super) fn send(&mut self, message: &ClientMessage) {
         if let State::Online { protocol, .. } = self.state {
+            self.stats.messages_sent += 1;
             let sent = self.outbox.push(message, protocol);
             sent.expect(
                 "what is sent is within `max_outgoing_bytes`, which is less than BSATN can count",

@@ -23,20 +23,24 @@
 //! `step` applies nothing while events wait: so the application has seen one transaction whole, and nothing of the
 //! next, when its callbacks run.
 
+mod alarm;
 mod apply;
 mod backoff;
 mod command;
 mod config;
 mod endpoint;
 mod event;
+mod histogram;
 mod inbox;
 mod offline;
 mod optimistic;
 mod outbox;
 mod recovery;
 mod resync;
+mod slow;
 mod socket;
 mod state;
+mod stats;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -46,15 +50,17 @@ use crate::calls::Calls;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
 
+use self::alarm::Alarms;
 use self::apply::Applying;
 pub use self::config::{Config, Reconnect, WhileDisconnected};
 pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Accepted, Action, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
-    TransactionEvent,
+    Accepted, Action, AlarmId, CallId, CallTimes, Cause, Dial, Event, Greeting, NotSent, Reply,
+    SetEnd, StaleReason, TransactionEvent,
 };
+pub use self::histogram::Histogram;
 use self::inbox::Inbox;
 use self::offline::Offline;
 pub use self::offline::{
@@ -63,7 +69,10 @@ pub use self::offline::{
 use self::outbox::Outbox;
 use self::recovery::Recovery;
 use self::resync::Resync;
+use self::slow::Pace;
+pub use self::slow::{SlowConsumer, SlowReason};
 pub use self::state::{CloseReason, ConnectionState, DialError, Lost};
+pub use self::stats::Stats;
 pub use crate::calls::Request as CallRequest;
 pub use crate::subs::SubscriptionId;
 
@@ -91,6 +100,9 @@ pub struct Connection {
     calls: Calls,
     /// What outlives the program, if anything does.
     offline: Option<Box<Offline>>,
+    alarms: Alarms,
+    pace: Pace,
+    stats: Stats,
     cache: Cache,
     applying: Applying,
     inbox: Inbox,
@@ -171,6 +183,9 @@ impl Connection {
             subs: Subscriptions::default(),
             calls: Calls::default(),
             offline: None,
+            alarms: Alarms::default(),
+            pace: Pace::default(),
+            stats: Stats::default(),
             cache,
             applying: Applying::default(),
             inbox: Inbox::default(),
@@ -221,6 +236,11 @@ impl Connection {
         !self.events.is_empty() || self.changed_sync().is_some()
     }
 
+    /// It is `now`: what is commanded next is commanded then. Everything that takes a time says so too.
+    pub fn set_clock(&mut self, now: Instant) {
+        self.calls.set_clock(now);
+    }
+
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front().or_else(|| {
@@ -231,7 +251,7 @@ impl Connection {
     }
 
     fn say(&mut self, event: Event) {
-        if let Event::Answered { call, reply } = &event {
+        if let Event::Answered { call, reply, .. } = &event {
             self.settle_entry(*call, reply);
         }
         self.events.push_back(event);

@@ -73,8 +73,9 @@ impl Shared {
     /// has ended, whoever commands is the one to do it.
     pub fn command<T>(&self, command: impl FnOnce(&mut Connection, Instant) -> T) -> T {
         let result = {
-            let mut connection = self.lock();
-            let result = command(&mut connection, now());
+            let (now, mut connection) = (now(), self.lock());
+            connection.set_clock(now);
+            let result = command(&mut connection, now);
             self.write(&mut connection);
             result
         };
@@ -304,9 +305,13 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             }
             LinkEvent::NotOpened(error) => self.lost(Lost::Dial(error)),
             LinkEvent::Socket(SocketEvent::Frame(frame)) => {
+                let bytes = frame.len();
                 // Outside the lock: a large frame takes a while to decompress.
                 match self.opener.open(frame, &self.limits) {
-                    Ok(body) => self.shared.with(|connection| connection.handle_body(now(), body)),
+                    Ok(body) => self.shared.with(|connection| {
+                        connection.count_frame(bytes);
+                        connection.handle_body(now(), body);
+                    }),
                     Err(error) => self.lost(Lost::Frame(error)),
                 }
             }

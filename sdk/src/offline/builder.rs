@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lightlike_core::conn::{OfflineConfig, Replay};
+use lightlike_core::conn::{OfflineConfig, Replay, Restored};
 use lightlike_core::driver::{random_seed, time_of_day};
 use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
 use lightlike_core::schema::{Reducer, fingerprint};
@@ -104,10 +104,8 @@ impl Offline {
         hub.command(|connection, now| {
             let (wall, seed) = (time_of_day(), random_seed() as u64);
             for restored in connection.open_journal(now, wall, loaded.opened, config, seed) {
-                let (call, reducer) = (restored.call, restored.reducer.clone());
-                let args = restored.args.clone();
-                hub.register_restored(restored);
-                hub.expect_again(connection, now, call, (&reducer, &args));
+                let Restored { call, id, reducer, args, .. } = restored;
+                hub.register_call(connection, now, call, (id, reducer, args), true);
             }
             for (reducer, fingerprint) in arguments {
                 connection.expect_arguments(reducer, Some(fingerprint));

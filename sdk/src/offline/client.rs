@@ -5,11 +5,9 @@ use lightlike_core::conn::SyncState;
 use lightlike_core::journal::{DeadLetter, QueuedCall};
 use lightlike_core::schema::{Reducer, fingerprint};
 use lightlike_core::types::Uuid;
-use lightlike_core::wire::Text;
 
 use super::CallOutcome;
 use crate::client::Client;
-use crate::hub::Waiter;
 use crate::stream::EventStream;
 use crate::watch::Watch;
 
@@ -17,7 +15,7 @@ use crate::watch::Watch;
 impl Client {
     /// How many calls are kept and how many failed, when the connection is tried again, and whether the store works.
     pub fn sync_state(&self) -> Watch<SyncState> {
-        Watch::new(self.hub().offline.sync.subscribe())
+        self.hub().offline.sync.subscribe()
     }
 
     /// How each call of a reducer ends, once for each: those that an earlier run of the program made too.
@@ -56,8 +54,8 @@ impl Client {
             let letter = letters.into_iter().find(|letter| letter.id == dead_letter);
             let call = connection.retry_dead_letter(dead_letter);
             if let (Some(call), Some(letter)) = (call, letter) {
-                hub.register_call(call, Waiter::nobody(letter.reducer.clone(), Some(letter.id)));
-                hub.expect_again(connection, now, call, (&letter.reducer, &letter.args));
+                let DeadLetter { id, reducer, args, .. } = letter;
+                hub.register_call(connection, now, call, (id, reducer, args), false);
             }
             call.is_some()
         })
@@ -81,7 +79,7 @@ impl Client {
     }
 
     /// A new name for a call: for an argument by which the module knows a call that it has run already, and for
-    /// [`Call::id`](crate::Call::id). Names are of UUID version 7: later ones are greater.
+    /// [`Call::named`](crate::Call::named). Names are of UUID version 7: later ones are greater.
     pub fn new_call_id(&self) -> Uuid {
         let hub = self.hub();
         hub.command(|connection, now| connection.new_call_name(now)).unwrap_or_else(|| {
@@ -90,12 +88,5 @@ impl Client {
             ten.copy_from_slice(&random[..10]);
             Uuid::v7(lightlike_core::driver::time_of_day(), ten)
         })
-    }
-}
-
-impl Waiter {
-    /// Nobody waits for the call; its outcome is told all the same.
-    pub(crate) fn nobody(reducer: Text, id: Option<Uuid>) -> Self {
-        Self { sink: crate::hub::Sink::Nobody, reducer, id, restored: false }
     }
 }

@@ -4,13 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use lightlike_core::conn::{Accepted, CallId, Replay, Reply, SyncState};
+use lightlike_core::conn::{Accepted, CallId, CallRequest, Replay, Reply, SyncState};
 use lightlike_core::journal::QueuedCall;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use super::{CallOutcome, Outcome};
-use crate::hub::{Hub, Waiter};
+use super::{CallEnd, CallOutcome};
+use crate::hub::{Caller, Hub};
 use crate::stream::{EventStream, Feed};
+use crate::watch::Source;
 
 /// How many outcomes a stream holds, and how many are kept for the first one that is asked for.
 const OUTCOME_CAPACITY: usize = 1024;
@@ -22,16 +23,28 @@ pub(crate) type BeforeReplay = Box<dyn FnMut(&QueuedCall) -> Replay + Send>;
 pub(crate) type AcceptedSender = oneshot::Sender<Result<Accepted, Reply>>;
 
 /// Who is told of calls that are kept.
-#[derive(Default)]
 pub(crate) struct OfflineHub {
     /// Whether there is a journal.
     enabled: AtomicBool,
-    pub(super) sync: watch::Sender<SyncState>,
+    pub(super) sync: Source<SyncState>,
     accepting: Mutex<HashMap<CallId, AcceptedSender>>,
     outcomes: Mutex<Outcomes>,
     /// What `outcomes` says, for calls, which are many.
     wants_outcomes: AtomicBool,
     pub(super) before_replay: Mutex<Option<BeforeReplay>>,
+}
+
+impl Default for OfflineHub {
+    fn default() -> Self {
+        Self {
+            enabled: AtomicBool::new(false),
+            sync: Source::new(SyncState::default()),
+            accepting: Mutex::default(),
+            outcomes: Mutex::default(),
+            wants_outcomes: AtomicBool::new(false),
+            before_replay: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -69,17 +82,18 @@ impl OfflineHub {
     }
 
     pub(crate) fn sync_changed(&self, state: SyncState) {
-        self.sync.send_replace(state);
+        self.sync.set(state);
     }
 
     /// A call is over.
-    pub(crate) fn ended(&self, waiter: &Waiter, reply: &Reply) {
-        if !self.wants_outcomes.load(Ordering::Relaxed) || waiter.reducer.as_bytes().is_empty() {
+    pub(crate) fn ended(&self, caller: &Caller, reply: &Reply) {
+        if !self.wants_outcomes.load(Ordering::Relaxed) {
             return;
         }
-        let Some(outcome) = Outcome::of(reply) else { return };
-        let (id, reducer, restored) = (waiter.id, waiter.reducer.clone(), waiter.restored);
-        let outcome = CallOutcome { id, reducer, restored, outcome };
+        let CallRequest::Reducer { name, .. } = &caller.request else { return };
+        let Some(end) = CallEnd::of(reply) else { return };
+        let (id, reducer, restored) = (caller.id, name.clone(), caller.restored);
+        let outcome = CallOutcome { id, reducer, restored, end };
         let mut outcomes = lock(&self.outcomes);
         if !outcomes.asked {
             if outcomes.backlog.len() == OUTCOME_CAPACITY {

@@ -5,7 +5,7 @@ mod client;
 mod hub;
 mod outcome;
 
-pub use self::outcome::{CallOutcome, Outcome};
+pub use self::outcome::{CallEnd, CallOutcome};
 
 pub(crate) use self::builder::Offline;
 pub(crate) use self::hub::{AcceptedSender, OfflineHub};

@@ -16,13 +16,13 @@ pub struct CallOutcome {
     /// Whether an earlier run of the program made the call.
     pub restored: bool,
     /// How it ended.
-    pub outcome: Outcome,
+    pub end: CallEnd,
 }
 
 /// How a call ended.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum CallEnd {
     /// It has run; its rows are here.
     Committed {
         /// When the server ran it. Not known of a call of which only its probe says that it has run.
@@ -49,7 +49,7 @@ pub enum Outcome {
     NotSent(NotSent),
 }
 
-impl Outcome {
+impl CallEnd {
     /// Whether it has run, and not been refused.
     pub fn is_committed(&self) -> bool {
         matches!(self, Self::Committed { .. })

@@ -207,7 +207,7 @@ impl RawCall {
                     Ok(returned(value))
                 }
                 Ok(Reply::Rejected { error, .. }) => Err(CallError::Rejected(refused(error))),
-                Ok(other) => Err(failure(other)),
+                Ok(other) => Err(failure(&other)),
                 // The driver answers every call before it goes, so it went without one: the program is ending.
                 Err(_) => Err(CallError::Unknown),
             }

@@ -112,7 +112,7 @@ impl Connection {
         if lost {
             self.answer(call, Reply::Unknown);
         } else {
-            self.calls.push(Waiting { call, request, deadline: None, keep: Some(Box::new(keep)) });
+            self.calls.push(Waiting::new(call, request, None, Some(Box::new(keep))));
         }
         Some(restored)
     }

@@ -28,7 +28,7 @@ impl Connection {
             self.answer(call, refusal);
         } else if options.delivery == Delivery::AtMostOnce && self.sends_at_once() {
             let deadline = options.deadline;
-            self.calls.push(Waiting { call, request, deadline, keep: None });
+            self.calls.push(Waiting::new(call, request, deadline, None));
             self.send_calls();
             if options.tell_accepted {
                 self.events.push_back(Event::Accepted { call, accepted: Accepted::Sent });
@@ -62,7 +62,7 @@ impl Connection {
             self.enter(now, call, &request, options, &mut keep);
         }
         let in_journal = keep.seq.is_some();
-        self.calls.push(Waiting { call, request, deadline, keep: Some(Box::new(keep)) });
+        self.calls.push(Waiting::new(call, request, deadline, Some(Box::new(keep))));
         self.send_calls();
         if !tell {
             return;
@@ -309,7 +309,7 @@ impl Connection {
         if keep.seq.is_some() {
             offline.add(entry, call);
         }
-        self.calls.push(Waiting { call, request, deadline: None, keep: Some(Box::new(keep)) });
+        self.calls.push(Waiting::new(call, request, None, Some(Box::new(keep))));
         self.send_calls();
         call
     }

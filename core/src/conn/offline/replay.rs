@@ -55,6 +55,7 @@ impl Connection {
         let request_id = self.request_id();
         if let Some(message) = self.calls.send(request_id) {
             self.send(&message);
+            self.calls.keep_args(message);
         }
     }
 

@@ -217,7 +217,7 @@ impl World {
                 Event::Accepted { call, accepted: lightlike_core::conn::Accepted::Queued } => {
                     self.calls.get_mut(&self.names[&call.0]).unwrap().accepted = true;
                 }
-                Event::Answered { call, reply } => {
+                Event::Answered { call, reply, .. } => {
                     // Once in a run of the program.
                     let number = self.names.remove(&call.0).expect("a call is answered once");
                     let known = self.calls.get_mut(&number).unwrap();
