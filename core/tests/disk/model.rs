@@ -60,7 +60,7 @@ fn keeps_what_a_map_would(steps: Vec<Step>, mut open: impl FnMut() -> Box<dyn St
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn in_memory(steps in prop::collection::vec(step(), 0..40)) {

@@ -109,7 +109,7 @@ fn a_set_of_the_last_run_can_be_asked_for_and_ended_without_a_connection() {
     let mut offline = with_rows(&[b"a"]).restart();
     let set = subscribe(&mut offline);
     offline.connection().unsubscribe(set);
-    assert_eq!(offline.told(), ["transaction: Ended", "set 0 ended: Unsubscribed"]);
+    assert_eq!(offline.told(), ["transaction: Unsubscribed", "set 0 ended: Unsubscribed"]);
     offline.store();
     assert!(offline.restart().rig.rows().is_empty());
 }
