@@ -13,10 +13,7 @@ type Register = fn(&mut Connection) -> Result<(), RegisterError>;
 pub(crate) struct Declared {
     tables: Vec<Register>,
     /// Only a comparison with the module's schema asks for them.
-    #[cfg_attr(
-        not(feature = "http"),
-        expect(dead_code, reason = "nothing is compared without it")
-    )]
+    #[cfg_attr(not(feature = "http"), allow(dead_code))]
     pub(crate) functions: Vec<FunctionDef>,
 }
 
@@ -57,8 +54,13 @@ impl ClientBuilder {
     }
 
     /// Declares a reducer, by the type of its calls.
+    ///
+    /// It also says what arguments the reducer takes in this version of the program: calls of it that an earlier
+    /// version kept with others are [held](crate::QueuedState::NeedsMigration), not sent. A reducer that is called is
+    /// known from then on; this is for those whose calls may be sent before.
     pub fn reducer<R: Reducer>(mut self) -> Self {
         self.declared.functions.push(R::DEF);
+        self.offline.know_arguments(&R::DEF);
         self
     }
 

@@ -8,9 +8,9 @@ use super::{Connection, Event};
 /// a call that timed out. Good to a ten-millionth.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CallTimes {
-    pub(crate) queued: Span,
-    pub(crate) round_trip: Span,
-    pub(crate) applying: Span,
+    queued: Span,
+    round_trip: Span,
+    applying: Span,
 }
 
 impl CallTimes {
@@ -32,7 +32,7 @@ impl CallTimes {
 
 /// Seconds; less than none where there are none.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Span(f32);
+struct Span(f32);
 
 impl Default for Span {
     fn default() -> Self {
@@ -41,7 +41,7 @@ impl Default for Span {
 }
 
 impl Span {
-    pub(crate) fn between(from: Option<Instant>, to: Option<Instant>) -> Self {
+    fn between(from: Option<Instant>, to: Option<Instant>) -> Self {
         match (from, to) {
             (Some(from), Some(to)) if from == to => Self(0.0),
             (Some(from), Some(to)) => Self::of(to.saturating_duration_since(from)),
@@ -59,9 +59,13 @@ impl Span {
 }
 
 impl Connection {
-    /// The times of a call that was sent and queued so, and whose answer is the message that was just read. Its rows
-    /// come later, if there are any.
-    pub(super) fn answered_now(&mut self, sent: Option<Instant>, queued: Span) -> CallTimes {
+    /// The times of a call that was made and sent then, and whose answer is the message that was just read. Its rows come
+    /// later, if there are any.
+    pub(super) fn answered_now(
+        &mut self,
+        made: Option<Instant>,
+        sent: Option<Instant>,
+    ) -> CallTimes {
         let now = self.calls.clock();
         let came = self.inbox.came().or(now);
         self.stats.calls_answered += 1;
@@ -71,7 +75,8 @@ impl Connection {
             self.stats.round_trips.record(took);
             round_trip = Span::of(took);
         }
-        CallTimes { queued, round_trip, applying: Span::between(came, now) }
+        let (queued, applying) = (Span::between(made, sent), Span::between(came, now));
+        CallTimes { queued, round_trip, applying }
     }
 
     /// An event that waited for the rows of the message that was read last, which are there now.
