@@ -55,12 +55,12 @@ impl ClientBuilder {
 
     /// Declares a reducer, by the type of its calls.
     ///
-    /// It also says what arguments the reducer takes in this version of the program: calls of it that an earlier
-    /// version kept with others are [held](crate::QueuedState::NeedsMigration), not sent. A reducer that is called is
-    /// known from then on; this is for those whose calls may be sent before.
+    /// Calls of it that an earlier version of the program [kept](Self::offline) with other arguments are
+    /// [held](crate::QueuedState::NeedsMigration), not sent. A reducer that is called is known from then on; this is for
+    /// those whose calls may be sent before.
     pub fn reducer<R: Reducer>(mut self) -> Self {
+        self.offline.declare(&R::DEF);
         self.declared.functions.push(R::DEF);
-        self.offline.know_arguments(&R::DEF);
         self
     }
 

@@ -70,8 +70,8 @@ pub(crate) struct Loaded {
 }
 
 impl Offline {
-    /// Notes what arguments a reducer takes in this version of the program.
-    pub(crate) fn know_arguments(&mut self, reducer: &FunctionDef) {
+    /// What arguments a reducer takes in this version of the program.
+    pub(crate) fn declare(&mut self, reducer: &FunctionDef) {
         self.arguments.push((reducer.name, fingerprint::arguments(reducer)));
     }
 
