@@ -171,9 +171,7 @@ impl Client {
     /// Takes typed queries (`User::all()`), SQL as text, and tuples, arrays and lists of those. The set ends when what
     /// this returns is dropped.
     pub fn subscribe(&self, queries: impl IntoQueries) -> Subscription {
-        let mut list = QueryList::default();
-        queries.add_to(&mut list);
-        self.hub().subscribe(list)
+        self.hub().subscribe(QueryList::new(queries))
     }
 
     /// All tables as they are now. The view does not change, and holding it stops nobody.
@@ -190,9 +188,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Query`](crate::ErrorKind::Query) if the server refuses the query or the connection is lost before the answer,
-    /// [`Schema`](crate::ErrorKind::Schema) if a row does not decode.
-    pub async fn query<T: Table>(&self, query: Query<T>) -> Result<Vec<T::Row>, Error> {
+    /// [`Query`](crate::ErrorKind::Query) if the query cannot be written as SQL, if the server refuses it, or if the
+    /// connection is lost before the answer; [`Schema`](crate::ErrorKind::Schema) if a row does not decode.
+    pub async fn query<T: Table, S>(&self, query: Query<T, S>) -> Result<Vec<T::Row>, Error> {
+        if let Some(error) = query.error() {
+            return Err(Repr::Unwritable(error.clone()).into());
+        }
         self.query_sql(query.sql()).await
     }
 

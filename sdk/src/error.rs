@@ -84,6 +84,8 @@ pub(crate) enum Repr {
     CallFailed { kind: CallErrorKind, source: CallError<Infallible> },
     #[error("the server refused the query: {0}")]
     Query(Box<str>),
+    #[error(transparent)]
+    Unwritable(lightlike_core::query::QueryError),
     #[error("row {row} of the answer does not decode")]
     QueryRow {
         row: usize,
@@ -119,7 +121,7 @@ impl Error {
                 ErrorKind::Schema
             }
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
-            Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
+            Repr::Query(_) | Repr::Unwritable(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
         }
     }

@@ -104,6 +104,9 @@ impl Hub {
 
     pub(crate) fn subscribe(self: &Arc<Self>, list: QueryList) -> Subscription {
         let queries = list.queries.clone().into_boxed_slice();
+        if let Some(error) = list.error {
+            return Subscription::refused(Arc::clone(self), queries, End::Unwritable(error));
+        }
         let (sender, stage) = watch::channel(Stage::Pending);
         let set = self.command(|connection, _| {
             for register in list.tables {
@@ -116,7 +119,7 @@ impl Hub {
         });
         match set {
             Ok(set) => Subscription::new(Arc::clone(self), set, queries, stage),
-            Err(error) => Subscription::refused(Arc::clone(self), queries, error),
+            Err(error) => Subscription::refused(Arc::clone(self), queries, End::Register(error)),
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use lightlike_core::cache::RegisterError;
 use lightlike_core::conn::{SetEnd, StaleReason, SubscriptionId};
+use lightlike_core::query::QueryError;
 use tokio::sync::watch;
 
 use crate::error::{Error, Repr};
@@ -19,7 +20,7 @@ use crate::hub::Hub;
 #[must_use = "dropping a subscription ends it; `keep` it to leave it for as long as the connection lives"]
 pub struct Subscription {
     hub: Arc<Hub>,
-    /// None if the set was never asked for: a table of its is known with another row type.
+    /// None if the set was never asked for: a table of its is known with another row type, or a query cannot be written.
     set: Option<SubscriptionId>,
     queries: Box<[Box<str>]>,
     stage: watch::Receiver<Stage>,
@@ -41,6 +42,7 @@ pub(crate) enum Stage {
 pub(crate) enum End {
     Set(SetEnd),
     Register(RegisterError),
+    Unwritable(QueryError),
 }
 
 impl Subscription {
@@ -54,8 +56,8 @@ impl Subscription {
     }
 
     /// A subscription that was over before it began.
-    pub(crate) fn refused(hub: Arc<Hub>, queries: Box<[Box<str>]>, error: RegisterError) -> Self {
-        let (_, stage) = watch::channel(Stage::Ended(End::Register(error)));
+    pub(crate) fn refused(hub: Arc<Hub>, queries: Box<[Box<str>]>, end: End) -> Self {
+        let (_, stage) = watch::channel(Stage::Ended(end));
         Self { hub, set: None, queries, stage, ends_on_drop: false }
     }
 
@@ -95,6 +97,7 @@ impl Subscription {
     /// - [`Subscription`](crate::ErrorKind::Subscription): the server refuses the queries, in its words, or the set was
     ///   unsubscribed first.
     /// - [`Schema`](crate::ErrorKind::Schema): rows do not decode as their Rust type, or a table is known with another.
+    /// - [`Query`](crate::ErrorKind::Query): a query cannot be written as SQL.
     /// - [`Disconnected`](crate::ErrorKind::Disconnected): the connection is closed.
     ///
     /// # Cancel safety
@@ -155,6 +158,7 @@ impl Subscription {
         let queries = self.queries.clone();
         Error::from(match end.clone() {
             End::Register(error) => Repr::Register(error),
+            End::Unwritable(error) => Repr::Unwritable(error),
             End::Set(SetEnd::Refused(message)) => Repr::Refused { queries, message },
             End::Set(SetEnd::Undecodable(failure)) => Repr::Undecodable { queries, failure },
             End::Set(SetEnd::NotSent(why)) => Repr::NotSent(why),

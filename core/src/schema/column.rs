@@ -38,6 +38,10 @@ impl<R, V, K> Column<R, V, K> {
     pub fn get<'r>(&self, row: &'r R) -> &'r V {
         (self.get)(row)
     }
+
+    pub(crate) fn getter(&self) -> fn(&R) -> &V {
+        self.get
+    }
 }
 
 impl<R, V, K> Clone for Column<R, V, K> {
@@ -101,6 +105,17 @@ impl<T: HasKey, I> FindIn<T> for Kind<Primary, I> {
 impl<T: HasUniques, I> FindIn<T> for Kind<Unique, I> {
     const PRIMARY: bool = false;
 }
+
+/// A column by which the table `T` can be joined: the module has an index over it.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` cannot be joined by this column",
+    note = "a join needs an index on both sides: the column is `#[index(..)]`, `#[unique]` or `#[primary_key]`, and the \
+            table has it so; other joins can be asked for in SQL as text"
+)]
+pub trait JoinIn<T> {}
+impl<T: HasKey, I> JoinIn<T> for Kind<Primary, I> {}
+impl<T: HasUniques, I> JoinIn<T> for Kind<Unique, I> {}
+impl<T: HasIndexes> JoinIn<T> for Kind<Plain, Indexed> {}
 
 /// Something that orders the rows of `T`: an indexed column, or an index over several.
 #[diagnostic::on_unimplemented(

@@ -18,8 +18,8 @@ mod value;
 pub use any::{AnyType, Fields, Scalar, Shape, Variants};
 pub use call::{FunctionDef, Procedure, Reducer};
 pub use column::{
-    Column, FindIn, IndexKey, IndexRef, Indexed, Kind, MultiIndex, Plain, Primary, RangeIn, Unique,
-    UniqueKind,
+    Column, FindIn, IndexKey, IndexRef, Indexed, JoinIn, Kind, MultiIndex, Plain, Primary, RangeIn,
+    Unique, UniqueKind,
 };
 pub use sats::{FieldDef, ProductDef, Sats, SatsType, SumDef, TypeRef, VariantDef};
 pub use server::{

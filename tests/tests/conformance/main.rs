@@ -13,6 +13,7 @@ mod keys;
 mod messages;
 mod names;
 mod procedures;
+mod queries;
 mod schedules;
 mod sets;
 mod views;
