@@ -15,6 +15,7 @@ use lightlike_core::wire::Compression;
 use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
+use crate::tables::Declared;
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -28,6 +29,7 @@ pub struct ClientBuilder {
     confirmed: Option<bool>,
     retry_first: Option<bool>,
     config: Config,
+    pub(crate) declared: Declared,
 }
 
 impl ClientBuilder {
@@ -41,6 +43,7 @@ impl ClientBuilder {
             confirmed: None,
             retry_first: None,
             config: Config::default(),
+            declared: Declared::default(),
         }
     }
 
@@ -116,7 +119,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one, and
+    /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one,
+    /// [`Schema`](crate::ErrorKind::Schema) if two types that were named are of one table and differ, and
     /// [`TokenStore`](crate::ErrorKind::TokenStore) if the store fails.
     pub fn build(mut self) -> Result<Client, Error> {
         self.config.reconnect.first = self.retry_first.unwrap_or(true);
@@ -133,6 +137,7 @@ impl ClientBuilder {
         let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
             .map_err(|error| Repr::Tls(Box::new(error)))?;
         let hub = Hub::new(Connection::new(self.config, token, random_seed()));
+        self.declared.apply(&hub).map_err(Repr::Register)?;
         Ok(Client::new(hub, dialer))
     }
 

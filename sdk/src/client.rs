@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use lightlike_core::bsatn::{self, Bsatn};
+use lightlike_core::bsatn::{self, Bsatn, DecodeError};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
 use lightlike_core::driver::{TcpDialer, check_token, drive};
-use lightlike_core::schema::{Procedure, Reducer, Table};
+use lightlike_core::schema::{Procedure, Reducer, Row, Table};
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{QueryRows, Text};
 
@@ -194,7 +194,7 @@ impl Client {
         if let Some(error) = query.error() {
             return Err(Repr::Unwritable(error.clone()).into());
         }
-        self.query_sql(query.sql()).await
+        self.ask(query.sql(), <T::Row as Row>::decode_row).await
     }
 
     /// As [`query`](Self::query), with SQL as text, and rows of any type with their columns in order.
@@ -203,10 +203,18 @@ impl Client {
     ///
     /// As [`query`](Self::query).
     pub async fn query_sql<R: Bsatn>(&self, sql: &str) -> Result<Vec<R>, Error> {
+        self.ask(sql, |bytes| bsatn::from_slice(bytes)).await
+    }
+
+    async fn ask<R>(
+        &self,
+        sql: &str,
+        decode: fn(&[u8]) -> Result<R, DecodeError>,
+    ) -> Result<Vec<R>, Error> {
         let sql = Text::from(sql);
         let answer = self.hub().call(CallRequest::Query { sql }, None).await;
         match answer {
-            Ok(Reply::Rows(rows)) => decode_rows(&rows),
+            Ok(Reply::Rows(rows)) => decode_rows(&rows, decode),
             Ok(Reply::NotSent(why)) => Err(Repr::Unanswered(Unanswered::NotSent(why)).into()),
             Ok(reply) => Err(match failure::<()>(reply) {
                 CallError::Failed(why) => Repr::Query(why).into(),
@@ -217,11 +225,14 @@ impl Client {
     }
 }
 
-fn decode_rows<R: Bsatn>(rows: &QueryRows) -> Result<Vec<R>, Error> {
+fn decode_rows<R>(
+    rows: &QueryRows,
+    decode: fn(&[u8]) -> Result<R, DecodeError>,
+) -> Result<Vec<R>, Error> {
     let encoded = rows.tables.iter().flat_map(|table| table.rows.iter());
-    let decoded = encoded.enumerate().map(|(row, bytes)| {
-        bsatn::from_slice(bytes).map_err(|source| Repr::QueryRow { row, source }.into())
-    });
+    let decoded = encoded
+        .enumerate()
+        .map(|(row, bytes)| decode(bytes).map_err(|source| Repr::QueryRow { row, source }.into()));
     decoded.collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, RegisterError, TableId};
@@ -21,6 +21,7 @@ use crate::changes::Changes;
 use crate::client::{Client, Handle};
 use crate::error::Repr;
 use crate::event::Event;
+use crate::first_batch::FirstBatches;
 use crate::hooks::Hooks;
 use crate::query::QueryList;
 use crate::subscription::{End, Stage, Subscription};
@@ -32,6 +33,9 @@ pub(crate) struct Hub {
     reader: CacheReader,
     pub(crate) hooks: Hooks,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
+    pub(crate) batches: FirstBatches,
+    /// What `subscribe_to_all_tables` asks for.
+    pub(crate) all_tables: OnceLock<QueryList>,
     calls: Mutex<InOrder<Sink>>,
     pub(crate) state: watch::Sender<ConnectionState>,
     /// What `state` says, for reads, which are many.
@@ -69,6 +73,8 @@ impl Hub {
             reader,
             hooks: Hooks::default(),
             sets: Mutex::default(),
+            batches: FirstBatches::default(),
+            all_tables: OnceLock::new(),
             calls: Mutex::default(),
             state: watch::Sender::new(ConnectionState::Idle),
             is_ready: AtomicBool::new(false),
@@ -103,23 +109,24 @@ impl Hub {
     }
 
     pub(crate) fn subscribe(self: &Arc<Self>, list: QueryList) -> Subscription {
-        let queries = list.queries.clone().into_boxed_slice();
-        if let Some(error) = list.error {
-            return Subscription::refused(Arc::clone(self), queries, End::Unwritable(error));
+        if let Some(error) = &list.error {
+            let end = End::Unwritable(error.clone());
+            return Subscription::refused(Arc::clone(self), list, end);
         }
         let (sender, stage) = watch::channel(Stage::Pending);
         let set = self.command(|connection, _| {
-            for register in list.tables {
+            for register in &list.tables {
                 register(connection)?;
             }
-            let set = connection.subscribe(list.queries);
+            let set = connection.subscribe(list.queries.clone());
+            self.batches.asked(set, &list.queries);
             // Before the lock is let go: the answer finds whom to tell.
             lock(&self.sets).insert(set, sender);
             Ok(set)
         });
         match set {
-            Ok(set) => Subscription::new(Arc::clone(self), set, queries, stage),
-            Err(error) => Subscription::refused(Arc::clone(self), queries, End::Register(error)),
+            Ok(set) => Subscription::new(Arc::clone(self), set, list, stage),
+            Err(error) => Subscription::refused(Arc::clone(self), list, End::Register(error)),
         }
     }
 
@@ -165,6 +172,7 @@ impl Hub {
             conn::Event::State(state) => self.state_changed(state),
             conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
             conn::Event::Applied(set) => {
+                self.batches.applied(set);
                 if let Some(stage) = lock(&self.sets).get(&set) {
                     stage.send_replace(Stage::Applied);
                 }
@@ -187,6 +195,7 @@ impl Hub {
         self.is_ready.store(matches!(state, ConnectionState::Ready), Ordering::Relaxed);
         self.state.send_replace(state);
         if closed {
+            self.batches.close();
             self.hooks.end_streams();
         }
     }
@@ -211,6 +220,7 @@ impl Hub {
     }
 
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {
+        self.batches.ended(set);
         if let Some(stage) = lock(&self.sets).remove(&set) {
             stage.send_replace(Stage::Ended(End::Set(reason)));
         }

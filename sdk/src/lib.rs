@@ -68,15 +68,18 @@ mod changes;
 mod client;
 mod error;
 mod event;
+mod first_batch;
 mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
 pub mod prelude;
 pub mod query;
+mod reads;
 mod stream;
 mod subscription;
 mod table;
+mod tables;
 mod token;
 mod view;
 mod watch;
@@ -91,6 +94,7 @@ pub use lightlike_core::conn::{
     StaleReason, WhileDisconnected,
 };
 pub use lightlike_core::limits::Limits;
+pub use lightlike_core::schema::ClientIndex;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
 pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
@@ -103,6 +107,7 @@ pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hub::Unhandled;
 pub use self::query::{Filter, IntoQueries, Query, QueryError, QueryList, Sender, TableQueries};
+pub use self::reads::NotOneRow;
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;
 pub use self::table::{CallbackId, TableHandle};

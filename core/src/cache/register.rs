@@ -107,7 +107,7 @@ impl<R: Row> TableStore<R> {
         let mut failed: Vec<SetFailure> = Vec::new();
         let mut decoded = Vec::with_capacity(raw.len);
         for moving in raw.live_rows() {
-            match bsatn::from_slice::<R>(moving.bytes) {
+            match R::decode_row(moving.bytes) {
                 Ok(row) => decoded.push((row, moving)),
                 Err(error) => {
                     let reason = diagnose(&R::DEF, moving.bytes, error);
@@ -150,7 +150,7 @@ impl<R: Row> TableStore<R> {
     fn adopt_dead(&mut self, raw: &TableStore<RawRow>, dead: &DeadRows) {
         let mut ids = Vec::new();
         for (moving, died) in raw.dead_rows_of(dead) {
-            let Ok(row) = bsatn::from_slice(moving.bytes) else { continue };
+            let Ok(row) = R::decode_row(moving.bytes) else { continue };
             let Some(id) = self.adopt_row(row) else { continue };
             if let Some(slot) = self.slot(id) {
                 slot.set_born(moving.born);

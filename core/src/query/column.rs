@@ -79,7 +79,7 @@ borrowed! {
 }
 
 /// Conditions, for [`Filter`].
-impl<R: 'static, V: SqlValue + 'static, K> Column<R, V, K> {
+impl<R: 'static, V: SqlValue + Send + Sync + 'static, K> Column<R, V, K> {
     /// Rows with this value in the column.
     pub fn eq(self, other: impl Operand<R, V>) -> Filter<R> {
         self.compare(Op::Eq, other.other())
@@ -186,7 +186,7 @@ mod tests {
             (LEVEL.lt(3), "level < 3", false),
             (LEVEL.le(3), "level <= 3", true),
             (LEVEL.gt(2), "level > 2", true),
-            (LEVEL.ge(&4), "level >= 4", false),
+            (LEVEL.ge(4), "level >= 4", false),
             (LEVEL.lt(MAX_LEVEL), "level < max_level", true),
             (NAME.eq("O'Hara"), "name = 'O''Hara'", true),
             (NAME.eq(String::from("Ada")), "name = 'Ada'", false),

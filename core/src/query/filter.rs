@@ -289,7 +289,8 @@ fn push_joined<R>(
     let mut done = Ok(());
     for (at, node) in nodes.iter().enumerate() {
         sql.push_str(if at == 0 { "" } else { separator });
-        done = done.and(push(node, sql));
+        let pushed = push(node, sql);
+        done = done.and(pushed);
     }
     if nodes.is_empty() {
         sql.push_str(none);

@@ -21,7 +21,7 @@ use crate::types::{ConnectionId, I256, Identity, Timestamp, U256, Uuid};
     note = "the server compares numbers, booleans, text, bytes, identities, connection ids, timestamps and UUIDs, and \
             `#[bsatn(transparent)]` structs of these; look at other columns where the rows are read: `iter().filter(..)`"
 )]
-pub trait SqlValue: Send + Sync {
+pub trait SqlValue {
     /// The server's order of two values: total, with NaN equal to itself and greatest, and both zeros equal.
     fn compare(&self, other: &Self) -> Ordering;
 
@@ -185,6 +185,7 @@ through! {
     [const N: usize] [u8; N] as [u8];
     [] Cow<'static, str> as str;
     [] Cow<'static, [u8]> as [u8];
+    [T: SqlValue + ?Sized] &T as T;
     [T: SqlValue + ?Sized] Box<T> as T;
     [T: SqlValue + ?Sized] Arc<T> as T;
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails should stop")]
 
 mod applying;
+mod indexes;
+mod lenient;
 mod model;
 mod reading;
 mod reclaiming;

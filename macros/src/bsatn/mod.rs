@@ -6,6 +6,7 @@ mod encode;
 mod generics;
 mod model;
 mod sats;
+mod sql;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -50,5 +51,6 @@ fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
     let encode = encode::implement(container, stub);
     let decode = decode::implement(container, stub);
     let sats = sats::implement(container, stub);
-    crate::scoped(quote!(#encode #decode #sats))
+    let sql = sql::implement(container, stub);
+    crate::scoped(quote!(#encode #decode #sats #sql))
 }

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, LitStr};
 
+use super::arguments;
 use super::model::{Kind, MarkerModel, TableInput};
 use super::row::{has_indexes, table_def};
 use crate::types::blame;
@@ -26,12 +27,14 @@ pub(super) fn implement(table: &TableInput<'_>, marker: &MarkerModel, stub: bool
     let view_key = key.map(|column| view_key(table, marker, column));
     let has_key = has_key(table, marker, key.is_some());
     let has_indexes = has_indexes(ident, krate, *kind);
+    let arguments = arguments::descriptors(table);
     quote! {
         #view_key
         #[automatically_derived]
         impl #krate::__private::Table for #ident {
             type Row = #row;
             const DEF: #krate::__private::TableDef = #table_def;
+            #arguments
         }
         #has_key
         #has_indexes

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use proc_macro2::Span;
 use syn::{Data, DeriveInput, Field, Fields, GenericParam, Generics, Ident, Path, Visibility};
 
+use super::arguments::Argument;
 use super::attrs::TableAttrs;
 use super::index::MultiIndex;
 use crate::bsatn::ContainerAttrs;
@@ -19,7 +20,12 @@ pub(super) struct TableInput<'a> {
     pub(super) krate: Path,
     /// The name on the wire.
     pub(super) name: String,
+    pub(super) vis: &'a Visibility,
     pub(super) kind: Kind,
+    /// What the view takes.
+    pub(super) args: Vec<Argument>,
+    /// Whether columns that the server has behind these are left alone.
+    pub(super) lenient: bool,
     pub(super) shape: Shape<'a>,
 }
 
@@ -82,7 +88,10 @@ impl<'a> TableInput<'a> {
                 None => crate::server_name(cx, &input.ident, case::snake),
             },
             rust_name,
+            vis: &input.vis,
             kind,
+            args: attrs.args.take().map_or_else(Vec::new, |(_, args)| args),
+            lenient: attrs.lenient.get().is_some(),
             shape,
         }
     }

@@ -27,6 +27,11 @@ impl QueryList {
         queries.add_to(&mut list);
         list
     }
+
+    /// Gives the table its Rust type, whenever the set is asked for.
+    pub(crate) fn register<T: Table>(&mut self) {
+        self.tables.push(|connection| connection.register::<T>());
+    }
 }
 
 impl fmt::Debug for QueryList {
@@ -48,7 +53,7 @@ pub trait IntoQueries {
 impl<T: Table, S> IntoQueries for Query<T, S> {
     fn add_to(self, set: &mut QueryList) {
         set.queries.push(self.sql().into());
-        set.tables.push(|connection| connection.register::<T>());
+        set.register::<T>();
         if set.error.is_none() {
             set.error = self.error().cloned();
         }

@@ -46,11 +46,16 @@
 //! do not cover can be said as text wherever a query is taken: `db.subscribe("SELECT * FROM player WHERE level > 3")`.
 
 mod list;
+mod returned;
+mod tables;
 mod typed;
 
 pub use lightlike_core::query::{Filter, NoLiteral, Operand, QueryError, Sender, SqlValue};
 
 pub use self::list::{IntoQueries, QueryList};
+pub use self::tables::Tables;
 #[doc(hidden)]
 pub use self::typed::Arguments;
 pub use self::typed::{Called, Joined, Query, Rows, TableQueries};
+
+pub(crate) use self::returned::{Returned, returned_table};
