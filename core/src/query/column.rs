@@ -79,43 +79,67 @@ borrowed! {
 }
 
 /// Conditions, for [`Filter`].
-impl<R: 'static, V: SqlValue + Send + Sync + 'static, K> Column<R, V, K> {
+impl<R: 'static, V: 'static, K> Column<R, V, K> {
     /// Rows with this value in the column.
-    pub fn eq(self, other: impl Operand<R, V>) -> Filter<R> {
+    pub fn eq(self, other: impl Operand<R, V>) -> Filter<R>
+    where
+        V: SqlValue,
+    {
         self.compare(Op::Eq, other.other())
     }
 
     /// Rows with another value in the column.
-    pub fn ne(self, other: impl Operand<R, V>) -> Filter<R> {
+    pub fn ne(self, other: impl Operand<R, V>) -> Filter<R>
+    where
+        V: SqlValue,
+    {
         self.compare(Op::Ne, other.other())
     }
 
     /// Rows with a lesser value in the column.
-    pub fn lt(self, other: impl Operand<R, V>) -> Filter<R> {
+    pub fn lt(self, other: impl Operand<R, V>) -> Filter<R>
+    where
+        V: SqlValue,
+    {
         self.compare(Op::Lt, other.other())
     }
 
     /// Rows with a lesser value in the column, or this one.
-    pub fn le(self, other: impl Operand<R, V>) -> Filter<R> {
+    pub fn le(self, other: impl Operand<R, V>) -> Filter<R>
+    where
+        V: SqlValue,
+    {
         self.compare(Op::Le, other.other())
     }
 
     /// Rows with a greater value in the column.
-    pub fn gt(self, other: impl Operand<R, V>) -> Filter<R> {
+    pub fn gt(self, other: impl Operand<R, V>) -> Filter<R>
+    where
+        V: SqlValue,
+    {
         self.compare(Op::Gt, other.other())
     }
 
     /// Rows with a greater value in the column, or this one.
-    pub fn ge(self, other: impl Operand<R, V>) -> Filter<R> {
+    pub fn ge(self, other: impl Operand<R, V>) -> Filter<R>
+    where
+        V: SqlValue,
+    {
         self.compare(Op::Ge, other.other())
     }
 
     /// Rows with one of these values in the column: no row, if there is none.
-    pub fn is_in<O: Operand<R, V>>(self, values: impl IntoIterator<Item = O>) -> Filter<R> {
+    pub fn is_in<O: Operand<R, V>>(self, values: impl IntoIterator<Item = O>) -> Filter<R>
+    where
+        V: SqlValue,
+    {
         Filter::any_of(values.into_iter().map(|value| self.eq(value)))
     }
 
-    fn compare(self, op: Op, other: Other<R, V>) -> Filter<R> {
+    fn compare(self, op: Op, other: Other<R, V>) -> Filter<R>
+    where
+        V: SqlValue,
+    {
         let get = self.getter();
         let (right, order): (_, Arc<super::filter::Order<R>>) = match other {
             Other::Value(value) => {

@@ -21,7 +21,7 @@ use crate::types::{ConnectionId, I256, Identity, Timestamp, U256, Uuid};
     note = "the server compares numbers, booleans, text, bytes, identities, connection ids, timestamps and UUIDs, and \
             `#[bsatn(transparent)]` structs of these; look at other columns where the rows are read: `iter().filter(..)`"
 )]
-pub trait SqlValue {
+pub trait SqlValue: Send + Sync {
     /// The server's order of two values: total, with NaN equal to itself and greatest, and both zeros equal.
     fn compare(&self, other: &Self) -> Ordering;
 

@@ -9,6 +9,7 @@ use lightlike::{ErrorKind, bsatn};
 use lightlike_tests::conformance::columns::*;
 use lightlike_tests::conformance::indexes::*;
 use lightlike_tests::conformance::keyed_views::*;
+use lightlike_tests::conformance::keys::{Keyed, PkU32};
 use lightlike_tests::conformance::names::*;
 use lightlike_tests::conformance::{next, on_both_servers};
 
@@ -358,6 +359,33 @@ async fn keyed_views_can_be_joined_by_their_key() {
         let mut updates = db.table::<SenderViewPkPlayersA>().updates();
         db.call(update_view_pk_player(3, "after".into())).await.unwrap();
         assert_eq!(next(&mut updates).await.new.name, "after");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_type_around_another_compares_as_that() {
+    #[derive(Bsatn, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[bsatn(transparent)]
+    struct Level(u32);
+
+    #[derive(Bsatn, Table, Clone, Debug, PartialEq)]
+    #[table(name = "pk_u_32")]
+    struct Wrapped {
+        #[primary_key]
+        key: Level,
+        data: i32,
+    }
+
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        for key in [9, 10] {
+            db.call(PkU32::insert(key, 0)).await.unwrap();
+        }
+        let filter = Wrapped::KEY.gt(Level(9));
+        let there = db.query(Wrapped::filter(filter.clone())).await.unwrap();
+        assert_eq!(there, [Wrapped { key: Level(10), data: 0 }]);
+        assert!(filter.matches(&there[0]));
     })
     .await;
 }
