@@ -15,7 +15,8 @@ use lightlike_core::wire::Compression;
 use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
-use crate::tables::Declared;
+use crate::optimistic::Mutators;
+use crate::tables::NamedTables;
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -29,7 +30,8 @@ pub struct ClientBuilder {
     confirmed: Option<bool>,
     retry_first: Option<bool>,
     config: Config,
-    pub(crate) declared: Declared,
+    pub(crate) named: NamedTables,
+    pub(crate) mutators: Mutators,
 }
 
 impl ClientBuilder {
@@ -43,7 +45,8 @@ impl ClientBuilder {
             confirmed: None,
             retry_first: None,
             config: Config::default(),
-            declared: Declared::default(),
+            named: NamedTables::default(),
+            mutators: Mutators::default(),
         }
     }
 
@@ -136,8 +139,8 @@ impl ClientBuilder {
         let limits = self.config.limits;
         let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
             .map_err(|error| Repr::Tls(Box::new(error)))?;
-        let hub = Hub::new(Connection::new(self.config, token, random_seed()));
-        self.declared.apply(&hub).map_err(Repr::Register)?;
+        let hub = Hub::new(Connection::new(self.config, token, random_seed()), self.mutators);
+        self.named.register(&hub).map_err(Repr::Register)?;
         Ok(Client::new(hub, dialer))
     }
 

@@ -8,6 +8,7 @@ use lightlike_core::conn::{CloseReason, EndpointError, Lost};
 use lightlike_core::driver::InvalidToken;
 
 use crate::call::{CallError, CallErrorKind};
+use crate::untyped::UntypedError;
 
 /// Anything that can go wrong.
 ///
@@ -100,6 +101,8 @@ pub(crate) enum Repr {
     NotSent(#[from] lightlike_core::conn::NotSent),
     #[error("the query was not answered")]
     Unanswered(#[source] crate::call::Unanswered),
+    #[error(transparent)]
+    Untyped(#[from] UntypedError),
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -123,9 +126,10 @@ impl Error {
             },
             Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
-            Repr::Undecodable { .. } | Repr::Register(_) | Repr::QueryRow { .. } => {
-                ErrorKind::Schema
-            }
+            Repr::Undecodable { .. }
+            | Repr::Register(_)
+            | Repr::QueryRow { .. }
+            | Repr::Untyped(_) => ErrorKind::Schema,
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unwritable(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
@@ -189,6 +193,12 @@ impl From<Repr> for Error {
 impl From<RegisterError> for Error {
     fn from(error: RegisterError) -> Self {
         Repr::Register(error).into()
+    }
+}
+
+impl From<UntypedError> for Error {
+    fn from(error: UntypedError) -> Self {
+        Repr::Untyped(error).into()
     }
 }
 

@@ -52,12 +52,15 @@
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
 //!   transaction with the cause [`Cause::Resync`]. Calls are never sent twice: one that was under way ends as
 //!   [`CallError::Unknown`].
+//! - **Calls can be seen before they are answered.** [`Call::optimistic`] shows what is expected of one, over whatever the
+//!   server says meanwhile.
 //! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
 //!   has its typed error, which names the thing.
 //!
 //! # Features
 //!
-//! - `http`: the server's HTTP API, in `http`.
+//! - `json`: SATS-JSON, in `json`, and JSON of [`untyped`] rows.
+//! - `http`: the server's HTTP API, in `http`. It brings `json`.
 
 extern crate self as lightlike;
 
@@ -73,6 +76,7 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
+mod optimistic;
 pub mod prelude;
 pub mod query;
 mod reads;
@@ -81,6 +85,7 @@ mod subscription;
 mod table;
 mod tables;
 mod token;
+pub mod untyped;
 mod view;
 mod watch;
 
@@ -88,11 +93,16 @@ mod watch;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
-pub use lightlike_core::conn::{
-    Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent, Reconnect,
-    StaleReason, WhileDisconnected,
+pub use lightlike_core::cache::{
+    LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError, RowChange,
+    RowStatus, SetFailure, TempId,
 };
+pub use lightlike_core::conn::{
+    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
+    Reconnect, StaleReason, WhileDisconnected,
+};
+#[cfg(feature = "json")]
+pub use lightlike_core::json;
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::schema::ClientIndex;
 pub use lightlike_core::wire::Compression;
@@ -106,6 +116,7 @@ pub use self::client::{Client, ClientCallbackId, WeakClient};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hub::Unhandled;
+pub use self::optimistic::MutatorOutcome;
 pub use self::query::{Filter, IntoQueries, Query, QueryError, QueryList, Sender, TableQueries};
 pub use self::reads::NotOneRow;
 pub use self::stream::EventStream;

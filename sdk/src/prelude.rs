@@ -7,6 +7,6 @@ pub use crate::types::{
 };
 pub use crate::{
     Bsatn, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Filter,
-    Inserted, Lagged, MemoryTokens, RowChange, Sender, Subscription, Table, TableQueries, Updated,
-    procedure, reducer,
+    Inserted, Lagged, LocalTx, MemoryTokens, RowChange, RowStatus, Sender, Subscription, Table,
+    TableQueries, TempId, Updated, procedure, reducer,
 };

@@ -1,52 +1,51 @@
 //! Tables that are named where the client is made: to ask for all of them, and to give them indexes of the client's own.
 
 use std::fmt;
+use std::sync::Arc;
 
 use lightlike_core::cache::{RegisterError, TableId};
 use lightlike_core::conn::Connection;
+use lightlike_core::query::push_name;
 use lightlike_core::schema::{ClientIndex, Table};
 
 use crate::builder::ClientBuilder;
 use crate::client::Client;
 use crate::hub::Hub;
-use crate::query::{QueryList, Tables};
+use crate::query::{QueryList, Register, Tables};
 use crate::subscription::{End, Subscription};
 
 type AddIndex = Box<dyn FnOnce(&mut Connection) -> Result<TableId, RegisterError> + Send + Sync>;
 
 /// What a builder was told of tables.
 #[derive(Default)]
-pub(crate) struct Declared {
-    all: QueryList,
+pub(crate) struct NamedTables {
+    tables: Vec<Register>,
     indexes: Vec<AddIndex>,
 }
 
-impl Declared {
+impl NamedTables {
     /// Tells the machine.
-    pub(crate) fn apply(self, hub: &std::sync::Arc<Hub>) -> Result<(), RegisterError> {
-        let Self { all, indexes } = self;
+    pub(crate) fn register(self, hub: &Arc<Hub>) -> Result<(), RegisterError> {
         hub.command(|connection, _| {
-            for register in &all.tables {
+            for register in self.tables {
                 register(connection)?;
             }
-            indexes.into_iter().try_for_each(|add| add(connection).map(drop))
-        })?;
-        // This is the first time, and the only one.
-        let _ = hub.all_tables.set(all);
-        Ok(())
+            self.indexes.into_iter().try_for_each(|add| add(connection).map(drop))
+        })
     }
 }
 
-impl fmt::Debug for Declared {
+impl fmt::Debug for NamedTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Declared").field("all", &self.all).finish_non_exhaustive()
+        f.debug_struct("NamedTables").finish_non_exhaustive()
     }
 }
 
 /// Tables.
 impl ClientBuilder {
-    /// Names tables, for [`Client::subscribe_to_all_tables`]. Their rows are decoded as they come, which they otherwise
-    /// are from the first mention of their type on.
+    /// Names tables. They are known from the start: their rows are decoded as they come, and
+    /// [`subscribe_to_all_tables`](Client::subscribe_to_all_tables) asks for them. Others are known from the first mention
+    /// of their type on.
     ///
     /// ```no_run
     /// # use lightlike::prelude::*;
@@ -66,7 +65,7 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn tables<T: Tables>(mut self) -> Self {
-        T::add_to(&mut self.declared.all);
+        T::add_to(&mut self.named.tables);
         self
     }
 
@@ -92,22 +91,29 @@ impl ClientBuilder {
         mut self,
         index: ClientIndex<T::Row, impl Ord + Send + Sync + 'static>,
     ) -> Self {
-        self.declared.indexes.push(Box::new(move |connection| connection.add_index::<T, _>(index)));
+        self.named.indexes.push(Box::new(move |connection| connection.add_index::<T, _>(index)));
         self
     }
 }
 
 /// All tables.
 impl Client {
-    /// Asks for all rows of the tables that [`ClientBuilder::tables`] named, as one set.
+    /// Asks for all rows of all tables that this client knows by their types, as one set: those that
+    /// [`ClientBuilder::tables`] named, and those that were mentioned since.
     ///
-    /// Views with arguments are left out. Where nothing was named the set is refused
-    /// ([`Configuration`](crate::ErrorKind::Configuration)): this client does not know what the database has. The query
-    /// `SELECT * FROM *` asks for whatever it has.
+    /// Views with arguments are left out. Where no table is known the set is refused
+    /// ([`Configuration`](crate::ErrorKind::Configuration)). For whatever the database has, known or not, ask for
+    /// `SELECT * FROM *`.
     pub fn subscribe_to_all_tables(&self) -> Subscription {
-        let all = self.hub().all_tables.get().cloned().unwrap_or_default();
+        let names = self.hub().shared.read(Connection::registered_tables);
+        let queries = names.iter().map(|name| {
+            let mut sql = String::from("SELECT * FROM ");
+            push_name(&mut sql, name);
+            sql.into()
+        });
+        let all = QueryList { queries: queries.collect(), ..QueryList::default() };
         if all.queries.is_empty() {
-            return Subscription::refused(self.hub().clone(), all, End::NoTables);
+            return Subscription::refused(Arc::clone(self.hub()), all, End::NoTables);
         }
         self.hub().subscribe(all)
     }

@@ -24,6 +24,13 @@ pub struct Registered {
 }
 
 impl Cache {
+    /// The names of the tables that have their types, but for views with arguments, which have no rows without.
+    pub fn registered(&self) -> impl Iterator<Item = &'static str> {
+        let tables = self.tables.iter().zip(0..);
+        let tables = tables.filter(|(_, id)| !self.with_arguments.contains(&TableId(*id)));
+        tables.filter_map(|(table, _)| table.def().map(|def| def.name))
+    }
+
     /// Gives the table of `T` its row type, or looks up that it has it. To be called at each mention.
     ///
     /// Rows that came before move over, and nobody is told. Where some are not what the type says, the sets that hold
@@ -49,6 +56,9 @@ impl Cache {
             }
             None => self.give_type::<T>(table),
         };
+        if !T::ARGUMENTS.is_empty() {
+            self.with_arguments.push(table);
+        }
         Arc::make_mut(&mut self.catalog).by_type.insert(marker, table.0);
         self.catalog_changed = true;
         self.publish_late();

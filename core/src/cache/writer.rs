@@ -8,6 +8,7 @@ use foldhash::{HashSet, HashSetExt};
 use super::apply::Applying;
 use super::catalog::Catalog;
 use super::epoch::{CacheReader, Epoch, Shared, Tables};
+use super::optimistic::Mutations;
 use super::raw::RawRow;
 use super::sets::SetId;
 use super::stamp::FREEZE_EVERY;
@@ -33,8 +34,11 @@ pub struct Cache {
     pub(super) waiting: bool,
     /// Sets whose parts are ignored until they are dropped: rows of theirs did not decode.
     pub(super) failed: HashSet<SetId>,
+    /// Views that have no rows without arguments.
+    pub(super) with_arguments: Vec<TableId>,
     /// Sets that are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
     pub(super) stale: HashSet<SetId>,
+    pub(super) mutations: Mutations,
     unclean: Unclean,
     freezing: Freezing,
 }
@@ -108,7 +112,9 @@ impl Cache {
             applying: None,
             waiting: false,
             failed: HashSet::new(),
+            with_arguments: Vec::new(),
             stale: HashSet::new(),
+            mutations: Mutations::default(),
             unclean: Unclean::default(),
             freezing: Freezing { due: version + FREEZE_EVERY, at: None },
             config,

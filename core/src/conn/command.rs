@@ -42,7 +42,7 @@ impl Connection {
             | State::Parked => {
                 self.actions.clear();
                 self.actions.push_back(Action::Abandon);
-                self.end(CloseReason::Requested);
+                self.end(now, CloseReason::Requested);
             }
         }
     }
@@ -147,6 +147,12 @@ impl Connection {
             self.fail_set(failure);
         }
         Ok(registered.table)
+    }
+
+    /// The names of all tables that can be asked for by their types: see
+    /// [`Cache::registered`](crate::cache::Cache::registered).
+    pub fn registered_tables(&self) -> Vec<&'static str> {
+        self.cache.registered().collect()
     }
 
     /// Gives a table an index of the client's own: see [`Cache::add_index`](crate::cache::Cache::add_index).

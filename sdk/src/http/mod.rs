@@ -50,6 +50,7 @@ mod request;
 mod schema;
 mod server;
 mod sql;
+mod upload;
 
 pub use lightlike_core::json::{self, Form, JsonError};
 pub use reqwest;

@@ -27,11 +27,6 @@ impl QueryList {
         queries.add_to(&mut list);
         list
     }
-
-    /// Gives the table its Rust type, whenever the set is asked for.
-    pub(crate) fn register<T: Table>(&mut self) {
-        self.tables.push(|connection| connection.register::<T>());
-    }
 }
 
 impl fmt::Debug for QueryList {
@@ -53,7 +48,7 @@ pub trait IntoQueries {
 impl<T: Table, S> IntoQueries for Query<T, S> {
     fn add_to(self, set: &mut QueryList) {
         set.queries.push(self.sql().into());
-        set.register::<T>();
+        set.tables.push(|connection| connection.register::<T>());
         if set.error.is_none() {
             set.error = self.error().cloned();
         }

@@ -58,4 +58,5 @@ pub use self::tables::Tables;
 pub use self::typed::Arguments;
 pub use self::typed::{Called, Joined, Query, Rows, TableQueries};
 
+pub(crate) use self::list::Register;
 pub(crate) use self::returned::{Returned, returned_table};

@@ -2,8 +2,7 @@
 
 use lightlike_core::schema::Table;
 
-use super::list::{IntoQueries, QueryList};
-use super::typed::TableQueries;
+use super::list::Register;
 
 /// A tuple of up to sixteen tables: `(User, Message)`, or `(User,)`.
 #[diagnostic::on_unimplemented(
@@ -11,25 +10,16 @@ use super::typed::TableQueries;
     note = "give a tuple of tables: `(User, Message)`, or `(User,)` for a single one"
 )]
 pub trait Tables {
-    /// Adds all rows of the tables to a set.
+    /// Adds what gives the tables their types.
     #[doc(hidden)]
-    fn add_to(set: &mut QueryList);
-}
-
-fn add<T: Table>(set: &mut QueryList) {
-    if T::ARGUMENTS.is_empty() {
-        T::all().add_to(set);
-    } else {
-        // A view has no rows before it has its arguments.
-        set.register::<T>();
-    }
+    fn add_to(list: &mut Vec<Register>);
 }
 
 macro_rules! tuples {
     ($($name:ident)*) => {
         impl<$($name: Table),*> Tables for ($($name,)*) {
-            fn add_to(set: &mut QueryList) {
-                $(add::<$name>(set);)*
+            fn add_to(list: &mut Vec<Register>) {
+                $(list.push(|connection| connection.register::<$name>());)*
             }
         }
     };

@@ -82,7 +82,7 @@ impl<T: Table, S> Query<T, S> {
                 None => filter.push_sql(&mut sql, T::DEF.name),
                 Some(_) => filter.push_term(&mut sql, T::DEF.name),
             };
-            self.error = self.error.take().or(pushed.err());
+            self.error = self.error.take().or_else(|| pushed.err());
         }
         if let Some(condition) = condition {
             sql.push_str(keyword);
@@ -205,7 +205,7 @@ impl Arguments {
     fn push<T: Table>(mut self, separator: &str, value: &(impl SqlValue + ?Sized)) -> Self {
         self.sql.push_str(separator);
         let pushed = push_literal(&mut self.sql, value, T::DEF.name);
-        self.error = self.error.or(pushed.err());
+        self.error = self.error.or_else(|| pushed.err());
         self
     }
 }
