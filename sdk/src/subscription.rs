@@ -82,6 +82,11 @@ impl Subscription {
         matches!(*self.stage.borrow(), Stage::Ended(_))
     }
 
+    /// Which set this is, as [`Cause`](crate::Cause) names it; `None` if it was never asked for.
+    pub fn id(&self) -> Option<SubscriptionId> {
+        self.set
+    }
+
     /// The set's queries, as SQL.
     pub fn queries(&self) -> impl ExactSizeIterator<Item = &str> {
         self.list.queries.iter().map(|query| &**query)
