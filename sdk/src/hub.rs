@@ -216,6 +216,11 @@ impl Hub {
         })
     }
 
+    /// The request of a call that is not answered.
+    pub(crate) fn request_of(&self, call: CallId) -> Option<CallRequest> {
+        lock(&self.calls).get(call.0).map(|caller| caller.request.clone())
+    }
+
     /// A call that nobody waits for: of an earlier run of the program, or made again.
     pub(crate) fn register_call(
         &self,

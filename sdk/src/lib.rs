@@ -49,6 +49,10 @@
 //!   what the server says, and runs callbacks; one that blocks stops the rest.
 //! - **One transaction at a time.** Callbacks see a transaction whole, and nothing of the next one. When a call's future
 //!   resolves, its rows are in the cache and their callbacks have run.
+//! - **Three shapes of the same events.** Callbacks hear of everything, in order, at once ([`TableHandle::on_insert`] and
+//!   the like, [`Client::on_batch`], [`Client::on_call`]). Streams hold a bounded number of events and say how many they dropped
+//!   ([`TableHandle::changes`], [`Client::broadcast`]). Watches have the latest value ([`TableHandle::watch_row`],
+//!   [`TableHandle::watch`], [`Client::state`], [`Client::wait_until`]).
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
 //!   transaction with the cause [`Cause::Resync`]. Calls are never sent twice: one that was under way ends as
 //!   [`CallError::Unknown`].
