@@ -98,14 +98,14 @@ impl Failure {
         let plain = |exit, message: String| Self::new(exit, message);
         match error.kind() {
             Kind::Connect => {
-                let failure = plain(Exit::Connection, format!("cannot reach {server}"));
-                failure.because_of_source(error).tip(IS_IT_THERE)
+                plain(Exit::Connection, format!("cannot reach {server}{}", root(error)))
+                    .tip(IS_IT_THERE)
             }
             Kind::Timeout => plain(Exit::Connection, format!("no reply from {server} in time"))
                 .tip("`--timeout 2m` waits longer"),
             Kind::Interrupted => {
-                plain(Exit::Connection, format!("the connection to {server} broke off"))
-                    .because_of_source(error)
+                let broken = format!("the connection to {server} broke off{}", root(error));
+                plain(Exit::Connection, broken)
             }
             Kind::Auth if error.status() == Some(401) && said.contains("oken") => {
                 plain(Exit::Auth, format!("the server does not accept the token{said}")).tip(BAD_TOKEN)
@@ -156,6 +156,17 @@ impl Failure {
     }
 }
 
+/// What is behind it all: the layers in between say nothing to whoever types a command.
+fn root(error: &dyn Error) -> String {
+    let mut last = None;
+    let mut source = error.source();
+    while let Some(error) = source {
+        last = Some(error);
+        source = error.source();
+    }
+    last.map_or_else(String::new, |error| format!(": {error}"))
+}
+
 const IS_IT_THERE: &str = "is a server running there? `--server URL` names another";
 const BAD_TOKEN: &str =
     "`lightlike logout` and `lightlike login` make a new identity, `--anonymous` presents no token";
@@ -180,7 +191,11 @@ impl From<UntypedError> for Failure {
             }
             _ => Exit::Usage,
         };
-        Self::new(exit, "").because_only(&error)
+        let failure = Self::new(exit, "").because_only(&error);
+        match exit {
+            Exit::NotFound => failure.tip("`lightlike describe DATABASE` shows what it has"),
+            _ => failure,
+        }
     }
 }
 

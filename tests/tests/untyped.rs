@@ -237,7 +237,7 @@ async fn what_the_schema_does_not_have_is_said_before_anything_is_sent() {
         );
         assert_eq!(
             call("insert_pk_string", ["a".into()].into()),
-            "1 arguments and not 2; it is `insert_pk_string(key: String, data: i32)`"
+            "`insert_pk_string(key: String, data: i32)` takes 2 arguments and not 1"
         );
         assert_eq!(
             call("insert_pk_string", ["a".into(), 1_u32.into()].into()),

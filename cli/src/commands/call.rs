@@ -32,8 +32,8 @@ pub(crate) struct Args {
     database: String,
     /// The reducer or procedure.
     function: String,
-    /// Its arguments.
-    #[arg(allow_hyphen_values = true)]
+    /// Its arguments; a text that starts with a dash comes behind `--`.
+    #[arg(allow_negative_numbers = true)]
     args: Vec<String>,
     /// All arguments as JSON: an array of them, or an object by name.
     #[arg(long, value_name = "JSON", conflicts_with_all = ["args", "raw"])]

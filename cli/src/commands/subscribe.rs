@@ -63,6 +63,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let name_width = watched.map(str::len).max().unwrap_or(0);
     let mut watch = Watch {
         context,
+        database: args.database.clone(),
         transactions: client.transactions(),
         state: client.state(),
         printer: Printer { schema, json: args.json, full: args.full, name_width },
@@ -113,8 +114,18 @@ fn queries(untyped: &Untyped, schema: &ServerSchema, args: &Args) -> Result<Vec<
     queries.collect()
 }
 
+/// Whether the rows are what the schema says.
+fn fits(change: &Change<UntypedRow>) -> bool {
+    match change {
+        Change::Inserted(it) => it.row.values().is_ok(),
+        Change::Updated(it) => it.old.values().is_ok() && it.new.values().is_ok(),
+        Change::Deleted(it) => it.row.values().is_ok(),
+    }
+}
+
 struct Watch<'c> {
     context: &'c Context,
+    database: String,
     untyped: Untyped,
     transactions: lightlike::EventStream<lightlike::Changes>,
     state: lightlike::Watch<ConnectionState>,
@@ -134,7 +145,8 @@ impl Watch<'_> {
                 biased;
                 transaction = self.transactions.next() => match transaction {
                     Some(Ok(transaction)) => {
-                        if self.show(&transaction)? {
+                        let changes = self.changes(client, &transaction).await?;
+                        if self.show(&transaction, changes)? {
                             return Ok(());
                         }
                     }
@@ -154,15 +166,39 @@ impl Watch<'_> {
         }
     }
 
-    /// Whether enough was shown.
-    fn show(&mut self, transaction: &lightlike::Changes) -> Result<bool, Failure> {
+    /// What a transaction changed. If rows do not fit the schema any more, it is read anew: the module was published again.
+    async fn changes(
+        &mut self,
+        client: &Client,
+        transaction: &lightlike::Changes,
+    ) -> Result<Vec<UntypedChange>, Failure> {
         let initial = matches!(transaction.cause(), Cause::Applied(_));
         if initial && self.no_initial {
-            return Ok(false);
+            return Ok(Vec::new());
         }
+        let changes = self.untyped.changes(transaction);
+        if changes.iter().all(|change| fits(&change.change)) {
+            return Ok(changes);
+        }
+        let schema = Arc::new(self.context.schema(&self.database).await?);
+        self.untyped = client.untyped(Arc::clone(&schema));
+        self.printer.schema = schema;
+        let changes = self.untyped.changes(transaction);
+        if changes.iter().any(|change| !fits(&change.change)) {
+            self.context.note("rows do not fit the schema, and are shown as bytes");
+        }
+        Ok(changes)
+    }
+
+    /// Whether enough was shown.
+    fn show(
+        &mut self,
+        transaction: &lightlike::Changes,
+        changes: Vec<UntypedChange>,
+    ) -> Result<bool, Failure> {
         let cause = cause(transaction.cause());
         let mut out = stdout();
-        for change in self.untyped.changes(transaction) {
+        for change in changes {
             self.printer.write(&mut out, &change, &cause)?;
             if let Some(left) = &mut self.left {
                 *left = left.saturating_sub(1);
