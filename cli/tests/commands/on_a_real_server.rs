@@ -39,6 +39,8 @@ fn a_database_is_published_named_and_deleted() {
         assert!(said.contains("tip: only the owner may"), "{args:?}: {said}");
     }
     // Another module, whose tables cannot be made of these.
+    let said = user.fails(1, &["publish", database, &module("conformance")]);
+    assert!(said.contains("`--plan` shows what stands in the way"), "{said}");
     let said = user.fails(2, &["publish", database, &module("chat"), "--clear"]);
     assert!(said.contains("`--yes` says that it is meant"), "{said}");
     user.ok(&["publish", database, &module("conformance"), "--clear", "--yes"]);
@@ -48,7 +50,7 @@ fn a_database_is_published_named_and_deleted() {
     assert!(said.contains("`--yes`"), "{said}");
     user.ok(&["delete", database, "--yes"]);
     let said = user.fails(4, &["delete", database, "--yes"]);
-    assert!(said.contains("not found"), "{said}");
+    assert!(said.contains("cannot find"), "{said}");
 }
 
 #[test]
