@@ -15,6 +15,7 @@ use lightlike_core::wire::Compression;
 use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
+use crate::optimistic::Mutators;
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -28,6 +29,7 @@ pub struct ClientBuilder {
     confirmed: Option<bool>,
     retry_first: Option<bool>,
     config: Config,
+    pub(crate) mutators: Mutators,
 }
 
 impl ClientBuilder {
@@ -41,6 +43,7 @@ impl ClientBuilder {
             confirmed: None,
             retry_first: None,
             config: Config::default(),
+            mutators: Mutators::default(),
         }
     }
 
@@ -132,7 +135,7 @@ impl ClientBuilder {
         let limits = self.config.limits;
         let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
             .map_err(|error| Repr::Tls(Box::new(error)))?;
-        let hub = Hub::new(Connection::new(self.config, token, random_seed()));
+        let hub = Hub::new(Connection::new(self.config, token, random_seed()), self.mutators);
         Ok(Client::new(hub, dialer))
     }
 

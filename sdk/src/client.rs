@@ -203,7 +203,7 @@ impl Client {
     /// As [`query`](Self::query).
     pub async fn query_sql<R: Bsatn>(&self, sql: &str) -> Result<Vec<R>, Error> {
         let sql = Text::from(sql);
-        let answer = self.hub().call(CallRequest::Query { sql }, None).await;
+        let answer = self.hub().call(CallRequest::Query { sql }, None, None).await;
         match answer {
             Ok(Reply::Rows(rows)) => decode_rows(&rows),
             Ok(Reply::NotSent(why)) => Err(Repr::Unanswered(Unanswered::NotSent(why)).into()),

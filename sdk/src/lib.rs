@@ -52,6 +52,8 @@
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
 //!   transaction with the cause [`Cause::Resync`]. Calls are never sent twice: one that was under way ends as
 //!   [`CallError::Unknown`].
+//! - **Calls can be seen before they are answered.** [`Call::optimistic`] shows what is expected of one, over whatever the
+//!   server says meanwhile.
 //! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
 //!   has its typed error, which names the thing.
 //!
@@ -73,6 +75,7 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
+mod optimistic;
 pub mod prelude;
 mod query;
 mod stream;
@@ -87,10 +90,13 @@ mod watch;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
+pub use lightlike_core::cache::{
+    LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError, RowChange,
+    RowStatus, SetFailure, TempId,
+};
 pub use lightlike_core::conn::{
-    Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent, Reconnect,
-    StaleReason, WhileDisconnected,
+    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
+    Reconnect, StaleReason, WhileDisconnected,
 };
 #[cfg(feature = "json")]
 pub use lightlike_core::json;
@@ -106,6 +112,7 @@ pub use self::client::{Client, ClientCallbackId, WeakClient};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hub::Unhandled;
+pub use self::optimistic::MutatorOutcome;
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;

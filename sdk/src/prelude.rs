@@ -7,6 +7,6 @@ pub use crate::types::{
 };
 pub use crate::{
     Bsatn, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Inserted,
-    Lagged, MemoryTokens, RowChange, Subscription, Table, TableQueries, Updated, procedure,
-    reducer,
+    Lagged, LocalTx, MemoryTokens, RowChange, RowStatus, Subscription, Table, TableQueries, TempId,
+    Updated, procedure, reducer,
 };

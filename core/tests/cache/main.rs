@@ -5,6 +5,8 @@
 mod applying;
 mod encoded;
 mod model;
+mod optimistic;
+mod optimistic_versus_model;
 mod reading;
 mod reclaiming;
 mod registering;

@@ -5,6 +5,8 @@ mod rig;
 
 mod calling;
 mod connecting;
+mod item;
+mod optimistic;
 mod random;
 mod reconnecting;
 mod subscribing;
