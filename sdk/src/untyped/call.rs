@@ -200,7 +200,7 @@ impl RawCall {
         returned: impl FnOnce(Bytes) -> T + Send + 'static,
         refused: impl FnOnce(Bytes) -> T + Send + 'static,
     ) -> CallFuture<T> {
-        let answer = self.hub.call(self.request, self.timeout);
+        let answer = self.hub.call(self.request, None, self.timeout);
         Box::pin(async move {
             match answer.await {
                 Ok(Reply::Committed { returned: value, .. } | Reply::Returned { value, .. }) => {
