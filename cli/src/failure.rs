@@ -13,6 +13,8 @@ use crate::output::style::{BOLD, ERROR, TIP};
 /// The code that a script sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
+    /// Nothing is wrong: whoever read the output has gone.
+    Done = 0,
     /// The server or the module refused.
     Refused = 1,
     /// The arguments make no sense. Code 2 is clap's too.
@@ -35,13 +37,13 @@ pub(crate) struct Failure {
     exit: Exit,
     message: String,
     tip: Option<String>,
-    /// The reader of our output is gone: nothing is wrong, and nobody is left to be told.
-    is_quiet: bool,
+    /// Nothing is left to be said.
+    is_told: bool,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string(), tip: None, is_quiet: false }
+        Self { exit, message: message.to_string(), tip: None, is_told: false }
     }
 
     /// What to do about it.
@@ -65,6 +67,11 @@ impl Failure {
         self
     }
 
+    /// Wrong usage, of which everything is said.
+    pub(crate) fn usage_shown() -> Self {
+        Self { is_told: true, ..Self::new(Exit::Usage, "no command") }
+    }
+
     /// Says where it happened, before what.
     pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
@@ -78,8 +85,8 @@ impl Failure {
 
     /// Says it, and gives the code.
     pub(crate) fn report(self) -> ExitCode {
-        if self.is_quiet {
-            return ExitCode::SUCCESS;
+        if self.is_told {
+            return ExitCode::from(self.exit as u8);
         }
         let mut err = anstream::stderr().lock();
         // Nobody is left to be told that this cannot be told.
@@ -223,15 +230,18 @@ impl<E: fmt::Display> From<CallError<E>> for Failure {
             CallErrorKind::Undecodable => (Exit::Content, None),
             _ => (Exit::Refused, None),
         };
-        Self { exit, message, tip: tip.map(str::to_owned), is_quiet: false }
+        Self { exit, message, tip: tip.map(str::to_owned), is_told: false }
     }
 }
 
 /// Output that cannot be written. One whose reader has gone is no failure.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let is_quiet = error.kind() == io::ErrorKind::BrokenPipe;
-        Self { is_quiet, ..Self::new(Exit::File, "cannot write the output").because(&error) }
+        let failure = Self::new(Exit::File, "cannot write the output").because(&error);
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self { exit: Exit::Done, is_told: true, ..failure },
+            _ => failure,
+        }
     }
 }
 

@@ -13,8 +13,9 @@ use crate::failure::{Exit, Failure};
 use crate::session::proxy::Proxy;
 
 const EXAMPLES: &str = "\
-It listens beside you, passes everything on to the server, and writes down what is said on WebSockets, a connection a file.
-With a database, it connects to it itself; without, point any client at the address that it prints. Tokens are replaced by x's.
+It listens beside you, passes everything on to the server, and writes down what is said on WebSockets, a \
+connection a file. With a database, it connects to it itself; without, point any client at the address that it \
+prints. Tokens are replaced by x's.
 
 Examples:
   lightlike record bug.jsonl chat                      subscribe to all public tables, until Ctrl-C

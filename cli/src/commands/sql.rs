@@ -188,6 +188,9 @@ fn summary(statement: &StatementReply, rows: usize) -> String {
         parts.push(plural(rows as u64));
     }
     let took = statement.duration();
-    let took = if took == Duration::ZERO { String::new() } else { format!(" in {took:?}") };
+    let took = match took {
+        Duration::ZERO => String::new(),
+        took => format!(", {:.1} ms", took.as_secs_f64() * 1e3),
+    };
     format!("{}{took}", parts.join(", "))
 }

@@ -17,9 +17,9 @@ use crate::output::stdout;
 use crate::output::value::Ids;
 
 const EXAMPLES: &str = "\
-A row that comes is green and has a `+`, one that goes is red and has a `-`, one that is replaced by another with its primary
-key shows what is different. The first rows come at once, then what happens until Ctrl-C. A lost connection comes back, and
-then the difference is shown.
+A row that comes is green and has a `+`, one that goes is red and has a `-`, one that is replaced by another \
+with its primary key shows what is different. The first rows come at once, then what happens until Ctrl-C. A \
+lost connection comes back, and then the difference is shown.
 
 Examples:
   lightlike watch chat                                all public tables
