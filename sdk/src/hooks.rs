@@ -19,6 +19,13 @@ pub(crate) type TransactionCallback = dyn FnMut(&Event<'_>, &Changes) + Send;
 /// Feeds a stream with what it makes of a transaction; false when nobody reads the stream any more.
 pub(crate) type TransactionReader = dyn FnMut(&Changes) -> bool + Send;
 
+#[derive(Default)]
+struct Readers {
+    open: Vec<Box<TransactionReader>>,
+    /// The connection is closed: a new stream ends at once.
+    ended: bool,
+}
+
 /// Everything that wants to know of changes.
 #[derive(Default)]
 pub(crate) struct Hooks {
@@ -26,7 +33,7 @@ pub(crate) struct Hooks {
     pub(crate) transactions: Callbacks<TransactionCallback>,
     transaction_feeds: Mutex<Vec<Feed<Changes>>>,
     /// Those that make something else of whole transactions.
-    transaction_readers: Mutex<Vec<Box<TransactionReader>>>,
+    transaction_readers: Mutex<Readers>,
 }
 
 #[derive(Default)]
@@ -81,7 +88,7 @@ impl Hooks {
         let mut feeds = lock(&self.transaction_feeds);
         feeds.retain(Feed::is_open);
         feeds.iter().for_each(|feed| feed.push(changes.clone()));
-        lock(&self.transaction_readers).retain_mut(|read| read(changes));
+        lock(&self.transaction_readers).open.retain_mut(|read| read(changes));
     }
 
     pub(crate) fn transactions(&self, capacity: usize) -> EventStream<Changes> {
@@ -92,13 +99,16 @@ impl Hooks {
 
     /// Lets a stream see every transaction from now on.
     pub(crate) fn read_transactions(&self, reader: Box<TransactionReader>) {
-        lock(&self.transaction_readers).push(reader);
+        let mut readers = lock(&self.transaction_readers);
+        if !readers.ended {
+            readers.open.push(reader);
+        }
     }
 
     /// There will be no more transactions.
     pub(crate) fn end_streams(&self) {
         lock(&self.transaction_feeds).clear();
-        lock(&self.transaction_readers).clear();
+        *lock(&self.transaction_readers) = Readers { open: Vec::new(), ended: true };
         let all: Vec<_> = lock(&self.tables).by_id.values().flatten().cloned().collect();
         all.iter().for_each(|hooks| hooks.end_streams());
     }

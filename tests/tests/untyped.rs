@@ -108,6 +108,7 @@ async fn a_row_that_is_replaced_by_one_of_its_key_is_an_update() {
         assert_eq!(line(&next(&mut stream).await), r#"+(key: "b", data: 1)"#);
         db.disconnect().await;
         assert!(stream.next().await.is_none());
+        assert!(table.changes().next().await.is_none(), "it is closed already");
     })
     .await;
 }

@@ -69,6 +69,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
         printer: Printer { schema, json: args.json, full: args.full, name_width },
         no_initial: args.no_initial,
         left: args.count,
+        is_lost: false,
         untyped,
     };
     let subscription = client.subscribe(queries);
@@ -114,13 +115,14 @@ fn queries(untyped: &Untyped, schema: &ServerSchema, args: &Args) -> Result<Vec<
     queries.collect()
 }
 
-/// Whether the rows are what the schema says.
-fn fits(change: &Change<UntypedRow>) -> bool {
-    match change {
+/// Whether the first row of each table is what the schema says: the others are of its type.
+fn fit(changes: &[UntypedChange]) -> bool {
+    let mut tables = changes.chunk_by(|a, b| a.table == b.table).filter_map(|table| table.first());
+    tables.all(|first| match &first.change {
         Change::Inserted(it) => it.row.values().is_ok(),
-        Change::Updated(it) => it.old.values().is_ok() && it.new.values().is_ok(),
+        Change::Updated(it) => it.new.values().is_ok(),
         Change::Deleted(it) => it.row.values().is_ok(),
-    }
+    })
 }
 
 struct Watch<'c> {
@@ -132,6 +134,8 @@ struct Watch<'c> {
     printer: Printer,
     no_initial: bool,
     left: Option<u64>,
+    /// Whether an outage was told of.
+    is_lost: bool,
 }
 
 impl Watch<'_> {
@@ -177,14 +181,14 @@ impl Watch<'_> {
             return Ok(Vec::new());
         }
         let changes = self.untyped.changes(transaction);
-        if changes.iter().all(|change| fits(&change.change)) {
+        if fit(&changes) {
             return Ok(changes);
         }
         let schema = Arc::new(self.context.schema(&self.database).await?);
         self.untyped = client.untyped(Arc::clone(&schema));
         self.printer.schema = schema;
         let changes = self.untyped.changes(transaction);
-        if changes.iter().any(|change| !fits(&change.change)) {
+        if !fit(&changes) {
             self.context.note("rows do not fit the schema, and are shown as bytes");
         }
         Ok(changes)
@@ -212,14 +216,22 @@ impl Watch<'_> {
         Ok(false)
     }
 
-    fn tell_state(&self) {
+    /// Tells of an outage once, and of its end; of a short one only that it was there.
+    fn tell_state(&mut self) {
+        let was_lost = self.is_lost;
+        let note = |text: &str| self.context.note(text);
         match &*self.state.borrow() {
-            ConnectionState::Reconnecting { attempt: 0, reason, .. } => {
-                self.context.note(format_args!("the connection is lost ({reason}); trying again"));
+            ConnectionState::Reconnecting { reason, .. } if !was_lost => {
+                note(&format!("the connection is lost ({reason}); trying again"));
+                self.is_lost = true;
             }
-            ConnectionState::Resyncing => self.context.note("the connection is back"),
+            ConnectionState::Resyncing | ConnectionState::Ready if was_lost => {
+                note("the connection is back");
+                self.is_lost = false;
+            }
+            ConnectionState::Resyncing => note("the connection was lost, and is back"),
             ConnectionState::NeedsAuth(_) => {
-                self.context.note("the server does not accept the token any more");
+                note("the server does not accept the token any more");
             }
             _ => (),
         }

@@ -58,6 +58,8 @@ fn wrong_usage_is_code_2() {
     assert!(user.fails(2, &["-s", "nonsense", "ping"]).contains("is not an address"));
     assert!(user.fails(2, &["-s", "ftp://host", "ping"]).contains("use http"));
     assert!(user.fails(2, &["describe", "no such name"]).contains("is not a database"));
+    let said = user.fails(2, &["describe", "no such name", "--json"]);
+    assert!(said.contains("is not a database"), "{said}");
     assert!(user.fails(2, &["--token", "a\nb", "ping"]).contains("token"));
     assert!(user.fails(2, &["sql", "chat"]).contains("there is no SQL statement"));
     assert!(user.fails(2, &["call", "chat", "f", "--raw", "0"]).contains("hex digits in pairs"));

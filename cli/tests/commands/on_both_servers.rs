@@ -208,6 +208,53 @@ async fn a_reader_that_goes_ends_a_watch_without_a_word() {
     assert_eq!((run.code, &*run.err), (0, ""));
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_a_watch_in_order() {
+    let (target, user) = ada().await;
+    let mut watch = user.start(&["watch", target.name(), "user"]);
+    let mut first = [0; 1];
+    watch.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    let mut interrupt = std::process::Command::new("kill");
+    let interrupted = interrupt.args(["-INT", &watch.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let run = Run::from(watch.wait_with_output().unwrap());
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert!(!run.err.contains("error"), "{}", run.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_goes_on_after_a_lost_connection_with_the_difference() {
+    let (target, user) = ada().await;
+    // Only of this server can connections be cut.
+    let Target::Embedded(server) = &target else { return };
+    let mut watch = user.start(&["watch", "chat", "message", "--json", "--count", "2"]);
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let text = |line: String| serde_json::from_str::<Value>(&line).unwrap();
+    let say = |text: &str| {
+        let message = lightlike_tests::chat::Message {
+            sender: server.identity(),
+            sent: server.time(),
+            text: text.to_owned(),
+        };
+        server.run(|tx| tx.insert(message));
+    };
+    server.wait_for(|state| state.query_sets() == 1).await;
+    say("before");
+    assert_eq!(text(lines.next().unwrap())["row"]["text"], "before");
+    server.disconnect_all();
+    say("meanwhile");
+    let resynced = text(lines.next().unwrap());
+    assert_eq!(
+        (&resynced["row"]["text"], &resynced["cause"]),
+        (&"meanwhile".into(), &"resync".into())
+    );
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+    let mut err = String::new();
+    watch.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert!(err.contains("lost") && err.contains("is back"), "{err}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_may_end_by_time_and_leave_the_first_rows_out() {
     let (target, user) = ada().await;
