@@ -288,6 +288,20 @@ async fn what_is_recorded_plays_back_as_it_was_watched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_recording_ends_with_its_connection() {
+    let (target, user) = ada().await;
+    // Only of this server can connections be cut.
+    let Target::Embedded(server) = &target else { return };
+    let record = user.start(&["record", "it.jsonl", "chat"]);
+    server.wait_for(|state| state.query_sets() == 1).await;
+    server.disconnect_all();
+    let run = Run::from(record.wait_with_output().unwrap());
+    assert_eq!(run.code, 3, "{}", run.err);
+    assert!(run.err.contains("what was said until then is recorded"), "{}", run.err);
+    assert!(user.ok(&["replay", "it.jsonl"]).contains("← applied query set 0"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_client_is_recorded_through_the_proxy() {
     let (target, user) = ada().await;
     let name = target.name();
