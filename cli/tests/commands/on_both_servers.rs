@@ -297,8 +297,8 @@ async fn a_recording_ends_with_its_connection() {
     server.disconnect_all();
     let run = Run::from(record.wait_with_output().unwrap());
     assert_eq!(run.code, 3, "{}", run.err);
-    assert!(run.err.contains("what was said until then is recorded"), "{}", run.err);
-    assert!(user.ok(&["replay", "it.jsonl"]).contains("← applied query set 0"));
+    assert!(run.err.contains("the connection is lost"), "{}", run.err);
+    assert!(user.ok(&["replay", "it.jsonl"]).contains("← greeting"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
