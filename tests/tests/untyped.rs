@@ -9,6 +9,7 @@ use lightlike::prelude::*;
 use lightlike::schema::{SatsValue, ServerSchema};
 use lightlike::untyped::{Args, Untyped, UntypedError, UntypedRow};
 use lightlike::{CallErrorKind, ErrorKind};
+use lightlike_tests::conformance::bulk::{Bulk, delete_many, insert_many, update_many};
 use lightlike_tests::conformance::keys::PkString;
 use lightlike_tests::conformance::{Log, next, on_both_servers};
 use lightlike_tests::target::Target;
@@ -131,6 +132,39 @@ async fn rows_are_read_without_a_struct_beside_one() {
         let update = r#"(key: "a", data: 1) -> (key: "a", data: 2)"#;
         assert_eq!(line(&next(&mut changes).await), update);
         assert_eq!(json(&table.rows()), [r#"{"key":"a","data":2}"#]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_heard_without_a_struct_is_what_is_heard_with_one() {
+    on_both_servers(async |target| {
+        let (db, untyped) = connect(target).await;
+        let typed = target.connect().await;
+        let mut rows = typed.table::<Bulk>().changes();
+        let mut untyped_rows = untyped.table("bulk").unwrap().changes();
+        let _typed = typed.subscribe(Bulk::all()).await.unwrap();
+        let _untyped = db.subscribe("SELECT * FROM bulk").await.unwrap();
+        let caller = target.connect().await;
+        caller.call(insert_many(50, 10)).await.unwrap();
+        caller.call(update_many(30)).await.unwrap();
+        caller.call(delete_many(20)).await.unwrap();
+        caller.call(update_many(5)).await.unwrap();
+        for _ in 0..50 + 30 + 20 + 5 {
+            let decode = |row: &UntypedRow| row.decode::<Bulk>().unwrap();
+            match (next(&mut rows).await, next(&mut untyped_rows).await) {
+                (Change::Inserted(it), Change::Inserted(other)) => {
+                    assert_eq!(it.row, decode(&other.row));
+                }
+                (Change::Updated(it), Change::Updated(other)) => {
+                    assert_eq!((it.old, it.new), (decode(&other.old), decode(&other.new)));
+                }
+                (Change::Deleted(it), Change::Deleted(other)) => {
+                    assert_eq!(it.row, decode(&other.row));
+                }
+                (typed, untyped) => panic!("{typed:?} and {untyped:?}"),
+            }
+        }
     })
     .await;
 }
