@@ -81,6 +81,7 @@ mod client;
 mod declare;
 mod error;
 mod event;
+mod first_batch;
 mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
@@ -92,12 +93,14 @@ mod optimistic;
 mod outcome;
 mod panics;
 pub mod prelude;
-mod query;
+pub mod query;
+mod reads;
 #[cfg(feature = "http")]
 mod schema_check;
 mod stream;
 mod subscription;
 mod table;
+mod tables;
 mod token;
 pub mod untyped;
 mod view;
@@ -128,6 +131,7 @@ pub use lightlike_core::journal::{
 #[cfg(feature = "json")]
 pub use lightlike_core::json;
 pub use lightlike_core::limits::Limits;
+pub use lightlike_core::schema::ClientIndex;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
 pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
@@ -146,7 +150,8 @@ pub use self::offline::{CallEnd, CallOutcome};
 pub use self::optimistic::MutatorOutcome;
 pub use self::outcome::{Latency, Outcome};
 pub use self::panics::Panicked;
-pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
+pub use self::query::{Filter, IntoQueries, Query, QueryError, QueryList, Sender, TableQueries};
+pub use self::reads::NotOneRow;
 #[cfg(feature = "http")]
 pub use self::schema_check::SchemaCheck;
 pub use self::stream::EventStream;
