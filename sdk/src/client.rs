@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use lightlike_core::bsatn::{self, Bsatn};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
-use lightlike_core::driver::{TcpDialer, check_token, drive};
+use lightlike_core::driver::{Dialer, check_token};
 use lightlike_core::schema::{Procedure, Reducer, Table};
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{QueryRows, Text};
@@ -46,11 +46,16 @@ pub struct WeakClient {
 /// What the clones of a client share. Its end is the connection's.
 pub(crate) struct Handle {
     pub(crate) hub: Arc<Hub>,
-    dialer: TcpDialer,
+    pub(crate) dialer: Arc<dyn Dialer>,
+    /// The application ticks, and stops with its last handle.
+    pub(crate) manual: bool,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if self.manual {
+            self.hub.shared.stop_ticking();
+        }
         self.hub.command(|connection, now| connection.close(now));
     }
 }
@@ -63,30 +68,12 @@ impl Client {
         ClientBuilder::new(uri.as_ref(), database.as_ref())
     }
 
-    pub(crate) fn new(hub: Arc<Hub>, dialer: TcpDialer) -> Self {
-        Self { handle: Arc::new(Handle { hub, dialer }) }
+    pub(crate) fn new(hub: Arc<Hub>, dialer: Arc<dyn Dialer>, manual: bool) -> Self {
+        Self { handle: Arc::new(Handle { hub, dialer, manual }) }
     }
 
     pub(crate) fn from_handle(handle: Arc<Handle>) -> Self {
         Self { handle }
-    }
-
-    /// Connects in the background: a task on the tokio runtime that this is called in. Does nothing if it was called
-    /// before.
-    ///
-    /// # Errors
-    ///
-    /// [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime.
-    pub fn start(&self) -> Result<(), Error> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
-        let hub = Arc::clone(self.hub());
-        let weak = Arc::downgrade(&self.handle);
-        let shared = Arc::clone(&hub.shared);
-        let deliver = move |event| hub.deliver(&weak, event);
-        if let Some(driver) = drive(shared, self.handle.dialer.clone(), deliver) {
-            runtime.spawn(driver);
-        }
-        Ok(())
     }
 
     /// The connection's state.
@@ -161,6 +148,10 @@ impl Client {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.handle.hub
+    }
+
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
     }
 }
 

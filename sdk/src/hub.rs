@@ -23,6 +23,7 @@ use crate::error::Repr;
 use crate::event::Event;
 use crate::hooks::Hooks;
 use crate::query::QueryList;
+use crate::session::Session;
 use crate::subscription::{End, Stage, Subscription};
 use crate::view::View;
 
@@ -38,6 +39,7 @@ pub(crate) struct Hub {
     is_ready: AtomicBool,
     pub(crate) unhandled: Callbacks<UnhandledCallback>,
     pub(crate) lost_for_long: Callbacks<LostCallback>,
+    pub(crate) session: Session,
 }
 
 pub(crate) type LostCallback = dyn FnMut(&Client) + Send;
@@ -62,7 +64,7 @@ enum Sink {
 }
 
 impl Hub {
-    pub(crate) fn new(connection: Connection) -> Arc<Self> {
+    pub(crate) fn new(connection: Connection, session: Session) -> Arc<Self> {
         let reader = connection.reader();
         Arc::new(Self {
             shared: Shared::new(connection),
@@ -74,6 +76,7 @@ impl Hub {
             is_ready: AtomicBool::new(false),
             unhandled: Callbacks::default(),
             lost_for_long: Callbacks::default(),
+            session,
         })
     }
 
@@ -175,7 +178,7 @@ impl Hub {
             conn::Event::LostForLong => self.lost_for_long(handle),
             conn::Event::Answered { call, reply } => self.answered(handle, call, reply),
             // Who we are is read from the machine.
-            conn::Event::Connected(_) => (),
+            conn::Event::Connected(greeting) => self.session.keep(&greeting.token),
         }
     }
 

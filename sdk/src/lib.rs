@@ -66,14 +66,19 @@ mod call;
 mod callbacks;
 mod changes;
 mod client;
+mod drive;
 mod error;
 mod event;
 mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
+mod io_thread;
+mod link;
+mod park;
 pub mod prelude;
 mod query;
+mod session;
 mod stream;
 mod subscription;
 mod table;
@@ -86,10 +91,12 @@ mod watch;
 pub mod __private;
 
 pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
+pub use lightlike_core::conn::Server;
 pub use lightlike_core::conn::{
     Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent, Reconnect,
     StaleReason, WhileDisconnected,
 };
+pub use lightlike_core::driver::{Budget, Io, Tls, TlsError};
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
@@ -99,6 +106,7 @@ pub use self::builder::ClientBuilder;
 pub use self::call::{Call, CallError, CallErrorKind, Pending, ProcedureCall, Unanswered};
 pub use self::changes::Changes;
 pub use self::client::{Client, ClientCallbackId, WeakClient};
+pub use self::drive::{DriverThread, Tick};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hub::Unhandled;

@@ -6,7 +6,7 @@ pub use crate::types::{
     ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid,
 };
 pub use crate::{
-    Bsatn, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Inserted,
-    Lagged, MemoryTokens, RowChange, Subscription, Table, TableQueries, Updated, procedure,
-    reducer,
+    Bsatn, Budget, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens,
+    Inserted, Lagged, MemoryTokens, RowChange, Subscription, Table, TableQueries, Updated,
+    procedure, reducer,
 };

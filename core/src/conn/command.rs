@@ -214,7 +214,9 @@ impl Connection {
             }
             Request::Query { sql } => sql.as_bytes().len(),
         };
-        if let State::Closing { .. } | State::Closed(CloseReason::Requested) = self.state {
+        let closing =
+            matches!(self.state, State::Closing { .. } | State::Closed(CloseReason::Requested));
+        if closing || self.is_finishing() {
             return Some(NotSent::Closed);
         }
         if let Some(lost) = self.gone() {

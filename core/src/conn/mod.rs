@@ -29,6 +29,7 @@ mod command;
 mod config;
 mod endpoint;
 mod event;
+mod finish;
 mod inbox;
 mod outbox;
 mod recovery;
@@ -73,6 +74,8 @@ pub struct Connection {
     config: Config,
     state: State,
     token: Option<Box<str>>,
+    /// The token to keep in place of the next greeting's.
+    kept_token: Option<Box<str>>,
     session_id: u128,
     greeting: Option<Greeting>,
     recovery: Recovery,
@@ -80,6 +83,12 @@ pub struct Connection {
     resync: Option<Resync>,
     /// Greeted and in step: calls may be sent.
     ready: bool,
+    /// The connection closes when every call is answered, then at the latest.
+    finish_by: Option<Instant>,
+    /// How many calls were not answered when the connection was closed.
+    unanswered: usize,
+    /// How many messages of the server's were begun with.
+    messages: u64,
     next_request: u32,
     subs: Subscriptions,
     calls: Calls,
@@ -154,11 +163,15 @@ impl Connection {
         Self {
             state: State::Idle,
             token,
+            kept_token: None,
             session_id: seed,
             greeting: None,
             recovery: Recovery::new(config.reconnect.clone(), (seed >> 64) as u64),
             resync: None,
             ready: false,
+            finish_by: None,
+            unanswered: 0,
+            messages: 0,
             next_request: 0,
             subs: Subscriptions::default(),
             calls: Calls::default(),
@@ -210,6 +223,22 @@ impl Connection {
     /// Whether events wait to be delivered.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    /// Whether something is to be done.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty() || !self.outbox.is_empty()
+    }
+
+    /// Whether something that came is not applied or not delivered.
+    pub fn has_work(&self) -> bool {
+        let draining = matches!(self.state, State::Draining { .. });
+        self.has_events() || self.is_applying() || !self.inbox.is_empty() || draining
+    }
+
+    /// How many of the server's messages were begun with.
+    pub fn messages(&self) -> u64 {
+        self.messages
     }
 
     /// The next event for the application.

@@ -21,6 +21,11 @@ impl Connection {
         }
     }
 
+    /// The open socket's token stands in for another, which is the one to keep and to tell of.
+    pub fn keep_token(&mut self, token: Box<str>) {
+        self.kept_token = Some(token);
+    }
+
     /// The body of a binary message came: [`open_frame`](crate::wire::open_frame)'s result.
     pub fn handle_body(&mut self, now: Instant, body: Bytes) {
         self.handle_heard(now);
@@ -67,6 +72,7 @@ impl Connection {
         if self.resync.as_ref().is_some_and(|resync| now >= resync.until) {
             self.resync_timed_out();
         }
+        self.close_if_late(now);
         if self.socket_deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
@@ -117,6 +123,7 @@ impl Connection {
             self.calls.next_deadline(),
             self.recovery.grace_ends(),
             resync,
+            self.finish_by,
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -148,6 +155,7 @@ impl Connection {
 impl Connection {
     pub(super) fn dial(&mut self, now: Instant) {
         self.state = State::Dialing { since: now };
+        self.kept_token = None;
         // The session's current token, not the one that it began with.
         let dial = Dial { token: self.token.clone(), session_id: self.session_id };
         self.actions.push_back(Action::Dial(dial));
@@ -234,6 +242,7 @@ impl Connection {
         tracing::debug!(?reason, "the connection is closed");
         self.forget_socket();
         let (sent, waiting) = self.calls.drain();
+        self.unanswered = sent.len() + waiting.len();
         let not_sent = match &reason {
             CloseReason::Requested => NotSent::Closed,
             CloseReason::Lost(lost) => NotSent::Lost(lost.clone()),
@@ -245,6 +254,7 @@ impl Connection {
             self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
         }
         self.recovery.end();
+        self.finish_by = None;
         self.state = State::Closed(reason.clone());
         self.announce(ConnectionState::Closed(reason));
     }

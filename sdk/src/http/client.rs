@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use lightlike_core::conn::{Endpoint, Server};
-use lightlike_core::driver::{check_token, web_tls};
+use lightlike_core::driver::{Tls, check_token};
 use lightlike_core::limits::Limits;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
@@ -291,7 +291,7 @@ impl fmt::Debug for Http {
 
 /// A client that trusts the web's root certificates, as connections do.
 fn default_client() -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
-    let tls = web_tls()?;
+    let tls = Tls::new().config()?;
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured((*tls).clone())
         .connect_timeout(Duration::from_secs(10))
