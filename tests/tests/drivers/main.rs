@@ -4,6 +4,8 @@
 
 mod closing;
 mod databases;
+mod links;
 mod support;
 mod ticks;
+mod tls_front;
 mod ways;
