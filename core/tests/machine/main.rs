@@ -5,6 +5,7 @@ mod rig;
 
 mod calling;
 mod connecting;
+mod finishing;
 mod random;
 mod reconnecting;
 mod subscribing;
