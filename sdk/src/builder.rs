@@ -178,9 +178,9 @@ impl ClientBuilder {
         });
         let parameters =
             SubscribeParameters { compression, confirmed: self.confirmed, connection_id: None };
-        let dialer = self.link.dialer(endpoint, parameters, self.config.limits)?;
+        let route = self.link.route(endpoint, parameters, self.config.limits)?;
         let hub = Hub::new(Connection::new(self.config, token, random_seed()), session);
-        Ok(Client::new(hub, dialer, manual))
+        Ok(Client::new(hub, route, manual))
     }
 
     /// Makes the client, connects in the background (a task on this tokio runtime), and waits until the server has

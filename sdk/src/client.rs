@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use lightlike_core::bsatn::{self, Bsatn};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
-use lightlike_core::driver::{Dialer, check_token};
+use lightlike_core::driver::check_token;
 use lightlike_core::schema::{Procedure, Reducer, Table};
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{QueryRows, Text};
@@ -17,6 +17,7 @@ use crate::changes::Changes;
 use crate::error::{Error, Repr};
 use crate::event::Event;
 use crate::hub::{Hub, Unhandled};
+use crate::link::Route;
 use crate::query::{IntoQueries, Query, QueryList};
 use crate::stream::EventStream;
 use crate::subscription::Subscription;
@@ -46,7 +47,7 @@ pub struct WeakClient {
 /// What the clones of a client share. Its end is the connection's.
 pub(crate) struct Handle {
     pub(crate) hub: Arc<Hub>,
-    pub(crate) dialer: Arc<dyn Dialer>,
+    pub(crate) route: Route,
     /// The application ticks, and stops with its last handle.
     pub(crate) manual: bool,
 }
@@ -68,8 +69,8 @@ impl Client {
         ClientBuilder::new(uri.as_ref(), database.as_ref())
     }
 
-    pub(crate) fn new(hub: Arc<Hub>, dialer: Arc<dyn Dialer>, manual: bool) -> Self {
-        Self { handle: Arc::new(Handle { hub, dialer, manual }) }
+    pub(crate) fn new(hub: Arc<Hub>, route: Route, manual: bool) -> Self {
+        Self { handle: Arc::new(Handle { hub, route, manual }) }
     }
 
     pub(crate) fn from_handle(handle: Arc<Handle>) -> Self {
@@ -96,10 +97,7 @@ impl Client {
 
     /// The token that stands for [`identity`](Self::identity). Whoever has it is that user: keep it secret.
     pub fn token(&self) -> Option<String> {
-        let token = |connection: &lightlike_core::conn::Connection| {
-            connection.greeting().map(|greeting| greeting.token.to_string())
-        };
-        self.hub().shared.read(token)
+        self.hub().shared.read(lightlike_core::conn::Connection::token).map(String::from)
     }
 
     /// Closes the connection in order and waits until it is closed. What is in the cache stays readable; calls without

@@ -6,12 +6,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lightlike_core::conn::{CloseReason, ConnectionState};
-use lightlike_core::driver::{AppliedBy, Budget, Dialer, drive};
+use lightlike_core::driver::{AppliedBy, Budget, drive};
 
 use crate::client::{Client, Handle};
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
 use crate::io_thread::IoThread;
+use crate::link::Route;
 use crate::park::{block_on, yield_now};
 
 /// How much a thread or a future applies before it looks around. Others of the caller's executor wait no longer.
@@ -86,16 +87,16 @@ impl Client {
     /// Dropping it closes the connection.
     pub fn run(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static + use<> {
         let (hub, handle) = (Arc::clone(self.hub()), Arc::downgrade(self.handle()));
-        let dialer = Arc::clone(&self.handle().dialer);
+        let route = self.handle().route.clone();
         async move {
             if tokio::runtime::Handle::try_current().is_ok() {
-                match driver(&hub, handle, dialer, AppliedBy::Loop) {
+                match driver(&hub, handle, route, AppliedBy::Loop) {
                     Some(driver) => driver.await,
                     None => hub.refuse_second_driver()?,
                 }
             } else {
                 let io = IoThread::get().map_err(Repr::NoThread)?;
-                match driver(&hub, Weak::clone(&handle), dialer, AppliedBy::Ticks) {
+                match driver(&hub, Weak::clone(&handle), route, AppliedBy::Ticks) {
                     Some(driver) => {
                         io.spawn(driver);
                         let ticking = Ticking(Arc::clone(&hub));
@@ -205,19 +206,23 @@ impl Client {
         &self,
         applied_by: AppliedBy,
     ) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
-        let dialer = Arc::clone(&self.handle().dialer);
-        driver(self.hub(), Arc::downgrade(self.handle()), dialer, applied_by)
+        let route = self.handle().route.clone();
+        driver(self.hub(), Arc::downgrade(self.handle()), route, applied_by)
     }
 }
 
 fn driver(
     hub: &Arc<Hub>,
     handle: Weak<Handle>,
-    dialer: Arc<dyn Dialer>,
+    route: Route,
     applied_by: AppliedBy,
 ) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
-    let (hub, shared) = (Arc::clone(hub), Arc::clone(&hub.shared));
-    drive(shared, applied_by, dialer, move |event| hub.deliver(&handle, event))
+    let (teller, shared) = (Arc::clone(hub), Arc::clone(&hub.shared));
+    let deliver = move |event| teller.deliver(&handle, event);
+    let driver = drive(shared, applied_by, route.dialer, deliver)?;
+    #[cfg(feature = "auth")]
+    let driver = crate::auth::with_renewal(driver, Arc::clone(hub), route.refresh);
+    Some(driver)
 }
 
 impl DriverThread {

@@ -112,6 +112,9 @@ pub(crate) enum Repr {
     NotSent(#[from] lightlike_core::conn::NotSent),
     #[error("the query was not answered")]
     Unanswered(#[source] crate::call::Unanswered),
+    #[cfg(feature = "http")]
+    #[error("the server's HTTP API cannot be used, which short-lived tokens are from")]
+    Http(#[source] crate::http::Error),
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -127,6 +130,8 @@ impl Error {
             Repr::Endpoint(_) | Repr::Token(_) | Repr::Header(_) | Repr::Tls(_) => {
                 ErrorKind::Configuration
             }
+            #[cfg(feature = "http")]
+            Repr::Http(_) => ErrorKind::Configuration,
             Repr::NoRuntime => ErrorKind::NoRuntime,
             Repr::AlreadyDriven
             | Repr::NotManual
@@ -185,7 +190,7 @@ impl Error {
 /// Whether the server refused the handshake for what is asked for or for who asks.
 fn refusal(lost: &Lost) -> Option<ErrorKind> {
     match lost.http_status() {
-        Some(401 | 403) => Some(ErrorKind::Auth),
+        _ if lost.needs_auth() => Some(ErrorKind::Auth),
         Some(404) => Some(ErrorKind::NotFound),
         _ => None,
     }

@@ -58,9 +58,12 @@
 //! # Features
 //!
 //! - `http`: the server's HTTP API, in `http`.
+//! - `auth`: tokens that are renewed, what they claim, and signing in with a provider of identities, in `auth`.
 
 extern crate self as lightlike;
 
+#[cfg(feature = "auth")]
+pub mod auth;
 mod builder;
 mod call;
 mod callbacks;

@@ -18,28 +18,62 @@ pub(crate) struct Link {
     connect: Option<Arc<dyn Connect>>,
     tls: Option<Tls>,
     headers: Vec<(Box<str>, Box<str>)>,
+    #[cfg(feature = "http")]
+    token_in_query: bool,
+    #[cfg(feature = "auth")]
+    refresh: Option<crate::auth::Refresh>,
+}
+
+/// How a client reaches its server, as its drivers see it.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) dialer: Arc<dyn Dialer>,
+    #[cfg(feature = "auth")]
+    pub(crate) refresh: Option<crate::auth::Refresh>,
 }
 
 impl Link {
     /// What opens sockets as wished.
-    pub(crate) fn dialer(
+    pub(crate) fn route(
         self,
         endpoint: Endpoint,
         parameters: SubscribeParameters,
         limits: Limits,
-    ) -> Result<Arc<dyn Dialer>, Error> {
+    ) -> Result<Route, Error> {
         for (name, value) in &self.headers {
             check_header(name, value).map_err(Repr::Header)?;
         }
         let mut options = DialOptions::new(endpoint, parameters, limits);
         options.headers = self.headers;
         let tls = self.tls.unwrap_or_default();
+        #[cfg(feature = "http")]
+        let http = if self.token_in_query {
+            options.token_in_query = true;
+            let server = options.endpoint.server().clone();
+            Some(crate::http::Http::for_server(server, &tls).map_err(Repr::Http)?)
+        } else {
+            None
+        };
         let dialer = StreamDialer::with(options, &tls).map_err(Repr::Tls)?;
         let dialer: Arc<dyn Dialer> = match self.connect {
             Some(connect) => Arc::new(dialer.over(connect)),
             None => Arc::new(dialer),
         };
-        Ok(dialer)
+        #[cfg(feature = "http")]
+        let dialer: Arc<dyn Dialer> = match http {
+            Some(http) => Arc::new(crate::http::ShortTokens::new(dialer, http)),
+            None => dialer,
+        };
+        #[cfg(feature = "auth")]
+        let dialer: Arc<dyn Dialer> = match self.refresh.clone() {
+            Some(refresh) => Arc::new(refresh.around(dialer)),
+            None => dialer,
+        };
+        Ok(Route {
+            dialer,
+            #[cfg(feature = "auth")]
+            refresh: self.refresh,
+        })
     }
 }
 
@@ -83,6 +117,20 @@ impl ClientBuilder {
     pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         let header = (name.as_ref().into(), value.as_ref().into());
         self.change_link(|link| link.headers.push(header))
+    }
+
+    /// Presents the token in the address, where something on the way takes headers out. As addresses end up in
+    /// logs, it is a token of a minute, which the server gives in exchange for the real one before every attempt.
+    #[cfg(feature = "http")]
+    pub fn token_in_query(self, in_query: bool) -> Self {
+        self.change_link(|link| link.token_in_query = in_query)
+    }
+
+    /// Asks for another token before the one at hand expires, and when the server does not accept it: see
+    /// [`Refresh`](crate::auth::Refresh).
+    #[cfg(feature = "auth")]
+    pub fn refresh_token(self, refresh: crate::auth::Refresh) -> Self {
+        self.change_link(|link| link.refresh = Some(refresh))
     }
 }
 

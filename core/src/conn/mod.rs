@@ -200,6 +200,11 @@ impl Connection {
         self.greeting.as_ref()
     }
 
+    /// The token that is presented next, once the server has greeted.
+    pub fn token(&self) -> Option<Box<str>> {
+        self.greeting.as_ref().and(self.token.clone())
+    }
+
     /// Whether the connection was neither started nor closed.
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)

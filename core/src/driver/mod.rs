@@ -17,7 +17,7 @@ pub use self::dial::{
     Connect, Connecting, DialOptions, Dialer, Dialing, InvalidHeader, InvalidToken, Opened,
     StreamDialer, check_header, check_token,
 };
-pub use self::run::{drive, random_seed};
+pub use self::run::{drive, random_seed, sleep};
 pub use self::shared::{AppliedBy, Shared};
 pub use self::socket::{Io, Socket};
 pub use self::tick::{Budget, Busy, Ticked};

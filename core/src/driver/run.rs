@@ -229,6 +229,12 @@ impl Link {
     }
 }
 
+/// Sleeps, in a tokio runtime.
+#[expect(clippy::disallowed_methods, reason = "this is the driver")]
+pub async fn sleep(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
 /// Sleeps until `deadline`, or for ever if there is none.
 #[expect(clippy::disallowed_methods, reason = "this is the driver")]
 async fn at(deadline: Option<Instant>) {

@@ -8,4 +8,5 @@ mod links;
 mod support;
 mod ticks;
 mod tls_front;
+mod tokens;
 mod ways;
