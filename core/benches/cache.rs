@@ -245,7 +245,7 @@ fn delete(table: &'static str, rows: &RowList) -> Part {
 }
 
 fn apply(cache: &mut Cache, parts: Vec<Part>) -> Transaction {
-    cache.begin(Change { parts });
+    cache.begin(Change::of(parts));
     loop {
         match cache.step(STEP_ROWS) {
             Step::More => (),

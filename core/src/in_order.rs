@@ -65,6 +65,11 @@ impl<T> InOrder<T> {
         self.places.iter_mut().filter_map(|(_, value)| value.as_mut())
     }
 
+    /// The values, the last first.
+    pub fn values_rev(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().rev().filter_map(|(_, value)| value.as_ref())
+    }
+
     /// Takes all values out, in the order of their numbers.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
         self.len = 0;

@@ -16,6 +16,7 @@ use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
 use crate::link::Link;
+use crate::optimistic::Mutators;
 use crate::park::block_on;
 use crate::session::Session;
 use crate::token::TokenStore;
@@ -32,6 +33,7 @@ pub struct ClientBuilder {
     retry_first: Option<bool>,
     link: Link,
     config: Config,
+    pub(crate) mutators: Mutators,
 }
 
 impl ClientBuilder {
@@ -46,6 +48,7 @@ impl ClientBuilder {
             retry_first: None,
             link: Link::default(),
             config: Config::default(),
+            mutators: Mutators::default(),
         }
     }
 
@@ -179,7 +182,8 @@ impl ClientBuilder {
         let parameters =
             SubscribeParameters { compression, confirmed: self.confirmed, connection_id: None };
         let route = self.link.route(endpoint, parameters, self.config.limits)?;
-        let hub = Hub::new(Connection::new(self.config, token, random_seed()), session);
+        let connection = Connection::new(self.config, token, random_seed());
+        let hub = Hub::new(connection, session, self.mutators);
         Ok(Client::new(hub, route, manual))
     }
 

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lightlike_core::bsatn::{self, DecodeError, EncodeError};
+use lightlike_core::cache::Mutation;
 use lightlike_core::conn::{CallRequest, NotSent, Reply};
 use lightlike_core::schema::{Procedure, Reducer};
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
 use crate::hub::Hub;
+use crate::optimistic::Expected;
 
 /// How a call ended that did not commit, or may not have. `E` is the reducer's own error type.
 #[derive(Debug, thiserror::Error)]
@@ -106,11 +108,12 @@ pub struct Call<R: Reducer> {
     hub: Arc<Hub>,
     args: R,
     timeout: Option<Duration>,
+    pub(crate) expected: Option<Expected<R>>,
 }
 
 impl<R: Reducer> Call<R> {
     pub(crate) fn new(hub: Arc<Hub>, args: R) -> Self {
-        Self { hub, args, timeout: None }
+        Self { hub, args, timeout: None, expected: None }
     }
 
     /// Ends the call as [`CallError::TimedOut`] if no answer comes in this time. There is no limit otherwise.
@@ -121,9 +124,11 @@ impl<R: Reducer> Call<R> {
 
     /// Makes the call now, and returns its outcome's future.
     pub fn send(self) -> Pending<R::Ok, R::Error> {
-        let Self { hub, args, timeout } = self;
-        let encoded = bsatn::to_vec(&args);
-        Pending::start(&hub, encoded, reducer_request::<R>, timeout, |reply| match reply {
+        let Self { hub, args, timeout, expected } = self;
+        let encoded = bsatn::to_vec(&args).map(Bytes::from);
+        let mutation = mutation(&hub, expected, args, &encoded);
+        let request = reducer_request::<R>;
+        Pending::start(&hub, encoded, request, mutation, timeout, |reply| match reply {
             Reply::Committed { returned, .. } => decode_returned(&returned),
             Reply::Rejected { error, .. } => match bsatn::from_slice(&error) {
                 Ok(error) => Err(CallError::Rejected(error)),
@@ -136,9 +141,11 @@ impl<R: Reducer> Call<R> {
     /// Makes the call now and lets its outcome go by. If it is not committed,
     /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log.
     pub fn forget(self) {
-        let Self { hub, args, timeout } = self;
-        match bsatn::to_vec(&args) {
-            Ok(args) => hub.forget(R::DEF.name, reducer_request::<R>(args.into()), timeout),
+        let Self { hub, args, timeout, expected } = self;
+        let encoded = bsatn::to_vec(&args).map(Bytes::from);
+        let mutation = mutation(&hub, expected, args, &encoded);
+        match encoded {
+            Ok(args) => hub.forget(R::DEF.name, reducer_request::<R>(args), mutation, timeout),
             Err(error) => tracing::warn!(reducer = R::DEF.name, %error, "a call was not sent"),
         }
     }
@@ -186,9 +193,9 @@ impl<P: Procedure> ProcedureCall<P> {
     /// Makes the call now, and returns its outcome's future.
     pub fn send(self) -> Pending<P::Output, std::convert::Infallible> {
         let Self { hub, args, timeout } = self;
-        let encoded = bsatn::to_vec(&args);
+        let encoded = bsatn::to_vec(&args).map(Bytes::from);
         let request = |args| CallRequest::Procedure { name: Text::from_static(P::DEF.name), args };
-        Pending::start(&hub, encoded, request, timeout, |reply| match reply {
+        Pending::start(&hub, encoded, request, None, timeout, |reply| match reply {
             Reply::Returned { value, .. } => decode_returned(&value),
             other => Err(failure(other)),
         })
@@ -227,13 +234,14 @@ enum Answer {
 impl<T, E> Pending<T, E> {
     fn start(
         hub: &Arc<Hub>,
-        args: Result<Vec<u8>, EncodeError>,
+        args: Result<Bytes, EncodeError>,
         request: impl FnOnce(Bytes) -> CallRequest,
+        mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
         read: fn(Reply) -> Result<T, CallError<E>>,
     ) -> Self {
         let answer = match args {
-            Ok(args) => Answer::Coming(hub.call(request(args.into()), timeout)),
+            Ok(args) => Answer::Coming(hub.call(request(args), mutation, timeout)),
             Err(error) => Answer::Unencodable(error),
         };
         Self { answer, read, outcome: PhantomData }
@@ -259,6 +267,19 @@ impl<T, E> Future for Pending<T, E> {
 impl<T, E> fmt::Debug for Pending<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
+/// What a call is expected to do: what it says itself, or else what was said of its reducer.
+fn mutation<R: Reducer>(
+    hub: &Hub,
+    expected: Option<Expected<R>>,
+    args: R,
+    encoded: &Result<Bytes, EncodeError>,
+) -> Option<Box<dyn Mutation>> {
+    match expected {
+        Some(expected) => Some(expected(args)),
+        None => hub.mutators.mutation(R::DEF.name, encoded.as_ref().ok()?),
     }
 }
 

@@ -192,7 +192,7 @@ impl Client {
     /// As [`query`](Self::query).
     pub async fn query_sql<R: Bsatn>(&self, sql: &str) -> Result<Vec<R>, Error> {
         let sql = Text::from(sql);
-        let answer = self.hub().call(CallRequest::Query { sql }, None).await;
+        let answer = self.hub().call(CallRequest::Query { sql }, None, None).await;
         match answer {
             Ok(Reply::Rows(rows)) => decode_rows(&rows),
             Ok(Reply::NotSent(why)) => Err(Repr::Unanswered(Unanswered::NotSent(why)).into()),
@@ -276,6 +276,13 @@ impl Client {
 pub struct ClientCallbackId {
     list: List,
     id: u64,
+}
+
+impl ClientCallbackId {
+    /// That of a callback of whole transactions.
+    pub(crate) fn of_transactions(id: u64) -> Self {
+        Self { list: List::Transactions, id }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

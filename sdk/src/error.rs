@@ -8,6 +8,7 @@ use lightlike_core::conn::{CloseReason, EndpointError, Lost};
 use lightlike_core::driver::{Busy, InvalidHeader, InvalidToken, TlsError};
 
 use crate::call::{CallError, CallErrorKind};
+use crate::untyped::UntypedError;
 
 /// Anything that can go wrong.
 ///
@@ -115,6 +116,8 @@ pub(crate) enum Repr {
     #[cfg(feature = "http")]
     #[error("the server's HTTP API cannot be used, which short-lived tokens are from")]
     Http(#[source] crate::http::Error),
+    #[error(transparent)]
+    Untyped(#[from] UntypedError),
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -143,9 +146,10 @@ impl Error {
             Repr::Lost(lost) => refusal(lost).unwrap_or(ErrorKind::Disconnected),
             Repr::Closed | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
-            Repr::Undecodable { .. } | Repr::Register(_) | Repr::QueryRow { .. } => {
-                ErrorKind::Schema
-            }
+            Repr::Undecodable { .. }
+            | Repr::Register(_)
+            | Repr::QueryRow { .. }
+            | Repr::Untyped(_) => ErrorKind::Schema,
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
@@ -218,6 +222,12 @@ impl From<Repr> for Error {
 impl From<RegisterError> for Error {
     fn from(error: RegisterError) -> Self {
         Repr::Register(error).into()
+    }
+}
+
+impl From<UntypedError> for Error {
+    fn from(error: UntypedError) -> Self {
+        Repr::Untyped(error).into()
     }
 }
 

@@ -31,9 +31,14 @@ impl<'a> Event<'a> {
         self.cause
     }
 
-    /// Whether a reducer call of this client made the change.
+    /// Whether a reducer call of this client made the change, or is expected to, or was.
     pub fn is_mine(&self) -> bool {
-        matches!(self.cause, Cause::Call { .. })
+        matches!(self.cause, Cause::Call { .. } | Cause::Optimistic(_) | Cause::Reverted(_))
+    }
+
+    /// Whether the rows are what a call of this client is expected to do, and not the server's word.
+    pub fn is_optimistic(&self) -> bool {
+        matches!(self.cause, Cause::Optimistic(_))
     }
 
     /// All tables as they are after the transaction, and before the next one.

@@ -16,12 +16,17 @@ pub(crate) type RowCallback<R> = dyn FnMut(&Event<'_>, &R) + Send;
 pub(crate) type UpdateCallback<R> = dyn FnMut(&Event<'_>, &R, &R) + Send;
 pub(crate) type TransactionCallback = dyn FnMut(&Event<'_>, &Changes) + Send;
 
+/// Feeds a stream with what it makes of a transaction; false when nobody reads the stream any more.
+pub(crate) type TransactionReader = dyn FnMut(&Changes) -> bool + Send;
+
 /// Everything that wants to know of changes.
 #[derive(Default)]
 pub(crate) struct Hooks {
     tables: Mutex<Tables>,
     pub(crate) transactions: Callbacks<TransactionCallback>,
     transaction_feeds: Mutex<Vec<Feed<Changes>>>,
+    /// Those that make something else of whole transactions.
+    transaction_readers: Mutex<Vec<Box<TransactionReader>>>,
 }
 
 #[derive(Default)]
@@ -76,6 +81,7 @@ impl Hooks {
         let mut feeds = lock(&self.transaction_feeds);
         feeds.retain(Feed::is_open);
         feeds.iter().for_each(|feed| feed.push(changes.clone()));
+        lock(&self.transaction_readers).retain_mut(|read| read(changes));
     }
 
     pub(crate) fn transactions(&self, capacity: usize) -> EventStream<Changes> {
@@ -84,9 +90,15 @@ impl Hooks {
         stream
     }
 
+    /// Lets a stream see every transaction from now on.
+    pub(crate) fn read_transactions(&self, reader: Box<TransactionReader>) {
+        lock(&self.transaction_readers).push(reader);
+    }
+
     /// There will be no more transactions.
     pub(crate) fn end_streams(&self) {
         lock(&self.transaction_feeds).clear();
+        lock(&self.transaction_readers).clear();
         let all: Vec<_> = lock(&self.tables).by_id.values().flatten().cloned().collect();
         all.iter().for_each(|hooks| hooks.end_streams());
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use lightlike_core::cache::{CacheReader, RegisterError, TableId};
+use lightlike_core::cache::{CacheReader, Mutation, RegisterError, TableId};
 use lightlike_core::conn::{
     self, CallId, CallRequest, CloseReason, Connection, ConnectionState, Reply, SetEnd,
     SubscriptionId, TransactionEvent,
@@ -22,6 +22,7 @@ use crate::client::{Client, Handle};
 use crate::error::Repr;
 use crate::event::Event;
 use crate::hooks::Hooks;
+use crate::optimistic::Mutators;
 use crate::query::QueryList;
 use crate::session::Session;
 use crate::subscription::{End, Stage, Subscription};
@@ -32,6 +33,7 @@ pub(crate) struct Hub {
     pub(crate) shared: Arc<Shared>,
     reader: CacheReader,
     pub(crate) hooks: Hooks,
+    pub(crate) mutators: Mutators,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
     calls: Mutex<InOrder<Sink>>,
     pub(crate) state: watch::Sender<ConnectionState>,
@@ -64,12 +66,13 @@ enum Sink {
 }
 
 impl Hub {
-    pub(crate) fn new(connection: Connection, session: Session) -> Arc<Self> {
+    pub(crate) fn new(connection: Connection, session: Session, mutators: Mutators) -> Arc<Self> {
         let reader = connection.reader();
         Arc::new(Self {
             shared: Shared::new(connection),
             reader,
             hooks: Hooks::default(),
+            mutators,
             sets: Mutex::default(),
             calls: Mutex::default(),
             state: watch::Sender::new(ConnectionState::Idle),
@@ -126,10 +129,11 @@ impl Hub {
     pub(crate) fn call(
         self: &Arc<Self>,
         request: CallRequest,
+        mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
     ) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();
-        self.start_call(request, timeout, Sink::Tell(sender));
+        self.start_call(request, mutation, timeout, Sink::Tell(sender));
         receiver
     }
 
@@ -137,17 +141,29 @@ impl Hub {
         self: &Arc<Self>,
         name: &'static str,
         request: CallRequest,
+        mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
     ) {
-        self.start_call(request, timeout, Sink::Forget(name));
+        self.start_call(request, mutation, timeout, Sink::Forget(name));
     }
 
-    fn start_call(self: &Arc<Self>, request: CallRequest, timeout: Option<Duration>, sink: Sink) {
+    fn start_call(
+        self: &Arc<Self>,
+        request: CallRequest,
+        mutation: Option<Box<dyn Mutation>>,
+        timeout: Option<Duration>,
+        sink: Sink,
+    ) {
         self.command(|connection, now| {
             let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
             let call = connection.call(request, deadline);
             // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
             lock(&self.calls).push(call.0, sink);
+            if let Some(mutation) = mutation
+                && let Err(error) = connection.optimistic(now, call, mutation)
+            {
+                tracing::warn!(%error, "a mutator contributes nothing, for now");
+            }
         });
     }
 

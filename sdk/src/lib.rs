@@ -52,12 +52,15 @@
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
 //!   transaction with the cause [`Cause::Resync`]. Calls are never sent twice: one that was under way ends as
 //!   [`CallError::Unknown`].
+//! - **Calls can be seen before they are answered.** [`Call::optimistic`] shows what is expected of one, over whatever the
+//!   server says meanwhile.
 //! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
 //!   has its typed error, which names the thing.
 //!
 //! # Features
 //!
-//! - `http`: the server's HTTP API, in `http`.
+//! - `json`: SATS-JSON, in `json`, and JSON of [`untyped`] rows.
+//! - `http`: the server's HTTP API, in `http`. It brings `json`.
 //! - `auth`: tokens that are renewed, what they claim, and signing in with a provider of identities, in `auth`.
 
 extern crate self as lightlike;
@@ -78,6 +81,7 @@ pub mod http;
 mod hub;
 mod io_thread;
 mod link;
+mod optimistic;
 mod park;
 pub mod prelude;
 mod query;
@@ -86,6 +90,7 @@ mod stream;
 mod subscription;
 mod table;
 mod token;
+pub mod untyped;
 mod view;
 mod watch;
 
@@ -93,13 +98,17 @@ mod watch;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use lightlike_core::cache::{RegisterError, RowChange, SetFailure};
-pub use lightlike_core::conn::Server;
+pub use lightlike_core::cache::{
+    LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError, RowChange,
+    RowStatus, SetFailure, TempId,
+};
 pub use lightlike_core::conn::{
-    Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent, Reconnect,
-    StaleReason, WhileDisconnected,
+    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
+    Reconnect, Server, StaleReason, WhileDisconnected,
 };
 pub use lightlike_core::driver::{Budget, Io, Tls, TlsError};
+#[cfg(feature = "json")]
+pub use lightlike_core::json;
 pub use lightlike_core::limits::Limits;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
@@ -113,6 +122,7 @@ pub use self::drive::{DriverThread, Tick};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hub::Unhandled;
+pub use self::optimistic::MutatorOutcome;
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;

@@ -7,6 +7,6 @@ pub use crate::types::{
 };
 pub use crate::{
     Bsatn, Budget, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens,
-    Inserted, Lagged, MemoryTokens, RowChange, Subscription, Table, TableQueries, Updated,
-    procedure, reducer,
+    Inserted, Lagged, LocalTx, MemoryTokens, RowChange, RowStatus, Subscription, Table,
+    TableQueries, TempId, Updated, procedure, reducer,
 };

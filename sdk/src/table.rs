@@ -53,6 +53,10 @@ impl<T: Table> TableHandle<T> {
         }
     }
 
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// Why this table has no rows and no events, if another Rust type was used for it first.
     pub fn error(&self) -> Option<&RegisterError> {
         self.error.as_ref()

@@ -46,9 +46,9 @@
 //! # What it is not
 //!
 //! Where it differs from the real engine, it is wrong, and a recorded conversation with the engine holds it to that. These
-//! are known: it compares no schemas and serves none; schedules do not run by themselves (call the reducer with
-//! [`Server::run`]); views take no arguments; everything committed is durable at once, so confirmed reads make no
-//! difference; and tokens are only known by heart, not signed.
+//! are known: its schema has no schedules, defaults and sequences; SQL over HTTP only reads; schedules do not run by
+//! themselves (call the reducer with [`Server::run`]); views take no arguments; everything committed is durable at once,
+//! so confirmed reads make no difference; and tokens are only known by heart, not signed.
 
 mod accounts;
 mod builder;

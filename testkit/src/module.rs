@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use lightlike_core::bsatn;
-use lightlike_core::schema::{Procedure, Reducer, Table};
+use lightlike_core::schema::{FunctionDef, Procedure, Reducer, Table};
 use lightlike_core::types::Identity;
 
 use crate::database::{Tx, decode, encode};
@@ -33,6 +33,9 @@ pub(crate) enum CallError {
 pub(crate) struct Module {
     pub(crate) reducers: HashMap<&'static str, ReducerFn>,
     pub(crate) procedures: HashMap<&'static str, ProcedureFn>,
+    /// What the schema tells of them, in the order in which they were given.
+    pub(crate) reducer_defs: Vec<FunctionDef>,
+    pub(crate) procedure_defs: Vec<FunctionDef>,
     /// By the view's position in the database.
     pub(crate) views: HashMap<usize, ViewFn>,
     /// By the table's position in the database.
@@ -53,6 +56,7 @@ impl Module {
         };
         let replaced = self.reducers.insert(name, Box::new(run));
         assert!(replaced.is_none(), "the server has a reducer `{name}` already");
+        self.reducer_defs.push(R::DEF);
     }
 
     pub(crate) fn add_procedure<P: Procedure>(
@@ -66,6 +70,7 @@ impl Module {
         };
         let replaced = self.procedures.insert(name, Box::new(run));
         assert!(replaced.is_none(), "the server has a procedure `{name}` already");
+        self.procedure_defs.push(P::DEF);
     }
 
     pub(crate) fn add_view<V: Table>(

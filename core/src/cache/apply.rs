@@ -6,6 +6,7 @@ use super::change::{Change, Part, Step};
 use super::diff::Transaction;
 use super::epoch::View;
 use super::error::{OutOfSync, RowMismatch, SetFailure};
+use super::optimistic::MutationId;
 use super::sets::SetId;
 use super::stage::DropCursor;
 use super::stamp::{Stamp, VIEW_AGE_MAX};
@@ -27,6 +28,8 @@ pub(super) struct Applying {
     row: usize,
     /// The sets to drop: those that the change names, then those that failed.
     drops: Vec<SetId>,
+    /// Whether the rows of mutations are taken away for its time.
+    lifted: bool,
     drop_cursor: DropCursor,
     failed: Vec<SetFailure>,
 }
@@ -34,6 +37,7 @@ pub(super) struct Applying {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Start,
+    Look,
     Inserts,
     Deletes,
     Drops,
@@ -58,6 +62,7 @@ impl Applying {
             at: 0,
             row: 0,
             drops: Vec::new(),
+            lifted: false,
             drop_cursor: DropCursor::default(),
             failed: Vec::new(),
         }
@@ -66,6 +71,34 @@ impl Applying {
     /// The change as it came, to be begun anew.
     pub(super) fn into_change(self) -> Change {
         self.change
+    }
+
+    /// Whether what it has done so far would show if a version was published now.
+    pub(super) fn would_show(&self) -> bool {
+        self.lifted || self.phase == Phase::Commit
+    }
+
+    /// Whether mutations end with it, or sets.
+    pub(super) fn ends_or_drops(&self) -> bool {
+        !self.change.ends.is_empty() || !self.drops.is_empty()
+    }
+
+    pub(super) fn ends(&self, mutation: MutationId) -> bool {
+        self.change.ends.contains(&mutation)
+    }
+
+    pub(super) fn touched(&self) -> &[TableId] {
+        &self.touched
+    }
+
+    pub(super) fn touches(&self, table: TableId) -> bool {
+        self.touched.contains(&table)
+    }
+
+    pub(super) fn add_touched(&mut self, table: TableId) {
+        if !self.touches(table) {
+            self.touched.push(table);
+        }
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -129,6 +162,7 @@ impl Cache {
                     self.fail_sets(&mut applying, table, &reason);
                     self.undo(&applying);
                     applying.touched.clear();
+                    applying.lifted = false;
                     applying.phase = Phase::Start;
                 }
             }
@@ -160,6 +194,18 @@ impl Cache {
                     return Ok(false);
                 }
                 self.start(applying);
+                applying.enter(Phase::Look);
+            }
+            Phase::Look => {
+                if self.has_mutations() && !applying.lifted {
+                    if !self.must_lift(applying) && !self.look(applying, budget) {
+                        return Ok(false);
+                    }
+                    if applying.lifted || self.must_lift(applying) {
+                        applying.lifted = true;
+                        self.lift(applying);
+                    }
+                }
                 applying.enter(Phase::Inserts);
             }
             Phase::Inserts => {
@@ -278,6 +324,36 @@ impl Cache {
         Ok(true)
     }
 
+    /// Looks for rows that mutations have read or written, and says whether it is through; `lifted` is set if there
+    /// are some.
+    fn look(&self, applying: &mut Applying, budget: &mut usize) -> bool {
+        while let Some(part) = applying.change.parts.get(applying.at) {
+            let table = applying.tables[applying.at].map(|table| &self.tables[table.0 as usize]);
+            let (Some(table), Some(rows)) =
+                (table.filter(|table| table.is_watched()), part.stored_rows())
+            else {
+                applying.next();
+                continue;
+            };
+            let left = rows.len().saturating_sub(applying.row);
+            if left > 0 && *budget == 0 {
+                return false;
+            }
+            let count = left.min(*budget);
+            if table.touches_overlay(rows, applying.row, count) {
+                applying.lifted = true;
+                return true;
+            }
+            // Looking at a row costs much less than applying it.
+            *budget -= count.div_ceil(4);
+            applying.row += count;
+            if count == left {
+                applying.next();
+            }
+        }
+        true
+    }
+
     fn stage_drops(&mut self, applying: &mut Applying, budget: &mut usize) -> bool {
         while let Some(&set) = applying.drops.get(applying.at) {
             while let Some(table) = applying.touched.get(applying.row) {
@@ -316,8 +392,13 @@ impl Cache {
             }
         }
         let failed = core::mem::take(&mut applying.failed);
+        self.change_is_over();
+        if applying.lifted {
+            self.rebase(applying);
+        }
         let changes = |table: &TableId| self.tables[table.0 as usize].has_changes();
-        if !applying.touched.iter().any(changes) {
+        // Rows that were lifted are in other slots now.
+        if !applying.lifted && !applying.touched.iter().any(changes) {
             for table in &applying.touched {
                 let unchanged = self.tables[table.0 as usize].finish(self.version, self.version);
                 debug_assert!(unchanged.is_none());

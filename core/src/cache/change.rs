@@ -2,6 +2,7 @@
 
 use super::diff::Transaction;
 use super::error::OutOfSync;
+use super::optimistic::MutationId;
 use super::sets::SetId;
 use crate::wire::{RowList, TableName};
 
@@ -13,6 +14,8 @@ use crate::wire::{RowList, TableName};
 pub struct Change {
     /// What it says, table by table.
     pub parts: Vec<Part>,
+    /// The mutations that are answered with it: what they made of the rows goes in the same transaction.
+    pub ends: Vec<MutationId>,
 }
 
 /// What a message says about the rows of one table in one query set, or about a whole set.
@@ -55,6 +58,18 @@ pub enum Part {
     },
 }
 
+impl Change {
+    /// A change of rows, with which no mutation ends.
+    pub fn of(parts: Vec<Part>) -> Self {
+        Self { parts, ends: Vec::new() }
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.ends.is_empty()
+    }
+}
+
 impl Part {
     /// The set that it is about.
     pub fn set(&self) -> SetId {
@@ -63,6 +78,14 @@ impl Part {
             | Self::Deletes { set, .. }
             | Self::Events { set, .. }
             | Self::DropSet { set } => *set,
+        }
+    }
+
+    /// The rows, where the table keeps them.
+    pub(super) fn stored_rows(&self) -> Option<&RowList> {
+        match self {
+            Self::Inserts { rows, .. } | Self::Deletes { rows, .. } => Some(rows),
+            Self::Events { .. } | Self::DropSet { .. } => None,
         }
     }
 

@@ -8,6 +8,7 @@ use super::TableId;
 use super::epoch::View;
 use super::error::SetFailure;
 use super::slots::{Chunks, NO_ROW, RowId};
+use crate::bsatn::Writer;
 use crate::schema::{Row, Table};
 
 /// One change of all tables, which readers see whole or not at all.
@@ -66,17 +67,29 @@ pub(super) struct Pair {
 /// The rows of an event table, as a `Vec` of their type.
 pub(super) trait AnyEvents: Any + Send + Sync {
     fn count(&self) -> usize;
+
+    /// Shows the encoding of each.
+    fn encode_rows(&self, each: &mut dyn FnMut(&[u8]));
 }
 
-impl<R: Send + Sync + 'static> AnyEvents for Vec<R> {
+impl<R: Row> AnyEvents for Vec<R> {
     fn count(&self) -> usize {
         self.len()
+    }
+
+    fn encode_rows(&self, each: &mut dyn FnMut(&[u8])) {
+        let mut out = Writer::new();
+        for row in self {
+            out.clear();
+            row.encode(&mut out);
+            each(out.as_slice());
+        }
     }
 }
 
 /// What happened to a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowChange<'t, R> {
+pub enum RowChange<'t, R: ?Sized> {
     /// A row came.
     Insert(&'t R),
     /// A row was replaced by one with the same primary key.
@@ -131,6 +144,32 @@ impl TableDiff {
         };
         let snapshot = tx.after.epoch.tables.typed_at::<T::Row>(self.table.0)?;
         Some(Changes { chunks: &snapshot.chunks, pairs: self.pairs.iter(), events: events.iter() })
+    }
+
+    /// Shows the changes as encoded rows, in the order of [`changes`](Self::changes), whatever the table's type.
+    ///
+    /// A table without a type knows no primary key: a row that was replaced is an insert and a delete there. `tx` is the
+    /// transaction that this belongs to.
+    pub fn for_each_encoded(&self, tx: &Transaction, mut each: impl FnMut(RowChange<'_, [u8]>)) {
+        if let Some(table) = tx.after.epoch.tables.untyped_at(self.table.0) {
+            let (mut old, mut new) = (Writer::new(), Writer::new());
+            for pair in &self.pairs {
+                old.clear();
+                new.clear();
+                let there = |id, out: &mut Writer| id != NO_ROW && table.encode_row(RowId(id), out);
+                match (there(pair.old, &mut old), there(pair.new, &mut new)) {
+                    (false, true) => each(RowChange::Insert(new.as_slice())),
+                    (true, true) => {
+                        each(RowChange::Update { old: old.as_slice(), new: new.as_slice() });
+                    }
+                    (true, false) => each(RowChange::Delete(old.as_slice())),
+                    (false, false) => (),
+                }
+            }
+        }
+        if let Some(events) = &self.events {
+            events.encode_rows(&mut |row| each(RowChange::Event(row)));
+        }
     }
 }
 

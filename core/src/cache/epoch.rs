@@ -41,6 +41,11 @@ impl Tables {
         snapshot.downcast_ref()
     }
 
+    /// A table by its id, whatever its type.
+    pub(super) fn untyped_at(&self, table: u32) -> Option<&dyn AnySnapshot> {
+        self.snapshots.get(table as usize).map(|snapshot| &**snapshot)
+    }
+
     fn untyped(&self, name: &str) -> Option<&dyn AnySnapshot> {
         let &table = self.catalog.by_name.get(name)?;
         self.snapshots.get(table as usize).map(|snapshot| &**snapshot)

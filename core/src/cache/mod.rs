@@ -27,6 +27,7 @@ mod epoch;
 mod error;
 mod hash;
 mod identity;
+mod optimistic;
 mod ordered;
 mod raw;
 mod reclaim;
@@ -48,6 +49,10 @@ pub use config::CacheConfig;
 pub use diff::{Changes, RowChange, TableDiff, Transaction};
 pub use epoch::{CacheReader, View};
 pub use error::{OutOfSync, OutOfSyncKind, RegisterError, RowMismatch, SetFailure};
+pub use optimistic::{
+    LocalTable, LocalTableMut, LocalTx, Mutated, Mutation, MutationError, MutationId, RowStatus,
+    TempId, is_mutating,
+};
 pub use register::Registered;
 pub use sets::SetId;
 pub use slots::RowId;

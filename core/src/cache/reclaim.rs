@@ -255,6 +255,7 @@ impl<R: Row> TableStore<R> {
                     old.set_died(at);
                     new.set_born(at);
                 }
+                self.overlay.moved(old, new);
                 left.push(old.0);
             }
         }

@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 
 use super::hash::HashIndex;
 use super::ordered::OrderedIndex;
-use super::slots::Chunks;
+use super::slots::{Chunks, RowId};
 use super::stamp::Stamp;
 use crate::bsatn::Writer;
 use crate::schema::{IndexVisitor, Row, TableDef};
@@ -126,6 +126,9 @@ pub(super) trait AnySnapshot: Any + Send + Sync {
 
     /// Shows the encoding of each row that a view sees.
     fn encode_rows(&self, at: Stamp, each: &mut dyn FnMut(&[u8]));
+
+    /// Writes the encoding of the row in a slot, seen or not; whether there is one.
+    fn encode_row(&self, id: RowId, out: &mut Writer) -> bool;
 }
 
 impl<R: Row> AnySnapshot for Snapshot<R> {
@@ -142,5 +145,10 @@ impl<R: Row> AnySnapshot for Snapshot<R> {
                 each(out.as_slice());
             }
         }
+    }
+
+    fn encode_row(&self, id: RowId, out: &mut Writer) -> bool {
+        let row = self.chunks.row(id);
+        row.inspect(|row| row.encode(out)).is_some()
     }
 }

@@ -52,11 +52,20 @@ pub(super) trait AnyTable: Any + Send {
     fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool;
     fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff>;
     fn abort(&mut self);
+    fn is_watched(&self) -> bool;
+    fn touches_overlay(&self, rows: &RowList, from: usize, max: usize) -> bool;
+    fn has_overlay(&self) -> bool;
+    fn lift(&mut self, at: Stamp);
+    fn rebase(&mut self);
+    fn watch(&mut self, hashes: &mut dyn Iterator<Item = u64>, scanned: bool);
+    fn unwatch(&mut self);
     /// Whether anything is staged that a transaction would show.
     fn has_changes(&self) -> bool;
 
     /// The part that readers share, if they do not have it yet.
     fn publish(&mut self) -> Option<Arc<dyn AnySnapshot>>;
+    /// The part that readers share, or will.
+    fn peek(&self) -> Arc<dyn AnySnapshot>;
     fn is_stale(&self) -> bool;
     fn is_clean(&self) -> bool;
 
@@ -145,6 +154,35 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn abort(&mut self) {
         self.abort();
+        self.unlift();
+    }
+
+    fn is_watched(&self) -> bool {
+        self.overlay.is_watched()
+    }
+
+    fn touches_overlay(&self, rows: &RowList, from: usize, max: usize) -> bool {
+        self.touches_overlay(rows, from, max)
+    }
+
+    fn has_overlay(&self) -> bool {
+        self.overlay.has_rows()
+    }
+
+    fn lift(&mut self, at: Stamp) {
+        self.lift(at);
+    }
+
+    fn rebase(&mut self) {
+        self.rebase();
+    }
+
+    fn watch(&mut self, hashes: &mut dyn Iterator<Item = u64>, scanned: bool) {
+        self.overlay.watch(hashes, scanned);
+    }
+
+    fn unwatch(&mut self) {
+        self.overlay.unwatch();
     }
 
     fn has_changes(&self) -> bool {
@@ -156,6 +194,10 @@ impl<R: Row> AnyTable for TableStore<R> {
             return None;
         }
         Some(Arc::<super::snapshot::Snapshot<R>>::clone(&self.snapshot))
+    }
+
+    fn peek(&self) -> Arc<dyn AnySnapshot> {
+        Arc::<super::snapshot::Snapshot<R>>::clone(&self.snapshot)
     }
 
     fn is_stale(&self) -> bool {

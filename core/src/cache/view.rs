@@ -14,8 +14,8 @@ use crate::schema::{Column, FindIn, HasKey, IndexRef, IndexVisitor, RangeIn, Row
 
 /// One table of a [`View`](super::View). References to its rows live as long as the view.
 pub struct TableView<'v, T: Table> {
-    snapshot: &'v Snapshot<T::Row>,
-    version: u64,
+    pub(super) snapshot: &'v Snapshot<T::Row>,
+    pub(super) version: u64,
 }
 
 impl<T: Table> Clone for TableView<'_, T> {
@@ -54,6 +54,16 @@ impl<'v, T: Table> TableView<'v, T> {
     pub fn iter(&self) -> Rows<'v, T::Row> {
         let at = Stamp::of(self.version);
         Rows { snapshot: self.snapshot, at, next_chunk: 0, slots: [].iter() }
+    }
+
+    /// All rows with their ids.
+    pub(super) fn iter_with_ids(self) -> impl Iterator<Item = (RowId, &'v T::Row)> {
+        let at = Stamp::of(self.version);
+        let chunks = &self.snapshot.chunks;
+        (0..chunks.len()).flat_map(move |chunk| {
+            let slots = chunks.slots(chunk).iter().enumerate();
+            slots.filter_map(move |(slot, row)| Some((RowId::new(chunk, slot), row.visible(at)?)))
+        })
     }
 
     /// The row with this value in a unique column.

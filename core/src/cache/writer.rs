@@ -8,6 +8,7 @@ use foldhash::{HashSet, HashSetExt};
 use super::apply::Applying;
 use super::catalog::Catalog;
 use super::epoch::{CacheReader, Epoch, Shared, Tables};
+use super::optimistic::Mutations;
 use super::raw::RawRow;
 use super::sets::SetId;
 use super::stamp::FREEZE_EVERY;
@@ -35,6 +36,7 @@ pub struct Cache {
     pub(super) failed: HashSet<SetId>,
     /// Sets that are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
     pub(super) stale: HashSet<SetId>,
+    pub(super) mutations: Mutations,
     unclean: Unclean,
     freezing: Freezing,
 }
@@ -109,6 +111,7 @@ impl Cache {
             waiting: false,
             failed: HashSet::new(),
             stale: HashSet::new(),
+            mutations: Mutations::default(),
             unclean: Unclean::default(),
             freezing: Freezing { due: version + FREEZE_EVERY, at: None },
             config,

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
+use foldhash::HashSet;
 
 use crate::conn::CallId;
 use crate::in_order::InOrder;
@@ -81,6 +82,18 @@ impl Calls {
     /// How many calls are not answered.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len() + self.in_flight.len()
+    }
+
+    /// Whether a call is not answered; soon known of those that were made last.
+    pub(crate) fn contains(&self, call: CallId) -> bool {
+        self.waiting.iter().rev().any(|waiting| waiting.call == call)
+            || self.in_flight.values_rev().any(|sent| sent.call == call)
+    }
+
+    /// All calls that are not answered.
+    pub(crate) fn unanswered(&self) -> HashSet<CallId> {
+        let waiting = self.waiting.iter().map(|waiting| waiting.call);
+        waiting.chain(self.in_flight.values_rev().map(|sent| sent.call)).collect()
     }
 
     /// How many calls the server has not answered.

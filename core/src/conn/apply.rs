@@ -52,19 +52,27 @@ impl Connection {
         if !self.events.is_empty() {
             return Progress::More;
         }
+        if self.is_applying() {
+            self.step_change(now, max_rows)
+        } else {
+            self.step_inbox(now, max_rows)
+        }
+    }
+
+    /// Goes on with the change under way, or starts the next one.
+    pub(super) fn step_change(&mut self, now: Instant, max_rows: usize) -> Progress {
         if self.cache.is_applying() {
             return self.step_cache(now, max_rows);
         }
         if let Some((change, why)) = self.applying.queue.pop_front() {
-            if change.parts.is_empty() {
+            if change.is_empty() {
                 self.follow(now, why.then, &[]);
             } else {
                 self.applying.under_way = Some(why);
                 self.cache.begin(change);
             }
-            return Progress::More;
         }
-        self.step_inbox(now, max_rows)
+        Progress::More
     }
 
     fn step_inbox(&mut self, now: Instant, max_rows: usize) -> Progress {
@@ -96,7 +104,7 @@ impl Connection {
         if self.cache.reclaim(max_rows) { Progress::More } else { Progress::Idle }
     }
 
-    fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {
+    pub(super) fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {
         match self.cache.step(max_rows) {
             Step::More if self.cache.is_waiting_for_views() => return Progress::Waiting,
             Step::More => (),
@@ -129,6 +137,18 @@ impl Connection {
         why.flat_map(|why| why.then).filter_map(unapplied).collect()
     }
 
+    /// Gives up every change that is not made, and says what was to be told of them, as it was to be told.
+    pub(super) fn skip_all(&mut self) {
+        self.cache.abort();
+        let Applying { queue, under_way } = std::mem::take(&mut self.applying);
+        let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
+        let events = why.flat_map(|why| why.then).filter_map(|then| match then {
+            Then::Say(event) => Some(event),
+            Then::Resynced(_) | Then::Ready => None,
+        });
+        self.events.extend(events);
+    }
+
     /// The server said something that cannot be: nothing more of this socket's is believed.
     fn fault(&mut self, now: Instant, reason: Lost) {
         self.inbox.clear();
@@ -144,7 +164,8 @@ impl Connection {
             self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
         }
         self.follow(now, then, &failed);
-        for failure in failed {
+        let mentioned = self.cache.register_wanted();
+        for failure in failed.into_iter().chain(mentioned) {
             self.fail_set(failure);
         }
     }
@@ -259,14 +280,14 @@ impl Connection {
         if self.start_resync(now) {
             self.announce(ConnectionState::Resyncing);
         } else {
-            self.become_ready(now);
+            self.settle_orphans(now);
         }
         for set in self.subs.at(Stage::Waiting) {
             self.send_set(set);
         }
     }
 
-    fn become_ready(&mut self, now: Instant) {
+    pub(super) fn become_ready(&mut self, now: Instant) {
         let State::Online { .. } = self.state else { return };
         self.ready = true;
         self.recovery.ready(now);
@@ -282,7 +303,7 @@ impl Connection {
         match stage {
             Stage::Sent => {
                 self.subs.set_stage(set, Stage::Applied);
-                let change = Change { parts: inserts(held, rows).collect() };
+                let change = Change::of(inserts(held, rows).collect());
                 self.apply(change, Cause::Applied(set), vec![Then::Say(Event::Applied(set))]);
                 Ok(())
             }
@@ -360,7 +381,7 @@ impl Connection {
     pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Option<SetId>, reason: SetEnd) {
         let parts = rows.map(|set| Part::DropSet { set }).into_iter().collect();
         let ended = Then::Say(Event::Ended { set, reason });
-        self.apply(Change { parts }, Cause::Ended(set), vec![ended]);
+        self.apply(Change::of(parts), Cause::Ended(set), vec![ended]);
     }
 
     fn reducer_result(
@@ -389,11 +410,16 @@ impl Connection {
             }
         };
         // The call is taken out last: whatever breaks the protocol leaves it to be settled with the others.
-        let change = self.change_of(update)?;
+        let mut change = self.change_of(update)?;
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
         self.send_calls();
         let InFlight { call, timed_out, .. } = call;
-        let cause = Cause::Call { call, reducer, timestamp };
+        let committed = matches!(reply, Reply::Committed { .. });
+        let cause = match committed {
+            true => Cause::Call { call, reducer, timestamp },
+            false => Cause::Reverted([call].into()),
+        };
+        change.ends = self.mutation_of(call);
         let answer = (!timed_out).then_some(Then::Say(Event::Answered { call, reply }));
         self.apply_if_any(change, cause, answer.into_iter().collect());
         Ok(())
@@ -435,7 +461,7 @@ impl Connection {
 
     /// Makes a change; where nothing changes, what follows it follows at once.
     fn apply_if_any(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
-        if change.parts.is_empty() && !self.is_applying() {
+        if change.is_empty() && !self.is_applying() {
             self.events.extend(then.into_iter().filter_map(|then| match then {
                 Then::Say(event) => Some(event),
                 Then::Resynced(_) | Then::Ready => None,
@@ -463,7 +489,7 @@ impl Connection {
                 _ => (),
             }
         }
-        Ok(Change { parts })
+        Ok(Change::of(parts))
     }
 }
 

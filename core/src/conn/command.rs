@@ -42,7 +42,7 @@ impl Connection {
             | State::Parked => {
                 self.actions.clear();
                 self.actions.push_back(Action::Abandon);
-                self.end(CloseReason::Requested);
+                self.end(now, CloseReason::Requested);
             }
         }
     }

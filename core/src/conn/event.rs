@@ -129,6 +129,10 @@ pub enum Cause {
         /// When the server ran it.
         timestamp: Timestamp,
     },
+    /// A call of this client's is expected to do this: it was made with a mutation, and is not answered.
+    Optimistic(CallId),
+    /// Calls of this client's ended without a commit that is known of: what was expected of them is taken back.
+    Reverted(Box<[CallId]>),
     /// Anything else: another client's call, a schedule, a procedure, SQL.
     Other,
 }

@@ -31,6 +31,7 @@ mod endpoint;
 mod event;
 mod finish;
 mod inbox;
+mod optimistic;
 mod outbox;
 mod recovery;
 mod resync;
@@ -249,10 +250,6 @@ impl Connection {
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    fn answer(&mut self, call: CallId, reply: Reply) {
-        self.events.push_back(Event::Answered { call, reply });
     }
 
     fn announce(&mut self, state: ConnectionState) {

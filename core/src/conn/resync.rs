@@ -78,7 +78,7 @@ impl Connection {
             // Too late to be part of the whole: a resync of its own.
             let mut parts: Vec<Part> = rows.collect();
             parts.push(Part::DropSet { set: old });
-            self.apply(Change { parts }, Cause::Resync, vec![Then::Resynced(vec![set])]);
+            self.apply(Change::of(parts), Cause::Resync, vec![Then::Resynced(vec![set])]);
         }
     }
 
@@ -134,6 +134,7 @@ impl Connection {
             }
         }
         parts.retain(|part| wanted.contains(&part.set()));
-        self.apply(Change { parts }, Cause::Resync, vec![Then::Resynced(answered), Then::Ready]);
+        let change = Change { parts, ends: self.orphaned_mutations() };
+        self.apply(change, Cause::Resync, vec![Then::Resynced(answered), Then::Ready]);
     }
 }

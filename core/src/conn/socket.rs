@@ -173,7 +173,7 @@ impl Connection {
     pub(super) fn drained(&mut self, now: Instant) {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Draining { reason: CloseReason::Lost(lost), .. } => self.lost(now, lost),
-            _ => self.end(CloseReason::Requested),
+            _ => self.end(now, CloseReason::Requested),
         }
     }
 
@@ -190,7 +190,7 @@ impl Connection {
         let next = self.recovery.lost(now, &reason);
         tracing::debug!(%reason, ?next, "the connection is lost");
         match next {
-            Next::GiveUp => self.end(CloseReason::Lost(reason)),
+            Next::GiveUp => self.end(now, CloseReason::Lost(reason)),
             Next::AwaitToken => {
                 self.let_go(&reason);
                 self.state = State::Parked;
@@ -238,7 +238,7 @@ impl Connection {
     }
 
     /// Settles everything that the server can no longer settle. Rows stay readable.
-    pub(super) fn end(&mut self, reason: CloseReason) {
+    pub(super) fn end(&mut self, now: Instant, reason: CloseReason) {
         tracing::debug!(?reason, "the connection is closed");
         self.forget_socket();
         let (sent, waiting) = self.calls.drain();
@@ -247,9 +247,10 @@ impl Connection {
             CloseReason::Requested => NotSent::Closed,
             CloseReason::Lost(lost) => NotSent::Lost(lost.clone()),
         };
-        self.settle_calls(sent, waiting, &not_sent);
         let unapplied = self.abort_all();
         self.events.extend(unapplied);
+        self.settle_calls(sent, waiting, &not_sent);
+        self.revert_all(now);
         for set in self.subs.drain() {
             self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
         }

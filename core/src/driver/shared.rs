@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use super::now;
 use super::pace::Pace;
+use crate::cache::is_mutating;
 use crate::conn::{Connection, Event};
 
 /// A machine, shared by the handles that command it and the driver that runs it.
@@ -56,7 +57,7 @@ impl Shared {
     }
 
     /// Commands the machine, and wakes its driver. The lock is held for one command or one step, never longer, and
-    /// never while application code runs.
+    /// never while application code runs, but for [mutations](crate::cache::Mutation), which are kept from using it.
     ///
     /// Afterwards deliver what [`undriven_event`](Self::undriven_event) gives: before there is a driver and after it
     /// has ended, whoever commands is the one to do it.
@@ -181,6 +182,8 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
+        // It would wait for itself. The mutation's runner catches this.
+        assert!(!is_mutating(), "a mutator must not use the client, only its `LocalTx`");
         let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         // The machine does not panic on what it is given; should it all the same, its state is as good as any.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)

@@ -273,7 +273,7 @@ fn a_row_that_a_stale_set_holds_may_be_replaced_without_it() {
     apply(&mut cache, [inserts::<Player>(A, &old), inserts::<Player>(B, &old)]);
     cache.mark_stale(B);
     let parts = || [inserts::<Player>(A, &[player(1, 6)]), deletes::<Player>(A, &old)];
-    cache.begin(Change { parts: parts().into() });
+    cache.begin(Change::of(parts().into()));
     (0..4).for_each(|_| assert!(matches!(cache.step(1), Step::More)));
     cache.abort();
     assert_eq!(rows::<Player>(&cache), old);
@@ -304,7 +304,7 @@ fn nothing_is_visible_before_the_commit() {
     let mut cache = cache();
     let reader = cache.reader();
     let players: Vec<_> = (0..100).map(|id| player(id, 0)).collect();
-    cache.begin(Change { parts: vec![inserts::<Player>(A, &players)] });
+    cache.begin(Change::of(vec![inserts::<Player>(A, &players)]));
     let mut steps = 0;
     let tx = loop {
         let view = reader.read();
@@ -325,13 +325,13 @@ fn nothing_is_visible_before_the_commit() {
 #[test]
 fn an_abort_at_any_step_leaves_everything_as_it_was() {
     let before = [player(1, 0), player(2, 0), player(3, 0)];
-    let change = || Change {
-        parts: vec![
+    let change = || {
+        Change::of(vec![
             inserts::<Player>(A, &[player(1, 1), player(5, 0), player(2, 0), player(4, 0)]),
             deletes::<Player>(A, &[player(1, 0), player(3, 0), player(5, 0)]),
             inserts::<Message>(B, &[message(1, "hi")]),
             Part::DropSet { set: B },
-        ],
+        ])
     };
     for steps in 0.. {
         let mut cache = cache();
@@ -416,7 +416,7 @@ fn a_row_that_ends_before_its_key_fails_its_set_and_not_the_connection() {
 #[test]
 fn a_begun_change_replaces_one_under_way() {
     let mut cache = cache();
-    cache.begin(Change { parts: vec![inserts::<Player>(A, &[player(1, 0), player(2, 0)])] });
+    cache.begin(Change::of(vec![inserts::<Player>(A, &[player(1, 0), player(2, 0)])]));
     assert!(matches!(cache.step(1), Step::More));
     let tx = apply(&mut cache, [inserts::<Player>(A, &[player(3, 0)])]);
     assert_eq!(changes::<Player>(&tx).len(), 1);

@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails should stop")]
 
 mod applying;
+mod encoded;
 mod model;
+mod optimistic;
+mod optimistic_versus_model;
 mod reading;
 mod reclaiming;
 mod registering;

@@ -97,7 +97,7 @@ fn a_failed_or_aborted_change_leaves_nothing_behind() {
         ];
         try_apply(&mut cache, parts).unwrap_err();
         let parts = vec![inserts::<Player>(A, &[player(4, 0), player(5, 0)])];
-        cache.begin(Change { parts });
+        cache.begin(Change::of(parts));
         assert!(matches!(cache.step(1), Step::More));
         cache.abort();
         reclaim_all(&mut cache);
@@ -147,7 +147,7 @@ fn applying_waits_for_views_at_the_limit() {
         ];
         apply(&mut cache, parts);
     }
-    cache.begin(Change { parts: vec![inserts::<Player>(A, &[player(1, 0)])] });
+    cache.begin(Change::of(vec![inserts::<Player>(A, &[player(1, 0)])]));
     for _ in 0..5 {
         assert!(matches!(cache.step(100), Step::More));
         assert!(cache.is_waiting_for_views());

@@ -44,7 +44,7 @@ fn a_view_taken_before_the_first_mention_sees_its_own_rows() {
 fn a_first_mention_amid_a_change_starts_it_over() {
     let mut cache = Cache::default();
     let players: Vec<_> = (0..10).map(|id| player(id, 0)).collect();
-    cache.begin(Change { parts: vec![inserts::<Player>(A, &players)] });
+    cache.begin(Change::of(vec![inserts::<Player>(A, &players)]));
     assert!(matches!(cache.step(5), Step::More));
     cache.register::<Player>().unwrap();
     let Step::Committed(tx) = cache.step(1000) else { panic!("not committed") };

@@ -225,7 +225,7 @@ pub(crate) fn try_apply_by(
     rows: usize,
     parts: impl Into<Vec<Part>>,
 ) -> Result<Transaction, OutOfSync> {
-    cache.begin(Change { parts: parts.into() });
+    cache.begin(Change::of(parts.into()));
     loop {
         match cache.step(rows) {
             Step::More => assert!(!cache.is_waiting_for_views(), "views are held"),

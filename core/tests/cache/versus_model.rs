@@ -160,11 +160,11 @@ impl World {
                 let empty = Database::new();
                 let parts = parts_of(set, queries, &empty, &self.database);
                 self.sets.push((set, queries.clone()));
-                self.apply(Change { parts });
+                self.apply(Change::of(parts));
             }
             Op::Unsubscribe(which) if !self.sets.is_empty() => {
                 let (set, _) = self.sets.swap_remove(which % self.sets.len());
-                self.apply(Change { parts: vec![Part::DropSet { set }] });
+                self.apply(Change::of(vec![Part::DropSet { set }]));
             }
             Op::Resync => self.resync(),
             Op::Broken(ops, damage) => {
@@ -192,7 +192,7 @@ impl World {
             }
             Op::Ticks(ids) => {
                 let ticks: Vec<_> = ids.iter().map(|&id| Tick { id }).collect();
-                self.apply(Change { parts: vec![events::<Tick>(SetId(1), &ticks)] });
+                self.apply(Change::of(vec![events::<Tick>(SetId(1), &ticks)]));
             }
             Op::HoldView => {
                 let seen = TABLES.map(|table| (table, self.model.rows(table)));
@@ -248,7 +248,7 @@ impl World {
         let sets = self.sets.iter();
         let parts =
             sets.flat_map(|(set, queries)| parts_of(*set, queries, &before, &self.database));
-        Change { parts: parts.collect() }
+        Change::of(parts.collect())
     }
 
     fn resync(&mut self) {
@@ -260,7 +260,7 @@ impl World {
             parts.push(Part::DropSet { set: old });
             self.sets.push((set, queries));
         }
-        self.apply(Change { parts });
+        self.apply(Change::of(parts));
         for table in ["player", "message"] {
             let rows = self.database.get(table).into_iter().flat_map(BTreeMap::values);
             let queries: Vec<_> = self.sets.iter().flat_map(|(_, queries)| queries).collect();

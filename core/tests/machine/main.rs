@@ -6,6 +6,8 @@ mod rig;
 mod calling;
 mod connecting;
 mod finishing;
+mod item;
+mod optimistic;
 mod random;
 mod reconnecting;
 mod subscribing;

@@ -11,6 +11,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 
 use super::error::{Error, Repr};
 use super::request::{Reply, Request, escape};
+use super::upload::Upload;
 
 /// A server's HTTP API: a cheap handle, which can be cloned.
 ///
@@ -254,7 +255,10 @@ impl Http {
             builder = builder.header(AUTHORIZATION, bearer(token)?);
         }
         if !request.body.is_empty() {
-            builder = builder.body(request.body);
+            builder = builder.body(match request.on_upload {
+                Some(on_upload) => reqwest::Body::wrap(Upload::new(request.body, on_upload)),
+                None => request.body.into(),
+            });
         }
         if whole {
             builder = builder.timeout(timeout);

@@ -51,6 +51,7 @@ mod schema;
 mod server;
 mod short;
 mod sql;
+mod upload;
 
 pub use lightlike_core::json::{self, Form, JsonError};
 pub use reqwest;

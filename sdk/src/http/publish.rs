@@ -1,5 +1,8 @@
 //! Making and updating databases.
 
+use std::fmt;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use lightlike_core::types::Identity;
 use reqwest::Method;
@@ -9,6 +12,7 @@ use super::client::Http;
 use super::error::Error;
 use super::identity::parse_identity;
 use super::request::{Request, escape};
+use super::upload::OnUpload;
 
 /// How a module is published.
 ///
@@ -18,11 +22,12 @@ use super::request::{Request, escape};
 /// let publish = Publish::default().clear(true);
 /// # let _ = publish;
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[must_use = "options do nothing until they are given to `publish`"]
 pub struct Publish {
     clear: bool,
     break_clients: Option<Box<str>>,
+    on_upload: Option<OnUpload>,
 }
 
 impl Publish {
@@ -39,6 +44,13 @@ impl Publish {
         self
     }
 
+    /// Calls `on_upload` with the number of bytes that were sent, as they are: for a progress bar. When all are, the server
+    /// compiles the module, which takes the longer part.
+    pub fn on_upload(mut self, on_upload: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        self.on_upload = Some(Arc::new(on_upload));
+        self
+    }
+
     fn query(&self) -> String {
         let mut parameters = Vec::new();
         if self.clear {
@@ -49,6 +61,15 @@ impl Publish {
         }
         let separator = if parameters.is_empty() { "" } else { "?" };
         format!("{separator}{}", parameters.join("&"))
+    }
+}
+
+impl fmt::Debug for Publish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publish")
+            .field("clear", &self.clear)
+            .field("break_clients", &self.break_clients)
+            .finish_non_exhaustive()
     }
 }
 
@@ -152,7 +173,9 @@ impl Http {
         options: Publish,
     ) -> Result<Published, Error> {
         let path = self.database_path(database)? + &options.query();
-        self.publish_to(Request::new(Method::PUT, path), module.into()).await
+        let mut request = Request::new(Method::PUT, path);
+        request.on_upload = options.on_upload;
+        self.publish_to(request, module.into()).await
     }
 
     /// Publishes a module as a new database without a name.

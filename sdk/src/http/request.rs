@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::error::Error;
+use super::upload::OnUpload;
 
 /// A request for [`Http::send`](super::Http::send) and [`Http::route`](super::Http::route).
 ///
@@ -30,13 +31,14 @@ pub struct Request {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) timeout: Option<Duration>,
+    pub(super) on_upload: Option<OnUpload>,
 }
 
 impl Request {
     /// A request without a body. `path` starts with a slash and may have a query.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
         let (headers, body) = (HeaderMap::new(), Bytes::new());
-        Self { method, path: path.into(), headers, body, timeout: None }
+        Self { method, path: path.into(), headers, body, timeout: None, on_upload: None }
     }
 
     /// Adds a header.

@@ -10,6 +10,8 @@ use lightlike_core::schema::{SatsType, SatsValue, TableDef, TableKind};
 pub(crate) struct TableSchema {
     pub(crate) name: &'static str,
     pub(crate) kind: TableKind,
+    /// What it was made from.
+    pub(crate) def: TableDef,
     pub(crate) columns: Vec<ColumnSchema>,
     /// Columns whose values are unique, the primary key's first.
     pub(crate) unique: Vec<u16>,
@@ -43,6 +45,7 @@ impl TableSchema {
         Self {
             name: def.name,
             kind: def.kind,
+            def,
             columns: columns.collect(),
             unique,
             primary_key: def.primary_key,

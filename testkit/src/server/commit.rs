@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use lightlike_core::types::Identity;
 use lightlike_core::wire::{
     QueryRows, QuerySetId, QuerySetUpdate, RowList, ServerMessage, TableName, TableRows,
     TableUpdate, Text, TransactionUpdate, UpdateRows,
@@ -74,6 +75,23 @@ impl State {
     pub(crate) fn add_views(&mut self, key: Key, queries: &[Query]) -> Result<(), Aborted<()>> {
         let Some(connection) = self.connections.get(&key) else { return Ok(()) };
         let caller = self.caller(&connection.info);
+        self.add_views_of(caller, queries)
+    }
+
+    /// The rows that a query returns to `sender` now, who has no connection.
+    pub(crate) fn select_once(
+        &mut self,
+        query: Query,
+        sender: Identity,
+    ) -> Result<Vec<Bytes>, Aborted<()>> {
+        let caller = Caller { sender, connection_id: None, timestamp: self.now() };
+        self.add_views_of(caller, std::slice::from_ref(&query))?;
+        let rows = self.scene(sender).select(&query).unwrap_or_default();
+        self.drop_unused_views();
+        Ok(rows)
+    }
+
+    fn add_views_of(&mut self, caller: Caller, queries: &[Query]) -> Result<(), Aborted<()>> {
         let viewed: Vec<_> =
             queries.iter().flat_map(|query| self.views_in(query, caller.sender)).collect();
         let module = Arc::clone(&self.module);
@@ -103,7 +121,7 @@ impl State {
 
     /// Query sets by id, tables by name, one list of rows for each query that changed.
     fn update_for(&self, connection: &Connection, committed: &Committed) -> TransactionUpdate {
-        let scene = self.scene(connection);
+        let scene = self.scene(connection.info.identity);
         let mut query_sets = Vec::new();
         for (query_set_id, queries) in &connection.sets {
             let mut tables: BTreeMap<&str, Vec<UpdateRows>> = BTreeMap::new();
@@ -132,7 +150,7 @@ impl State {
 
     /// The rows that `queries` return now: a list for each query, but for those over empty tables.
     pub(crate) fn initial_rows(&self, connection: &Connection, queries: &[Query]) -> QueryRows {
-        let scene = self.scene(connection);
+        let scene = self.scene(connection.info.identity);
         let tables = queries.iter().filter_map(|query| {
             let rows = scene.select(query)?;
             let table = table_name(self.database.schemas[query.table()].name);
@@ -141,13 +159,8 @@ impl State {
         QueryRows { tables: tables.collect() }
     }
 
-    fn scene(&self, connection: &Connection) -> Scene<'_> {
-        Scene {
-            database: &self.database,
-            views: &self.views,
-            module: &self.module,
-            sender: connection.info.identity,
-        }
+    fn scene(&self, sender: Identity) -> Scene<'_> {
+        Scene { database: &self.database, views: &self.views, module: &self.module, sender }
     }
 
     /// Ends an applied query set with an error.

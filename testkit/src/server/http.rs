@@ -22,6 +22,7 @@ pub(crate) struct Request {
     query: Vec<(String, String)>,
     /// Names in lower case.
     headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What reading a request ends in.
@@ -84,18 +85,18 @@ impl Request {
             }
         };
         let head = buffer.drain(..end + 4).collect::<Vec<_>>();
-        let Some(request) = std::str::from_utf8(&head).ok().and_then(Self::parse) else {
+        let Some(mut request) = std::str::from_utf8(&head).ok().and_then(Self::parse) else {
             return Incoming::Bad(Response::text(400, "Bad Request"));
         };
-        match request.skip_body(stream, buffer).await {
+        match request.read_body(stream, buffer).await {
             Ok(()) => Incoming::Request(request),
             Err(incoming) => incoming,
         }
     }
 
-    /// Reads past the body: none of the routes wants one.
-    async fn skip_body(
-        &self,
+    /// Reads the body, whether or not the route wants one.
+    async fn read_body(
+        &mut self,
         stream: &mut (impl AsyncRead + Unpin),
         buffer: &mut Vec<u8>,
     ) -> Result<(), Incoming> {
@@ -113,7 +114,7 @@ impl Request {
                 Ok(_) => {}
             }
         }
-        buffer.drain(..length);
+        self.body = buffer.drain(..length).collect();
         Ok(())
     }
 
@@ -141,6 +142,7 @@ impl Request {
                 })
                 .collect(),
             headers: headers.collect::<Option<_>>()?,
+            body: Vec::new(),
         })
     }
 }

@@ -11,6 +11,8 @@ mod outbox;
 mod reader;
 mod requests;
 mod routes;
+mod schema;
+mod sql;
 pub(crate) mod state;
 mod subscribe;
 mod thread;

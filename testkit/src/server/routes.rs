@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::handshake::{Credentials, authenticate, token};
 use super::http::{Request, Response};
 use super::state::Shared;
+use super::{schema, sql};
 
 /// The version that `/v1/health` names: of the server whose behaviour this one follows.
 const SERVER_VERSION: &str = "2.14.0";
@@ -40,13 +41,20 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
         ("GET", ["database", name, "identity"]) => found(shared, name)
             .err()
             .unwrap_or_else(|| Response::text(200, shared.identity.to_hex())),
+        ("GET", ["database", name, "schema"]) => {
+            found(shared, name).err().unwrap_or_else(|| schema::answer(shared, request))
+        }
+        ("POST", ["database", name, "sql"]) => authenticated(shared, request, |credentials| {
+            let found = found(shared, name);
+            found.err().unwrap_or_else(|| sql::answer(shared, request, credentials.identity))
+        }),
         (
             _,
             ["ping" | "health" | "identity"]
             | ["identity", "websocket-token"]
             | ["identity", _, "verify"]
             | ["database", _]
-            | ["database", _, "identity"],
+            | ["database", _, "identity" | "schema" | "sql"],
         ) => Response::empty(405),
         _ => Response::empty(404),
     }

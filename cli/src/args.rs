@@ -1,0 +1,149 @@
+//! What the command line understands.
+
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use clap::builder::Styles;
+use clap::{Args, Parser};
+
+use crate::commands::Command;
+
+const STYLES: Styles = Styles::styled()
+    .header(Style::new().bold())
+    .usage(Style::new().bold())
+    .literal(AnsiColor::Green.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER_HELP: &str = "\
+Examples:
+  lightlike login                                     make an identity and keep it
+  lightlike describe chat                             what the database has
+  lightlike sql chat \"SELECT * FROM user\"             rows, once
+  lightlike watch chat user message                   rows, as they come and go
+  lightlike call chat send_message \"hello\"            a reducer or a procedure
+
+`lightlike help COMMAND` says more, with examples.
+
+Exit codes: 0 done, 1 refused by the server or the module, 2 wrong usage, 3 no connection, 4 no such thing,
+5 not allowed, 6 what was read makes no sense, 7 something differs, 8 a file of yours.";
+
+/// Look into a SpacetimeDB database, watch it, call it, publish to it.
+#[derive(Parser)]
+#[command(
+    name = "lightlike",
+    version,
+    styles = STYLES,
+    after_help = AFTER_HELP,
+    max_term_width = 100,
+    propagate_version = true,
+    disable_help_subcommand = false,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The server: an address, `local` (http://127.0.0.1:3000) or `maincloud`.
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "LIGHTLIKE_SERVER",
+        value_name = "URL",
+        default_value = "local"
+    )]
+    pub(crate) server: String,
+    /// The token to present, in place of the one that `login` keeps.
+    #[arg(
+        long,
+        global = true,
+        env = "LIGHTLIKE_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        conflicts_with = "anonymous"
+    )]
+    pub(crate) token: Option<String>,
+    /// Use the token that a program keeps: the NAME of its `FileTokens::new(NAME)`. By default it is the server's host and port.
+    #[arg(long = "as", global = true, env = "LIGHTLIKE_AS", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Present no token: be somebody new.
+    #[arg(long, global = true)]
+    pub(crate) anonymous: bool,
+    /// How long an exchange may take: `500ms`, `10s`, `2m`.
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// When to use colours. NO_COLOR and CLICOLOR_FORCE are heard too.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    /// Say nothing but results and errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy)]
+pub(crate) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Decides for all output from now on.
+    pub(crate) fn write_global(self) {
+        let choice = match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+/// Reads a time with its unit.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no time: give a number and `ms`, `s`, `m` or `h`");
+    let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.');
+    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "ms" => number / 1e3,
+        "s" | "" => number,
+        "m" => number * 60.0,
+        "h" => number * 3600.0,
+        _ => return Err(wrong()),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("3"), Ok(Duration::from_secs(3)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        for wrong in ["", "s", "-1s", "3 weeks", "1e300h", "..s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

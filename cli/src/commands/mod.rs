@@ -1,0 +1,98 @@
+//! The commands, one file each: its arguments, and what it does.
+
+mod call;
+mod completions;
+mod delete;
+mod describe;
+mod identity;
+mod login;
+mod logs;
+mod man;
+mod names;
+mod ping;
+mod publish;
+mod record;
+mod replay;
+mod sql;
+mod subscribe;
+
+use clap::Subcommand;
+
+pub(crate) use call::{hex, unhex};
+
+use crate::args::Cli;
+use crate::context::Context;
+use crate::failure::Failure;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Show what a database has: tables, views, reducers, procedures, types.
+    Describe(describe::Args),
+    /// Run SQL, and show its rows as a table, JSON or CSV.
+    Sql(sql::Args),
+    /// Call a reducer or a procedure.
+    Call(call::Args),
+    /// Watch rows come, change and go.
+    #[command(visible_alias = "watch")]
+    Subscribe(subscribe::Args),
+    /// Show what a module logs.
+    Logs(logs::Args),
+    /// Publish a module: make a database, or update one.
+    Publish(publish::Args),
+    /// Delete a database with all its rows.
+    Delete(delete::Args),
+    /// Show or change the names of a database.
+    Names(names::Args),
+    /// Show who you are, and what is yours.
+    Identity(identity::Args),
+    /// Get a token and keep it.
+    Login(login::LoginArgs),
+    /// Forget the token that is kept.
+    Logout,
+    /// Ask a server whether it is there, and its version.
+    Ping,
+    /// Record what a client and a server say to each other.
+    Record(record::Args),
+    /// Play a recorded session back, and show what it did.
+    Replay(replay::Args),
+    /// Print a shell's completions.
+    Completions(completions::Args),
+    /// Write the manual pages.
+    Man(man::Args),
+}
+
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    // Those that ask no server.
+    match command {
+        Command::Completions(args) => return completions::run(&args),
+        Command::Man(args) => return man::run(&args),
+        Command::Replay(args) => return replay::run(&global, args).await,
+        _ => (),
+    }
+    let context = Context::new(&global)?;
+    match command {
+        Command::Describe(args) => describe::run(&context, args).await,
+        Command::Sql(args) => sql::run(&context, args).await,
+        Command::Call(args) => call::run(&context, args).await,
+        Command::Subscribe(args) => subscribe::run(&context, args).await,
+        Command::Logs(args) => logs::run(&context, args).await,
+        Command::Publish(args) => publish::run(&context, args).await,
+        Command::Delete(args) => delete::run(&context, args).await,
+        Command::Names(args) => names::run(&context, args).await,
+        Command::Identity(args) => identity::run(&context, args).await,
+        Command::Login(args) => login::run(&context, args).await,
+        Command::Logout => login::logout(&context),
+        Command::Ping => ping::run(&context).await,
+        Command::Record(args) => record::run(&context, args).await,
+        Command::Completions(_) | Command::Man(_) | Command::Replay(_) => Ok(()),
+    }
+}
+
+/// Ends when the user does.
+pub(crate) async fn interrupted() {
+    // Where no signal can be heard, the process ends by it.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,193 @@
+//! `lightlike sql`.
+
+use std::io::{Read as _, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use lightlike::http::{SqlOptions, StatementReply};
+use lightlike::schema::{AnyType, SatsValue, Scalar, Shape};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::table::Table;
+use crate::output::value::{Ids, cell, json};
+use crate::output::{csv, stdout};
+
+const EXAMPLES: &str = "\
+Examples:
+  lightlike sql chat \"SELECT * FROM user WHERE online = true\"
+  lightlike sql chat \"SELECT COUNT(*) AS n FROM message\"
+  lightlike sql chat --format csv \"SELECT * FROM message\" > messages.csv
+  lightlike sql chat --format json \"SELECT * FROM user\" | jq .name
+  lightlike sql chat \"DELETE FROM message\"             the owner may write
+  lightlike sql chat < statements.sql                 several, with semicolons between";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The database: its name, or its identity in hex.
+    database: String,
+    /// The statements. Without any, they are read from standard input.
+    sql: Vec<String>,
+    /// Read the statements from a file.
+    #[arg(long, short, value_name = "FILE", conflicts_with = "sql")]
+    file: Option<PathBuf>,
+    /// How rows are written: `json` is an object a line.
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
+    format: Format,
+    /// Show identities with all their digits, in tables too.
+    #[arg(long)]
+    full: bool,
+    /// Wait until what is shown is durable on the server.
+    #[arg(long)]
+    confirmed: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
+    let statements = statements(&args)?;
+    let mut options = SqlOptions::default();
+    if args.confirmed {
+        options = options.confirmed(true);
+    }
+    let reply = context.http().sql_with(&args.database, statements, options).await;
+    let reply = reply.map_err(context.refused(&format!("run this on `{}`", args.database)))?;
+    let ids = if args.full || args.format != Format::Table { Ids::Full } else { Ids::Short };
+    let mut out = stdout();
+    for (at, statement) in reply.statements().iter().enumerate() {
+        if at > 0 && args.format == Format::Table {
+            writeln!(out)?;
+        }
+        let rows = statement.values().map_err(context.refused("read the rows"))?;
+        match args.format {
+            _ if statement.columns().is_empty() => (),
+            Format::Table => table(statement, &rows, ids).write(&mut out)?,
+            Format::Json => write_json(&mut out, statement, &rows)?,
+            Format::Csv => write_csv(&mut out, statement, &rows)?,
+        }
+        if args.format == Format::Table {
+            context.note(summary(statement, rows.len()));
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn statements(args: &Args) -> Result<Vec<String>, Failure> {
+    let text = match &args.file {
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error))?
+        }
+        None if !args.sql.is_empty() => return Ok(args.sql.clone()),
+        None => {
+            let mut text = String::new();
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.map_err(|error| {
+                Failure::new(Exit::File, "cannot read standard input").because(&error)
+            })?;
+            text
+        }
+    };
+    match text.trim() {
+        "" => Err(Failure::new(Exit::Usage, "there is no SQL statement")),
+        text => Ok(vec![text.to_owned()]),
+    }
+}
+
+fn table(statement: &StatementReply, rows: &[Vec<SatsValue>], ids: Ids) -> Table {
+    let columns = statement.columns();
+    let ty = |at: usize| columns[at].ty.within(&[]);
+    let head = (0..columns.len()).map(|at| (name(statement, at).to_owned(), is_number(ty(at))));
+    let mut table = Table::new(head);
+    for row in rows {
+        let cells = row.iter().take(columns.len()).enumerate();
+        table.push(cells.map(|(at, value)| cell(ty(at), value, ids)).collect());
+    }
+    table
+}
+
+fn write_json(
+    out: &mut impl Write,
+    statement: &StatementReply,
+    rows: &[Vec<SatsValue>],
+) -> std::io::Result<()> {
+    for row in rows {
+        let members =
+            statement.columns().iter().zip(row).enumerate().map(|(at, (column, value))| {
+                let name = serde_json::Value::from(name(statement, at));
+                format!("{name}:{}", json(column.ty.within(&[]), value))
+            });
+        writeln!(out, "{{{}}}", members.collect::<Vec<_>>().join(","))?;
+    }
+    Ok(())
+}
+
+fn write_csv(
+    out: &mut impl Write,
+    statement: &StatementReply,
+    rows: &[Vec<SatsValue>],
+) -> std::io::Result<()> {
+    let columns = statement.columns();
+    csv::record(out, (0..columns.len()).map(|at| name(statement, at)))?;
+    for row in rows {
+        let cells = columns.iter().zip(row).map(|(column, value)| match value {
+            // As it is: a cell may have several lines.
+            SatsValue::String(text) => text.clone(),
+            SatsValue::Option(None) => String::new(),
+            SatsValue::Option(Some(value)) => match &**value {
+                SatsValue::String(text) => text.clone(),
+                _ => {
+                    cell(column.ty.within(&[]), &SatsValue::Option(Some(value.clone())), Ids::Full)
+                }
+            },
+            value => cell(column.ty.within(&[]), value, Ids::Full),
+        });
+        let cells: Vec<_> = cells.collect();
+        csv::record(out, cells.iter().map(String::as_str))?;
+    }
+    Ok(())
+}
+
+fn name(statement: &StatementReply, at: usize) -> &str {
+    statement.columns().get(at).and_then(|column| column.name.as_deref()).unwrap_or("_")
+}
+
+fn is_number(ty: AnyType<'_>) -> bool {
+    use Scalar::{Bool, ConnectionId, Identity, ScheduleAt, String, Timestamp, Uuid};
+    match ty.shape() {
+        Shape::Scalar(Bool | String | Identity | ConnectionId | Timestamp | ScheduleAt | Uuid) => {
+            false
+        }
+        Shape::Scalar(_) => true,
+        Shape::Option(some) => is_number(some),
+        _ => false,
+    }
+}
+
+/// What became of a statement, in a line.
+fn summary(statement: &StatementReply, rows: usize) -> String {
+    let stats = statement.stats();
+    let changed = [
+        (stats.rows_inserted, "inserted"),
+        (stats.rows_updated, "updated"),
+        (stats.rows_deleted, "deleted"),
+    ];
+    let plural = |count: u64| if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
+    let mut parts: Vec<_> = changed
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", plural(count)))
+        .collect();
+    if parts.is_empty() {
+        parts.push(plural(rows as u64));
+    }
+    let took = statement.duration();
+    let took = if took == Duration::ZERO { String::new() } else { format!(" in {took:?}") };
+    format!("{}{took}", parts.join(", "))
+}

@@ -1,0 +1,262 @@
+//! `lightlike subscribe`, or `watch`.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lightlike::schema::{SatsValue, ServerSchema};
+use lightlike::untyped::{Untyped, UntypedChange, UntypedRow};
+use lightlike::{Cause, Change, Client, CloseReason, ConnectionState, Subscription};
+
+use super::interrupted;
+use crate::args::duration;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::changes::{Changes, Happened, RowRef};
+use crate::output::stdout;
+use crate::output::value::Ids;
+
+const EXAMPLES: &str = "\
+A row that comes is green and has a `+`, one that goes is red and has a `-`, one that is replaced by another with its primary
+key shows what is different. The first rows come at once, then what happens until Ctrl-C. A lost connection comes back, and
+then the difference is shown.
+
+Examples:
+  lightlike watch chat                                all public tables
+  lightlike watch chat user message                   two tables
+  lightlike watch chat \"SELECT * FROM user WHERE online = true\"
+  lightlike watch chat message --no-initial           only what is new
+  lightlike watch chat --json | jq 'select(.op == \"insert\") | .row'
+  lightlike watch chat user --count 1 --for 10s       until one change, or for ten seconds";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The database: its name, or its identity in hex.
+    database: String,
+    /// Tables, views, or queries (`SELECT * FROM .. WHERE ..`). Without any, all public tables.
+    #[arg(value_name = "TABLE|SQL")]
+    queries: Vec<String>,
+    /// One JSON object a line: `table`, `op` (insert, update, delete), `row` or `old` and `new`, `cause`.
+    #[arg(long)]
+    json: bool,
+    /// Leave out the rows that are there already.
+    #[arg(long)]
+    no_initial: bool,
+    /// End after so many changes; first rows count unless they are left out.
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    /// End after so much time.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    time: Option<Duration>,
+    /// Show identities with all their digits.
+    #[arg(long)]
+    full: bool,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
+    let (client, untyped, schema) = context.connect_untyped(&args.database).await?;
+    let queries = queries(&untyped, &schema, &args)?;
+    let names = schema.tables.iter().map(|table| &*table.name);
+    let names = names.chain(schema.views.iter().map(|view| &*view.name));
+    let watched = names.filter(|name| queries.iter().any(|query| query.contains(*name)));
+    let name_width = watched.map(str::len).max().unwrap_or(0);
+    let mut watch = Watch {
+        context,
+        transactions: client.transactions(),
+        state: client.state(),
+        printer: Printer { schema, json: args.json, full: args.full, name_width },
+        no_initial: args.no_initial,
+        left: args.count,
+        untyped,
+    };
+    let subscription = client.subscribe(queries);
+    let time = async {
+        match args.time {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = watch.run(&client, &subscription) => ended?,
+        () = time => (),
+        () = interrupted() => (),
+    }
+    // What is dropped closes the connection; in order is better.
+    drop(subscription);
+    client.disconnect().await;
+    Ok(())
+}
+
+/// The queries: a word is a table.
+fn queries(untyped: &Untyped, schema: &ServerSchema, args: &Args) -> Result<Vec<String>, Failure> {
+    let all = |name: &str| format!("SELECT * FROM \"{}\"", name.replace('"', "\"\""));
+    if args.queries.is_empty() {
+        let tables: Vec<_> = schema
+            .tables
+            .iter()
+            .filter(|table| table.public)
+            .map(|table| all(&table.name))
+            .collect();
+        if tables.is_empty() {
+            return Err(Failure::new(
+                Exit::NotFound,
+                format_args!("`{}` has no public table", args.database),
+            ));
+        }
+        return Ok(tables);
+    }
+    let queries = args.queries.iter().map(|query| match query.contains(char::is_whitespace) {
+        true => Ok(query.clone()),
+        false => Ok(all(untyped.table(query)?.name())),
+    });
+    queries.collect()
+}
+
+struct Watch<'c> {
+    context: &'c Context,
+    untyped: Untyped,
+    transactions: lightlike::EventStream<lightlike::Changes>,
+    state: lightlike::Watch<ConnectionState>,
+    printer: Printer,
+    no_initial: bool,
+    left: Option<u64>,
+}
+
+impl Watch<'_> {
+    async fn run(&mut self, client: &Client, subscription: &Subscription) -> Result<(), Failure> {
+        let mut applied = false;
+        if let Some(identity) = client.identity() {
+            self.context.note(format_args!("watching as {}", identity.abbreviated()));
+        }
+        loop {
+            tokio::select! {
+                biased;
+                transaction = self.transactions.next() => match transaction {
+                    Some(Ok(transaction)) => {
+                        if self.show(&transaction)? {
+                            return Ok(());
+                        }
+                    }
+                    Some(Err(lagged)) => self.context.note(lagged),
+                    None => return Err(self.closed()),
+                },
+                answer = subscription.applied(), if !applied => {
+                    answer?;
+                    applied = true;
+                }
+                ended = subscription.ended(), if applied => return Ok(ended?),
+                changed = self.state.changed() => match changed {
+                    Ok(()) => self.tell_state(),
+                    Err(_) => return Err(self.closed()),
+                },
+            }
+        }
+    }
+
+    /// Whether enough was shown.
+    fn show(&mut self, transaction: &lightlike::Changes) -> Result<bool, Failure> {
+        let initial = matches!(transaction.cause(), Cause::Applied(_));
+        if initial && self.no_initial {
+            return Ok(false);
+        }
+        let cause = cause(transaction.cause());
+        let mut out = stdout();
+        for change in self.untyped.changes(transaction) {
+            self.printer.write(&mut out, &change, &cause)?;
+            if let Some(left) = &mut self.left {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    out.flush()?;
+                    return Ok(true);
+                }
+            }
+        }
+        out.flush()?;
+        Ok(false)
+    }
+
+    fn tell_state(&self) {
+        match &*self.state.borrow() {
+            ConnectionState::Reconnecting { attempt: 0, reason, .. } => {
+                self.context.note(format_args!("the connection is lost ({reason}); trying again"));
+            }
+            ConnectionState::Resyncing => self.context.note("the connection is back"),
+            ConnectionState::NeedsAuth(_) => {
+                self.context.note("the server does not accept the token any more");
+            }
+            _ => (),
+        }
+    }
+
+    fn closed(&self) -> Failure {
+        match &*self.state.borrow() {
+            ConnectionState::Closed(CloseReason::Lost(lost)) => {
+                Failure::new(Exit::Connection, "the connection is lost").because(lost)
+            }
+            _ => Failure::new(Exit::Connection, "the connection is closed"),
+        }
+    }
+}
+
+/// Why rows changed, in a word for programs.
+fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Applied(_) => "initial".to_owned(),
+        Cause::Resync => "resync".to_owned(),
+        Cause::Ended(_) => "ended".to_owned(),
+        Cause::Call { reducer, .. } => format!("call {reducer}"),
+        _ => "other".to_owned(),
+    }
+}
+
+struct Printer {
+    schema: Arc<ServerSchema>,
+    json: bool,
+    full: bool,
+    name_width: usize,
+}
+
+impl Printer {
+    fn write(
+        &self,
+        out: &mut impl Write,
+        change: &UntypedChange,
+        cause: &str,
+    ) -> std::io::Result<()> {
+        let ids = if self.full { Ids::Full } else { Ids::Short };
+        let changes = Changes {
+            schema: Some(&self.schema),
+            json: self.json,
+            ids,
+            name_width: self.name_width,
+        };
+        let table = &*change.table;
+        match &change.change {
+            Change::Inserted(it) => {
+                let values = it.row.values().ok();
+                changes.write(out, table, Happened::Insert(row(&it.row, values.as_deref())), cause)
+            }
+            Change::Deleted(it) => {
+                let values = it.row.values().ok();
+                changes.write(out, table, Happened::Delete(row(&it.row, values.as_deref())), cause)
+            }
+            Change::Updated(it) => {
+                let (before, after) = (it.old.values().ok(), it.new.values().ok());
+                let (old, new) = (row(&it.old, before.as_deref()), row(&it.new, after.as_deref()));
+                let key = self.schema.table(table).and_then(|table| table.primary_key);
+                let key = key.or_else(|| self.schema.view(table).and_then(|view| view.primary_key));
+                changes.write(
+                    out,
+                    table,
+                    Happened::Update { old, new, key: key.map(usize::from) },
+                    cause,
+                )
+            }
+        }
+    }
+}
+
+fn row<'r>(row: &'r UntypedRow, values: Option<&'r [SatsValue]>) -> RowRef<'r> {
+    RowRef { columns: row.columns(), values, bytes: row.bytes() }
+}

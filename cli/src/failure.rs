@@ -1,0 +1,258 @@
+//! How a command ends that did not do what it was asked for: one message, what to do, and a code for scripts.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use lightlike::untyped::UntypedError;
+use lightlike::{CallError, CallErrorKind, ErrorKind, http};
+
+use crate::output::style::{BOLD, ERROR, TIP};
+
+/// The code that a script sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// The server or the module refused.
+    Refused = 1,
+    /// The arguments make no sense. Code 2 is clap's too.
+    Usage = 2,
+    /// The server cannot be reached, the connection was lost, no answer came in time.
+    Connection = 3,
+    /// No such database, table, function.
+    NotFound = 4,
+    /// The token is not accepted, or this is not allowed to its identity.
+    Auth = 5,
+    /// What a server or a file says cannot be understood.
+    Content = 6,
+    /// A file of the user's cannot be read or written.
+    File = 8,
+}
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    message: String,
+    tip: Option<String>,
+    /// The reader of our output is gone: nothing is wrong, and nobody is left to be told.
+    is_quiet: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self { exit, message: message.to_string(), tip: None, is_quiet: false }
+    }
+
+    /// What to do about it.
+    pub(crate) fn tip(mut self, tip: impl fmt::Display) -> Self {
+        self.tip = Some(tip.to_string());
+        self
+    }
+
+    /// Adds what is behind it, to the last cause.
+    pub(crate) fn because(mut self, error: &dyn Error) -> Self {
+        let mut source = Some(error);
+        while let Some(error) = source {
+            let text = error.to_string();
+            // Some errors repeat what is behind them.
+            if !self.message.ends_with(&text) {
+                self.message.push_str(": ");
+                self.message.push_str(&text);
+            }
+            source = error.source();
+        }
+        self
+    }
+
+    /// Says where it happened, before what.
+    pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
+    /// A file that cannot be read or written.
+    pub(crate) fn file(verb: &str, path: &std::path::Path, error: &io::Error) -> Self {
+        Self::new(Exit::File, format_args!("cannot {verb} {}", path.display())).because(error)
+    }
+
+    /// Says it, and gives the code.
+    pub(crate) fn report(self) -> ExitCode {
+        if self.is_quiet {
+            return ExitCode::SUCCESS;
+        }
+        let mut err = anstream::stderr().lock();
+        // Nobody is left to be told that this cannot be told.
+        let _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", printable(&self.message));
+        if let Some(tip) = &self.tip {
+            let _ = writeln!(err, "\n  {TIP}tip:{TIP:#} {}", printable(tip));
+        }
+        ExitCode::from(self.exit as u8)
+    }
+
+    /// A request that failed: `what` was asked for.
+    pub(crate) fn http(error: &http::Error, what: &str, server: &str) -> Self {
+        use http::ErrorKind as Kind;
+        let text = error.text().unwrap_or_default();
+        let said = if text.is_empty() { String::new() } else { format!(": {text}") };
+        let plain = |exit, message: String| Self::new(exit, message);
+        match error.kind() {
+            Kind::Connect => {
+                let failure = plain(Exit::Connection, format!("cannot reach {server}"));
+                failure.because_of_source(error).tip(IS_IT_THERE)
+            }
+            Kind::Timeout => plain(Exit::Connection, format!("no reply from {server} in time"))
+                .tip("`--timeout 2m` waits longer"),
+            Kind::Interrupted => {
+                plain(Exit::Connection, format!("the connection to {server} broke off"))
+                    .because_of_source(error)
+            }
+            Kind::Auth if error.status() == Some(401) && said.contains("oken") => {
+                plain(Exit::Auth, format!("the server does not accept the token{said}")).tip(BAD_TOKEN)
+            }
+            Kind::Auth => plain(Exit::Auth, format!("not allowed to {what}{said}")).tip(NOT_YOURS),
+            Kind::NotFound => plain(Exit::NotFound, format!("cannot {what}{said}"))
+                .tip("`lightlike identity` lists your databases, `lightlike describe DATABASE` what one has"),
+            Kind::Rejected => plain(Exit::Refused, format!("the reducer refused{said}")),
+            Kind::OutOfEnergy => plain(Exit::Refused, format!("the database is out of energy{said}")),
+            Kind::Refused => plain(Exit::Refused, format!("the server refuses to {what}{said}")),
+            Kind::Server => plain(Exit::Refused, format!("the server failed to {what}{said}")),
+            Kind::InvalidInput => {
+                let failure = Self::new(Exit::Usage, "this cannot be sent");
+                let message = error.to_string();
+                let told = message.strip_prefix("cannot be sent: ").unwrap_or(&message).to_owned();
+                Self { message: told, ..failure }
+            }
+            Kind::TooLarge | Kind::Content => {
+                Self::new(Exit::Content, format_args!("cannot understand {server}")).because(error).tip(NOT_A_SERVER)
+            }
+            _ => Self::new(Exit::Refused, error),
+        }
+    }
+
+    fn because_of_source(self, error: &dyn Error) -> Self {
+        match error.source() {
+            Some(source) => self.because(source),
+            None => self,
+        }
+    }
+
+    /// A connection, or something asked on one, that failed.
+    pub(crate) fn client(error: &lightlike::Error) -> Self {
+        let (exit, tip) = match error.kind() {
+            ErrorKind::Configuration => (Exit::Usage, None),
+            ErrorKind::Auth => (Exit::Auth, Some(BAD_TOKEN)),
+            ErrorKind::NotFound => {
+                (Exit::NotFound, Some("`lightlike identity` lists your databases"))
+            }
+            ErrorKind::Connect => (Exit::Connection, Some(IS_IT_THERE)),
+            ErrorKind::Disconnected => (Exit::Connection, None),
+            ErrorKind::Schema => (Exit::Content, None),
+            ErrorKind::TokenStore => (Exit::File, None),
+            _ => (Exit::Refused, None),
+        };
+        let failure = Self::new(exit, error).because_of_source(error);
+        Self { tip: tip.map(str::to_owned), ..failure }
+    }
+}
+
+const IS_IT_THERE: &str = "is a server running there? `--server URL` names another";
+const BAD_TOKEN: &str =
+    "`lightlike logout` and `lightlike login` make a new identity, `--anonymous` presents no token";
+const NOT_YOURS: &str = "only the owner may: `lightlike identity` shows who you are, `lightlike login --token TOKEN` makes you another";
+const NOT_A_SERVER: &str = "is it a SpacetimeDB 2.x server, and this the newest `lightlike`?";
+
+impl From<lightlike::Error> for Failure {
+    fn from(error: lightlike::Error) -> Self {
+        Self::client(&error)
+    }
+}
+
+impl From<UntypedError> for Failure {
+    fn from(error: UntypedError) -> Self {
+        let exit = match error {
+            UntypedError::UnknownTable { .. } | UntypedError::UnknownFunction { .. } => {
+                Exit::NotFound
+            }
+            UntypedError::NotCallable { .. } => Exit::Auth,
+            UntypedError::Row { .. } | UntypedError::Returned(_) | UntypedError::Json(_) => {
+                Exit::Content
+            }
+            _ => Exit::Usage,
+        };
+        Self::new(exit, "").because_only(&error)
+    }
+}
+
+impl Failure {
+    /// The error's own words and what is behind it.
+    fn because_only(mut self, error: &dyn Error) -> Self {
+        self.message = error.to_string();
+        self.because_of_source(error)
+    }
+}
+
+impl<E: fmt::Display> From<CallError<E>> for Failure {
+    fn from(error: CallError<E>) -> Self {
+        let message = match &error {
+            CallError::Rejected(why) => format!("the reducer refused: {why}"),
+            CallError::NotSent(why) => format!("it was not sent: {why}"),
+            CallError::Undecodable { source, .. } => {
+                format!("what came back cannot be read: {source}")
+            }
+            other => other.to_string(),
+        };
+        let (exit, tip) = match error.kind() {
+            CallErrorKind::Unknown | CallErrorKind::NotSent => (Exit::Connection, None),
+            CallErrorKind::TimedOut => (Exit::Connection, Some("`--timeout 2m` waits longer")),
+            CallErrorKind::Undecodable => (Exit::Content, None),
+            _ => (Exit::Refused, None),
+        };
+        Self { exit, message, tip: tip.map(str::to_owned), is_quiet: false }
+    }
+}
+
+/// Output that cannot be written. One whose reader has gone is no failure.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let is_quiet = error.kind() == io::ErrorKind::BrokenPipe;
+        Self { is_quiet, ..Self::new(Exit::File, "cannot write the output").because(&error) }
+    }
+}
+
+/// What a server or a module said must not command the terminal.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() && letter != '\n' {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
+/// Says something on the way, to whoever watches: not a result.
+pub(crate) fn note(text: impl fmt::Display) {
+    let mut err = anstream::stderr().lock();
+    let _ = writeln!(err, "{BOLD}·{BOLD:#} {}", printable(&text.to_string()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_what_is_behind_it_once() {
+        let inner = io::Error::other("disk full");
+        let failure = Failure::new(Exit::File, "cannot write x").because(&inner);
+        assert_eq!(failure.message, "cannot write x: disk full");
+        assert_eq!(failure.because(&inner).message, "cannot write x: disk full");
+    }
+
+    #[test]
+    fn what_others_say_does_not_command_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\nc");
+    }
+}

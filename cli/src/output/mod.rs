@@ -1,0 +1,28 @@
+//! How things look: values, tables, colours, progress.
+
+pub(crate) mod changes;
+pub(crate) mod csv;
+pub(crate) mod progress;
+pub(crate) mod style;
+pub(crate) mod table;
+pub(crate) mod value;
+
+use std::io::{self, IsTerminal as _, Write};
+
+/// Where results go: colours only as far as they are wanted, and a whole line at a time.
+pub(crate) fn stdout() -> impl Write {
+    anstream::stdout()
+}
+
+/// Asks a question on the terminal; none if there is nobody to ask.
+pub(crate) fn ask(question: &str) -> io::Result<Option<String>> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let mut err = anstream::stderr().lock();
+    write!(err, "{question} ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(Some(answer.trim().to_owned()))
+}

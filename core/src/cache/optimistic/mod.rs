@@ -1,0 +1,88 @@
+//! Optimistic rows: what pending mutations make of the server's rows.
+//!
+//! What readers see is the server's rows with every pending [`Mutation`] run over them, in order. A mutation is a
+//! closure: it runs when it is added, and again whenever the server changes something that it read or wrote, until it
+//! [ends](super::Change::ends).
+//!
+//! Its rows are ordinary versions in ordinary slots, so reading costs nothing extra. The server's row of a key that a
+//! mutation writes is *parked* beside the table, encoded, with the sets that hold it. A change of the server's that
+//! touches nothing of this leaves it alone. Any other one is applied between *lifting* (parked rows come back, for
+//! nobody to see) and *rebasing* (the mutations run again), all with one version: whoever reads sees the outcome, and
+//! the transaction lists the difference between what was seen before and what is seen now.
+
+mod overlay;
+mod rebase;
+mod temp_id;
+mod tx;
+mod writes;
+
+pub(super) use self::overlay::Overlay;
+pub(super) use self::rebase::Mutations;
+pub use self::rebase::{Mutated, RowStatus};
+pub use self::temp_id::TempId;
+pub use self::tx::{LocalTable, LocalTableMut, LocalTx, is_mutating};
+
+/// Names a pending mutation. Its order among the others is the order of their adding, not of these numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MutationId(pub u64);
+
+/// What a call is expected to do to the rows.
+///
+/// It runs more than once, on whichever thread changes the cache, under its lock: it must be quick, must depend on
+/// nothing but what it reads through the [`LocalTx`], and must not use the client. A panic is caught, and the mutation
+/// then contributes nothing, until it runs without one.
+pub trait Mutation: Send {
+    /// Reads and writes rows.
+    fn run(&self, tx: &mut LocalTx);
+}
+
+impl<F: Fn(&mut LocalTx) + Send> Mutation for F {
+    fn run(&self, tx: &mut LocalTx) {
+        self(tx);
+    }
+}
+
+/// Why a mutation contributes nothing, for now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MutationError {
+    /// It inserted a row whose primary key is taken.
+    #[error("table `{table}` has a row with this primary key already; `upsert` replaces it")]
+    KeyTaken {
+        /// The table.
+        table: &'static str,
+    },
+    /// It updated a row that is not there.
+    #[error("table `{table}` has no row with this primary key; `upsert` inserts it")]
+    NoSuchRow {
+        /// The table.
+        table: &'static str,
+    },
+    /// It wrote to an event table.
+    #[error("`{table}` is an event table: it keeps no rows")]
+    EventTable {
+        /// The table.
+        table: &'static str,
+    },
+    /// It asked for too many temporary ids.
+    #[error("more than {limit} temporary ids")]
+    TooManyTempIds {
+        /// How many there can be.
+        limit: u32,
+    },
+    /// It names a table that nobody mentioned before. It contributes from its next run on.
+    #[error("table `{table}` was not mentioned before")]
+    Unmentioned {
+        /// The table.
+        table: &'static str,
+    },
+    /// A table that it names has another row type.
+    #[error(transparent)]
+    Table(#[from] super::RegisterError),
+    /// It says that it cannot be.
+    #[error("{0}")]
+    Refused(Box<str>),
+    /// It panicked.
+    #[error("it panicked: {0}")]
+    Panicked(Box<str>),
+}

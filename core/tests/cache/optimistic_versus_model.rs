@@ -1,0 +1,520 @@
+//! Whatever a server says and mutations do, what is seen is the server's rows with the mutations run over them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lightlike_core::cache::{
+    Cache, Change, LocalTx, MutationId, Part, RowStatus, SetId, Step, TableId, Transaction, View,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::support::*;
+
+/// What a mutation does, to the rows and to the model of them.
+#[derive(Debug, Clone)]
+enum Write {
+    Put(u64, u32),
+    Insert(u64, u32),
+    Update(u64, u32),
+    Remove(u64),
+    /// Reads a row and writes it back with one more.
+    Increment(u64),
+    /// Writes a row that depends on all others.
+    Top(u64),
+    /// Refuses if there is such a row.
+    Unless(u64),
+    Temp(u32),
+    Say(u32),
+    Unsay(u32),
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Mutate(Vec<Write>),
+    /// The server commits rows, and answers some of the mutations with it.
+    Transact {
+        rows: Vec<(u64, Option<u32>)>,
+        says: Vec<(u32, bool)>,
+        ends: Vec<usize>,
+    },
+    Subscribe(u64),
+    Unsubscribe(usize),
+    Resync(Vec<usize>),
+    /// A transaction that is under way when a mutation comes.
+    Interrupted {
+        rows: Vec<(u64, Option<u32>)>,
+        steps: usize,
+        writes: Vec<Write>,
+    },
+    /// A message that cannot follow.
+    Broken(u64),
+    Aborted {
+        rows: Vec<(u64, Option<u32>)>,
+        steps: usize,
+        ends: Vec<usize>,
+    },
+    HoldView,
+    DropView(usize),
+    Reclaim(usize),
+}
+
+const IDS: u64 = 12;
+
+fn writes() -> impl Strategy<Value = Vec<Write>> {
+    let id = || 0..IDS;
+    let write = prop_oneof![
+        4 => (id(), 0..4_u32).prop_map(|(id, score)| Write::Put(id, score)),
+        1 => (id(), 0..4_u32).prop_map(|(id, score)| Write::Insert(id, score)),
+        1 => (id(), 0..4_u32).prop_map(|(id, score)| Write::Update(id, score)),
+        2 => id().prop_map(Write::Remove),
+        3 => id().prop_map(Write::Increment),
+        1 => id().prop_map(Write::Top),
+        1 => id().prop_map(Write::Unless),
+        2 => (0..4_u32).prop_map(Write::Temp),
+        1 => (0..4_u32).prop_map(Write::Say),
+        1 => (0..4_u32).prop_map(Write::Unsay),
+    ];
+    vec(write, 0..4)
+}
+
+fn rows() -> impl Strategy<Value = Vec<(u64, Option<u32>)>> {
+    vec((0..IDS, prop::option::weighted(0.7, 0..4_u32)), 0..5)
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let ends = || vec(any::<usize>(), 0..3);
+    prop_oneof![
+        8 => writes().prop_map(Op::Mutate),
+        8 => (rows(), vec((0..4_u32, any::<bool>()), 0..2), ends())
+            .prop_map(|(rows, says, ends)| Op::Transact { rows, says, ends }),
+        2 => (1..4_u64).prop_map(Op::Subscribe),
+        1 => any::<usize>().prop_map(Op::Unsubscribe),
+        1 => ends().prop_map(Op::Resync),
+        3 => (rows(), 0..12_usize, writes())
+            .prop_map(|(rows, steps, writes)| Op::Interrupted { rows, steps, writes }),
+        1 => (0..IDS).prop_map(Op::Broken),
+        1 => (rows(), 0..12_usize, ends())
+            .prop_map(|(rows, steps, ends)| Op::Aborted { rows, steps, ends }),
+        1 => Just(Op::HoldView),
+        1 => any::<usize>().prop_map(Op::DropView),
+        2 => (1..40_usize).prop_map(Op::Reclaim),
+    ]
+}
+
+/// The rows of both tables.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Rows {
+    players: BTreeMap<u64, Player>,
+    messages: BTreeSet<Message>,
+}
+
+impl Rows {
+    fn of(view: &View) -> Self {
+        let players = rows_in::<Player>(view).into_iter().map(|row| (row.id, row)).collect();
+        Self { players, messages: rows_in::<Message>(view).into_iter().collect() }
+    }
+
+    /// What a mutation does; false, and half of it, if it fails.
+    fn run(&mut self, mutation: MutationId, writes: &[Write]) -> bool {
+        let mut temps = 0;
+        for write in writes {
+            match *write {
+                Write::Put(id, score) => drop(self.players.insert(id, player(id, score))),
+                Write::Insert(id, score) => {
+                    if self.players.insert(id, player(id, score)).is_some() {
+                        return false;
+                    }
+                }
+                Write::Update(id, score) => {
+                    if self.players.insert(id, player(id, score)).is_none() {
+                        return false;
+                    }
+                }
+                Write::Remove(id) => drop(self.players.remove(&id)),
+                Write::Increment(id) => {
+                    if let Some(row) = self.players.get_mut(&id) {
+                        row.score += 1;
+                    }
+                }
+                Write::Top(id) => {
+                    let top = self.players.values().map(|row| row.score).max().unwrap_or(0);
+                    self.players.insert(id, player(id, top + 1));
+                }
+                Write::Unless(id) => {
+                    if self.players.contains_key(&id) {
+                        return false;
+                    }
+                }
+                Write::Temp(score) => {
+                    let id = u64::MAX - (mutation.0 << 16) - temps;
+                    temps += 1;
+                    self.players.insert(id, player(id, score));
+                }
+                Write::Say(sender) => {
+                    self.messages.insert(message(sender, "hi"));
+                }
+                Write::Unsay(sender) => {
+                    self.messages.remove(&message(sender, "hi"));
+                }
+            }
+        }
+        true
+    }
+
+    /// What a transaction makes of them.
+    fn follow(&mut self, tx: &Transaction) {
+        for change in changes::<Player>(tx) {
+            match change {
+                Seen::Insert(row) => assert_eq!(self.players.insert(row.id, row), None),
+                Seen::Update(old, new) => {
+                    assert_ne!(old, new, "nothing changed");
+                    assert_eq!(self.players.insert(new.id, new), Some(old));
+                }
+                Seen::Delete(row) => assert_eq!(self.players.remove(&row.id), Some(row)),
+                Seen::Event(row) => panic!("{row:?}"),
+            }
+        }
+        for change in changes::<Message>(tx) {
+            match change {
+                Seen::Insert(row) => assert!(self.messages.insert(row)),
+                Seen::Delete(row) => assert!(self.messages.remove(&row)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+fn mutation(writes: Vec<Write>) -> impl Fn(&mut LocalTx) + Send {
+    move |tx| {
+        for write in &writes {
+            match *write {
+                Write::Put(id, score) => tx.upsert(player(id, score)),
+                Write::Insert(id, score) => tx.insert(player(id, score)),
+                Write::Update(id, score) => tx.update(player(id, score)),
+                Write::Remove(id) => {
+                    tx.delete_by(Player::ID, &id);
+                }
+                Write::Increment(id) => {
+                    if let Some(row) = tx.find(Player::ID, &id) {
+                        let row = Player { score: row.score + 1, ..row.clone() };
+                        tx.update(row);
+                    }
+                }
+                Write::Top(id) => {
+                    let top = tx.iter::<Player>().map(|row| row.score).max().unwrap_or(0);
+                    tx.upsert(player(id, top + 1));
+                }
+                Write::Unless(id) => {
+                    let name = format!("player {id}");
+                    if tx.find(Player::NAME, &name).is_some() {
+                        tx.fail("there is one");
+                    }
+                }
+                Write::Temp(score) => {
+                    let id = tx.temp_id();
+                    tx.insert(player(id, score));
+                }
+                Write::Say(sender) => tx.insert(message(sender, "hi")),
+                Write::Unsay(sender) => {
+                    tx.delete(&message(sender, "hi"));
+                }
+            }
+        }
+    }
+}
+
+struct World {
+    cache: Cache,
+    /// The server's rows, all of them.
+    server: Rows,
+    /// Its players before the last transaction.
+    before: BTreeMap<u64, Player>,
+    /// A set has the players whose id is a multiple of its number, and all messages.
+    sets: Vec<(SetId, u64)>,
+    next_set: u32,
+    pending: Vec<(MutationId, Vec<Write>)>,
+    next_mutation: u64,
+    /// What the events say.
+    told: Rows,
+    views: Vec<(View, Rows)>,
+    step_rows: usize,
+}
+
+impl World {
+    fn new(step_rows: usize) -> Self {
+        Self {
+            cache: cache(),
+            server: Rows::default(),
+            before: BTreeMap::new(),
+            sets: Vec::new(),
+            next_set: 1,
+            pending: Vec::new(),
+            next_mutation: 1,
+            told: Rows::default(),
+            views: Vec::new(),
+            step_rows,
+        }
+    }
+
+    fn run(&mut self, op: &Op) {
+        match op {
+            Op::Mutate(writes) => self.mutate(writes),
+            Op::Transact { rows, says, ends } => {
+                let mut parts = self.transact(rows);
+                parts.extend(self.say(says));
+                let change = self.ending(parts, ends);
+                self.apply(change);
+            }
+            Op::Subscribe(modulus) => {
+                let set = self.new_set();
+                let parts = self.all_of(set, *modulus);
+                self.sets.push((set, *modulus));
+                self.apply(Change::of(parts));
+            }
+            Op::Unsubscribe(which) if !self.sets.is_empty() => {
+                let (set, _) = self.sets.swap_remove(which % self.sets.len());
+                self.apply(Change::of(vec![Part::DropSet { set }]));
+            }
+            Op::Resync(ends) => {
+                for (set, _) in self.sets.clone() {
+                    self.cache.mark_stale(set);
+                }
+                self.check();
+                let mut parts = Vec::new();
+                for (old, modulus) in std::mem::take(&mut self.sets) {
+                    let set = self.new_set();
+                    parts.extend(self.all_of(set, modulus));
+                    parts.push(Part::DropSet { set: old });
+                    self.sets.push((set, modulus));
+                }
+                let change = self.ending(parts, ends);
+                self.apply(change);
+            }
+            Op::Interrupted { rows, steps, writes } => {
+                let parts = self.transact(rows);
+                self.cache.begin(Change::of(parts));
+                let done = (0..*steps).any(|_| self.step(1));
+                if done {
+                    self.mutate(writes);
+                } else {
+                    // What is under way is not to be seen yet.
+                    let before = self.server_before();
+                    let server = std::mem::replace(&mut self.server, before);
+                    self.mutate(writes);
+                    self.server = server;
+                    while !self.step(self.step_rows) {}
+                }
+            }
+            Op::Broken(id) => {
+                self.cache.begin(Change::of(vec![deletes::<Player>(SetId(0), &[player(*id, 9)])]));
+                let out_of_sync = loop {
+                    match self.cache.step(self.step_rows) {
+                        Step::More => (),
+                        Step::Committed(_) => break false,
+                        Step::OutOfSync(_) => break true,
+                    }
+                };
+                assert!(out_of_sync);
+            }
+            Op::Aborted { rows, steps, ends } => {
+                let parts = self.transact(rows);
+                let pending = self.pending.clone();
+                let change = self.ending(parts, ends);
+                self.cache.begin(change.clone());
+                let after = std::mem::replace(&mut self.pending, pending);
+                if (0..*steps).any(|_| self.step(1)) {
+                    self.pending = after;
+                } else {
+                    self.cache.abort();
+                    let before = self.server_before();
+                    let server = std::mem::replace(&mut self.server, before);
+                    self.check();
+                    (self.server, self.pending) = (server, after);
+                    self.apply(change);
+                }
+            }
+            Op::HoldView => {
+                let view = self.cache.reader().read();
+                self.views.push((view, self.expected()));
+            }
+            Op::DropView(which) if !self.views.is_empty() => {
+                self.views.swap_remove(which % self.views.len());
+            }
+            Op::Reclaim(rows) => {
+                self.cache.reclaim(*rows);
+            }
+            Op::Unsubscribe(_) | Op::DropView(_) => (),
+        }
+        self.check();
+    }
+
+    fn new_set(&mut self) -> SetId {
+        self.next_set += 1;
+        SetId(self.next_set)
+    }
+
+    fn mutate(&mut self, writes: &[Write]) {
+        let id = MutationId(self.next_mutation);
+        self.next_mutation += 1;
+        let mutated = self.cache.mutate(id, Box::new(mutation(writes.to_vec())));
+        self.told.follow(&mutated.transaction);
+        self.pending.push((id, writes.to_vec()));
+        let mut trial = self.expected_before(self.pending.len() - 1);
+        assert_eq!(trial.run(id, writes), mutated.error.is_none());
+        self.check();
+    }
+
+    /// Changes players on the server; what it says of it. Remembers what was there for
+    /// [`server_before`](Self::server_before).
+    fn transact(&mut self, rows: &[(u64, Option<u32>)]) -> Vec<Part> {
+        let before = self.server.players.clone();
+        for (id, score) in rows {
+            match score {
+                Some(score) => drop(self.server.players.insert(*id, player(*id, *score))),
+                None => drop(self.server.players.remove(id)),
+            }
+        }
+        self.before = before;
+        let sets = self.sets.iter();
+        sets.flat_map(|&(set, modulus)| {
+            let of = |rows: &BTreeMap<u64, Player>| -> BTreeSet<Player> {
+                rows.values().filter(|row| row.id % modulus == 0).cloned().collect()
+            };
+            let (before, after) = (of(&self.before), of(&self.server.players));
+            let came: Vec<_> = after.difference(&before).cloned().collect();
+            let left: Vec<_> = before.difference(&after).cloned().collect();
+            [inserts::<Player>(set, &came), deletes::<Player>(set, &left)]
+        })
+        .collect()
+    }
+
+    fn server_before(&self) -> Rows {
+        Rows { players: self.before.clone(), ..self.server.clone() }
+    }
+
+    fn say(&mut self, says: &[(u32, bool)]) -> Vec<Part> {
+        let before = self.server.messages.clone();
+        for &(sender, there) in says {
+            if there {
+                self.server.messages.insert(message(sender, "hi"));
+            } else {
+                self.server.messages.remove(&message(sender, "hi"));
+            }
+        }
+        let came: Vec<_> = self.server.messages.difference(&before).cloned().collect();
+        let left: Vec<_> = before.difference(&self.server.messages).cloned().collect();
+        let sets = self.sets.iter();
+        sets.flat_map(|&(set, _)| [inserts::<Message>(set, &came), deletes::<Message>(set, &left)])
+            .collect()
+    }
+
+    fn all_of(&self, set: SetId, modulus: u64) -> Vec<Part> {
+        let players = self.server.players.values().filter(|row| row.id % modulus == 0);
+        let messages: Vec<_> = self.server.messages.iter().cloned().collect();
+        vec![
+            inserts::<Player>(set, &players.cloned().collect::<Vec<_>>()),
+            inserts::<Message>(set, &messages),
+        ]
+    }
+
+    /// A change with which some mutations end.
+    fn ending(&mut self, parts: Vec<Part>, ends: &[usize]) -> Change {
+        let mut change = Change::of(parts);
+        for end in ends {
+            if !self.pending.is_empty() {
+                let (id, _) = self.pending.remove(end % self.pending.len());
+                change.ends.push(id);
+            }
+        }
+        change
+    }
+
+    fn apply(&mut self, change: Change) {
+        self.cache.begin(change);
+        while !self.step(self.step_rows) {}
+    }
+
+    /// Whether the change is through.
+    fn step(&mut self, rows: usize) -> bool {
+        match self.cache.step(rows) {
+            Step::More => false,
+            Step::Committed(transaction) => {
+                self.told.follow(&transaction);
+                true
+            }
+            Step::OutOfSync(error) => panic!("{error}"),
+        }
+    }
+
+    /// What readers ought to see when the first `count` mutations are pending.
+    fn expected_before(&self, count: usize) -> Rows {
+        let mut rows = Rows::default();
+        for (_, modulus) in &self.sets {
+            let players = self.server.players.iter().filter(|(id, _)| *id % modulus == 0);
+            rows.players.extend(players.map(|(&id, row)| (id, row.clone())));
+            rows.messages.extend(self.server.messages.iter().cloned());
+        }
+        for (id, writes) in &self.pending[..count] {
+            let mut tried = rows.clone();
+            if tried.run(*id, writes) {
+                rows = tried;
+            }
+        }
+        rows
+    }
+
+    fn expected(&self) -> Rows {
+        self.expected_before(self.pending.len())
+    }
+
+    fn check(&self) {
+        let view = self.cache.reader().read();
+        let expected = self.expected();
+        assert_eq!(Rows::of(&view), expected);
+        assert_eq!(self.told, expected, "the events tell something else");
+        let table = view.table::<Player>().unwrap();
+        for (id, row) in &expected.players {
+            assert_eq!(table.find(Player::ID, id), Some(row));
+            let status = self.cache.row_status::<Player>(row).expect("a row that is there");
+            let confirmed = self.expected_before(0).players.get(id) == Some(row);
+            assert!(confirmed || matches!(status, RowStatus::Pending(_)), "{row:?} is {status:?}");
+        }
+        let mut sorted: Vec<_> = expected.players.values().collect();
+        sorted.sort_by_key(|row| (row.score, row.id));
+        assert_eq!(table.range(Player::SCORE_ID, ..).collect::<Vec<_>>(), sorted);
+        for (view, rows) in &self.views {
+            assert_eq!(&Rows::of(view), rows, "a held view changed");
+        }
+    }
+
+    /// When every mutation is answered, what is seen is the server's, and nothing that left is there.
+    fn check_end(mut self) {
+        let ends = self.pending.drain(..).map(|(id, _)| id).collect();
+        self.apply(Change { parts: Vec::new(), ends });
+        self.check();
+        self.views.clear();
+        while self.cache.reclaim(50) {}
+        for table in 0..2 {
+            let usage = self.cache.usage(TableId(table)).unwrap();
+            assert_eq!((usage.occupied, usage.husks), (usage.live, 0), "{usage:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What is seen is the model's rows, the events add up to it, views that are held stay as they are, and when all
+    /// mutations are answered no trace of them is left.
+    #[test]
+    fn what_is_seen_is_the_server_with_the_mutations_over_it(
+        ops in vec(op(), 0..50),
+        step_rows in 1..20_usize,
+    ) {
+        let mut world = World::new(step_rows);
+        for op in &ops {
+            world.run(op);
+        }
+        world.check_end();
+    }
+}

@@ -1,0 +1,251 @@
+//! What calls are expected to do: from when it is seen, and until when.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use lightlike_core::cache::{LocalTx, MutationId, RowStatus};
+use lightlike_core::conn::{CallId, Cause, Config, Event, WhileDisconnected};
+use lightlike_core::types::Timestamp;
+use lightlike_core::wire::{
+    ClientMessage, Protocol, QuerySetId, ReducerOutcome, RequestId, ServerMessage,
+    TransactionUpdate,
+};
+
+use crate::item::{Item, item};
+use crate::rig::{Rig, applied, committed, greeting, reducer, told, update};
+
+impl Rig {
+    /// Makes a call that is expected to do something.
+    fn expect(&mut self, run: impl Fn(&mut LocalTx) + Send + 'static) -> CallId {
+        let call = self.call("f");
+        self.connection.optimistic(self.now, call, Box::new(run)).unwrap();
+        call
+    }
+
+    fn items(&self) -> Vec<Item> {
+        let view = self.connection.reader().read();
+        let mut items: Vec<_> = view.table::<Item>().unwrap().iter().copied().collect();
+        items.sort();
+        items
+    }
+
+    fn refuse(&mut self, request_id: u32) {
+        self.server(ServerMessage::ReducerResult {
+            request_id: RequestId(request_id),
+            timestamp: Timestamp::from_micros(5),
+            outcome: ReducerOutcome::Err(Bytes::from_static(b"no")),
+        });
+    }
+
+    fn reconnect(&mut self) {
+        self.sleep();
+        let _ = self.actions();
+        self.connection.handle_opened(Protocol::V3);
+        self.server(greeting());
+    }
+}
+
+/// Online, with an applied set of these items.
+fn with_items(config: Config, items: &[Item]) -> Rig {
+    let mut rig = Rig::with(config).greeted(Protocol::V3);
+    rig.connection.register::<Item>().unwrap();
+    let bytes: Vec<_> = items.iter().map(|item| item.bytes()).collect();
+    rig.applied(&bytes.iter().map(|bytes| &bytes[..]).collect::<Vec<_>>());
+    rig
+}
+
+fn rig(items: &[Item]) -> Rig {
+    with_items(Config::default(), items)
+}
+
+fn inserted(items: &[Item]) -> TransactionUpdate {
+    let bytes: Vec<_> = items.iter().map(|item| item.bytes()).collect();
+    update(QuerySetId(0), &bytes.iter().map(|bytes| &bytes[..]).collect::<Vec<_>>(), &[])
+}
+
+fn add(id: u32, value: u32) -> impl Fn(&mut LocalTx) + Send {
+    move |tx| tx.upsert(item(id, value))
+}
+
+#[test]
+fn what_a_call_is_expected_to_do_is_there_when_it_is_made() {
+    let mut rig = rig(&[item(1, 10)]);
+    let call = rig.expect(add(2, 20));
+    assert_eq!(rig.items(), [item(1, 10), item(2, 20)]);
+    let status = rig.connection.row_status::<Item>(&item(2, 20));
+    assert_eq!(status, Some(RowStatus::Pending(vec![MutationId(call.0)])));
+    assert_eq!(told(&rig.events()), ["transaction: Optimistic"]);
+    assert_eq!(rig.sent().len(), 1);
+}
+
+#[test]
+fn a_commit_that_does_as_expected_says_only_that() {
+    let mut rig = rig(&[]);
+    let call = rig.expect(add(2, 20));
+    let _ = rig.events();
+    rig.server(committed(RequestId(1), inserted(&[item(2, 20)])));
+    assert_eq!(told(&rig.events()), [format!("call {}: Committed", call.0)]);
+    assert_eq!(rig.connection.row_status::<Item>(&item(2, 20)), Some(RowStatus::Confirmed));
+}
+
+#[test]
+fn a_commit_that_does_something_else_brings_the_difference() {
+    let mut rig = rig(&[]);
+    rig.expect(|tx| {
+        let id = tx.temp_id();
+        tx.insert(item(id, 20));
+    });
+    let _ = rig.events();
+    rig.server(committed(RequestId(1), inserted(&[item(2, 20)])));
+    assert_eq!(told(&rig.events()), ["transaction: Call", "call 0: Committed"]);
+    assert_eq!(rig.items(), [item(2, 20)]);
+}
+
+#[test]
+fn a_refusal_leaves_no_trace() {
+    let mut rig = rig(&[item(1, 10)]);
+    let call = rig.expect(|tx| {
+        tx.delete_by(Item::ID, &1);
+    });
+    let _ = rig.events();
+    assert!(rig.items().is_empty());
+    rig.refuse(1);
+    let events = rig.events();
+    assert_eq!(told(&events), ["transaction: Reverted", "call 0: Rejected"]);
+    let Event::Transaction(event) = &events[0] else { panic!() };
+    assert_eq!(event.cause, Cause::Reverted([call].into()));
+    assert_eq!(rig.items(), [item(1, 10)]);
+}
+
+#[test]
+fn a_call_that_is_not_taken_is_not_expected_to_do_anything() {
+    let mut config = Config::default();
+    config.limits.max_calls = 0;
+    let mut rig = with_items(config, &[]);
+    rig.expect(add(2, 20));
+    assert_eq!(told(&rig.events()), ["call 0: NotSent"]);
+    assert!(rig.items().is_empty());
+}
+
+#[test]
+fn what_may_have_happened_stays_until_the_resync_says() {
+    for landed in [false, true] {
+        let mut rig = rig(&[]);
+        rig.expect(add(2, 20));
+        let _ = rig.events();
+        let _ = rig.sent();
+        rig.lose();
+        assert_eq!(told(&rig.events()), ["call 0: Unknown", "Reconnecting"]);
+        assert_eq!(rig.items(), [item(2, 20)]);
+
+        rig.reconnect();
+        let _ = rig.events();
+        let sent = rig.sent();
+        let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else {
+            panic!("{sent:?}")
+        };
+        let bytes = item(2, 20).bytes();
+        let rows: &[&[u8]] = if landed { &[&bytes] } else { &[] };
+        rig.server(applied(request_id, query_set_id, rows));
+        let (events, items) = (told(&rig.events()), rig.items());
+        if landed {
+            assert_eq!(events, ["set 0 applied", "Ready"]);
+            assert_eq!(items, [item(2, 20)]);
+        } else {
+            assert_eq!(events, ["transaction: Resync", "set 0 applied", "Ready"]);
+            assert_eq!(items, []);
+        }
+    }
+}
+
+#[test]
+fn without_a_set_to_resync_what_may_have_happened_goes_when_the_connection_is_back() {
+    let mut rig = Rig::with(Config::default()).greeted(Protocol::V3);
+    rig.connection.register::<Item>().unwrap();
+    rig.expect(add(2, 20));
+    let _ = rig.events();
+    rig.lose();
+    let _ = rig.events();
+    rig.reconnect();
+    assert_eq!(told(&rig.events()), ["Connected", "transaction: Reverted", "Ready"]);
+}
+
+#[test]
+fn a_call_that_waits_for_a_connection_is_seen_all_the_while() {
+    let mut config = Config::default();
+    config.while_disconnected = WhileDisconnected::Wait;
+    let mut rig = with_items(config, &[item(1, 10)]);
+    rig.lose();
+    let _ = rig.events();
+    rig.expect(|tx| {
+        let value = tx.find(Item::ID, &1).map_or(0, |item| item.value);
+        tx.upsert(item(1, value + 1));
+    });
+    assert_eq!(rig.items(), [item(1, 11)]);
+    rig.reconnect();
+    let _ = rig.events();
+    let sent = rig.sent();
+    let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else {
+        panic!("{sent:?}")
+    };
+    rig.server(applied(request_id, query_set_id, &[&item(1, 50).bytes()]));
+    assert_eq!(told(&rig.events())[0], "transaction: Resync");
+    assert_eq!(rig.items(), [item(1, 51)]);
+    assert_eq!(rig.sent().len(), 1);
+}
+
+#[test]
+fn a_call_that_timed_out_and_was_sent_is_expected_until_its_answer() {
+    let mut rig = rig(&[]);
+    let deadline = rig.now + Duration::from_secs(1);
+    let call = rig.connection.call(reducer("f"), Some(deadline));
+    rig.connection.optimistic(rig.now, call, Box::new(add(2, 20))).unwrap();
+    let _ = rig.events();
+    rig.sleep();
+    assert_eq!(told(&rig.events()), ["call 0: timed out, sent: true"]);
+    assert_eq!(rig.items(), [item(2, 20)]);
+    rig.refuse(1);
+    assert_eq!(told(&rig.events()), ["transaction: Reverted"]);
+    assert_eq!(rig.items(), []);
+}
+
+#[test]
+fn a_call_that_timed_out_before_it_was_sent_is_not_expected_any_more() {
+    let mut config = Config::default();
+    config.while_disconnected = WhileDisconnected::Wait;
+    let mut rig = with_items(config, &[]);
+    rig.lose();
+    let _ = rig.events();
+    let call = rig.connection.call(reducer("f"), Some(rig.now));
+    rig.connection.optimistic(rig.now, call, Box::new(add(2, 20))).unwrap();
+    let _ = rig.events();
+    rig.connection.handle_timeout(rig.now);
+    assert_eq!(told(&rig.events()), ["transaction: Reverted", "call 0: timed out, sent: false"]);
+    assert_eq!(rig.items(), []);
+}
+
+#[test]
+fn at_the_end_only_what_the_server_said_is_left() {
+    let mut rig = rig(&[item(1, 10)]);
+    rig.expect(add(2, 20));
+    let _ = rig.events();
+    rig.connection.close(rig.now);
+    rig.lose();
+    assert_eq!(
+        told(&rig.events()),
+        ["call 0: Unknown", "transaction: Reverted", "set 0 ended: Closed", "Closed"]
+    );
+    assert_eq!(rig.items(), [item(1, 10)]);
+}
+
+#[test]
+fn a_message_that_cannot_follow_leaves_what_is_expected() {
+    let mut rig = rig(&[]);
+    rig.expect(add(2, 20));
+    let _ = rig.events();
+    let gone = update(QuerySetId(0), &[], &[&item(2, 99).bytes()]);
+    rig.server(committed(RequestId(1), gone));
+    let events = told(&rig.events());
+    assert_eq!(events, ["call 0: Unknown", "Reconnecting"]);
+    assert_eq!(rig.items(), [item(2, 20)]);
+}

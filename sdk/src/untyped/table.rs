@@ -1,0 +1,125 @@
+//! A table by its schema.
+
+use std::fmt;
+use std::sync::Arc;
+
+use lightlike_core::schema::{SatsValue, ServerField};
+
+use super::changes::of_table;
+use super::row::UntypedRow;
+use super::shape::Shape;
+use crate::changes::Changes;
+use crate::client::ClientCallbackId;
+use crate::event::{Change, Event};
+use crate::hub::Hub;
+use crate::stream::{DEFAULT_CAPACITY, EventStream};
+use crate::view::View;
+
+/// A table without a struct. Cheap to clone, and keeps nothing open.
+///
+/// Its rows are those that subscriptions brought into the cache; [`Client::subscribe`](crate::Client::subscribe) takes SQL as text.
+#[derive(Clone)]
+pub struct UntypedTable {
+    hub: Arc<Hub>,
+    shape: Arc<Shape>,
+}
+
+impl UntypedTable {
+    pub(super) fn new(hub: Arc<Hub>, shape: Arc<Shape>) -> Self {
+        Self { hub, shape }
+    }
+
+    /// The name on the wire.
+    pub fn name(&self) -> &str {
+        &self.shape.name
+    }
+
+    /// The columns, in order.
+    pub fn columns(&self) -> &[ServerField] {
+        self.shape.columns()
+    }
+
+    /// The column that identifies a row, if one does.
+    pub fn primary_key(&self) -> Option<&ServerField> {
+        self.columns().get(self.shape.key?)
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        let view = self.hub.read();
+        view.view.untyped(self.name()).map_or(0, |table| table.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Copies of all rows, in no order.
+    pub fn rows(&self) -> Vec<UntypedRow> {
+        self.rows_in(&self.hub.read())
+    }
+
+    /// Copies of all rows in a view, which shows several tables at one moment.
+    pub fn rows_in(&self, view: &View) -> Vec<UntypedRow> {
+        let mut rows = Vec::new();
+        if let Some(table) = view.view.untyped(self.name()) {
+            table.for_each(|row| rows.push(UntypedRow::new(Arc::clone(&self.shape), row)));
+        }
+        rows
+    }
+
+    /// The row with this primary key; none if there is none, or the table has no key. Looks at every row.
+    pub fn get(&self, key: &SatsValue) -> Option<UntypedRow> {
+        let key = lightlike_core::bsatn::to_vec(key).ok()?;
+        let (view, mut found) = (self.hub.read(), None);
+        view.view.untyped(self.name())?.for_each(|row| {
+            if found.is_none() && self.shape.key_of(row) == Some(&key) {
+                found = Some(UntypedRow::new(Arc::clone(&self.shape), row));
+            }
+        });
+        found
+    }
+
+    /// Runs `callback` for whatever happens to rows: those that came and those that were replaced in the server's order, then
+    /// those that left. [`Client::remove`](crate::Client::remove) removes it.
+    ///
+    /// It runs among the [callbacks of whole transactions](crate::Client::on_transaction): after those of typed rows.
+    pub fn on_change(
+        &self,
+        mut callback: impl FnMut(&Event<'_>, &Change<UntypedRow>) + Send + 'static,
+    ) -> ClientCallbackId {
+        let shape = Arc::clone(&self.shape);
+        let on_transaction = move |event: &Event<'_>, transaction: &Changes| {
+            for change in changes_of(&shape, transaction) {
+                callback(event, &change);
+            }
+        };
+        ClientCallbackId::of_transactions(self.hub.hooks.transactions.add(Box::new(on_transaction)))
+    }
+
+    /// A stream of what [`on_change`](Self::on_change) sees.
+    pub fn changes(&self) -> EventStream<Change<UntypedRow>> {
+        let (stream, feed) = EventStream::new(DEFAULT_CAPACITY);
+        let shape = Arc::clone(&self.shape);
+        self.hub.hooks.read_transactions(Box::new(move |transaction| {
+            if feed.is_open() {
+                changes_of(&shape, transaction).into_iter().for_each(|change| feed.push(change));
+            }
+            feed.is_open()
+        }));
+        stream
+    }
+}
+
+fn changes_of(shape: &Arc<Shape>, transaction: &Changes) -> Vec<Change<UntypedRow>> {
+    let mut diffs = transaction.diffs().iter();
+    let diff = diffs.find(|diff| diff.name() == &*shape.name);
+    diff.map(|diff| of_table(shape, transaction, diff)).unwrap_or_default()
+}
+
+impl fmt::Debug for UntypedTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UntypedTable").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
