@@ -241,7 +241,7 @@ impl DriverThread {
         match self.thread.join() {
             Ok(()) => self.hub.outcome(),
             Err(panic) => {
-                let text = crate::callbacks::panic_text(&*panic);
+                let text = crate::panics::panic_text(&*panic);
                 Err(Repr::DriverPanicked(text.into()).into())
             }
         }

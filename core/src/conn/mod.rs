@@ -23,6 +23,7 @@
 //! `step` applies nothing while events wait: so the application has seen one transaction whole, and nothing of the
 //! next, when its callbacks run.
 
+mod alarm;
 mod apply;
 mod backoff;
 mod command;
@@ -30,13 +31,16 @@ mod config;
 mod endpoint;
 mod event;
 mod finish;
+mod histogram;
 mod inbox;
 mod optimistic;
 mod outbox;
 mod recovery;
 mod resync;
+mod slow;
 mod socket;
 mod state;
+mod stats;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -46,20 +50,25 @@ use crate::calls::Calls;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
 
+use self::alarm::Alarms;
 use self::apply::Applying;
 pub use self::config::{Config, Reconnect, WhileDisconnected};
 pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Action, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
-    TransactionEvent,
+    Action, AlarmId, CallId, CallTimes, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
+    StaleReason, TransactionEvent,
 };
+pub use self::histogram::Histogram;
 use self::inbox::Inbox;
 use self::outbox::Outbox;
 use self::recovery::Recovery;
 use self::resync::Resync;
+use self::slow::Pace;
+pub use self::slow::{SlowConsumer, SlowReason};
 pub use self::state::{CloseReason, ConnectionState, DialError, Lost};
+pub use self::stats::Stats;
 pub use crate::calls::Request as CallRequest;
 pub use crate::subs::SubscriptionId;
 
@@ -88,11 +97,12 @@ pub struct Connection {
     finish_by: Option<Instant>,
     /// How many calls were not answered when the connection was closed.
     unanswered: usize,
-    /// How many messages of the server's were begun with.
-    messages: u64,
     next_request: u32,
     subs: Subscriptions,
     calls: Calls,
+    alarms: Alarms,
+    pace: Pace,
+    stats: Stats,
     cache: Cache,
     applying: Applying,
     inbox: Inbox,
@@ -172,10 +182,12 @@ impl Connection {
             ready: false,
             finish_by: None,
             unanswered: 0,
-            messages: 0,
             next_request: 0,
             subs: Subscriptions::default(),
             calls: Calls::default(),
+            alarms: Alarms::default(),
+            pace: Pace::default(),
+            stats: Stats::default(),
             cache,
             applying: Applying::default(),
             inbox: Inbox::default(),
@@ -244,7 +256,12 @@ impl Connection {
 
     /// How many of the server's messages were begun with.
     pub fn messages(&self) -> u64 {
-        self.messages
+        self.stats.messages_received
+    }
+
+    /// It is `now`: what is commanded next is commanded then. Everything that takes a time says so too.
+    pub fn set_clock(&mut self, now: Instant) {
+        self.calls.set_clock(now);
     }
 
     /// The next event for the application.

@@ -173,13 +173,17 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             }
             LinkEvent::NotOpened(error) => self.lost(Lost::Dial(error)),
             LinkEvent::Socket(SocketEvent::Frame(frame)) => {
+                let bytes = frame.len();
                 // Outside the lock: a large frame takes a while to decompress.
                 match self.opener.open(frame, &self.limits) {
                     Ok(body) => {
                         if body.len() > LARGE_FRAME_BYTES && self.shared.is_ticked() {
                             self.large.push(body.clone());
                         }
-                        self.shared.with(|connection| connection.handle_body(now(), body));
+                        self.shared.with(|connection| {
+                            connection.count_frame(bytes);
+                            connection.handle_body(now(), body);
+                        });
                     }
                     Err(error) => self.lost(Lost::Frame(error)),
                 }

@@ -62,7 +62,11 @@ impl Shared {
     /// Afterwards deliver what [`undriven_event`](Self::undriven_event) gives: before there is a driver and after it
     /// has ended, whoever commands is the one to do it.
     pub fn command<T>(&self, command: impl FnOnce(&mut Connection, Instant) -> T) -> T {
-        let result = command(&mut self.lock(), now());
+        let result = {
+            let (now, mut connection) = (now(), self.lock());
+            connection.set_clock(now);
+            command(&mut connection, now)
+        };
         self.wake.notify_one();
         self.tell_ticks();
         result
