@@ -215,7 +215,7 @@ impl Connection {
 
     /// The token that is presented next, once the server has greeted.
     pub fn token(&self) -> Option<Box<str>> {
-        self.greeting.as_ref().and(self.token.clone())
+        self.greeting.as_ref().and_then(|_| self.token.clone())
     }
 
     /// Whether the connection was neither started nor closed.

@@ -36,7 +36,7 @@ impl<D: Dialer + ?Sized> Dialer for Arc<D> {
 #[derive(Debug)]
 pub struct Opened {
     /// The socket.
-    pub socket: Socket,
+    pub socket: Box<Socket>,
     /// What is spoken on it.
     pub protocol: Protocol,
     /// The token to keep, where the socket was opened with one that stands in for it. The server's greeting names the
@@ -195,7 +195,7 @@ async fn open(
     let request = handshake::Request { host, path: &path, token, headers: &options.headers };
     let upgraded = handshake::run(&mut io, &request).await?;
     let socket = Socket::open(io, upgraded.read, &options.limits).await;
-    Ok(Opened { socket, protocol: upgraded.protocol, token: None })
+    Ok(Opened { socket: Box::new(socket), protocol: upgraded.protocol, token: None })
 }
 
 /// Writes a text as a value of a query.

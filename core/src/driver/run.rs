@@ -163,7 +163,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     fn handle(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Opened(Opened { socket, protocol, token }) => {
-                self.link = Link::Open(Box::new(socket));
+                self.link = Link::Open(socket);
                 self.shared.with(|connection| {
                     connection.handle_opened(protocol);
                     if let Some(token) = token {

@@ -28,7 +28,7 @@ impl Dialer for Pipe {
             match stream {
                 Some(stream) => {
                     let socket = Socket::open(Box::new(stream), Vec::new(), &limits).await;
-                    Ok(Opened { socket, protocol: Protocol::V3, token: None })
+                    Ok(Opened { socket: Box::new(socket), protocol: Protocol::V3, token: None })
                 }
                 None => std::future::pending().await,
             }
