@@ -89,6 +89,7 @@ mod outcome;
 mod panics;
 mod park;
 pub mod prelude;
+mod probe;
 mod query;
 mod session;
 mod stream;

@@ -189,6 +189,8 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                 }
             }
             LinkEvent::Socket(SocketEvent::Heard) => {
+                // A server that pings has had nothing else to say for a while.
+                self.opener.rest();
                 self.shared.with(|connection| connection.handle_heard(now()));
             }
             LinkEvent::Socket(SocketEvent::Lost(reason)) => self.lost(reason),

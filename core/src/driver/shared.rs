@@ -62,13 +62,16 @@ impl Shared {
     /// Afterwards deliver what [`undriven_event`](Self::undriven_event) gives: before there is a driver and after it
     /// has ended, whoever commands is the one to do it.
     pub fn command<T>(&self, command: impl FnOnce(&mut Connection, Instant) -> T) -> T {
-        let result = {
+        let (result, has_work) = {
             let (now, mut connection) = (now(), self.lock());
             connection.set_clock(now);
-            command(&mut connection, now)
+            let result = command(&mut connection, now);
+            (result, connection.has_work())
         };
         self.wake.notify_one();
-        self.tell_ticks();
+        if has_work {
+            self.tell_ticks();
+        }
         result
     }
 

@@ -1,5 +1,8 @@
 //! Several databases, and many connections, in one process.
 
+use std::time::Duration;
+
+use lightlike::ErrorKind;
 use lightlike::prelude::*;
 use lightlike_tests::chat::{Message, User, send_message};
 use lightlike_tests::conformance::connections::Connected;
@@ -33,6 +36,24 @@ async fn several_databases_live_on_one_runtime() {
     a.disconnect().await;
     b.call(send_message("still".into())).await.unwrap();
     assert_eq!((a.table::<Message>().len(), b.table::<Line>().len()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_database_that_is_there_says_so() {
+    let target = Target::chat().await;
+    let db = target.connect().await;
+    let long = Duration::from_secs(30);
+    let round_trip = db.probe(long).await.unwrap();
+    assert!(round_trip > Duration::ZERO && round_trip < long, "{round_trip:?}");
+    if let Target::Embedded(server) = &target {
+        let held = server.hold_replies();
+        let error = db.probe(Duration::from_millis(20)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        drop(held);
+        db.probe(long).await.unwrap();
+    }
+    db.disconnect().await;
+    assert_eq!(db.probe(long).await.unwrap_err().kind(), ErrorKind::Query);
 }
 
 #[test]

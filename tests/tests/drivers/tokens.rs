@@ -83,7 +83,6 @@ async fn a_token_that_ends_soon_is_renewed_before_it_is_presented() {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "a token ends by the time of day")]
 async fn a_token_that_ends_while_it_is_used_is_renewed_in_time() {
     let target = Target::chat().await;
     let (identity, token, short) = two_tokens(&target).await;
