@@ -51,6 +51,7 @@ impl Client {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
         if let Some(driver) = self.driver(AppliedBy::Loop) {
             runtime.spawn(driver);
+            self.check_schema_on(&runtime);
         }
         Ok(())
     }
@@ -89,15 +90,20 @@ impl Client {
         let (hub, handle) = (Arc::clone(self.hub()), Arc::downgrade(self.handle()));
         let route = self.handle().route.clone();
         async move {
-            if tokio::runtime::Handle::try_current().is_ok() {
-                match driver(&hub, handle, route, AppliedBy::Loop) {
-                    Some(driver) => driver.await,
+            let client = || handle.upgrade().map(Self::from_handle);
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                match driver(&hub, Weak::clone(&handle), route, AppliedBy::Loop) {
+                    Some(driver) => {
+                        client().iter().for_each(|client| client.check_schema_on(&runtime));
+                        driver.await;
+                    }
                     None => hub.refuse_second_driver()?,
                 }
             } else {
                 let io = IoThread::get().map_err(Repr::NoThread)?;
                 match driver(&hub, Weak::clone(&handle), route, AppliedBy::Ticks) {
                     Some(driver) => {
+                        client().iter().for_each(|client| client.check_schema_on(io.runtime()));
                         io.spawn(driver);
                         let ticking = Ticking(Arc::clone(&hub));
                         while hub.turn(&handle) {
@@ -142,6 +148,7 @@ impl Client {
                 block_on(ticking.0.shared.work());
             }
         };
+        self.check_schema_on(io.runtime());
         io.spawn(driver);
         let thread = std::thread::Builder::new().name("lightlike".to_owned()).spawn(run);
         Ok(DriverThread { thread: thread.map_err(Repr::NoThread)?, hub })
@@ -197,9 +204,17 @@ impl Client {
     pub(crate) fn attach_to_io_thread(&self) -> Result<(), Error> {
         let io = IoThread::get().map_err(Repr::NoThread)?;
         if let Some(driver) = self.driver(AppliedBy::Ticks) {
+            self.check_schema_on(io.runtime());
             io.spawn(driver);
         }
         Ok(())
+    }
+
+    /// Begins to compare the program with the module's schema, where that is wanted.
+    #[cfg_attr(not(feature = "http"), expect(clippy::unused_self, reason = "there is no check"))]
+    fn check_schema_on(&self, _runtime: &tokio::runtime::Handle) {
+        #[cfg(feature = "http")]
+        crate::schema_check::start(self, _runtime);
     }
 
     fn driver(

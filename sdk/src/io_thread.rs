@@ -41,6 +41,11 @@ impl IoThread {
         Ok(Self { runtime: handle, _end: end })
     }
 
+    /// Its runtime, which is gone when nobody needs the thread.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// Runs a task, and keeps the thread for as long as that takes.
     pub(crate) fn spawn(self: Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
         let runtime = self.runtime.clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lightlike_core::conn::{CallRequest, Reply};
+use lightlike_core::conn::{CallOptions, CallRequest, Reply};
 use lightlike_core::wire::Text;
 
 use crate::call::Unanswered;
@@ -38,7 +38,8 @@ impl Client {
     /// Safe.
     pub async fn probe(&self, within: Duration) -> Result<Duration, Error> {
         let request = CallRequest::Query { sql: QUESTION };
-        let (_, answer) = self.hub().call_timed(request, None, Some(within));
+        let (_, answer) =
+            self.hub().call_timed(request, CallOptions::default(), None, Some(within));
         match answer.await {
             Ok((Reply::QueryRefused(_) | Reply::Rows(_), times)) => {
                 let times = times.made.zip(times.received);

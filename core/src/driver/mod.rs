@@ -1,8 +1,9 @@
-//! The only room with I/O: sockets, TLS, the clock, tasks.
+//! The only room with I/O: sockets, TLS, the clock, the disk, tasks.
 //!
 //! It decides nothing. [`drive`] tells a [`Connection`] what happened, does what it says, and hands its events on.
 
 mod dial;
+mod disk;
 mod handshake;
 mod pace;
 mod run;
@@ -17,7 +18,10 @@ pub use self::dial::{
     Connect, Connecting, DialOptions, Dialer, Dialing, InvalidHeader, InvalidToken, Opened,
     StreamDialer, check_header, check_token,
 };
-pub use self::run::{drive, random_seed, sleep};
+#[cfg(feature = "redb")]
+pub use self::disk::RedbStore;
+pub use self::disk::{Coded, FileStore, RecordCodec};
+pub use self::run::{drive, random_seed, sleep, time_of_day};
 pub use self::shared::{AppliedBy, Shared};
 pub use self::socket::{Io, Socket};
 pub use self::tick::{Budget, Busy, Ticked};

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::dial::{Dialer, Dialing, Opened};
+use super::disk::has_room;
 use super::now;
 use super::shared::{AppliedBy, Shared};
 use super::socket::{Socket, SocketEvent};
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::limits::Limits;
+use crate::types::Timestamp;
 use crate::wire::FrameOpener;
 
 /// How many rows are applied before the socket, the commands and the clock are looked at again: about a millisecond.
@@ -121,7 +123,7 @@ enum LinkEvent {
 impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     /// One round: act, deliver, apply a little, wait for what comes next. False when all is over.
     async fn turn(&mut self) -> bool {
-        let Rest { progress, deadline, can_receive } = loop {
+        let Rest { progress, deadline, mut can_receive } = loop {
             match self.shared.with(|connection| Next::of(connection, &self.shared)) {
                 Next::Act(action) => self.act(action),
                 Next::Deliver(event) => (self.deliver)(event),
@@ -133,6 +135,8 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         if idle && self.shared.retire_loop() {
             return false;
         }
+        // A disk that is slower than the network is felt by the server.
+        can_receive &= has_room(self.shared.disk().open());
         let pause = match progress {
             Progress::Waiting => Some(now() + VIEWS_PAUSE),
             Progress::Idle | Progress::More => None,
@@ -151,7 +155,11 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
 
     fn act(&mut self, action: Action) {
         match (action, &mut self.link) {
-            (Action::Dial(dial), _) => self.link = Link::Dialing(self.dialer.dial(&dial)),
+            (Action::Dial(dial), _) => {
+                // The clock may have been set meanwhile, and the machine may have slept.
+                self.shared.with(|connection| connection.handle_clock(now(), time_of_day()));
+                self.link = Link::Dialing(self.dialer.dial(&dial));
+            }
             (Action::Send(frame), Link::Open(socket)) => socket.send(frame),
             (Action::Ping, Link::Open(socket)) => socket.ping(),
             (Action::Close, Link::Open(socket)) => socket.close(),
@@ -248,4 +256,11 @@ async fn at(deadline: Option<Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// The time of day.
+#[expect(clippy::disallowed_methods, reason = "this is the driver")]
+pub fn time_of_day() -> Timestamp {
+    // A clock before the first or after the last microsecond there is: any time is as good.
+    Timestamp::from_system_time(std::time::SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -1,15 +1,18 @@
 //! The machine, and who may do what with it.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::disk::Disk;
 use super::now;
 use super::pace::Pace;
 use crate::cache::is_mutating;
 use crate::conn::{Connection, Event};
+use crate::journal::Store;
 
 /// A machine, shared by the handles that command it and the driver that runs it.
 #[derive(Debug)]
@@ -30,6 +33,26 @@ pub struct Shared {
     work: Notify,
     /// Held by a tick.
     pub(super) pace: Mutex<Pace>,
+    /// Where the journal is written, if there is one. Locked after `connection`.
+    disk: Mutex<DiskState>,
+}
+
+/// Where the journal is written.
+#[derive(Debug)]
+pub(super) enum DiskState {
+    /// Nowhere yet: what is to be written waits in the machine.
+    None,
+    Open(Disk),
+    Closed,
+}
+
+impl DiskState {
+    pub(super) fn open(&self) -> Option<&Disk> {
+        match self {
+            Self::Open(disk) => Some(disk),
+            Self::None | Self::Closed => None,
+        }
+    }
 }
 
 /// Who applies what came, and delivers the events.
@@ -53,6 +76,7 @@ impl Shared {
             wake: Notify::new(),
             work: Notify::new(),
             pace: Mutex::new(Pace::default()),
+            disk: Mutex::new(DiskState::None),
         })
     }
 
@@ -66,6 +90,7 @@ impl Shared {
             let (now, mut connection) = (now(), self.lock());
             connection.set_clock(now);
             let result = command(&mut connection, now);
+            self.write(&mut connection);
             (result, connection.has_work())
         };
         self.wake.notify_one();
@@ -73,6 +98,53 @@ impl Shared {
             self.tell_ticks();
         }
         result
+    }
+
+    /// Writes the machine's journal to `store` from now on, on a thread of its own. `told` is called, on that thread, after
+    /// the machine was told something: as after a [`command`](Self::command), there may be events to deliver.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if there can be no more threads.
+    pub fn start_disk(
+        self: &Arc<Self>,
+        store: Box<dyn Store>,
+        told: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
+        let disk = Disk::start(store, Arc::downgrade(self), told)?;
+        *self.disk() = DiskState::Open(disk);
+        self.write(&mut self.lock());
+        Ok(())
+    }
+
+    /// Waits until everything is written and the store is closed. Nothing is written later.
+    pub async fn close_disk(&self) {
+        let disk = {
+            let mut connection = self.lock();
+            self.write(&mut connection);
+            std::mem::replace(&mut *self.disk(), DiskState::Closed)
+        };
+        if let DiskState::Open(disk) = disk {
+            disk.close().await;
+        }
+    }
+
+    /// Hands to the disk what the machine wants written: under its lock, so that it is in order.
+    fn write(&self, connection: &mut Connection) {
+        if !connection.has_commits() || matches!(*self.disk(), DiskState::None) {
+            return;
+        }
+        while let Some(batch) = connection.poll_commit() {
+            let ticket = batch.ticket;
+            let written = self.disk().open().is_some_and(|disk| disk.write(batch));
+            if !written {
+                connection.handle_stored(ticket, Err("the store is closed".into()));
+            }
+        }
+    }
+
+    pub(super) fn disk(&self) -> MutexGuard<'_, DiskState> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next event, if no driver delivers it.
@@ -125,7 +197,10 @@ impl Shared {
     }
 
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Connection) -> T) -> T {
-        act(&mut self.lock())
+        let mut connection = self.lock();
+        let result = act(&mut connection);
+        self.write(&mut connection);
+        result
     }
 
     /// Lets go of the machine, if the connection is closed and everything is delivered or is another's to deliver.

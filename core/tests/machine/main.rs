@@ -9,6 +9,7 @@ mod connecting;
 mod finishing;
 mod item;
 mod observing;
+mod offline;
 mod optimistic;
 mod random;
 mod reconnecting;
