@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lightlike_core::conn::{OfflineConfig, Replay, Restored};
 use lightlike_core::driver::{random_seed, time_of_day};
 use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
-use lightlike_core::schema::{Reducer, fingerprint};
+use lightlike_core::schema::{FunctionDef, fingerprint};
 
 use super::hub::{BeforeReplay, lock};
 use crate::builder::ClientBuilder;
@@ -61,12 +61,6 @@ impl ClientBuilder {
         self.offline.config.asks_before_replay = true;
         self
     }
-
-    /// Says what arguments the reducer `R` takes in this version of the program.
-    pub(crate) fn arguments_of<R: Reducer>(mut self) -> Self {
-        self.offline.arguments.push((R::DEF.name, fingerprint::arguments(&R::DEF)));
-        self
-    }
 }
 
 /// What a store had, between being read and being used.
@@ -76,6 +70,11 @@ pub(crate) struct Loaded {
 }
 
 impl Offline {
+    /// What arguments a reducer takes in this version of the program.
+    pub(crate) fn declare(&mut self, reducer: &FunctionDef) {
+        self.arguments.push((reducer.name, fingerprint::arguments(reducer)));
+    }
+
     pub(crate) fn is_wanted(&self) -> bool {
         self.store.is_some()
     }
