@@ -3,6 +3,7 @@
 //! ```text
 //! $ cargo run --example game_loop
 //! frame   0: connecting
+//! frame  20: at 19 10, 193 things in sight
 //! ```
 //!
 //! Without `--uri` the world runs inside the program, and the flight is over after two seconds.
