@@ -46,6 +46,11 @@ impl<T> InOrder<T> {
         self.places.get(self.find(number)?)?.1.as_ref()
     }
 
+    /// The value that was added last, if it is still there.
+    pub fn last_mut(&mut self) -> Option<&mut T> {
+        self.places.back_mut()?.1.as_mut()
+    }
+
     /// Takes the value under a number out.
     pub fn take(&mut self, number: u64) -> Option<T> {
         let at = self.find(number)?;

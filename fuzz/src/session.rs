@@ -287,7 +287,7 @@ impl Rig {
     fn tell(&mut self) {
         while let Some(event) = self.connection.poll_event() {
             match event {
-                Event::State(_) | Event::Connected(_) | Event::LostForLong => (),
+                Event::State(_) | Event::Connected(_) | Event::LostForLong | Event::Slow(_) => (),
                 Event::Transaction(event) => check_transaction(&event),
                 // Once, and once more after each resync.
                 Event::Applied(set) => {
@@ -302,7 +302,8 @@ impl Rig {
                     let open = matches!(told, Some(Told::Nothing | Told::Applied));
                     assert!(open, "{set:?} ends ({reason:?}) after {told:?}");
                 }
-                Event::Answered { call, reply } => {
+                Event::Alarm(alarm) => panic!("{alarm:?} was not set"),
+                Event::Answered { call, reply, .. } => {
                     let answered = self.calls.insert(call, true);
                     assert_eq!(answered, Some(false), "{call:?} is answered with {reply:?}");
                 }

@@ -117,6 +117,13 @@ impl ClientBuilder {
         self
     }
 
+    /// How far the application may be behind the server, or busy with one message's events, before
+    /// [`Client::on_slow_consumer`] and the log are told. The default is 1 s.
+    pub fn slow_after(mut self, behind: Duration) -> Self {
+        self.config.slow_after = behind;
+        self
+    }
+
     /// How much the server and the application may take up.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;

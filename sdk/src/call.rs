@@ -11,13 +11,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use lightlike_core::bsatn::{self, DecodeError, EncodeError};
 use lightlike_core::cache::Mutation;
-use lightlike_core::conn::{CallRequest, NotSent, Reply};
+use lightlike_core::conn::{CallId, CallRequest, CallTimes, NotSent, Reply};
 use lightlike_core::schema::{Procedure, Reducer};
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
 use crate::hub::Hub;
 use crate::optimistic::Expected;
+use crate::outcome::Outcome;
 
 /// How a call ended that did not commit, or may not have. `E` is the reducer's own error type.
 #[derive(Debug, thiserror::Error)]
@@ -127,15 +128,13 @@ impl<R: Reducer> Call<R> {
         let Self { hub, args, timeout, expected } = self;
         let encoded = bsatn::to_vec(&args).map(Bytes::from);
         let mutation = mutation(&hub, expected, args, &encoded);
-        let request = reducer_request::<R>;
-        Pending::start(&hub, encoded, request, mutation, timeout, |reply| match reply {
-            Reply::Committed { returned, .. } => decode_returned(&returned),
-            Reply::Rejected { error, .. } => match bsatn::from_slice(&error) {
-                Ok(error) => Err(CallError::Rejected(error)),
-                Err(source) => Err(CallError::Undecodable { committed: false, source }),
-            },
-            other => Err(failure(other)),
-        })
+        let (request, read) = (reducer_request::<R>, reducer_outcome::<R>);
+        Pending::start(&hub, encoded, request, mutation, timeout, read)
+    }
+
+    /// As awaiting it, with what else is known of the outcome: when, and how long it took.
+    pub async fn outcome(self) -> Outcome<R::Ok, R::Error> {
+        self.send().outcome().await
     }
 
     /// Makes the call now and lets its outcome go by. If it is not committed,
@@ -145,7 +144,7 @@ impl<R: Reducer> Call<R> {
         let encoded = bsatn::to_vec(&args).map(Bytes::from);
         let mutation = mutation(&hub, expected, args, &encoded);
         match encoded {
-            Ok(args) => hub.forget(R::DEF.name, reducer_request::<R>(args), mutation, timeout),
+            Ok(args) => hub.forget(reducer_request::<R>(args), mutation, timeout),
             Err(error) => tracing::warn!(reducer = R::DEF.name, %error, "a call was not sent"),
         }
     }
@@ -194,11 +193,23 @@ impl<P: Procedure> ProcedureCall<P> {
     pub fn send(self) -> Pending<P::Output, std::convert::Infallible> {
         let Self { hub, args, timeout } = self;
         let encoded = bsatn::to_vec(&args).map(Bytes::from);
-        let request = |args| CallRequest::Procedure { name: Text::from_static(P::DEF.name), args };
-        Pending::start(&hub, encoded, request, None, timeout, |reply| match reply {
-            Reply::Returned { value, .. } => decode_returned(&value),
-            other => Err(failure(other)),
-        })
+        let (request, read) = (procedure_request::<P>, procedure_outcome::<P>);
+        Pending::start(&hub, encoded, request, None, timeout, read)
+    }
+
+    /// As awaiting it, with what else is known of the outcome: when, and how long it took.
+    pub async fn outcome(self) -> Outcome<P::Output, std::convert::Infallible> {
+        self.send().outcome().await
+    }
+
+    /// Makes the call now and lets its outcome go by. If it fails,
+    /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log.
+    pub fn forget(self) {
+        let Self { hub, args, timeout } = self;
+        match bsatn::to_vec(&args) {
+            Ok(args) => hub.forget(procedure_request::<P>(args.into()), None, timeout),
+            Err(error) => tracing::warn!(procedure = P::DEF.name, %error, "a call was not sent"),
+        }
     }
 }
 
@@ -217,17 +228,18 @@ impl<P: Procedure> fmt::Debug for ProcedureCall<P> {
     }
 }
 
-/// The outcome of a call that was made. Dropping it cancels nothing.
+/// The outcome of a call that was made. Dropping it cancels nothing: if the call fails then,
+/// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told.
 #[must_use = "this is the call's outcome; `forget` a call whose outcome does not matter"]
 pub struct Pending<T, E> {
     answer: Answer,
-    read: fn(Reply) -> Result<T, CallError<E>>,
+    read: fn(&Reply) -> Result<T, CallError<E>>,
     outcome: PhantomData<fn() -> (T, E)>,
 }
 
 /// Where a call's answer comes from.
 enum Answer {
-    Coming(oneshot::Receiver<Reply>),
+    Coming(CallId, oneshot::Receiver<(Reply, CallTimes)>),
     Unencodable(EncodeError),
 }
 
@@ -238,13 +250,39 @@ impl<T, E> Pending<T, E> {
         request: impl FnOnce(Bytes) -> CallRequest,
         mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
-        read: fn(Reply) -> Result<T, CallError<E>>,
+        read: fn(&Reply) -> Result<T, CallError<E>>,
     ) -> Self {
         let answer = match args {
-            Ok(args) => Answer::Coming(hub.call(request(args), mutation, timeout)),
+            Ok(args) => {
+                let (call, answer) = hub.call_timed(request(args), mutation, timeout);
+                Answer::Coming(call, answer)
+            }
             Err(error) => Answer::Unencodable(error),
         };
         Self { answer, read, outcome: PhantomData }
+    }
+
+    /// Which call this is, as [`Cause::Call`](crate::Cause::Call) names it; `None` if its arguments have no encoding.
+    pub fn id(&self) -> Option<CallId> {
+        match &self.answer {
+            Answer::Coming(call, _) => Some(*call),
+            Answer::Unencodable(_) => None,
+        }
+    }
+
+    /// Waits for the outcome, with what else is known of it: when, and how long it took.
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of the call itself: dropping this cancels nothing.
+    pub async fn outcome(self) -> Outcome<T, E> {
+        match self.answer {
+            Answer::Unencodable(error) => Outcome::unknown(Err(CallError::Arguments(error))),
+            Answer::Coming(_, answer) => match answer.await {
+                Ok((reply, times)) => Outcome::new((self.read)(&reply), &reply, times),
+                Err(_) => Outcome::unknown(Err(CallError::Unknown)),
+            },
+        }
     }
 }
 
@@ -255,8 +293,8 @@ impl<T, E> Future for Pending<T, E> {
         let read = self.read;
         match &mut self.answer {
             Answer::Unencodable(error) => Poll::Ready(Err(CallError::Arguments(*error))),
-            Answer::Coming(answer) => Pin::new(answer).poll(cx).map(|reply| match reply {
-                Ok(reply) => read(reply),
+            Answer::Coming(_, answer) => Pin::new(answer).poll(cx).map(|answer| match answer {
+                Ok((reply, _)) => read(&reply),
                 // The driver answers every call before it goes, so it went without one: the program is ending.
                 Err(_) => Err(CallError::Unknown),
             }),
@@ -287,17 +325,43 @@ fn reducer_request<R: Reducer>(args: Bytes) -> CallRequest {
     CallRequest::Reducer { name: Text::from_static(R::DEF.name), args }
 }
 
+fn procedure_request<P: Procedure>(args: Bytes) -> CallRequest {
+    CallRequest::Procedure { name: Text::from_static(P::DEF.name), args }
+}
+
+/// What the reducer `R` made of its call.
+pub(crate) fn reducer_outcome<R: Reducer>(reply: &Reply) -> Result<R::Ok, CallError<R::Error>> {
+    match reply {
+        Reply::Committed { returned, .. } => decode_returned(returned),
+        Reply::Rejected { error, .. } => match bsatn::from_slice(error) {
+            Ok(error) => Err(CallError::Rejected(error)),
+            Err(source) => Err(CallError::Undecodable { committed: false, source }),
+        },
+        other => Err(failure(other)),
+    }
+}
+
+/// What the procedure `P` made of its call.
+pub(crate) fn procedure_outcome<P: Procedure>(
+    reply: &Reply,
+) -> Result<P::Output, CallError<std::convert::Infallible>> {
+    match reply {
+        Reply::Returned { value, .. } => decode_returned(value),
+        other => Err(failure(other)),
+    }
+}
+
 /// Decodes what a function returned.
 fn decode_returned<T: bsatn::Bsatn, E>(bytes: &Bytes) -> Result<T, CallError<E>> {
     bsatn::from_slice(bytes).map_err(|source| CallError::Undecodable { committed: true, source })
 }
 
 /// How a call ended that has no answer of its own kind.
-pub(crate) fn failure<E>(reply: Reply) -> CallError<E> {
+pub(crate) fn failure<E>(reply: &Reply) -> CallError<E> {
     match reply {
-        Reply::Failed(why) | Reply::QueryRefused(why) => CallError::Failed(why),
-        Reply::NotSent(why) => CallError::NotSent(why),
-        Reply::TimedOut { sent } => CallError::TimedOut { sent },
+        Reply::Failed(why) | Reply::QueryRefused(why) => CallError::Failed(why.clone()),
+        Reply::NotSent(why) => CallError::NotSent(why.clone()),
+        Reply::TimedOut { sent } => CallError::TimedOut { sent: *sent },
         _ => CallError::Unknown,
     }
 }

@@ -1,12 +1,76 @@
-//! Lists of callbacks, run outside every lock.
+//! Lists of callbacks, run outside every lock, and how they are removed.
 
-use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use crate::panics::Panics;
+
+/// Names a callback, to remove it. Dropping the name does nothing; see [`scoped`](Self::scoped).
+#[derive(Clone)]
+pub struct CallbackId {
+    list: Weak<dyn Removes>,
+    id: u64,
+}
+
+impl CallbackId {
+    /// Removes the callback. It runs no more, except for finishing if it is running now.
+    pub fn remove(&self) {
+        if let Some(list) = self.list.upgrade() {
+            list.remove(self.id);
+        }
+    }
+
+    /// A guard that removes the callback when it is dropped.
+    pub fn scoped(self) -> ScopedCallback {
+        ScopedCallback(Some(self))
+    }
+}
+
+impl fmt::Debug for CallbackId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CallbackId").field(&self.id).finish()
+    }
+}
+
+/// Removes a callback when it is dropped.
+#[derive(Debug)]
+#[must_use = "dropping this removes the callback; `keep` it to leave it registered"]
+pub struct ScopedCallback(Option<CallbackId>);
+
+impl ScopedCallback {
+    /// Leaves the callback registered.
+    pub fn keep(mut self) -> Option<CallbackId> {
+        self.0.take()
+    }
+}
+
+impl Drop for ScopedCallback {
+    fn drop(&mut self) {
+        if let Some(callback) = self.0.take() {
+            callback.remove();
+        }
+    }
+}
+
+/// A list that a callback can be removed from, whatever callbacks they are.
+trait Removes: Send + Sync {
+    fn remove(&self, id: u64);
+}
+
+impl<F: ?Sized + Send> Removes for Callbacks<F> {
+    fn remove(&self, id: u64) {
+        Self::remove(self, id);
+    }
+}
 
 /// Callbacks of one kind, in the order of their registration.
 pub(crate) struct Callbacks<F: ?Sized> {
+    /// What they are registered with, and whose events they hear, for who reads of a panic.
+    name: &'static str,
+    table: Option<&'static str>,
+    panics: Arc<Panics>,
     list: Mutex<List<F>>,
     /// How many there are, so that nothing is locked where there are none.
     len: AtomicUsize,
@@ -24,11 +88,36 @@ struct List<F: ?Sized> {
 impl<F: ?Sized> Default for Callbacks<F> {
     fn default() -> Self {
         let list = List { next: 0, entries: Vec::new(), removed: Vec::new() };
-        Self { list: Mutex::new(list), len: AtomicUsize::new(0), removals: AtomicUsize::new(0) }
+        Self {
+            name: "callback",
+            table: None,
+            panics: Arc::default(),
+            list: Mutex::new(list),
+            len: AtomicUsize::new(0),
+            removals: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl<F: ?Sized + Send + 'static> Callbacks<F> {
+    /// Registers a callback, and names it for whoever registered it.
+    pub(crate) fn register(self: &Arc<Self>, callback: Box<F>) -> CallbackId {
+        let id = self.add(callback);
+        let list: Weak<Self> = Arc::downgrade(self);
+        CallbackId { list, id }
     }
 }
 
 impl<F: ?Sized> Callbacks<F> {
+    /// An empty list of callbacks that are registered with the method `name`. Their panics go to `panics`.
+    pub(crate) fn new(
+        name: &'static str,
+        table: Option<&'static str>,
+        panics: &Arc<Panics>,
+    ) -> Arc<Self> {
+        Arc::new(Self { name, table, panics: Arc::clone(panics), ..Self::default() })
+    }
+
     pub(crate) fn add(&self, callback: Box<F>) -> u64 {
         let mut list = self.lock();
         let id = list.next;
@@ -74,6 +163,13 @@ impl<F: ?Sized> Callbacks<F> {
     }
 }
 
+/// Whether a callback that ran is to run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Yes,
+    No,
+}
+
 /// Callbacks while they are run.
 pub(crate) struct Run<'a, F: ?Sized> {
     callbacks: &'a Callbacks<F>,
@@ -90,6 +186,14 @@ impl<F: ?Sized> Run<'_, F> {
 
     /// Runs every callback once. A panic ends that callback's turn and nothing else.
     pub(crate) fn each(&mut self, mut invoke: impl FnMut(&mut F)) {
+        self.each_kept(|callback| {
+            invoke(callback);
+            Keep::Yes
+        });
+    }
+
+    /// As [`each`](Self::each); those that say so are removed.
+    pub(crate) fn each_kept(&mut self, mut invoke: impl FnMut(&mut F) -> Keep) {
         for (id, callback) in &mut self.entries {
             if self.callbacks.removals.load(Ordering::Relaxed) != self.seen {
                 let list = self.callbacks.lock();
@@ -99,8 +203,13 @@ impl<F: ?Sized> Run<'_, F> {
             if self.removed.contains(id) {
                 continue;
             }
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| invoke(callback))) {
-                tracing::error!(message = panic_text(&*panic), "a callback panicked");
+            match catch_unwind(AssertUnwindSafe(|| invoke(callback))) {
+                Ok(Keep::Yes) => (),
+                Ok(Keep::No) => self.callbacks.remove(*id),
+                Err(panic) => {
+                    let Callbacks { name, table, panics, .. } = self.callbacks;
+                    panics.note(name, *table, &*panic);
+                }
             }
         }
     }
@@ -125,16 +234,8 @@ impl<F: ?Sized> Drop for Run<'_, F> {
     }
 }
 
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     type List = Callbacks<dyn FnMut(&mut Vec<&'static str>) + Send>;
@@ -179,5 +280,49 @@ mod tests {
         list.add(Box::new(|log| log.push("still here")));
         assert_eq!(run(&list), ["still here"]);
         assert_eq!(run(&list), ["still here"]);
+    }
+
+    #[test]
+    fn a_panic_is_kept_to_be_told() {
+        let panics = Arc::new(Panics::default());
+        let list: Arc<List> = Callbacks::new("on_test", Some("table"), &panics);
+        list.add(Box::new(|_| panic!("number {}", 7)));
+        run(&list);
+        let [panicked] = &panics.take()[..] else { panic!("it is told") };
+        assert_eq!((panicked.callback, panicked.table), ("on_test", Some("table")));
+        assert_eq!(&*panicked.message, "number 7");
+        assert!(panics.take().is_empty());
+    }
+
+    #[test]
+    fn a_callback_is_removed_by_its_name_or_by_its_guard_s_end() {
+        let list: Arc<List> = Arc::default();
+        let by_name = list.register(Box::new(|log| log.push("by name")));
+        let guard = list.register(Box::new(|log| log.push("by guard"))).scoped();
+        let kept = list.register(Box::new(|log| log.push("kept"))).scoped().keep();
+        assert_eq!(run(&list), ["by name", "by guard", "kept"]);
+        by_name.remove();
+        by_name.remove();
+        drop(guard);
+        assert_eq!(run(&list), ["kept"]);
+        kept.into_iter().for_each(|kept| kept.remove());
+        assert!(run(&list).is_empty() && list.is_empty());
+        drop(list);
+        by_name.remove();
+    }
+
+    #[test]
+    fn one_that_says_so_runs_once() {
+        let list = List::default();
+        list.add(Box::new(|log| log.push("once")));
+        let mut log = Vec::new();
+        for _ in 0..2 {
+            list.run().each_kept(|callback| {
+                callback(&mut log);
+                Keep::No
+            });
+        }
+        assert_eq!(log, ["once"]);
+        assert!(list.is_empty());
     }
 }

@@ -1,7 +1,9 @@
 //! The handle on a database.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
 
 use lightlike_core::bsatn::{self, Bsatn};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
@@ -12,11 +14,14 @@ use lightlike_core::wire::{QueryRows, Text};
 
 use crate::builder::ClientBuilder;
 use crate::call::{Call, CallError, ProcedureCall, Unanswered, failure};
-use crate::callbacks::Callbacks;
+use crate::callbacks::CallbackId;
 use crate::changes::Changes;
 use crate::error::{Error, Repr};
 use crate::event::Event;
-use crate::hub::{Hub, Unhandled};
+use crate::hooks::RowEvents;
+use crate::hub::Hub;
+use crate::listen::Unhandled;
+use crate::panics::Panicked;
 use crate::query::{IntoQueries, Query, QueryList};
 use crate::stream::EventStream;
 use crate::subscription::Subscription;
@@ -93,7 +98,7 @@ impl Client {
 
     /// The connection's state.
     pub fn state(&self) -> Watch<ConnectionState> {
-        Watch::new(self.hub().state.subscribe())
+        self.hub().state.subscribe()
     }
 
     /// Who the server takes us for; `None` until it has greeted.
@@ -117,16 +122,15 @@ impl Client {
         self.hub().shared.read(token)
     }
 
-    /// Closes the connection in order and waits until it is closed. What is in the cache stays readable; calls without
-    /// an answer by then end as [`CallError::Unknown`].
+    /// Closes the connection in order. What is in the cache stays readable; calls without an answer by then end as
+    /// [`CallError::Unknown`].
     ///
-    /// # Cancel safety
-    ///
-    /// Once polled, the connection closes even if this is dropped.
-    pub async fn disconnect(&self) {
-        let mut state = self.state();
+    /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed. A callback, which
+    /// cannot wait, drops it.
+    pub fn disconnect(&self) -> Disconnecting {
+        let state = self.state();
         self.hub().command(|connection, now| connection.close(now));
-        let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
+        Disconnecting { state }
     }
 
     /// Something changed, such as the network: a lost connection is tried again at once, and one that seems to be there
@@ -149,11 +153,8 @@ impl Client {
     }
 
     /// Runs `callback` once an outage, when the connection has been lost for [`Reconnect::grace`](crate::Reconnect::grace).
-    pub fn on_lost_for_long(
-        &self,
-        callback: impl FnMut(&Self) + Send + 'static,
-    ) -> ClientCallbackId {
-        ClientCallbackId { list: List::Lost, id: self.hub().lost_for_long.add(Box::new(callback)) }
+    pub fn on_lost_for_long(&self, callback: impl FnMut(&Self) + Send + 'static) -> CallbackId {
+        self.hub().lost_for_long.register(Box::new(callback))
     }
 
     /// A handle that does not keep the connection open, for callbacks and tasks that live long.
@@ -205,11 +206,11 @@ impl Client {
     /// As [`query`](Self::query).
     pub async fn query_sql<R: Bsatn>(&self, sql: &str) -> Result<Vec<R>, Error> {
         let sql = Text::from(sql);
-        let answer = self.hub().call(CallRequest::Query { sql }, None, None).await;
+        let answer = self.hub().call(CallRequest::Query { sql }, None).await;
         match answer {
             Ok(Reply::Rows(rows)) => decode_rows(&rows),
             Ok(Reply::NotSent(why)) => Err(Repr::Unanswered(Unanswered::NotSent(why)).into()),
-            Ok(reply) => Err(match failure::<()>(reply) {
+            Ok(reply) => Err(match failure::<()>(&reply) {
                 CallError::Failed(why) => Repr::Query(why).into(),
                 _ => Repr::Unanswered(Unanswered::Lost).into(),
             }),
@@ -253,9 +254,8 @@ impl Client {
     pub fn on_unhandled_rejection(
         &self,
         callback: impl FnMut(&Self, &Unhandled) + Send + 'static,
-    ) -> ClientCallbackId {
-        let id = self.hub().unhandled.add(Box::new(callback));
-        ClientCallbackId { list: List::Unhandled, id }
+    ) -> CallbackId {
+        self.hub().unhandled.register(Box::new(callback))
     }
 }
 
@@ -265,9 +265,31 @@ impl Client {
     pub fn on_transaction(
         &self,
         callback: impl FnMut(&Event<'_>, &Changes) + Send + 'static,
-    ) -> ClientCallbackId {
-        let id = self.hub().hooks.transactions.add(Box::new(callback));
-        ClientCallbackId { list: List::Transactions, id }
+    ) -> CallbackId {
+        self.hub().hooks.transactions.register(Box::new(callback))
+    }
+
+    /// Runs `callback` once for every transaction that changed something, before anything else hears of it. What it
+    /// returns says whether the rows are told one by one as well, to callbacks and streams of rows: where one such
+    /// callback says [`RowEvents::Skip`] they are not. Watches, whole transactions and what calls are answered are told in any case.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # fn example(db: &Client) {
+    /// use lightlike::RowEvents;
+    ///
+    /// // The first rows are drawn at once; later changes one by one.
+    /// db.on_batch(|event, changes| match event.cause() {
+    ///     Cause::Applied(_) | Cause::Resync => RowEvents::Skip,
+    ///     _ => RowEvents::Deliver,
+    /// });
+    /// # }
+    /// ```
+    pub fn on_batch(
+        &self,
+        callback: impl FnMut(&Event<'_>, &Changes) -> RowEvents + Send + 'static,
+    ) -> CallbackId {
+        self.hub().hooks.batches.register(Box::new(callback))
     }
 
     /// A stream of whole transactions.
@@ -275,38 +297,35 @@ impl Client {
         self.hub().hooks.transactions(TRANSACTION_CAPACITY)
     }
 
-    /// Removes a callback of the client's.
-    pub fn remove(&self, callback: ClientCallbackId) {
-        fn remove<F: ?Sized>(list: &Callbacks<F>, id: u64) {
-            list.remove(id);
-        }
-        match callback.list {
-            List::Transactions => remove(&self.hub().hooks.transactions, callback.id),
-            List::Unhandled => remove(&self.hub().unhandled, callback.id),
-            List::Lost => remove(&self.hub().lost_for_long, callback.id),
-        }
+    /// Runs `callback` for every callback that panicked, when the event is over in which it did. The log is told in any
+    /// case. A panic of this callback itself is only logged.
+    pub fn on_panic(&self, callback: impl FnMut(&Self, &Panicked) + Send + 'static) -> CallbackId {
+        self.hub().panicked.register(Box::new(callback))
+    }
+
+    /// Removes a callback: see [`CallbackId::remove`].
+    pub fn remove(&self, callback: CallbackId) {
+        callback.remove();
     }
 }
 
-/// Names a callback of the client's, to remove it. Dropping the id does nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientCallbackId {
-    list: List,
-    id: u64,
+/// Ends when the connection is closed: see [`Client::disconnect`]. Dropping it changes nothing.
+#[derive(Debug)]
+pub struct Disconnecting {
+    state: Watch<ConnectionState>,
 }
 
-impl ClientCallbackId {
-    /// That of a callback of whole transactions.
-    pub(crate) fn of_transactions(id: u64) -> Self {
-        Self { list: List::Transactions, id }
+impl Future for Disconnecting {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        while !matches!(*self.state.borrow(), ConnectionState::Closed(_)) {
+            if ready!(self.state.poll_changed(cx)).is_err() {
+                break;
+            }
+        }
+        Poll::Ready(())
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum List {
-    Transactions,
-    Unhandled,
-    Lost,
 }
 
 impl WeakClient {

@@ -46,6 +46,8 @@ pub enum ErrorKind {
     Query,
     /// The token store failed.
     TokenStore,
+    /// What was waited for did not come in the time given.
+    TimedOut,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +107,8 @@ pub(crate) enum Repr {
     Unanswered(#[source] crate::call::Unanswered),
     #[error(transparent)]
     Untyped(#[from] UntypedError),
+    #[error("it did not come within {0:?}")]
+    TimedOut(std::time::Duration),
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -140,6 +144,7 @@ impl Error {
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
+            Repr::TimedOut(_) => ErrorKind::TimedOut,
         }
     }
 
@@ -147,7 +152,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match &*self.0 {
             Repr::Connect { lost, .. } | Repr::Lost(lost) => lost.is_retryable(),
-            Repr::Unanswered(_) => true,
+            Repr::Unanswered(_) | Repr::TimedOut(_) => true,
             _ => false,
         }
     }

@@ -1,9 +1,12 @@
 //! What callbacks and streams are told.
 
+use std::cell::Cell;
 use std::fmt;
 
 use lightlike_core::conn::Cause;
+use lightlike_core::schema::Reducer;
 
+use crate::callbacks::Keep;
 use crate::client::Client;
 use crate::view::View;
 
@@ -17,9 +20,30 @@ pub struct Event<'a> {
     pub(crate) cause: &'a Cause,
     pub(crate) after: &'a View,
     pub(crate) before: &'a View,
+    /// The callback that runs asked to be removed.
+    pub(crate) unregister: Cell<bool>,
 }
 
 impl<'a> Event<'a> {
+    pub(crate) fn new(
+        client: &'a Client,
+        cause: &'a Cause,
+        before: &'a View,
+        after: &'a View,
+    ) -> Self {
+        Self { client, cause, after, before, unregister: Cell::new(false) }
+    }
+
+    /// The same event for whoever hears of it before its rows leave.
+    pub(crate) fn before_it(&self) -> Self {
+        Self::new(self.client, self.cause, self.before, self.before)
+    }
+
+    /// Whether the callback that ran last is to run again.
+    pub(crate) fn keep(&self) -> Keep {
+        if self.unregister.take() { Keep::No } else { Keep::Yes }
+    }
+
     /// The client. Do not keep a clone in a callback: it would keep the connection open; see
     /// [`Client::downgrade`].
     pub fn db(&self) -> &'a Client {
@@ -41,7 +65,19 @@ impl<'a> Event<'a> {
         matches!(self.cause, Cause::Optimistic(_))
     }
 
-    /// All tables as they are after the transaction, and before the next one.
+    /// The arguments of the call of the reducer `R` that made the change; `None` if it was another reducer's, or no call
+    /// of this client's.
+    pub fn call<R: Reducer>(&self) -> Option<R> {
+        self.cause.call()
+    }
+
+    /// Removes the callback that is running: it runs no more after this.
+    pub fn unregister(&self) {
+        self.unregister.set(true);
+    }
+
+    /// All tables as they are after the transaction, and before the next one; for a callback
+    /// [before a delete](crate::TableHandle::on_before_delete), as they were before it.
     pub fn view(&self) -> &'a View {
         self.after
     }

@@ -10,23 +10,39 @@ use lightlike_core::schema::Table;
 use crate::callbacks::Callbacks;
 use crate::changes::Changes;
 use crate::event::{Change, Deleted, Event, Inserted, Updated};
+use crate::panics::Panics;
 use crate::stream::{EventStream, Feed};
+use crate::watch::Source;
+use crate::watch_row::{WatchRows, row_watches};
 
 pub(crate) type RowCallback<R> = dyn FnMut(&Event<'_>, &R) + Send;
 pub(crate) type UpdateCallback<R> = dyn FnMut(&Event<'_>, &R, &R) + Send;
 pub(crate) type TransactionCallback = dyn FnMut(&Event<'_>, &Changes) + Send;
+pub(crate) type BatchCallback = dyn FnMut(&Event<'_>, &Changes) -> RowEvents + Send;
+
+/// Whether a transaction's rows are told one by one: see [`Client::on_batch`](crate::Client::on_batch).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowEvents {
+    /// They are.
+    Deliver,
+    /// The batch was enough: callbacks and streams of rows hear nothing of this transaction.
+    Skip,
+}
 
 /// Feeds a stream with what it makes of a transaction; false when nobody reads the stream any more.
 pub(crate) type TransactionReader = dyn FnMut(&Changes) -> bool + Send;
 
 /// Everything that wants to know of changes.
-#[derive(Default)]
 pub(crate) struct Hooks {
     tables: Mutex<Tables>,
-    pub(crate) transactions: Callbacks<TransactionCallback>,
+    panics: Arc<Panics>,
+    pub(crate) batches: Arc<Callbacks<BatchCallback>>,
+    pub(crate) transactions: Arc<Callbacks<TransactionCallback>>,
     transaction_feeds: Mutex<Vec<Feed<Changes>>>,
     /// Those that make something else of whole transactions.
     transaction_readers: Mutex<Vec<Box<TransactionReader>>>,
+    /// Says that something may have changed: a transaction, or the state of the connection.
+    pub(crate) changed: Source<()>,
 }
 
 #[derive(Default)]
@@ -37,12 +53,26 @@ struct Tables {
 
 /// The hooks of one table, whatever its row type: one virtual call a table and transaction.
 trait Dispatch: Send + Sync {
+    fn run_before_deletes(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff);
+    fn set_watches(&self, changes: &Changes, diff: &TableDiff);
     fn run_callbacks(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff);
     fn feed_streams(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff);
     fn end_streams(&self);
 }
 
 impl Hooks {
+    pub(crate) fn new(panics: &Arc<Panics>) -> Self {
+        Self {
+            tables: Mutex::default(),
+            panics: Arc::clone(panics),
+            batches: Callbacks::new("on_batch", None, panics),
+            transactions: Callbacks::new("on_transaction", None, panics),
+            transaction_feeds: Mutex::default(),
+            transaction_readers: Mutex::default(),
+            changed: Source::new(()),
+        }
+    }
+
     /// The hooks of the table `T`, which the cache calls `table`.
     pub(crate) fn table<T: Table>(&self, table: TableId) -> Arc<TableHooks<T>> {
         let mut tables = lock(&self.tables);
@@ -51,37 +81,68 @@ impl Hooks {
         {
             return hooks;
         }
-        let hooks = Arc::new(TableHooks::<T>::default());
+        let hooks = Arc::new(TableHooks::<T>::new(&self.panics));
         tables.by_type.insert(TypeId::of::<T>(), hooks.clone());
         tables.by_id.entry(table).or_default().push(hooks.clone());
         hooks
     }
 
-    /// Tells of one transaction: rows by table in message order, then the whole, then the streams.
+    /// Tells of one transaction: the whole, for who may skip its rows; rows before they leave; rows by table in message
+    /// order; the whole; watches; streams.
     pub(crate) fn dispatch(&self, event: &Event<'_>, changes: &Changes) {
-        let touched: Vec<(Arc<dyn Dispatch>, &TableDiff)> = {
-            let tables = lock(&self.tables);
-            let diffs = changes.diffs().iter();
-            diffs
-                .flat_map(|diff| {
-                    let hooks = tables.by_id.get(&diff.table()).into_iter().flatten();
-                    hooks.map(move |hooks| (Arc::clone(hooks), diff))
-                })
-                .collect()
-        };
-        for (hooks, diff) in &touched {
-            hooks.run_callbacks(event, changes, diff);
+        let touched = self.touched(changes);
+        let rows = self.run_batches(event, changes);
+        if rows == RowEvents::Deliver {
+            let before = event.before_it();
+            for (hooks, diff) in &touched {
+                hooks.run_before_deletes(&before, changes, diff);
+            }
+            for (hooks, diff) in &touched {
+                hooks.run_callbacks(event, changes, diff);
+            }
         }
         if !self.transactions.is_empty() {
-            self.transactions.run().each(|callback| callback(event, changes));
+            self.transactions.run().each_kept(|callback| {
+                callback(event, changes);
+                event.keep()
+            });
         }
         for (hooks, diff) in &touched {
-            hooks.feed_streams(event, changes, diff);
+            hooks.set_watches(changes, diff);
+        }
+        self.changed.touch();
+        if rows == RowEvents::Deliver {
+            for (hooks, diff) in &touched {
+                hooks.feed_streams(event, changes, diff);
+            }
         }
         let mut feeds = lock(&self.transaction_feeds);
         feeds.retain(Feed::is_open);
         feeds.iter().for_each(|feed| feed.push(changes.clone()));
         lock(&self.transaction_readers).retain_mut(|read| read(changes));
+    }
+
+    /// The hooks of the tables that a transaction changed, in its order.
+    fn touched<'c>(&self, changes: &'c Changes) -> Vec<(Arc<dyn Dispatch>, &'c TableDiff)> {
+        let tables = lock(&self.tables);
+        let diffs = changes.diffs().iter().flat_map(|diff| {
+            let hooks = tables.by_id.get(&diff.table()).into_iter().flatten();
+            hooks.map(move |hooks| (Arc::clone(hooks), diff))
+        });
+        diffs.collect()
+    }
+
+    fn run_batches(&self, event: &Event<'_>, changes: &Changes) -> RowEvents {
+        let mut rows = RowEvents::Deliver;
+        if !self.batches.is_empty() {
+            self.batches.run().each_kept(|callback| {
+                if callback(event, changes) == RowEvents::Skip {
+                    rows = RowEvents::Skip;
+                }
+                event.keep()
+            });
+        }
+        rows
     }
 
     pub(crate) fn transactions(&self, capacity: usize) -> EventStream<Changes> {
@@ -97,6 +158,7 @@ impl Hooks {
 
     /// There will be no more transactions.
     pub(crate) fn end_streams(&self) {
+        self.changed.end();
         lock(&self.transaction_feeds).clear();
         lock(&self.transaction_readers).clear();
         let all: Vec<_> = lock(&self.tables).by_id.values().flatten().cloned().collect();
@@ -113,9 +175,13 @@ type FeedFn<R> = dyn FnMut(&Event<'_>, &RowChange<'_, R>) -> bool + Send;
 
 /// What wants to know of one table's changes.
 pub(crate) struct TableHooks<T: Table> {
-    pub(crate) inserts: Callbacks<RowCallback<T::Row>>,
-    pub(crate) updates: Callbacks<UpdateCallback<T::Row>>,
-    pub(crate) deletes: Callbacks<RowCallback<T::Row>>,
+    pub(crate) before_deletes: Arc<Callbacks<RowCallback<T::Row>>>,
+    pub(crate) inserts: Arc<Callbacks<RowCallback<T::Row>>>,
+    pub(crate) updates: Arc<Callbacks<UpdateCallback<T::Row>>>,
+    pub(crate) deletes: Arc<Callbacks<RowCallback<T::Row>>>,
+    /// Says that rows changed.
+    pub(crate) changed: Source<()>,
+    pub(crate) rows: Arc<dyn WatchRows<T::Row>>,
     feeds: Mutex<Feeds<T::Row>>,
 }
 
@@ -125,14 +191,34 @@ struct Feeds<R> {
     ended: bool,
 }
 
-impl<T: Table> Default for TableHooks<T> {
-    fn default() -> Self {
+impl<T: Table> TableHooks<T> {
+    pub(crate) fn new(panics: &Arc<Panics>) -> Self {
+        let table = Some(T::DEF.name);
         Self {
-            inserts: Callbacks::default(),
-            updates: Callbacks::default(),
-            deletes: Callbacks::default(),
+            before_deletes: Callbacks::new("on_before_delete", table, panics),
+            inserts: Callbacks::new("on_insert", table, panics),
+            updates: Callbacks::new("on_update", table, panics),
+            deletes: Callbacks::new("on_delete", table, panics),
+            changed: Source::new(()),
+            rows: row_watches(),
             feeds: Mutex::new(Feeds { open: Vec::new(), ended: false }),
         }
+    }
+
+    /// Hooks that never hear of anything.
+    pub(crate) fn of_no_table() -> Self {
+        let hooks = Self::new(&Arc::default());
+        hooks.end();
+        hooks
+    }
+
+    /// There will be no more changes.
+    fn end(&self) {
+        self.changed.end();
+        self.rows.end();
+        let mut feeds = lock(&self.feeds);
+        feeds.ended = true;
+        feeds.open.clear();
     }
 }
 
@@ -209,6 +295,21 @@ where
 }
 
 impl<T: Table> Dispatch for TableHooks<T> {
+    fn run_before_deletes(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff) {
+        if self.before_deletes.is_empty() {
+            return;
+        }
+        let mut callbacks = self.before_deletes.run();
+        for change in changes.rows::<T>(diff) {
+            if let RowChange::Delete(row) = change {
+                callbacks.each_kept(|callback| {
+                    callback(event, row);
+                    event.keep()
+                });
+            }
+        }
+    }
+
     fn run_callbacks(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff) {
         let mut inserts = self.inserts.run();
         let mut updates = self.updates.run();
@@ -219,14 +320,33 @@ impl<T: Table> Dispatch for TableHooks<T> {
         for change in changes.rows::<T>(diff) {
             match change {
                 RowChange::Insert(row) | RowChange::Event(row) => {
-                    inserts.each(|callback| callback(event, row));
+                    inserts.each_kept(|callback| {
+                        callback(event, row);
+                        event.keep()
+                    });
                 }
                 RowChange::Update { old, new } => {
-                    updates.each(|callback| callback(event, old, new));
+                    updates.each_kept(|callback| {
+                        callback(event, old, new);
+                        event.keep()
+                    });
                 }
-                RowChange::Delete(row) => deletes.each(|callback| callback(event, row)),
+                RowChange::Delete(row) => {
+                    deletes.each_kept(|callback| {
+                        callback(event, row);
+                        event.keep()
+                    });
+                }
             }
         }
+    }
+
+    fn set_watches(&self, changes: &Changes, diff: &TableDiff) {
+        if !self.rows.is_empty() {
+            let version = changes.transaction().after().version();
+            self.rows.set(version, &mut changes.rows::<T>(diff));
+        }
+        self.changed.touch();
     }
 
     fn feed_streams(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff) {
@@ -240,8 +360,6 @@ impl<T: Table> Dispatch for TableHooks<T> {
     }
 
     fn end_streams(&self) {
-        let mut feeds = lock(&self.feeds);
-        feeds.ended = true;
-        feeds.open.clear();
+        self.end();
     }
 }

@@ -7,25 +7,29 @@ use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, Mutation, RegisterError, TableId};
 use lightlike_core::conn::{
-    self, CallId, CallRequest, CloseReason, Connection, ConnectionState, Reply, SetEnd,
-    SubscriptionId, TransactionEvent,
+    self, AlarmId, CallId, CallRequest, CallTimes, CloseReason, Connection, ConnectionState, Reply,
+    SetEnd, SubscriptionId, TransactionEvent,
 };
 use lightlike_core::driver::Shared;
 use lightlike_core::in_order::InOrder;
 use lightlike_core::schema::Table;
 use tokio::sync::{oneshot, watch};
 
-use crate::call::{CallError, CallErrorKind, failure};
+use crate::broadcast::Broadcasts;
 use crate::callbacks::Callbacks;
 use crate::changes::Changes;
 use crate::client::{Client, Handle};
 use crate::error::Repr;
 use crate::event::Event;
 use crate::hooks::Hooks;
+use crate::listen::{Called, Listeners, Unhandled, UnhandledCallback};
+use crate::observe::{self, SlowCallback};
 use crate::optimistic::Mutators;
+use crate::panics::{Panicked, Panics};
 use crate::query::QueryList;
 use crate::subscription::{End, Stage, Subscription};
 use crate::view::View;
+use crate::watch::Source;
 
 /// The machine, and where its events go.
 pub(crate) struct Hub {
@@ -34,51 +38,60 @@ pub(crate) struct Hub {
     pub(crate) hooks: Hooks,
     pub(crate) mutators: Mutators,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
-    calls: Mutex<InOrder<Sink>>,
-    pub(crate) state: watch::Sender<ConnectionState>,
+    calls: Mutex<InOrder<Caller>>,
+    alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
+    pub(crate) state: Source<ConnectionState>,
     /// What `state` says, for reads, which are many.
     is_ready: AtomicBool,
-    pub(crate) unhandled: Callbacks<UnhandledCallback>,
-    pub(crate) lost_for_long: Callbacks<LostCallback>,
+    pub(crate) listeners: Listeners,
+    pub(crate) broadcasts: Broadcasts,
+    pub(crate) unhandled: Arc<Callbacks<UnhandledCallback>>,
+    pub(crate) lost_for_long: Arc<Callbacks<LostCallback>>,
+    pub(crate) slow: Arc<Callbacks<SlowCallback>>,
+    panics: Arc<Panics>,
+    pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
     #[cfg(feature = "http")]
     pub(crate) schema: crate::schema_check::SchemaState,
 }
 
 pub(crate) type LostCallback = dyn FnMut(&Client) + Send;
-pub(crate) type UnhandledCallback = dyn FnMut(&Client, &Unhandled) + Send;
+pub(crate) type PanicCallback = dyn FnMut(&Client, &Panicked) + Send;
 
-/// A forgotten call that was not committed.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Unhandled {
-    /// The reducer's name.
-    pub reducer: &'static str,
-    /// How the call ended.
-    pub kind: CallErrorKind,
-    /// The server's words or ours. What a reducer rejected a call with is of its own type, and not in here.
-    pub message: Box<str>,
+/// A call or a query that is not answered.
+struct Caller {
+    request: CallRequest,
+    sink: Sink,
 }
 
 /// Who waits for an answer.
 enum Sink {
     Tell(oneshot::Sender<Reply>),
-    Forget(&'static str),
+    TellWhen(oneshot::Sender<(Reply, CallTimes)>),
+    Forget,
 }
 
 impl Hub {
     pub(crate) fn new(connection: Connection, mutators: Mutators) -> Arc<Self> {
         let reader = connection.reader();
+        let panics = Arc::default();
         Arc::new(Self {
             shared: Shared::new(connection),
             reader,
-            hooks: Hooks::default(),
+            hooks: Hooks::new(&panics),
             mutators,
             sets: Mutex::default(),
             calls: Mutex::default(),
-            state: watch::Sender::new(ConnectionState::Idle),
+            alarms: Mutex::default(),
+            state: Source::new(ConnectionState::Idle),
             is_ready: AtomicBool::new(false),
-            unhandled: Callbacks::default(),
-            lost_for_long: Callbacks::default(),
+            listeners: Listeners::new(&panics),
+            broadcasts: Broadcasts::default(),
+            unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
+            lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
+            slow: Callbacks::new("on_slow_consumer", None, &panics),
+            panics,
+            // Its own panics are only logged: they could go on for ever.
+            panicked: Callbacks::new("on_panic", None, &Arc::default()),
             #[cfg(feature = "http")]
             schema: crate::schema_check::SchemaState::default(),
         })
@@ -135,22 +148,32 @@ impl Hub {
     pub(crate) fn call(
         self: &Arc<Self>,
         request: CallRequest,
-        mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
     ) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();
-        self.start_call(request, mutation, timeout, Sink::Tell(sender));
+        self.start_call(request, None, timeout, Sink::Tell(sender));
         receiver
+    }
+
+    /// As [`call`](Self::call), with the call's name, and its times with the answer.
+    pub(crate) fn call_timed(
+        self: &Arc<Self>,
+        request: CallRequest,
+        mutation: Option<Box<dyn Mutation>>,
+        timeout: Option<Duration>,
+    ) -> (CallId, oneshot::Receiver<(Reply, CallTimes)>) {
+        let (sender, receiver) = oneshot::channel();
+        let call = self.start_call(request, mutation, timeout, Sink::TellWhen(sender));
+        (call, receiver)
     }
 
     pub(crate) fn forget(
         self: &Arc<Self>,
-        name: &'static str,
         request: CallRequest,
         mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
     ) {
-        self.start_call(request, mutation, timeout, Sink::Forget(name));
+        self.start_call(request, mutation, timeout, Sink::Forget);
     }
 
     fn start_call(
@@ -159,18 +182,43 @@ impl Hub {
         mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
         sink: Sink,
-    ) {
+    ) -> CallId {
         self.command(|connection, now| {
             let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+            let caller = Caller { request: request.clone(), sink };
             let call = connection.call(request, deadline);
             // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
-            lock(&self.calls).push(call.0, sink);
+            lock(&self.calls).push(call.0, caller);
             if let Some(mutation) = mutation
                 && let Err(error) = connection.optimistic(now, call, mutation)
             {
                 tracing::warn!(%error, "a mutator contributes nothing, for now");
             }
-        });
+            call
+        })
+    }
+
+    /// Rings once, after this time; `None` if that is beyond all times. Ends without ringing if the connection is
+    /// closed.
+    pub(crate) fn set_alarm(
+        self: &Arc<Self>,
+        after: Duration,
+    ) -> Option<(Instant, AlarmId, oneshot::Receiver<()>)> {
+        let (sender, receiver) = oneshot::channel();
+        self.command(|connection, now| {
+            let at = now.checked_add(after)?;
+            let alarm = connection.set_alarm(at);
+            if !connection.is_closed() {
+                lock(&self.alarms).insert(alarm, sender);
+            }
+            Some((at, alarm, receiver))
+        })
+    }
+
+    pub(crate) fn clear_alarm(self: &Arc<Self>, at: Instant, alarm: AlarmId) {
+        if lock(&self.alarms).remove(&alarm).is_some() {
+            self.command(|connection, _| connection.clear_alarm(at, alarm));
+        }
     }
 
     /// Why nothing more will come.
@@ -187,29 +235,61 @@ impl Hub {
             conn::Event::State(state) => self.state_changed(state),
             conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
             conn::Event::Applied(set) => {
+                tracing::debug!(name: "lightlike.set.applied", set = set.0, "a query set is applied");
                 if let Some(stage) = lock(&self.sets).get(&set) {
                     stage.send_replace(Stage::Applied);
                 }
             }
             conn::Event::Stale { set, reason } => {
+                tracing::warn!(name: "lightlike.set.stale", set = set.0, %reason, "a query set is stale");
                 if let Some(stage) = lock(&self.sets).get(&set) {
                     stage.send_replace(Stage::Stale(reason));
                 }
             }
             conn::Event::Ended { set, reason } => self.ended(set, reason),
             conn::Event::LostForLong => self.lost_for_long(handle),
-            conn::Event::Answered { call, reply } => self.answered(handle, call, reply),
+            conn::Event::Answered { call, reply, times } => {
+                self.answered(handle, call, reply, times);
+            }
+            conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
+            conn::Event::Alarm(alarm) => {
+                if let Some(sender) = lock(&self.alarms).remove(&alarm) {
+                    // Whoever dropped the receiver does not wait any more.
+                    let _ = sender.send(());
+                }
+            }
             // Who we are is read from the machine.
             conn::Event::Connected(_) => (),
+        }
+        self.report_panics(handle);
+    }
+
+    /// Tells of the callbacks that panicked in the event that was just delivered.
+    fn report_panics(&self, handle: &Weak<Handle>) {
+        let panics = self.panics.take();
+        if !panics.is_empty()
+            && !self.panicked.is_empty()
+            && let Some(handle) = handle.upgrade()
+        {
+            let client = Client::from_handle(handle);
+            let mut callbacks = self.panicked.run();
+            for panicked in panics {
+                callbacks.each(|callback| callback(&client, &panicked));
+            }
         }
     }
 
     fn state_changed(&self, state: ConnectionState) {
+        observe::state(&state);
         let closed = matches!(state, ConnectionState::Closed(_));
         self.is_ready.store(matches!(state, ConnectionState::Ready), Ordering::Relaxed);
-        self.state.send_replace(state);
+        self.state.set(state);
+        self.hooks.changed.touch();
         if closed {
+            self.state.end();
+            lock(&self.alarms).clear();
             self.hooks.end_streams();
+            self.broadcasts.end();
         }
     }
 
@@ -218,11 +298,12 @@ impl Hub {
         let Some(handle) = handle.upgrade() else { return };
         let client = Client::from_handle(handle);
         let changes = Changes::new(event.transaction, event.cause);
+        observe::transaction(&changes);
         let after = self.view(changes.transaction().after().clone());
         let before = self.view(changes.transaction().before().clone());
-        let event =
-            Event { client: &client, cause: changes.cause(), after: &after, before: &before };
+        let event = Event::new(&client, changes.cause(), &before, &after);
         self.hooks.dispatch(&event, &changes);
+        self.broadcasts.rows(&changes);
     }
 
     fn lost_for_long(&self, handle: &Weak<Handle>) {
@@ -233,41 +314,63 @@ impl Hub {
     }
 
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {
+        observe::set_ended(set, &reason);
         if let Some(stage) = lock(&self.sets).remove(&set) {
             stage.send_replace(Stage::Ended(End::Set(reason)));
         }
     }
 
-    fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply) {
-        let sink = lock(&self.calls).take(call.0);
-        match sink {
-            Some(Sink::Tell(sender)) => {
-                // Whoever dropped the receiver does not want to know.
-                let _ = sender.send(reply);
+    fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply, times: CallTimes) {
+        let Some(Caller { request, sink }) = lock(&self.calls).take(call.0) else { return };
+        observe::answered(function(&request), &reply, times);
+        if !(self.listeners.is_empty() && self.broadcasts.is_empty())
+            && let Some(called) = Called::new(call, &request, &reply, times)
+        {
+            if let Some(handle) = handle.upgrade() {
+                self.listeners.tell(&Client::from_handle(handle), &called);
             }
-            Some(Sink::Forget(reducer)) => self.forgotten(handle, reducer, reply),
-            None => (),
+            self.broadcasts.call(&called);
+        }
+        let unheard = match sink {
+            Sink::Tell(sender) => sender.send(reply).err(),
+            Sink::TellWhen(sender) => sender.send((reply, times)).err().map(|(reply, _)| reply),
+            Sink::Forget => Some(reply),
+        };
+        if let Some(reply) = unheard
+            && let Some(called) = Called::new(call, &request, &reply, times)
+            && let Some(unhandled) = Unhandled::of(called)
+        {
+            self.unhandled(handle, &unhandled);
         }
     }
 
-    /// A call that nobody waits for is answered: unless it was committed, somebody ought to know.
-    fn forgotten(&self, handle: &Weak<Handle>, reducer: &'static str, reply: Reply) {
-        let error: CallError<()> = match reply {
-            Reply::Committed { .. } => return,
-            Reply::Rejected { .. } => CallError::Rejected(()),
-            other => failure(other),
-        };
-        let unhandled =
-            Unhandled { reducer, kind: error.kind(), message: error.to_string().into() };
+    /// A call failed that nobody waits for: somebody ought to know.
+    fn unhandled(&self, handle: &Weak<Handle>, unhandled: &Unhandled) {
         if self.unhandled.is_empty() {
-            tracing::warn!(reducer, message = %unhandled.message, "a forgotten call was not committed");
+            let Unhandled { function, message, .. } = unhandled;
+            tracing::warn!(
+                name: "lightlike.call.unhandled",
+                %function,
+                %message,
+                "a call failed and nobody waited for it"
+            );
         } else if let Some(handle) = handle.upgrade() {
             let client = Client::from_handle(handle);
-            self.unhandled.run().each(|callback| callback(&client, &unhandled));
+            self.unhandled.run().each(|callback| callback(&client, unhandled));
         }
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The function that a request calls; none of a query.
+fn function(request: &CallRequest) -> Option<&str> {
+    match request {
+        CallRequest::Reducer { name, .. } | CallRequest::Procedure { name, .. } => {
+            Some(name.as_str())
+        }
+        CallRequest::Query { .. } => None,
+    }
 }

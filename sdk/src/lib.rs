@@ -66,6 +66,7 @@
 
 extern crate self as lightlike;
 
+mod broadcast;
 mod builder;
 mod call;
 mod callbacks;
@@ -78,7 +79,11 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
+mod listen;
+mod observe;
 mod optimistic;
+mod outcome;
+mod panics;
 pub mod prelude;
 mod query;
 #[cfg(feature = "http")]
@@ -89,7 +94,10 @@ mod table;
 mod token;
 pub mod untyped;
 mod view;
+mod wait;
 mod watch;
+mod watch_row;
+mod watch_table;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -100,8 +108,9 @@ pub use lightlike_core::cache::{
     RowStatus, SetFailure, TempId,
 };
 pub use lightlike_core::conn::{
-    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Lost, NotSent,
-    Reconnect, StaleReason, WhileDisconnected,
+    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Histogram, Lost,
+    NotSent, Reconnect, SlowConsumer, SlowReason, StaleReason, Stats, SubscriptionId,
+    WhileDisconnected,
 };
 #[cfg(feature = "json")]
 pub use lightlike_core::json;
@@ -110,20 +119,27 @@ pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
 pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
 
+pub use self::broadcast::{Broadcast, BroadcastEvent, BroadcastRow};
 pub use self::builder::ClientBuilder;
 pub use self::call::{Call, CallError, CallErrorKind, Pending, ProcedureCall, Unanswered};
+pub use self::callbacks::{CallbackId, ScopedCallback};
 pub use self::changes::Changes;
-pub use self::client::{Client, ClientCallbackId, WeakClient};
+pub use self::client::{Client, Disconnecting, WeakClient};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
-pub use self::hub::Unhandled;
+pub use self::hooks::RowEvents;
+pub use self::listen::{CallEvent, Called, FunctionKind, Unhandled};
 pub use self::optimistic::MutatorOutcome;
+pub use self::outcome::{Latency, Outcome};
+pub use self::panics::Panicked;
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
 #[cfg(feature = "http")]
 pub use self::schema_check::SchemaCheck;
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;
-pub use self::table::{CallbackId, TableHandle};
+pub use self::table::TableHandle;
 pub use self::token::{FileTokens, MemoryTokens, TokenStore};
 pub use self::view::{TableView, View};
+pub use self::wait::WaitUntil;
 pub use self::watch::{Gone, Watch};
+pub use self::watch_table::TableWatch;

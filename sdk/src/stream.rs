@@ -25,10 +25,17 @@ pub struct EventStream<T> {
 impl<T> EventStream<T> {
     /// A stream, and the end that feeds it.
     pub(crate) fn new(capacity: usize) -> (Self, Feed<T>) {
-        let inner = Inner { items: VecDeque::new(), missed: 0, closed: false, waker: None };
-        let queue = Arc::new(Queue { inner: Mutex::new(inner), capacity });
+        let inner =
+            Inner { items: VecDeque::new(), capacity, missed: 0, closed: false, waker: None };
+        let queue = Arc::new(Queue { inner: Mutex::new(inner) });
         let feed = Feed { queue: Arc::downgrade(&queue) };
         (Self { queue }, feed)
+    }
+
+    /// How many events wait for a slow reader, at most; at least one. By default 4096 of rows, and 256 transactions.
+    pub fn capacity(self, events: usize) -> Self {
+        self.queue.lock().capacity = events.max(1);
+        self
     }
 
     /// The next event; `None` when there will be no more.
@@ -54,7 +61,7 @@ impl<T> fmt::Debug for EventStream<T> {
         let inner = self.queue.lock();
         f.debug_struct("EventStream")
             .field("waiting", &inner.items.len())
-            .field("capacity", &self.queue.capacity)
+            .field("capacity", &inner.capacity)
             .finish_non_exhaustive()
     }
 }
@@ -74,13 +81,16 @@ impl<T> Feed<T> {
     pub(crate) fn push(&self, item: T) {
         let Some(queue) = self.queue.upgrade() else { return };
         let mut inner = queue.lock();
-        if inner.items.len() >= queue.capacity {
-            inner.items.pop_front();
+        let mut dropped = Vec::new();
+        while inner.items.len() >= inner.capacity {
+            dropped.extend(inner.items.pop_front());
             inner.missed += 1;
         }
         inner.items.push_back(item);
         let waker = inner.waker.take();
         drop(inner);
+        // Outside the lock: they may do anything when they are dropped.
+        drop(dropped);
         waker.into_iter().for_each(Waker::wake);
     }
 }
@@ -98,11 +108,12 @@ impl<T> Drop for Feed<T> {
 
 struct Queue<T> {
     inner: Mutex<Inner<T>>,
-    capacity: usize,
 }
 
 struct Inner<T> {
     items: VecDeque<T>,
+    /// How many there may be.
+    capacity: usize,
     /// How many were dropped since the last item was read.
     missed: u64,
     closed: bool,

@@ -78,6 +78,11 @@ impl Subscription {
         matches!(*self.stage.borrow(), Stage::Ended(_))
     }
 
+    /// Which set this is, as [`Cause`](crate::Cause) names it; `None` if it was never asked for.
+    pub fn id(&self) -> Option<SubscriptionId> {
+        self.set
+    }
+
     /// The set's queries, as SQL.
     pub fn queries(&self) -> impl ExactSizeIterator<Item = &str> {
         self.queries.iter().map(|query| &**query)

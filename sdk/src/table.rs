@@ -9,10 +9,14 @@ use std::sync::Arc;
 use lightlike_core::cache::RegisterError;
 use lightlike_core::schema::{Column, FindIn, HasKey, RangeIn, Row, Table};
 
+use crate::callbacks::CallbackId;
 use crate::event::{Change, Deleted, Event, Inserted, Updated};
 use crate::hooks::TableHooks;
 use crate::hub::Hub;
 use crate::stream::{DEFAULT_CAPACITY, EventStream};
+use crate::watch::Watch;
+use crate::watch_row::watch_row;
+use crate::watch_table::TableWatch;
 
 /// One table of a client. It keeps nothing open.
 ///
@@ -25,20 +29,6 @@ pub struct TableHandle<T: Table> {
     error: Option<RegisterError>,
 }
 
-/// Names a callback, to remove it. Dropping the id does nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CallbackId {
-    list: List,
-    id: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum List {
-    Inserts,
-    Updates,
-    Deletes,
-}
-
 impl<T: Table> TableHandle<T> {
     pub(crate) fn new(hub: Arc<Hub>) -> Self {
         match hub.register::<T>() {
@@ -48,7 +38,7 @@ impl<T: Table> TableHandle<T> {
             }
             Err(error) => {
                 tracing::error!(%error, "this handle will see no rows");
-                Self { hub, hooks: Arc::default(), error: Some(error) }
+                Self { hub, hooks: Arc::new(TableHooks::of_no_table()), error: Some(error) }
             }
         }
     }
@@ -77,7 +67,7 @@ impl<T: Table> TableHandle<T> {
         &self,
         callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static,
     ) -> CallbackId {
-        CallbackId { list: List::Inserts, id: self.hooks.inserts.add(Box::new(callback)) }
+        self.hooks.inserts.register(Box::new(callback))
     }
 
     /// Runs `callback` for every row that leaves the cache. In the server's order.
@@ -85,7 +75,7 @@ impl<T: Table> TableHandle<T> {
         &self,
         callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static,
     ) -> CallbackId {
-        CallbackId { list: List::Deletes, id: self.hooks.deletes.add(Box::new(callback)) }
+        self.hooks.deletes.register(Box::new(callback))
     }
 
     /// Runs `callback`, with the old row and the new one, for every row that is replaced by one with the same primary
@@ -97,16 +87,26 @@ impl<T: Table> TableHandle<T> {
     where
         T: HasKey,
     {
-        CallbackId { list: List::Updates, id: self.hooks.updates.add(Box::new(callback)) }
+        self.hooks.updates.register(Box::new(callback))
     }
 
-    /// Removes a callback of this table. It runs no more, except for finishing if it is running now.
+    /// Runs `callback` for every row that is about to leave the cache, before any other event of the transaction: the
+    /// event's [`view`](Event::view) still has the row, and everything that goes with it. In the server's order.
+    pub fn on_before_delete(
+        &self,
+        callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static,
+    ) -> CallbackId {
+        self.hooks.before_deletes.register(Box::new(callback))
+    }
+
+    /// Removes a callback: see [`CallbackId::remove`].
     pub fn remove(&self, callback: CallbackId) {
-        match callback.list {
-            List::Inserts => self.hooks.inserts.remove(callback.id),
-            List::Updates => self.hooks.updates.remove(callback.id),
-            List::Deletes => self.hooks.deletes.remove(callback.id),
-        }
+        callback.remove();
+    }
+
+    /// Watches the whole table: its latest state, and when there is another.
+    pub fn watch(&self) -> TableWatch<T> {
+        TableWatch::new(Arc::clone(&self.hub), self.hooks.changed.subscribe())
     }
 }
 
@@ -148,6 +148,22 @@ where
     ) -> impl Iterator<Item = T::Row> + use<T, C, B> {
         let view = self.hub.read();
         view.table::<T>().range(column, bounds).cloned().collect::<Vec<_>>().into_iter()
+    }
+
+    /// Watches the row with this primary key: `None` while it is not there. The value is set when the row has come, left,
+    /// or got another encoding, and never otherwise; a transaction costs a lookup for each row that it touches,
+    /// however many rows are watched.
+    ///
+    /// Watches of the same row share it, and the last of them to be dropped ends the watching.
+    pub fn watch_row(&self, key: <T::Row as Row>::Key) -> Watch<Option<T::Row>>
+    where
+        T: HasKey,
+    {
+        let now = |key: &<T::Row as Row>::Key| {
+            let view = self.hub.read();
+            (view.view.version(), view.table::<T>().get(key).cloned())
+        };
+        watch_row(&self.hooks.rows, key, now).expect("hooks have watches of their own row type")
     }
 
     /// A stream of rows that come: see [`on_insert`](Self::on_insert).

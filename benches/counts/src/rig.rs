@@ -141,7 +141,7 @@ impl Rig {
         let event = self.connection.poll_event();
         sent && matches!(
             event,
-            Some(Event::Answered { call: answered, reply: Reply::Committed { .. } }) if answered == call
+            Some(Event::Answered { call: answered, reply: Reply::Committed { .. }, .. }) if answered == call
         )
     }
 }

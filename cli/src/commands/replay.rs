@@ -129,7 +129,10 @@ impl Replay<'_> {
                 }
                 let cause = match &event.cause {
                     Cause::Applied(_) => "initial",
-                    Cause::Ended(_) => "ended",
+                    Cause::Unsubscribed(_) => "unsubscribed",
+                    Cause::Failed(_) => "failed",
+                    Cause::Optimistic(_) => "optimistic",
+                    Cause::Reverted(_) => "reverted",
                     Cause::Call { .. } => "call",
                     _ => "other",
                 };

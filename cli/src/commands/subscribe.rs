@@ -204,7 +204,8 @@ fn cause(cause: &Cause) -> String {
     match cause {
         Cause::Applied(_) => "initial".to_owned(),
         Cause::Resync => "resync".to_owned(),
-        Cause::Ended(_) => "ended".to_owned(),
+        Cause::Unsubscribed(_) => "unsubscribed".to_owned(),
+        Cause::Failed(_) => "failed".to_owned(),
         Cause::Call { reducer, .. } => format!("call {reducer}"),
         _ => "other".to_owned(),
     }

@@ -202,7 +202,7 @@ impl<'s> Player<'s> {
                     _ => format!("ended {set}"),
                 })
             }
-            Event::Answered { call, reply } => {
+            Event::Answered { call, reply, .. } => {
                 let Some(what) = self.calls.remove(&call) else { return Ok(None) };
                 said(format!("{what}: {}", answer(&reply)))
             }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use foldhash::HashSet;
 
-use crate::conn::CallId;
+use crate::conn::{CallId, CallTimes};
 use crate::in_order::InOrder;
 use crate::wire::{ClientMessage, RequestId, Text};
 
@@ -47,6 +47,9 @@ pub(crate) enum Kind {
 pub(crate) struct InFlight {
     pub(crate) call: CallId,
     kind: Kind,
+    /// The parameters' BSATN; nothing for a query.
+    pub(crate) args: Bytes,
+    pub(crate) times: CallTimes,
     deadline: Option<Instant>,
     /// The application was told that it timed out: the answer's rows are applied, the answer is not reported.
     pub(crate) timed_out: bool,
@@ -56,6 +59,7 @@ pub(crate) struct InFlight {
 struct Waiting {
     call: CallId,
     request: Request,
+    made: Option<Instant>,
     deadline: Option<Instant>,
 }
 
@@ -69,9 +73,21 @@ pub(crate) struct Calls {
     /// The number of the last request that was sent.
     last: u64,
     deadlines: BTreeSet<(Instant, CallId)>,
+    /// What time it was when somebody last said.
+    clock: Option<Instant>,
 }
 
 impl Calls {
+    /// It is `now`: what happens next happens then.
+    pub(crate) fn set_clock(&mut self, now: Instant) {
+        self.clock = Some(now);
+    }
+
+    /// What time it was when somebody last said.
+    pub(crate) fn clock(&self) -> Option<Instant> {
+        self.clock
+    }
+
     /// A name for one more call.
     pub(crate) fn name(&mut self) -> CallId {
         let call = CallId(self.next);
@@ -106,12 +122,12 @@ impl Calls {
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, call));
         }
-        self.waiting.push_back(Waiting { call, request, deadline });
+        self.waiting.push_back(Waiting { call, request, made: self.clock, deadline });
     }
 
     /// Takes the next call to be sent, as a message.
     pub(crate) fn send(&mut self, request_id: RequestId) -> Option<ClientMessage> {
-        let Waiting { call, request, deadline } = self.waiting.pop_front()?;
+        let Waiting { call, request, made, deadline } = self.waiting.pop_front()?;
         let (kind, message) = match request {
             Request::Reducer { name, args } => {
                 let reducer = name.clone();
@@ -125,8 +141,20 @@ impl Calls {
             }
         };
         self.last += u64::from(request_id.0.wrapping_sub(self.last as u32));
-        self.in_flight.push(self.last, InFlight { call, kind, deadline, timed_out: false });
+        let times = CallTimes { made, sent: self.clock, ..CallTimes::default() };
+        let args = Bytes::new();
+        let in_flight = InFlight { call, kind, args, times, deadline, timed_out: false };
+        self.in_flight.push(self.last, in_flight);
         Some(message)
+    }
+
+    /// The message of the call that was sent last is encoded: its arguments are kept until its answer.
+    pub(crate) fn keep_args(&mut self, message: ClientMessage) {
+        if let ClientMessage::CallReducer { args, .. } = message
+            && let Some(sent) = self.in_flight.last_mut()
+        {
+            sent.args = args;
+        }
     }
 
     /// The number of a request that was sent, which does not wrap as the wire's does.

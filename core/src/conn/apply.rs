@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::recovery::BatchSupport;
 use super::{
-    CallId, Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Progress, Reply,
-    SetEnd, State, TransactionEvent,
+    CallId, CallTimes, Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost,
+    Progress, Reply, SetEnd, State, TransactionEvent,
 };
-use crate::cache::{Change, Part, SetFailure, SetId, Step, Transaction};
+use crate::cache::{Change, Part, SetFailure, SetId, Step, TableDiff, Transaction};
 use crate::calls::{InFlight, Kind};
 use crate::subs::{Stage, SubscriptionId};
 use crate::types::{TimeDuration, Timestamp};
@@ -22,6 +22,13 @@ use crate::wire::{
 pub(super) struct Applying {
     queue: VecDeque<(Change, Why)>,
     under_way: Option<Why>,
+}
+
+impl Applying {
+    /// How many changes are not made.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len() + usize::from(self.under_way.is_some())
+    }
 }
 
 /// Why a change is made, and what follows it.
@@ -49,14 +56,18 @@ struct Violation(&'static str);
 impl Connection {
     /// Applies what came, about `max_rows` rows of it at most. Does nothing while events wait to be delivered.
     pub fn step(&mut self, now: Instant, max_rows: usize) -> Progress {
+        self.set_clock(now);
+        self.pace_step(now);
         if !self.events.is_empty() {
             return Progress::More;
         }
-        if self.is_applying() {
+        let progress = if self.is_applying() {
             self.step_change(now, max_rows)
         } else {
             self.step_inbox(now, max_rows)
-        }
+        };
+        self.pace_rest(now, progress == Progress::Idle);
+        progress
     }
 
     /// Goes on with the change under way, or starts the next one.
@@ -85,6 +96,8 @@ impl Connection {
         };
         match self.inbox.next(protocol, &self.config.limits) {
             Some(Ok(message)) => {
+                self.stats.messages_received += 1;
+                self.pace_message(now);
                 if let Err(Violation(what)) = self.handle_message(now, message) {
                     self.fault(now, Lost::Violation(what));
                 }
@@ -102,7 +115,10 @@ impl Connection {
 
     pub(super) fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {
         match self.cache.step(max_rows) {
-            Step::More if self.cache.is_waiting_for_views() => return Progress::Waiting,
+            Step::More if self.cache.is_waiting_for_views() => {
+                self.pace_views(now, true);
+                return Progress::Waiting;
+            }
             Step::More => (),
             Step::Committed(transaction) => self.committed(now, transaction),
             Step::OutOfSync(error) => {
@@ -155,8 +171,12 @@ impl Connection {
     fn committed(&mut self, now: Instant, transaction: Transaction) {
         let Some(Why { cause, then }) = self.applying.under_way.take() else { return };
         self.recovery.progress();
+        self.pace_views(now, false);
         let failed: Vec<SetFailure> = transaction.failed_sets().to_vec();
         if !transaction.is_empty() {
+            self.stats.transactions += 1;
+            let rows: usize = transaction.tables().iter().map(TableDiff::len).sum();
+            self.stats.rows_changed += rows as u64;
             self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
         }
         self.follow(now, then, &failed);
@@ -172,6 +192,10 @@ impl Connection {
         for then in then {
             match then {
                 Then::Say(Event::Applied(set)) if failed.contains(&set) => (),
+                Then::Say(Event::Answered { call, reply, times }) => {
+                    let times = CallTimes { applied: Some(now), ..times };
+                    self.events.push_back(Event::Answered { call, reply, times });
+                }
                 Then::Say(event) => self.events.push_back(event),
                 Then::Resynced(sets) => {
                     for set in sets {
@@ -269,6 +293,7 @@ impl Connection {
         self.token = Some(greeting.token.clone());
         self.greeting = Some(greeting.clone());
         self.recovery.greeted();
+        self.stats.connections += 1;
         self.events.push_back(Event::Connected(greeting));
         if self.start_resync(now) {
             self.announce(ConnectionState::Resyncing);
@@ -373,8 +398,12 @@ impl Connection {
 
     pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Option<SetId>, reason: SetEnd) {
         let parts = rows.map(|set| Part::DropSet { set }).into_iter().collect();
+        let cause = match reason {
+            SetEnd::Unsubscribed | SetEnd::Closed => Cause::Unsubscribed(set),
+            _ => Cause::Failed(set),
+        };
         let ended = Then::Say(Event::Ended { set, reason });
-        self.apply(Change::of(parts), Cause::Ended(set), vec![ended]);
+        self.apply(Change::of(parts), cause, vec![ended]);
     }
 
     fn reducer_result(
@@ -406,14 +435,15 @@ impl Connection {
         let mut change = self.change_of(update)?;
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
         self.send_calls();
-        let InFlight { call, timed_out, .. } = call;
+        let InFlight { call, timed_out, args, times, .. } = call;
+        let times = self.received(times);
         let committed = matches!(reply, Reply::Committed { .. });
         let cause = match committed {
-            true => Cause::Call { call, reducer, timestamp },
+            true => Cause::Call { call, reducer, timestamp, args },
             false => Cause::Reverted([call].into()),
         };
         change.ends = self.mutation_of(call);
-        let answer = (!timed_out).then_some(Then::Say(Event::Answered { call, reply }));
+        let answer = (!timed_out).then_some(Then::Say(Event::Answered { call, reply, times }));
         self.apply_if_any(change, cause, answer.into_iter().collect());
         Ok(())
     }
@@ -448,8 +478,20 @@ impl Connection {
 
     fn settle(&mut self, call: InFlight, reply: Reply) {
         if !call.timed_out {
-            self.answer(call.call, reply);
+            let times = self.received(call.times);
+            self.events.push_back(Event::Answered { call: call.call, reply, times });
         }
+    }
+
+    /// The times of a call whose answer is the message that was just read. Rows come later, if there are any.
+    fn received(&mut self, times: CallTimes) -> CallTimes {
+        let applied = self.calls.clock();
+        let received = self.inbox.came().or(applied);
+        if let (Some(sent), Some(received)) = (times.sent, received) {
+            self.stats.calls_answered += 1;
+            self.stats.round_trips.record(received.saturating_duration_since(sent));
+        }
+        CallTimes { received, applied, ..times }
     }
 
     /// Makes a change; where nothing changes, what follows it follows at once.
@@ -500,7 +542,7 @@ fn unapplied(then: Then) -> Option<Event> {
 }
 
 fn unknown(call: CallId) -> Event {
-    Event::Answered { call, reply: Reply::Unknown }
+    Event::Answered { call, reply: Reply::Unknown, times: CallTimes::default() }
 }
 
 fn inserts(set: SetId, rows: QueryRows) -> impl Iterator<Item = Part> {

@@ -197,12 +197,14 @@ impl Connection {
             let request_id = self.request_id();
             if let Some(message) = self.calls.send(request_id) {
                 self.send(&message);
+                self.calls.keep_args(message);
             }
         }
     }
 
     pub(super) fn send(&mut self, message: &ClientMessage) {
         if let State::Online { protocol, .. } = self.state {
+            self.stats.messages_sent += 1;
             let sent = self.outbox.push(message, protocol);
             sent.expect(
                 "what is sent is within `max_outgoing_bytes`, which is less than BSATN can count",

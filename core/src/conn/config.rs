@@ -22,6 +22,9 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// What becomes of calls while there is no connection.
     pub while_disconnected: WhileDisconnected,
+    /// How far the application may be behind the server, or be busy with one message's events, before it is
+    /// [told](super::Event::Slow). 1 s: far from what a program that keeps up needs, and soon enough to do something.
+    pub slow_after: Duration,
     /// How much a peer or the application may take up.
     pub limits: Limits,
 }
@@ -86,6 +89,7 @@ impl Default for Config {
             close_timeout: Duration::from_secs(2),
             reconnect: Reconnect::default(),
             while_disconnected: WhileDisconnected::Fail,
+            slow_after: Duration::from_secs(1),
             limits: Limits::default(),
         }
     }

@@ -1,9 +1,14 @@
 //! What goes in and out of the machine: commands' ids, actions for the driver, events for the application.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
+use super::slow::SlowConsumer;
 use super::state::{ConnectionState, Lost};
+use crate::bsatn;
 use crate::cache::{SetFailure, Transaction};
+use crate::schema::Reducer;
 use crate::subs::SubscriptionId;
 use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
 use crate::wire::Text;
@@ -78,8 +83,32 @@ pub enum Event {
         call: CallId,
         /// The answer.
         reply: Reply,
+        /// When what happened to it.
+        times: CallTimes,
     },
+    /// The application does not keep up. Told once for each time that it falls behind.
+    Slow(SlowConsumer),
+    /// The moment of an [alarm](super::Connection::set_alarm) has come.
+    Alarm(AlarmId),
 }
+
+/// When what happened to a call, by the clock that the machine was told; nothing where it did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CallTimes {
+    /// The application made it.
+    pub made: Option<Instant>,
+    /// It was put into a frame for the server.
+    pub sent: Option<Instant>,
+    /// The frame with its answer came.
+    pub received: Option<Instant>,
+    /// The answer's rows were in the cache.
+    pub applied: Option<Instant>,
+}
+
+/// One alarm: as long as the machine lives, no two have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AlarmId(pub u64);
 
 /// What the server says first.
 #[derive(Clone)]
@@ -118,8 +147,10 @@ pub enum Cause {
     Applied(SubscriptionId),
     /// The connection came back: the difference between what was here and what is true.
     Resync,
-    /// A query set ended, at the application's wish or by an error.
-    Ended(SubscriptionId),
+    /// The application ended a query set.
+    Unsubscribed(SubscriptionId),
+    /// The server could not keep a query set up.
+    Failed(SubscriptionId),
     /// A call of a reducer by this client was committed.
     Call {
         /// Which call.
@@ -128,6 +159,8 @@ pub enum Cause {
         reducer: Text,
         /// When the server ran it.
         timestamp: Timestamp,
+        /// The BSATN of its arguments, one after the other.
+        args: Bytes,
     },
     /// A call of this client's is expected to do this: it was made with a mutation, and is not answered.
     Optimistic(CallId),
@@ -135,6 +168,19 @@ pub enum Cause {
     Reverted(Box<[CallId]>),
     /// Anything else: another client's call, a schedule, a procedure, SQL.
     Other,
+}
+
+impl Cause {
+    /// The arguments of the call of the reducer `R` that made the change; `None` if it was another reducer's, or no call
+    /// of this client's.
+    pub fn call<R: Reducer>(&self) -> Option<R> {
+        match self {
+            Self::Call { reducer, args, .. } if reducer.as_str() == R::DEF.name => {
+                bsatn::from_slice(args).ok()
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Why a query set could not be resynced.
@@ -166,7 +212,7 @@ pub enum SetEnd {
 }
 
 /// The answer to a call or a query.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Reply {
     /// The reducer has committed; its changes are in the cache.

@@ -1,6 +1,7 @@
 //! What came from the server and is not applied yet.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -11,15 +12,22 @@ use crate::wire::{Messages, Protocol, ServerMessage, WireError, decode_server};
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     current: Option<Messages<ServerMessage>>,
-    bodies: VecDeque<Bytes>,
+    /// When `current` came.
+    came: Option<Instant>,
+    bodies: VecDeque<(Instant, Bytes)>,
     /// The size of `bodies`.
     queued_bytes: usize,
 }
 
 impl Inbox {
-    pub(crate) fn push(&mut self, body: Bytes) {
+    pub(crate) fn push(&mut self, now: Instant, body: Bytes) {
         self.queued_bytes += body.len();
-        self.bodies.push_back(body);
+        self.bodies.push_back((now, body));
+    }
+
+    /// When the frame came that the last message was in.
+    pub(crate) fn came(&self) -> Option<Instant> {
+        self.came
     }
 
     /// How many bytes wait, the frame under way not counted.
@@ -44,7 +52,8 @@ impl Inbox {
                 }
                 self.current = None;
             }
-            let body = self.bodies.pop_front()?;
+            let (came, body) = self.bodies.pop_front()?;
+            self.came = Some(came);
             self.queued_bytes -= body.len();
             self.current = Some(decode_server(&body, protocol, limits));
         }

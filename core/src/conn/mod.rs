@@ -23,19 +23,23 @@
 //! `step` applies nothing while events wait: so the application has seen one transaction whole, and nothing of the
 //! next, when its callbacks run.
 
+mod alarm;
 mod apply;
 mod backoff;
 mod command;
 mod config;
 mod endpoint;
 mod event;
+mod histogram;
 mod inbox;
 mod optimistic;
 mod outbox;
 mod recovery;
 mod resync;
+mod slow;
 mod socket;
 mod state;
+mod stats;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -45,20 +49,25 @@ use crate::calls::Calls;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
 
+use self::alarm::Alarms;
 use self::apply::Applying;
 pub use self::config::{Config, Reconnect, WhileDisconnected};
 pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Action, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
-    TransactionEvent,
+    Action, AlarmId, CallId, CallTimes, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
+    StaleReason, TransactionEvent,
 };
+pub use self::histogram::Histogram;
 use self::inbox::Inbox;
 use self::outbox::Outbox;
 use self::recovery::Recovery;
 use self::resync::Resync;
+use self::slow::Pace;
+pub use self::slow::{SlowConsumer, SlowReason};
 pub use self::state::{CloseReason, ConnectionState, DialError, Lost};
+pub use self::stats::Stats;
 pub use crate::calls::Request as CallRequest;
 pub use crate::subs::SubscriptionId;
 
@@ -84,6 +93,9 @@ pub struct Connection {
     next_request: u32,
     subs: Subscriptions,
     calls: Calls,
+    alarms: Alarms,
+    pace: Pace,
+    stats: Stats,
     cache: Cache,
     applying: Applying,
     inbox: Inbox,
@@ -163,6 +175,9 @@ impl Connection {
             next_request: 0,
             subs: Subscriptions::default(),
             calls: Calls::default(),
+            alarms: Alarms::default(),
+            pace: Pace::default(),
+            stats: Stats::default(),
             cache,
             applying: Applying::default(),
             inbox: Inbox::default(),
@@ -211,6 +226,11 @@ impl Connection {
     /// Whether events wait to be delivered.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    /// It is `now`: what is commanded next is commanded then. Everything that takes a time says so too.
+    pub fn set_clock(&mut self, now: Instant) {
+        self.calls.set_clock(now);
     }
 
     /// The next event for the application.

@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use super::apply::Then;
-use super::{CallId, Cause, Connection, Event, Reply, TransactionEvent};
+use super::{CallId, CallTimes, Cause, Connection, Event, Reply, TransactionEvent};
 use crate::cache::{Change, Mutation, MutationError, MutationId, RowStatus, Step};
 use crate::schema::Table;
 
@@ -52,7 +52,7 @@ impl Connection {
     /// Answers a call; with it goes what was expected of it, unless that may yet be.
     pub(super) fn answer(&mut self, call: CallId, reply: Reply) {
         let may_have_run = matches!(reply, Reply::Unknown | Reply::TimedOut { sent: true });
-        let answered = Event::Answered { call, reply };
+        let answered = Event::Answered { call, reply, times: CallTimes::default() };
         let ends = self.mutation_of(call);
         if may_have_run || ends.is_empty() {
             self.events.push_back(answered);

@@ -28,12 +28,15 @@ impl Connection {
             self.state,
             State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
         ) {
-            self.inbox.push(body);
+            self.stats.frames_received += 1;
+            self.stats.message_bytes_received += body.len() as u64;
+            self.inbox.push(now, body);
         }
     }
 
     /// Something else came: a ping, a pong, a piece of a message.
     pub fn handle_heard(&mut self, now: Instant) {
+        self.set_clock(now);
         if let State::Online { liveness, .. } = &mut self.state {
             *liveness = Liveness { heard: now, pinged: None };
         }
@@ -57,6 +60,8 @@ impl Connection {
 
     /// [`poll_timeout`](Self::poll_timeout)'s moment has come. Early and repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.set_clock(now);
+        self.ring_alarms(now);
         while let Some((call, sent)) = self.calls.time_out(now) {
             tracing::debug!(?call, ?sent, "a call timed out");
             self.answer(call, Reply::TimedOut { sent });
@@ -104,6 +109,8 @@ impl Connection {
         if let State::Online { .. } | State::Closing { .. } = self.state
             && let Some(frame) = self.outbox.pop()
         {
+            self.stats.frames_sent += 1;
+            self.stats.bytes_sent += frame.len() as u64;
             return Some(Action::Send(frame));
         }
         self.actions.pop_front()
@@ -116,6 +123,7 @@ impl Connection {
             self.socket_deadline(),
             self.calls.next_deadline(),
             self.recovery.grace_ends(),
+            self.alarms.next(),
             resync,
         ];
         deadlines.into_iter().flatten().min()
@@ -179,6 +187,7 @@ impl Connection {
 
     /// There is no socket any more: settles what hung on it, and says what comes next.
     fn lost(&mut self, now: Instant, reason: Lost) {
+        self.stats.losses += 1;
         let next = self.recovery.lost(now, &reason);
         tracing::debug!(%reason, ?next, "the connection is lost");
         match next {
@@ -246,6 +255,7 @@ impl Connection {
             self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
         }
         self.recovery.end();
+        self.end_alarms();
         self.state = State::Closed(reason.clone());
         self.announce(ConnectionState::Closed(reason));
     }

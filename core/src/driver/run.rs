@@ -43,7 +43,11 @@ impl Shared {
     /// Afterwards deliver what [`undriven_event`](Self::undriven_event) gives: before there is a driver and after it
     /// has ended, whoever commands is the one to do it.
     pub fn command<T>(&self, command: impl FnOnce(&mut Connection, Instant) -> T) -> T {
-        let result = command(&mut self.lock(), now());
+        let result = {
+            let (now, mut connection) = (now(), self.lock());
+            connection.set_clock(now);
+            command(&mut connection, now)
+        };
         self.wake.notify_one();
         result
     }
@@ -214,9 +218,13 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             }
             LinkEvent::NotOpened(error) => self.lost(Lost::Dial(error)),
             LinkEvent::Socket(SocketEvent::Frame(frame)) => {
+                let bytes = frame.len();
                 // Outside the lock: a large frame takes a while to decompress.
                 match self.opener.open(frame, &self.limits) {
-                    Ok(body) => self.shared.with(|connection| connection.handle_body(now(), body)),
+                    Ok(body) => self.shared.with(|connection| {
+                        connection.count_frame(bytes);
+                        connection.handle_body(now(), body);
+                    }),
                     Err(error) => self.lost(Lost::Frame(error)),
                 }
             }

@@ -156,7 +156,7 @@ async fn a_driver_that_is_dropped_leaves_no_call_open() {
     let (mut rig, _peer) = Rig::greeted(Config::default(), ROOM).await;
     let call = rig.shared.command(|connection, _| connection.call(call(1), None));
     rig.task.abort();
-    let unknown = |event: &Event| matches!(event, Event::Answered { call: answered, reply: Reply::Unknown } if *answered == call);
+    let unknown = |event: &Event| matches!(event, Event::Answered { call: answered, reply: Reply::Unknown, .. } if *answered == call);
     rig.until(unknown).await;
     rig.until(|event| matches!(event, Event::State(ConnectionState::Closed(_)))).await;
 }

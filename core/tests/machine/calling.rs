@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use lightlike_core::conn::{CallRequest, Cause, Event, NotSent, Reply};
+use lightlike_core::conn::{Action, CallRequest, Cause, Event, NotSent, Reply};
+use lightlike_core::limits::Limits;
 use lightlike_core::types::{TimeDuration, Timestamp};
 use lightlike_core::wire::{
     ClientMessage, ProcedureStatus, Protocol, QueryRows, QuerySetId, ReducerOutcome, RequestId,
-    ServerMessage, Text, TransactionUpdate,
+    ServerMessage, Text, TransactionUpdate, decode_client,
 };
 
 use crate::rig::{Rig, committed, greeting, reducer, told, update};
@@ -33,7 +34,8 @@ fn a_call_is_answered_after_its_rows_are_there() {
     assert_eq!(told(&events), ["transaction: Call", "call 0: Committed"]);
     let Event::Transaction(event) = &events[0] else { panic!() };
     let timestamp = Timestamp::from_micros(5);
-    assert_eq!(event.cause, Cause::Call { call, reducer: Text::from("f"), timestamp });
+    let (reducer, args) = (Text::from("f"), Bytes::from_static(b"args"));
+    assert_eq!(event.cause, Cause::Call { call, reducer, timestamp, args });
     assert_eq!(rig.rows(), [b"a", b"b"]);
 }
 
@@ -251,4 +253,34 @@ fn a_call_whose_rows_are_being_applied_when_the_socket_is_given_up_is_committed(
         ["transaction: Call", "call 0: Committed", "set 0 ended: Closed", "Closed"]
     );
     assert_eq!(rig.rows().len(), 101);
+}
+
+#[test]
+fn a_call_s_times_say_where_it_spent_them() {
+    let mut rig = Rig::new();
+    let start = rig.now;
+    let after = |millis| start + Duration::from_millis(millis);
+    rig.connection.set_clock(start);
+    let _ = rig.call("f");
+    rig.now = after(1);
+    let mut rig = rig.greeted(Protocol::V3);
+    rig.now = after(3);
+    rig.server(committed(RequestId(0), TransactionUpdate::default()));
+    rig.now = after(7);
+    let events = rig.events();
+    let [Event::Answered { times, .. }] = events[..] else { panic!("{events:?}") };
+    let told = [times.made, times.sent, times.received, times.applied];
+    assert_eq!(told, [start, after(1), after(3), after(7)].map(Some));
+}
+
+#[test]
+fn a_hundred_calls_at_once_share_one_frame_on_v3() {
+    let mut rig = Rig::online();
+    for _ in 0..100 {
+        let _ = rig.call("f");
+    }
+    let actions = rig.actions();
+    let [Action::Send(frame)] = &actions[..] else { panic!("{} actions", actions.len()) };
+    let decoded = decode_client(frame, Protocol::V3, &Limits::DEFAULT);
+    assert_eq!(decoded.filter(Result::is_ok).count(), 100);
 }

@@ -1,11 +1,13 @@
 //! The connection machine, without a socket and without waiting.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
+mod alarms;
 mod rig;
 
 mod calling;
 mod connecting;
 mod item;
+mod observing;
 mod optimistic;
 mod random;
 mod reconnecting;

@@ -313,7 +313,7 @@ fn a_set_that_fails_keeps_its_rows_and_nothing_else_is_evicted() {
     assert_eq!(rig.rows(), [b"a", b"c", b"s"]);
     // The application lets go of it.
     rig.connection.unsubscribe(SubscriptionId(0));
-    assert_eq!(told(&rig.events()), ["transaction: Ended", "set 0 ended: Unsubscribed"]);
+    assert_eq!(told(&rig.events()), ["transaction: Unsubscribed", "set 0 ended: Unsubscribed"]);
     assert_eq!(rig.rows(), [b"c"]);
 }
 
@@ -427,10 +427,10 @@ fn sets_that_end_while_there_is_no_connection_go_at_once() {
     rig.lose();
     assert_eq!(
         told(&rig.events()),
-        ["Reconnecting", "transaction: Ended", "set 0 ended: Unsubscribed"]
+        ["Reconnecting", "transaction: Unsubscribed", "set 0 ended: Unsubscribed"]
     );
     rig.connection.unsubscribe(SubscriptionId(1));
-    assert_eq!(told(&rig.events()), ["transaction: Ended", "set 1 ended: Unsubscribed"]);
+    assert_eq!(told(&rig.events()), ["transaction: Unsubscribed", "set 1 ended: Unsubscribed"]);
     assert!(rig.rows().is_empty());
     assert_eq!(come_back(&mut rig, Protocol::V3), ["Connected", "Ready"]);
 }
@@ -450,7 +450,7 @@ fn a_set_that_ends_while_it_is_resynced_brings_nothing_in() {
     rig.server(applied(first.0, first.1, &[b"x"]));
     let _ = rig.events();
     rig.connection.unsubscribe(SubscriptionId(0));
-    assert_eq!(told(&rig.events()), ["transaction: Ended", "set 0 ended: Unsubscribed"]);
+    assert_eq!(told(&rig.events()), ["transaction: Unsubscribed", "set 0 ended: Unsubscribed"]);
     rig.server(applied(second.0, second.1, &[b"y"]));
     assert_eq!(told(&rig.events()), ["transaction: Resync", "set 1 applied", "Ready"]);
     assert_eq!(rig.rows(), [b"y"]);

@@ -204,10 +204,12 @@ fn tell(event: &Event) -> String {
             format!("transaction: {}", cause.split([' ', '(']).next().unwrap_or_default())
         }
         Event::Stale { set, reason } => format!("set {} stale: {reason}", set.0),
+        Event::Alarm(alarm) => format!("alarm {}", alarm.0),
+        Event::Slow(slow) => format!("slow: {:?}, {:?} behind", slow.reason, slow.behind),
         Event::LostForLong => "lost for long".into(),
         Event::Applied(set) => format!("set {} applied", set.0),
         Event::Ended { set, reason } => format!("set {} ended: {}", set.0, end(reason)),
-        Event::Answered { call, reply } => format!("call {}: {}", call.0, answer(reply)),
+        Event::Answered { call, reply, .. } => format!("call {}: {}", call.0, answer(reply)),
     }
 }
 

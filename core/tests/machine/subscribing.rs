@@ -101,7 +101,7 @@ fn an_ended_set_is_kept_in_step_until_the_server_lets_go_of_it() {
     assert_eq!(told(&rig.events()), ["transaction: Other"]);
     assert_eq!(rig.rows(), [b"b"]);
     rig.server(ended(0));
-    assert_eq!(told(&rig.events()), ["transaction: Ended", "set 0 ended: Unsubscribed"]);
+    assert_eq!(told(&rig.events()), ["transaction: Unsubscribed", "set 0 ended: Unsubscribed"]);
     assert!(rig.rows().is_empty());
 }
 
@@ -131,7 +131,7 @@ fn an_error_after_applied_takes_that_sets_rows_and_no_others() {
     rig.applied(&[b"a", b"b"]);
     rig.applied(&[b"b"]);
     rig.server(error(None, 0));
-    assert_eq!(told(&rig.events()), ["transaction: Ended", "set 0 ended: refused, no such table"]);
+    assert_eq!(told(&rig.events()), ["transaction: Failed", "set 0 ended: refused, no such table"]);
     assert_eq!(rig.rows(), [b"b"]);
     rig.server(transaction(1, &[b"c"], &[]));
     assert_eq!(told(&rig.events()), ["transaction: Other"]);
@@ -144,7 +144,7 @@ fn an_error_that_crosses_unsubscribing_is_the_end_that_was_asked_for() {
     rig.connection.unsubscribe(set);
     rig.server(error(None, 0));
     rig.server(error(Some(1), 0));
-    assert_eq!(told(&rig.events()), ["transaction: Ended", "set 0 ended: Unsubscribed"]);
+    assert_eq!(told(&rig.events()), ["transaction: Unsubscribed", "set 0 ended: Unsubscribed"]);
     assert!(rig.rows().is_empty());
 }
 

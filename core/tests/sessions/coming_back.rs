@@ -84,7 +84,7 @@ impl LostAndBack<'_> {
         let replay = &mut self.replay;
         match event {
             Event::State(ConnectionState::Reconnecting { .. }) | Event::Transaction(_) => (),
-            Event::Answered { call, reply: Reply::Unknown } => {
+            Event::Answered { call, reply: Reply::Unknown, .. } => {
                 let request = replay.calls.remove(&call).expect("a call is answered once");
                 assert!(replay.model.unanswered.remove(&request), "{}: {request}", self.at);
             }

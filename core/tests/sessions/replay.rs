@@ -217,8 +217,11 @@ impl<'s> Replay<'s> {
         assert!(!self.connection.is_closed(), "{}: {event:?}", self.session.name);
         match event {
             Event::State(_) => None,
-            event @ (Event::Stale { .. } | Event::LostForLong) => {
-                panic!("{}: {event:?}, and nothing was lost", self.session.name)
+            event @ (Event::Stale { .. }
+            | Event::LostForLong
+            | Event::Alarm(_)
+            | Event::Slow(_)) => {
+                panic!("{}: {event:?}, and nothing was lost, set or slow", self.session.name)
             }
             Event::Connected(_) => Some(Told::Greeted),
             Event::Transaction(event) => Some(Told::Changed(self.changed(&event))),
@@ -231,7 +234,7 @@ impl<'s> Replay<'s> {
                     reason => panic!("{}: {set:?} ended: {reason:?}", self.session.name),
                 })
             }
-            Event::Answered { call, reply } => {
+            Event::Answered { call, reply, .. } => {
                 let request = self.calls.remove(&call).expect("a call is answered once");
                 Some(Told::Answered(request, answer(reply)))
             }
@@ -282,7 +285,7 @@ impl<'s> Replay<'s> {
         while let Some(event) = self.connection.poll_event() {
             match event {
                 Event::State(_) => (),
-                Event::Answered { call, reply: Reply::Unknown } => {
+                Event::Answered { call, reply: Reply::Unknown, .. } => {
                     assert!(self.calls.remove(&call).is_some(), "{call:?} is answered twice");
                 }
                 Event::Ended { set, reason: SetEnd::Closed } => {

@@ -200,14 +200,14 @@ impl RawCall {
         returned: impl FnOnce(Bytes) -> T + Send + 'static,
         refused: impl FnOnce(Bytes) -> T + Send + 'static,
     ) -> CallFuture<T> {
-        let answer = self.hub.call(self.request, None, self.timeout);
+        let answer = self.hub.call(self.request, self.timeout);
         Box::pin(async move {
             match answer.await {
                 Ok(Reply::Committed { returned: value, .. } | Reply::Returned { value, .. }) => {
                     Ok(returned(value))
                 }
                 Ok(Reply::Rejected { error, .. }) => Err(CallError::Rejected(refused(error))),
-                Ok(other) => Err(failure(other)),
+                Ok(other) => Err(failure(&other)),
                 // The driver answers every call before it goes, so it went without one: the program is ending.
                 Err(_) => Err(CallError::Unknown),
             }

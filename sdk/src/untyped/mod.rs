@@ -136,7 +136,7 @@ impl Untyped {
     /// [`Query`](crate::ErrorKind::Query) if the server refuses the query or the connection is lost before the answer.
     pub async fn query(&self, sql: &str) -> Result<Vec<UntypedRow>, Error> {
         let sql = Text::from(sql);
-        let answer = self.hub.call(CallRequest::Query { sql }, None, None).await;
+        let answer = self.hub.call(CallRequest::Query { sql }, None).await;
         let rows = match answer {
             Ok(Reply::Rows(rows)) => rows,
             Ok(Reply::QueryRefused(why)) => return Err(Repr::Query(why).into()),

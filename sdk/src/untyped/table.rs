@@ -8,8 +8,8 @@ use lightlike_core::schema::{SatsValue, ServerField};
 use super::changes::of_table;
 use super::row::UntypedRow;
 use super::shape::Shape;
+use crate::callbacks::CallbackId;
 use crate::changes::Changes;
-use crate::client::ClientCallbackId;
 use crate::event::{Change, Event};
 use crate::hub::Hub;
 use crate::stream::{DEFAULT_CAPACITY, EventStream};
@@ -88,14 +88,14 @@ impl UntypedTable {
     pub fn on_change(
         &self,
         mut callback: impl FnMut(&Event<'_>, &Change<UntypedRow>) + Send + 'static,
-    ) -> ClientCallbackId {
+    ) -> CallbackId {
         let shape = Arc::clone(&self.shape);
         let on_transaction = move |event: &Event<'_>, transaction: &Changes| {
             for change in changes_of(&shape, transaction) {
                 callback(event, &change);
             }
         };
-        ClientCallbackId::of_transactions(self.hub.hooks.transactions.add(Box::new(on_transaction)))
+        self.hub.hooks.transactions.register(Box::new(on_transaction))
     }
 
     /// A stream of what [`on_change`](Self::on_change) sees.

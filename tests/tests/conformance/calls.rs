@@ -160,7 +160,7 @@ async fn a_forgotten_call_that_is_refused_is_told_to_somebody() {
         let log = Log::default();
         let unhandled = log.clone();
         db.on_unhandled_rejection(move |_, call| {
-            unhandled.push(format!("{} {:?}", call.reducer, call.kind));
+            unhandled.push(format!("{} {:?}", call.function, call.kind));
         });
         db.call(fail_with_string("no".into())).forget();
         db.call(fail_with_panic("no".into())).forget();

@@ -56,7 +56,7 @@ async fn an_ended_set_takes_its_rows_with_it() {
         assert!(db.table::<PkU32>().is_empty());
         let Deleted { row, cause, .. } = next(&mut deletes).await;
         assert_eq!(row, PkU32::of(1, 10));
-        assert!(matches!(cause, Cause::Ended(_)), "{cause:?}");
+        assert!(matches!(cause, Cause::Unsubscribed(_)), "{cause:?}");
         db.call(PkU32::update(1, 11)).await.unwrap();
         assert!(db.table::<PkU32>().is_empty(), "nobody asks for these rows any more");
     })

@@ -1,0 +1,79 @@
+//! What a connection has done, and what it has to do.
+
+use super::Connection;
+use super::histogram::Histogram;
+
+/// What a connection has done since it was made, over all its sockets, and what it has to do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Bytes of binary frames that came, as they came: compressed, without the WebSocket's own.
+    pub bytes_received: u64,
+    /// Bytes of messages that came, decompressed.
+    pub message_bytes_received: u64,
+    /// Binary frames that came.
+    pub frames_received: u64,
+    /// Messages that were read out of them.
+    pub messages_received: u64,
+    /// Bytes of binary frames that were sent.
+    pub bytes_sent: u64,
+    /// Binary frames that were sent.
+    pub frames_sent: u64,
+    /// Messages that were sent in them.
+    pub messages_sent: u64,
+
+    /// Changes of the cache that the application was told of.
+    pub transactions: u64,
+    /// Rows that came, changed or left in them; a change counts once. Events too.
+    pub rows_changed: u64,
+
+    /// Calls and queries that were answered by the server.
+    pub calls_answered: u64,
+    /// From sending each of those to the frame with its answer.
+    pub round_trips: Histogram,
+
+    /// How often the server has greeted.
+    pub connections: u64,
+    /// How often a connection was lost, or could not be made.
+    pub losses: u64,
+    /// How often the application was told that it is too slow.
+    pub slow_notices: u64,
+
+    /// Bytes that were received and wait to be read, now.
+    pub bytes_waiting: usize,
+    /// Changes that wait to be made, now.
+    pub changes_waiting: usize,
+    /// Events that wait to be delivered, now.
+    pub events_waiting: usize,
+    /// Calls and queries that wait to be sent, now.
+    pub calls_waiting: usize,
+    /// Calls and queries that wait for their answers, now.
+    pub calls_in_flight: usize,
+}
+
+impl Stats {
+    /// How often the connection came back.
+    pub fn reconnects(&self) -> u64 {
+        self.connections.saturating_sub(1)
+    }
+}
+
+impl Connection {
+    /// What the connection has done and has to do. It takes about a microsecond.
+    pub fn stats(&self) -> Stats {
+        let in_flight = self.calls.in_flight();
+        Stats {
+            bytes_waiting: self.inbox.queued_bytes(),
+            changes_waiting: self.applying.len(),
+            events_waiting: self.events.len(),
+            calls_waiting: self.calls.len() - in_flight,
+            calls_in_flight: in_flight,
+            ..self.stats.clone()
+        }
+    }
+
+    /// A binary frame of this size came, before it was decompressed: see [`handle_body`](Self::handle_body).
+    pub fn count_frame(&mut self, bytes: usize) {
+        self.stats.bytes_received += bytes as u64;
+    }
+}

@@ -1,0 +1,325 @@
+//! One feed of everything, to fan out into an application's own channels.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use lightlike_core::bsatn::{self, DecodeError};
+use lightlike_core::cache::RowChange;
+use lightlike_core::conn::Cause;
+use lightlike_core::schema::Table;
+
+use crate::changes::Changes;
+use crate::client::Client;
+use crate::event::Lagged;
+use crate::hub::Hub;
+use crate::listen::Called;
+use crate::stream::{DEFAULT_CAPACITY, EventStream, Feed};
+
+impl Client {
+    /// A feed of everything that happens: rows that come, change and leave, in all tables or some of them, and the
+    /// results of this client's calls. It begins now.
+    ///
+    /// It is made to be handed on: it can be cloned, each clone is a receiver of its own with a bounded queue, rows are
+    /// encoded once for all of them, and tables need no Rust type.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// use lightlike::BroadcastEvent;
+    ///
+    /// # #[derive(Bsatn, Table, Clone)]
+    /// # #[table(name = "user")]
+    /// # struct User { #[primary_key] identity: Identity, name: String }
+    /// # async fn example(db: Client, channels: impl Fn(String, bytes::Bytes)) {
+    /// let mut feed = db.broadcast().tables(["user", "message"]);
+    /// while let Some(event) = feed.next().await {
+    ///     match event {
+    ///         Ok(BroadcastEvent::Update { new, .. }) => {
+    ///             channels(format!("updates/{}", new.table()), new.bsatn().clone());
+    ///             if let Some(Ok(user)) = new.decode::<User>() {
+    ///                 println!("{} has changed", user.name);
+    ///             }
+    ///         }
+    ///         Ok(_) => (),
+    ///         Err(Lagged(missed)) => println!("{missed} events went by"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn broadcast(&self) -> Broadcast {
+        Broadcast::new(Arc::clone(self.hub()), Filter::default(), DEFAULT_CAPACITY)
+    }
+}
+
+/// A feed of everything that happens, or of some tables: see [`Client::broadcast`]. Also a `Stream`.
+///
+/// Events come in the server's order: rows by table, and a call's result after its rows. It ends when the connection is closed for good,
+/// and keeps nothing open. Of a table without a Rust type, a row that was replaced comes as an insert and a delete.
+#[must_use = "a feed does nothing unless it is read"]
+pub struct Broadcast {
+    hub: Arc<Hub>,
+    filter: Filter,
+    capacity: usize,
+    events: EventStream<BroadcastEvent>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum BroadcastEvent {
+    /// A row came: new in the cache, or of an event table.
+    Insert {
+        /// The row.
+        row: BroadcastRow,
+        /// Why it came.
+        cause: Cause,
+    },
+    /// A row was replaced by one with the same primary key.
+    Update {
+        /// The row before.
+        old: BroadcastRow,
+        /// The row after.
+        new: BroadcastRow,
+        /// Why it changed.
+        cause: Cause,
+    },
+    /// A row left.
+    Delete {
+        /// The row.
+        row: BroadcastRow,
+        /// Why it left.
+        cause: Cause,
+    },
+    /// A call of this client's was answered, or will not be.
+    Call(Called),
+}
+
+impl BroadcastEvent {
+    /// The table that it happened in; `None` for a call.
+    pub fn table(&self) -> Option<&str> {
+        match self {
+            Self::Insert { row, .. } | Self::Update { new: row, .. } | Self::Delete { row, .. } => {
+                Some(row.table())
+            }
+            Self::Call(_) => None,
+        }
+    }
+}
+
+/// An encoded row. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BroadcastRow {
+    table: Arc<str>,
+    bytes: Bytes,
+}
+
+impl BroadcastRow {
+    /// Its table's name on the wire.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// Its BSATN.
+    pub fn bsatn(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The row as the type that `T` says, if it is of the table `T`.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] if `T` is not what the server has.
+    pub fn decode<T: Table>(&self) -> Option<Result<T::Row, DecodeError>> {
+        (self.table() == T::DEF.name).then(|| bsatn::from_slice(&self.bytes))
+    }
+}
+
+/// What a receiver wants.
+#[derive(Debug, Clone)]
+struct Filter {
+    /// All, if none are named.
+    tables: Option<HashSet<Box<str>>>,
+    calls: bool,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self { tables: None, calls: true }
+    }
+}
+
+impl Filter {
+    fn wants_table(&self, name: &str) -> bool {
+        self.tables.as_ref().is_none_or(|tables| tables.contains(name))
+    }
+}
+
+impl Broadcast {
+    fn new(hub: Arc<Hub>, filter: Filter, capacity: usize) -> Self {
+        let events = hub.broadcasts.receive(filter.clone(), capacity);
+        Self { hub, filter, capacity, events }
+    }
+
+    /// Only rows of the table `T` and of others that are named. The feed begins anew.
+    pub fn table<T: Table>(self) -> Self {
+        self.tables([T::DEF.name])
+    }
+
+    /// Only rows of these tables, by their names on the wire, and of others that are named. With none at all, no rows. The
+    /// feed begins anew.
+    pub fn tables<N: AsRef<str>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        let Self { hub, mut filter, capacity, .. } = self;
+        let tables = filter.tables.get_or_insert_default();
+        tables.extend(names.into_iter().map(|name| Box::from(name.as_ref())));
+        Self::new(hub, filter, capacity)
+    }
+
+    /// Without the results of calls. The feed begins anew.
+    pub fn without_calls(self) -> Self {
+        let Self { hub, filter, capacity, .. } = self;
+        Self::new(hub, Filter { calls: false, ..filter }, capacity)
+    }
+
+    /// How many events wait for a slow reader, at most; 4096 by default, and at least one. The feed begins anew.
+    pub fn capacity(self, events: usize) -> Self {
+        let Self { hub, filter, .. } = self;
+        Self::new(hub, filter, events)
+    }
+
+    /// The next event; `None` when there will be no more. `Err(Lagged(n))` says that this was not called often enough, and
+    /// that the `n` oldest events were dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: no event is lost.
+    pub async fn next(&mut self) -> Option<Result<BroadcastEvent, Lagged>> {
+        self.events.next().await
+    }
+}
+
+impl Stream for Broadcast {
+    type Item = Result<BroadcastEvent, Lagged>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.events).poll_next(cx)
+    }
+}
+
+/// Another receiver of the same events, which begins now.
+impl Clone for Broadcast {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.hub), self.filter.clone(), self.capacity)
+    }
+}
+
+impl fmt::Debug for Broadcast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcast")
+            .field("filter", &self.filter)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All receivers of one client.
+#[derive(Default)]
+pub(crate) struct Broadcasts {
+    /// How many there are, so that nothing is locked where there are none.
+    len: AtomicUsize,
+    inner: Mutex<Receivers>,
+}
+
+#[derive(Default)]
+struct Receivers {
+    open: Vec<Receiver>,
+    /// The connection is closed: a new receiver ends at once.
+    ended: bool,
+}
+
+struct Receiver {
+    filter: Filter,
+    feed: Feed<BroadcastEvent>,
+}
+
+impl Broadcasts {
+    fn receive(&self, filter: Filter, capacity: usize) -> EventStream<BroadcastEvent> {
+        let (events, feed) = EventStream::new(capacity.max(1));
+        let mut receivers = self.lock();
+        if !receivers.ended {
+            receivers.open.retain(|receiver| receiver.feed.is_open());
+            receivers.open.push(Receiver { filter, feed });
+            self.len.store(receivers.open.len(), Ordering::Relaxed);
+        }
+        events
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Relaxed) == 0
+    }
+
+    /// Tells of a transaction's rows.
+    pub(crate) fn rows(&self, changes: &Changes) {
+        if self.is_empty() {
+            return;
+        }
+        let mut receivers = self.lock();
+        receivers.open.retain(|receiver| receiver.feed.is_open());
+        self.len.store(receivers.open.len(), Ordering::Relaxed);
+        for diff in changes.diffs() {
+            let name = diff.name();
+            let wanting: Vec<&Receiver> =
+                receivers.open.iter().filter(|to| to.filter.wants_table(name)).collect();
+            if wanting.is_empty() {
+                continue;
+            }
+            let table: Arc<str> = name.into();
+            diff.for_each_encoded(changes.transaction(), |change| {
+                let event = of_change(&table, change, changes.cause());
+                wanting.iter().for_each(|receiver| receiver.feed.push(event.clone()));
+            });
+        }
+    }
+
+    /// Tells of a call.
+    pub(crate) fn call(&self, called: &Called) {
+        for receiver in self.lock().open.iter().filter(|receiver| receiver.filter.calls) {
+            receiver.feed.push(BroadcastEvent::Call(called.clone()));
+        }
+    }
+
+    /// There will be no more events.
+    pub(crate) fn end(&self) {
+        let mut receivers = self.lock();
+        receivers.ended = true;
+        let open = std::mem::take(&mut receivers.open);
+        self.len.store(0, Ordering::Relaxed);
+        drop(receivers);
+        drop(open);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Receivers> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of_change(table: &Arc<str>, change: RowChange<'_, [u8]>, cause: &Cause) -> BroadcastEvent {
+    let cause = cause.clone();
+    let row = |bytes: &[u8]| BroadcastRow {
+        table: Arc::clone(table),
+        bytes: Bytes::copy_from_slice(bytes),
+    };
+    match change {
+        RowChange::Insert(new) | RowChange::Event(new) => {
+            BroadcastEvent::Insert { row: row(new), cause }
+        }
+        RowChange::Update { old, new } => {
+            BroadcastEvent::Update { old: row(old), new: row(new), cause }
+        }
+        RowChange::Delete(old) => BroadcastEvent::Delete { row: row(old), cause },
+    }
+}

@@ -1,0 +1,147 @@
+//! What a client says of itself: numbers, a notice when the application is too slow, and events for `tracing`.
+
+use std::sync::Weak;
+
+use lightlike_core::conn::{self, CallTimes, ConnectionState, Reply, SetEnd, SlowConsumer, Stats};
+
+use crate::callbacks::CallbackId;
+use crate::changes::Changes;
+use crate::client::{Client, Handle};
+use crate::hub::Hub;
+use crate::listen::kind_of;
+use crate::outcome::Latency;
+
+pub(crate) type SlowCallback = dyn FnMut(&Client, &SlowConsumer) + Send;
+
+impl Client {
+    /// What this client has done and has to do: traffic, rows, calls and their round trips, sockets, queues. It takes about
+    /// a microsecond.
+    ///
+    /// ```no_run
+    /// # fn example(db: &lightlike::Client) {
+    /// let stats = db.stats();
+    /// println!(
+    ///     "{} bytes in, {} out; {} calls, 99 % within {:?}; {} reconnects",
+    ///     stats.bytes_received,
+    ///     stats.bytes_sent,
+    ///     stats.calls_answered,
+    ///     stats.round_trips.percentile(99.0),
+    ///     stats.reconnects(),
+    /// );
+    /// # }
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.hub().shared.read(conn::Connection::stats)
+    }
+
+    /// Runs `callback` when the application does not keep up with the server: messages wait, callbacks take long, or held
+    /// views stop applying, for [`slow_after`](crate::ClientBuilder::slow_after) or more. Once for each time that it falls
+    /// behind; the log is told in any case.
+    pub fn on_slow_consumer(
+        &self,
+        callback: impl FnMut(&Self, &SlowConsumer) + Send + 'static,
+    ) -> CallbackId {
+        self.hub().slow.register(Box::new(callback))
+    }
+}
+
+impl Hub {
+    pub(crate) fn slow_consumer(&self, handle: &Weak<Handle>, notice: &SlowConsumer) {
+        let SlowConsumer { reason, behind, bytes_waiting, .. } = notice;
+        tracing::warn!(
+            name: "lightlike.slow_consumer",
+            ?reason,
+            ?behind,
+            bytes_waiting,
+            "the application does not keep up"
+        );
+        if !self.slow.is_empty()
+            && let Some(handle) = handle.upgrade()
+        {
+            let client = Client::from_handle(handle);
+            self.slow.run().each(|callback| callback(&client, notice));
+        }
+    }
+}
+
+/// The connection's state is another.
+pub(crate) fn state(state: &ConnectionState) {
+    match state {
+        ConnectionState::Reconnecting { attempt, reason, .. } => tracing::info!(
+            name: "lightlike.state",
+            state = "Reconnecting",
+            attempt,
+            %reason,
+            "the connection is lost"
+        ),
+        ConnectionState::NeedsAuth(reason) => tracing::warn!(
+            name: "lightlike.state",
+            state = "NeedsAuth",
+            %reason,
+            "the token is not accepted"
+        ),
+        ConnectionState::Closed(reason) => tracing::info!(
+            name: "lightlike.state",
+            state = "Closed",
+            ?reason,
+            "the connection is closed"
+        ),
+        state => {
+            tracing::info!(name: "lightlike.state", ?state, "the connection's state is another");
+        }
+    }
+}
+
+/// A transaction is about to be told.
+pub(crate) fn transaction(changes: &Changes) {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let rows: usize = changes.diffs().iter().map(lightlike_core::cache::TableDiff::len).sum();
+        let tables = changes.diffs().len();
+        let cause = cause(changes.cause());
+        tracing::debug!(name: "lightlike.transaction", cause, tables, rows, "rows changed");
+    }
+}
+
+/// What a cause is, without what it carries: arguments may be secret.
+fn cause(cause: &conn::Cause) -> &'static str {
+    use conn::Cause;
+    match cause {
+        Cause::Applied(_) => "applied",
+        Cause::Resync => "resync",
+        Cause::Unsubscribed(_) => "unsubscribed",
+        Cause::Failed(_) => "failed",
+        Cause::Call { .. } => "call",
+        Cause::Other => "other",
+        _ => "unknown",
+    }
+}
+
+/// A query set is over.
+pub(crate) fn set_ended(set: conn::SubscriptionId, reason: &SetEnd) {
+    let set = set.0;
+    match reason {
+        SetEnd::Unsubscribed | SetEnd::Closed => {
+            tracing::debug!(name: "lightlike.set.ended", set, ?reason, "a query set is over");
+        }
+        reason => {
+            tracing::warn!(name: "lightlike.set.ended", set, ?reason, "a query set has failed");
+        }
+    }
+}
+
+/// A call or a query is answered, or will not be.
+pub(crate) fn answered(function: Option<&str>, reply: &Reply, times: CallTimes) {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let Latency { queued, round_trip, applying, .. } = Latency::new(reply, times);
+        let outcome = kind_of(reply);
+        tracing::debug!(
+            name: "lightlike.call",
+            function,
+            outcome,
+            ?queued,
+            ?round_trip,
+            ?applying,
+            "a call is answered"
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! What is known of an answered call besides its result.
+
+use std::time::Duration;
+
+use lightlike_core::conn::{CallTimes, Reply};
+use lightlike_core::types::Timestamp;
+
+use crate::call::CallError;
+
+/// How a call ended, when, and how long it took.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome<T, E> {
+    /// What awaiting the call gives.
+    pub result: Result<T, CallError<E>>,
+    /// When the server ran it, by its clock, if it did and said so.
+    pub timestamp: Option<Timestamp>,
+    /// Where the time went.
+    pub latency: Latency,
+}
+
+impl<T, E> Outcome<T, E> {
+    pub(crate) fn new(result: Result<T, CallError<E>>, reply: &Reply, times: CallTimes) -> Self {
+        Self { result, timestamp: timestamp(reply), latency: Latency::new(reply, times) }
+    }
+
+    /// Of a call that nobody answered.
+    pub(crate) fn unknown(result: Result<T, CallError<E>>) -> Self {
+        Self { result, timestamp: None, latency: Latency::default() }
+    }
+}
+
+/// Where a call's time went; `None` for what did not happen, such as an answer to a call that timed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Latency {
+    /// From the call to its place in a frame: it waited for a connection, or for the answers of others.
+    pub queued: Option<Duration>,
+    /// From there to the frame with the answer: the network, both ways, and the server.
+    pub round_trip: Option<Duration>,
+    /// What the server says that it took, which is part of `round_trip`. It says so of procedures only.
+    pub server: Option<Duration>,
+    /// From there until the answer's rows were in the cache.
+    pub applying: Option<Duration>,
+}
+
+impl Latency {
+    pub(crate) fn new(reply: &Reply, times: CallTimes) -> Self {
+        let between = |from: Option<_>, to: Option<std::time::Instant>| {
+            Some(to?.saturating_duration_since(from?))
+        };
+        let server = match reply {
+            Reply::Returned { duration, .. } => u64::try_from(duration.as_micros()).ok(),
+            _ => None,
+        };
+        Self {
+            queued: between(times.made, times.sent),
+            round_trip: between(times.sent, times.received),
+            server: server.map(Duration::from_micros),
+            applying: between(times.received, times.applied),
+        }
+    }
+
+    /// The round trip without what the server says that it took.
+    pub fn network(&self) -> Option<Duration> {
+        Some(self.round_trip?.saturating_sub(self.server?))
+    }
+
+    /// From the call until its rows were in the cache.
+    pub fn total(&self) -> Option<Duration> {
+        Some(self.queued? + self.round_trip? + self.applying?)
+    }
+}
+
+/// When the server ran a call, by its clock.
+pub(crate) fn timestamp(reply: &Reply) -> Option<Timestamp> {
+    match reply {
+        Reply::Committed { timestamp, .. }
+        | Reply::Rejected { timestamp, .. }
+        | Reply::Returned { timestamp, .. } => Some(*timestamp),
+        _ => None,
+    }
+}

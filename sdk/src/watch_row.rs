@@ -1,0 +1,168 @@
+//! Watches of single rows: one hash lookup a row that a transaction touches, however many are watched.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Waker;
+
+use lightlike_core::cache::RowChange;
+use lightlike_core::schema::Row;
+
+use crate::watch::{Source, Watch};
+
+/// [`RowWatches`] without the key's type, which generic code over tables cannot always name.
+pub(crate) trait WatchRows<R>: Any + Send + Sync {
+    fn is_empty(&self) -> bool;
+
+    /// Tells of the changes that led to this version.
+    fn set(&self, version: u64, changes: &mut dyn Iterator<Item = RowChange<'_, R>>);
+
+    /// There will be no more changes.
+    fn end(&self);
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// Watches of no row of `R`'s table.
+pub(crate) fn row_watches<R: Row>() -> Arc<dyn WatchRows<R>> {
+    Arc::new(RowWatches::<R>::default())
+}
+
+/// The rows of one table that are watched, by their keys.
+struct RowWatches<R: Row> {
+    /// How many there are, so that nothing is locked where there are none.
+    len: AtomicUsize,
+    /// How a row is copied, known since the first watch: a table's rows need not be `Clone` otherwise.
+    copy: OnceLock<fn(&R) -> R>,
+    inner: Mutex<Inner<R>>,
+}
+
+struct Inner<R: Row> {
+    watched: HashMap<Arc<R::Key>, Watched<R>>,
+    /// There will be no more changes.
+    ended: bool,
+}
+
+struct Watched<R: Row> {
+    source: Source<Option<R>>,
+    /// The version of the tables that the value is of.
+    version: u64,
+    /// Alive while somebody watches.
+    guard: Weak<Guard<R>>,
+}
+
+/// Ends the watching of one row when the last watch of it is dropped.
+struct Guard<R: Row> {
+    watches: Weak<RowWatches<R>>,
+    key: Arc<R::Key>,
+}
+
+impl<R: Row> Default for RowWatches<R> {
+    fn default() -> Self {
+        let inner = Inner { watched: HashMap::new(), ended: false };
+        Self { len: AtomicUsize::new(0), copy: OnceLock::new(), inner: Mutex::new(inner) }
+    }
+}
+
+/// Watches the row with this key. `now` reads it, with the version of the tables that it was read from. `None` if the
+/// watches are not [`row_watches`]'.
+pub(crate) fn watch_row<R: Row + Clone>(
+    watches: &Arc<dyn WatchRows<R>>,
+    key: R::Key,
+    now: impl FnOnce(&R::Key) -> (u64, Option<R>),
+) -> Option<Watch<Option<R>>> {
+    let watches = Arc::clone(watches).into_any().downcast::<RowWatches<R>>().ok()?;
+    Some(watches.watch(key, now))
+}
+
+impl<R: Row + Clone> RowWatches<R> {
+    fn watch(
+        self: &Arc<Self>,
+        key: R::Key,
+        now: impl FnOnce(&R::Key) -> (u64, Option<R>),
+    ) -> Watch<Option<R>> {
+        self.copy.get_or_init(|| R::clone);
+        let mut inner = self.lock();
+        if let Some(watched) = inner.watched.get(&key)
+            && let Some(guard) = watched.guard.upgrade()
+        {
+            return watched.source.subscribe().guarded(guard);
+        }
+        let (version, row) = now(&key);
+        let (source, key) = (Source::new(row), Arc::new(key));
+        let watch = source.subscribe();
+        if inner.ended {
+            return watch;
+        }
+        let guard = Arc::new(Guard { watches: Arc::downgrade(self), key: Arc::clone(&key) });
+        let watched = Watched { source, version, guard: Arc::downgrade(&guard) };
+        inner.watched.insert(key, watched);
+        self.len.store(inner.watched.len(), Ordering::Relaxed);
+        watch.guarded(guard)
+    }
+}
+
+impl<R: Row> WatchRows<R> for RowWatches<R> {
+    fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Relaxed) == 0
+    }
+
+    fn set(&self, version: u64, changes: &mut dyn Iterator<Item = RowChange<'_, R>>) {
+        let Some(copy) = self.copy.get() else { return };
+        let mut wakers: Vec<Waker> = Vec::new();
+        let mut inner = self.lock();
+        for change in changes {
+            let (key, row) = match change {
+                RowChange::Insert(row) | RowChange::Update { new: row, .. } => {
+                    (row.key(), Some(row))
+                }
+                RowChange::Delete(row) => (row.key(), None),
+                RowChange::Event(_) => continue,
+            };
+            // One that was read when this change was visible, and not told yet, has it.
+            if let Some(watched) = inner.watched.get_mut(key)
+                && watched.version < version
+            {
+                watched.version = version;
+                wakers.extend(watched.source.set_quietly(row.map(copy)));
+            }
+        }
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn end(&self) {
+        let mut inner = self.lock();
+        inner.ended = true;
+        let watched = std::mem::take(&mut inner.watched);
+        self.len.store(0, Ordering::Relaxed);
+        drop(inner);
+        drop(watched);
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+impl<R: Row> RowWatches<R> {
+    fn lock(&self) -> MutexGuard<'_, Inner<R>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: Row> Drop for Guard<R> {
+    fn drop(&mut self) {
+        let Some(watches) = self.watches.upgrade() else { return };
+        let mut inner = watches.lock();
+        // Unless somebody has begun to watch it again meanwhile.
+        let gone = match inner.watched.get(&self.key) {
+            Some(watched) if watched.guard.strong_count() == 0 => inner.watched.remove(&self.key),
+            _ => None,
+        };
+        watches.len.store(inner.watched.len(), Ordering::Relaxed);
+        drop(inner);
+        drop(gone);
+    }
+}

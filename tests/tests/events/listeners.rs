@@ -1,0 +1,182 @@
+//! Who hears of calls: listeners, the hook for what nobody waited for, and outcomes with their times.
+
+use std::time::Duration;
+
+use lightlike::FunctionKind;
+use lightlike::prelude::*;
+use lightlike_tests::conformance::columns::{InsertOneU8, OneU8};
+use lightlike_tests::conformance::failures::*;
+use lightlike_tests::conformance::procedures::*;
+use lightlike_tests::conformance::{Log, on_both_servers};
+
+#[tokio::test]
+async fn a_listener_hears_of_my_calls_after_their_rows_and_before_their_answer() {
+    on_both_servers(async |target| {
+        let (ada, grace) = (target.connect().await, target.connect().await);
+        let _set = ada.subscribe(OneU8::all()).await.unwrap();
+        let log = Log::default();
+        let (rows, mine, all) = (log.clone(), log.clone(), log.clone());
+        ada.table::<OneU8>().on_insert(move |_, row| rows.push(format!("row {}", row.value)));
+        ada.on_call::<InsertOneU8>(move |event, InsertOneU8 { value }, outcome| {
+            assert_eq!(event.db().table::<OneU8>().len(), 1);
+            mine.push(format!("called with {value}: {outcome:?}"));
+        });
+        ada.on_calls(move |event| all.push(event.called().function()));
+        grace.call(no_op()).await.unwrap();
+        let call = ada.call(InsertOneU8 { value: 7 }).send();
+        let id = call.id();
+        let ids = log.clone();
+        ada.on_calls(move |event| {
+            event.unregister();
+            ids.push(format!("the same: {}", Some(event.called().id()) == id));
+        });
+        call.await.unwrap();
+        let lines = ["row 7", "called with 7: Ok(())", "insert_one_u_8", "the same: true"];
+        assert_eq!(log.take(), lines);
+        ada.call(no_op()).await.unwrap();
+        assert_eq!(log.take(), ["no_op"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_listener_hears_of_every_outcome_with_its_type() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let log = Log::default();
+        let (rejected, failed, all) = (log.clone(), log.clone(), log.clone());
+        db.on_call::<FailWithString>(move |_, args, outcome| match outcome {
+            Err(CallError::Rejected(why)) => {
+                rejected.push(format!("{} was refused: {why}", args.message));
+            }
+            outcome => panic!("{outcome:?}"),
+        });
+        db.on_call::<FailWithPanic>(move |_, args, outcome| {
+            failed.push(format!("{} {:?}", args.message, outcome.as_ref().unwrap_err().kind()));
+        });
+        db.on_calls(move |event| {
+            let called = event.called();
+            let kind = called.result().map_err(|error| error.kind());
+            all.push(format!("{} {:?} {kind:?}", called.function(), called.kind()));
+        });
+        db.on_panic(|_, panicked| panic!("{}", panicked.message));
+        let _ = db.call(fail_with_string("no".into())).await;
+        assert_eq!(log.take(), ["no was refused: no", "fail_with_string Reducer Err(Rejected)"]);
+        let _ = db.call(fail_with_panic("oh".into())).await;
+        assert_eq!(log.take(), ["oh Failed", "fail_with_panic Reducer Err(Failed)"]);
+        db.disconnect().await;
+        let _ = db.call(fail_with_string("late".into())).await;
+        assert!(log.take().is_empty(), "nobody is driven any more");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn procedures_are_listened_to_as_well() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let log = Log::default();
+        let (typed, all) = (log.clone(), log.clone());
+        db.on_procedure::<ReturnPrimitive>(move |_, args, outcome| {
+            typed.push(format!("{} + {} = {}", args.lhs, args.rhs, outcome.as_ref().unwrap()));
+        });
+        db.on_calls(move |event| {
+            let called = event.called();
+            assert_eq!(called.kind(), FunctionKind::Procedure);
+            let sum = called.procedure_outcome::<ReturnPrimitive>().unwrap().unwrap();
+            assert_eq!(called.procedure_args::<ReturnPrimitive>().unwrap().lhs, 1);
+            assert!(called.args::<NoOp>().is_none() && called.outcome::<NoOp>().is_none());
+            all.push(format!("{} {sum}", called.function()));
+        });
+        assert_eq!(db.call_procedure(return_primitive(1, 2)).await.unwrap(), 3);
+        assert_eq!(log.take(), ["1 + 2 = 3", "return_primitive 3"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failure_that_nobody_waits_for_reaches_the_hook() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let log = Log::default();
+        let unhandled = log.clone();
+        db.on_unhandled_rejection(move |_, failure| {
+            let args = failure.call.args::<FailWithString>().map(|args| args.message);
+            let rejected = match failure.call.outcome::<FailWithString>() {
+                Some(Err(CallError::Rejected(why))) => why,
+                _ => "otherwise".into(),
+            };
+            let line = format!("{} {:?} {args:?} {rejected}", failure.function, failure.kind);
+            unhandled.push(line);
+        });
+        db.call(fail_with_string("forgotten".into())).forget();
+        drop(db.call(fail_with_string("dropped".into())).send());
+        db.call_procedure(will_panic()).forget();
+        drop(db.call(no_op()).send());
+        let _ = db.call(fail_with_string("awaited".into())).await;
+        // A procedure may be answered after the calls behind it.
+        let all = db.on_calls(|_| ());
+        db.wait_until(|_| db.pending_calls() == 0).timeout(Duration::from_secs(10)).await.unwrap();
+        all.remove();
+        let mut lines = log.take();
+        lines.sort();
+        assert_eq!(
+            lines,
+            [
+                "fail_with_string Rejected Some(\"dropped\") dropped",
+                "fail_with_string Rejected Some(\"forgotten\") forgotten",
+                "will_panic Failed None otherwise",
+            ]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_outcome_says_when_it_was_and_where_the_time_went() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let _set = db.subscribe(OneU8::all()).await.unwrap();
+        let outcome = db.call(InsertOneU8 { value: 1 }).outcome().await;
+        outcome.result.unwrap();
+        assert!(outcome.timestamp.is_some());
+        let latency = outcome.latency;
+        let parts = [latency.queued, latency.round_trip, latency.applying].map(Option::unwrap);
+        assert_eq!(latency.total(), Some(parts.iter().sum()));
+        assert!(latency.round_trip > Some(Duration::ZERO));
+        assert_eq!(
+            (latency.server, latency.network()),
+            (None, None),
+            "servers say it of procedures"
+        );
+
+        let outcome = db.call_procedure(sleep(20)).outcome().await;
+        outcome.result.unwrap();
+        let server = outcome.latency.server.unwrap();
+        assert!(server >= Duration::from_millis(20), "{server:?}");
+        assert!(outcome.latency.round_trip.unwrap() >= Duration::from_millis(20));
+        assert!(outcome.latency.network().unwrap() < outcome.latency.round_trip.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_without_an_answer_in_time_times_out_and_is_told_once() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let log = Log::default();
+        let all = log.clone();
+        db.on_calls(move |event| {
+            let kind = event.called().result().map_err(|error| error.kind());
+            all.push(format!("{} {kind:?}", event.called().function()));
+        });
+        let call = db.call_procedure(sleep(200)).timeout(Duration::from_millis(20));
+        let outcome = call.outcome().await;
+        assert!(matches!(outcome.result, Err(CallError::TimedOut { sent: true })));
+        assert_eq!(outcome.latency.total(), None);
+        assert_eq!(log.take(), ["sleep Err(TimedOut)"]);
+        db.call_procedure(sleep(250)).await.unwrap();
+        assert_eq!(log.take(), ["sleep Ok(())"], "the late answer is nobody's");
+    })
+    .await;
+}
