@@ -87,7 +87,7 @@ fn watch(lines: &mut Lines, table: &Table, watcher: &str, module: &str) {
     lines.line(4, format!("let table = db.table::<{module}::{ident}>();"));
     let mut callback = |on: &str, parameters: &str, says: &str| {
         lines.line(4, format!("table.{on}(|{parameters}| {{"));
-        lines.line(8, format!("println!(\"{name}: {says}\");"));
+        lines.call(8, "println!", &format!("\"{name}: {says}\""));
         lines.line(4, "});");
     };
     callback("on_insert", "_, row", "{row:?}");

@@ -85,6 +85,19 @@ impl Lines {
         self.line(indent, format!("){after}"));
     }
 
+    /// `function(argument);`
+    pub(crate) fn call(&mut self, indent: usize, function: &str, argument: &str) {
+        let line = format!("{function}({argument});");
+        let fits = |indent: usize, line: &str| indent + line.chars().count() <= MAX_WIDTH;
+        // What fits nowhere stays where it is.
+        if fits(indent, &line) || !fits(indent + 4, argument) {
+            return self.line(indent, line);
+        }
+        self.line(indent, format!("{function}("));
+        self.line(indent + 4, argument);
+        self.line(indent, ");");
+    }
+
     /// `use from::{A, B};`, with as many names a line as there is room for.
     pub(crate) fn import(&mut self, from: &str, names: &[&str]) {
         let line = match names {
@@ -97,8 +110,9 @@ impl Lines {
         self.line(0, format!("use {from}::{{"));
         let mut line = String::new();
         for name in names {
-            // Room for the name, a space before it and a comma behind it.
-            if !line.is_empty() && 4 + line.chars().count() + name.chars().count() + 2 > MAX_WIDTH {
+            // Room for the name, a space before it and a comma behind it, and one place is left.
+            if !line.is_empty() && 4 + line.chars().count() + name.chars().count() + 2 >= MAX_WIDTH
+            {
                 self.line(4, std::mem::take(&mut line));
             }
             if !line.is_empty() {

@@ -50,12 +50,10 @@ pub(crate) fn files(model: &Model, name: &str) -> Vec<GeneratedFile> {
     parts.retain(|(_, part)| !part.items.is_empty());
     parts.sort_by(|a, b| in_order(&a.0, &b.0));
 
+    let modules: Vec<_> = parts.iter().map(|(module, _)| &**module).collect();
     let folder = PathBuf::from(name);
-    let mut files = vec![GeneratedFile {
-        path: folder.join("mod.rs"),
-        text: root(parts.iter().map(|(module, _)| &**module)),
-        once: false,
-    }];
+    let mut files =
+        vec![GeneratedFile { path: folder.join("mod.rs"), text: root(&modules), once: false }];
     files.extend(parts.into_iter().map(|(module, part)| GeneratedFile {
         path: folder.join(format!("{}.rs", module.trim_start_matches("r#"))),
         text: part.text(&declared),
@@ -65,13 +63,16 @@ pub(crate) fn files(model: &Model, name: &str) -> Vec<GeneratedFile> {
 }
 
 /// `mod.rs`: everything is found in one place, however many files there are.
-fn root<'m>(modules: impl Iterator<Item = &'m str> + Clone) -> String {
+fn root(modules: &[&str]) -> String {
     let mut lines = Lines::default();
-    if modules.clone().next().is_some() {
+    if !modules.is_empty() {
+        // Modules are ordered by their letters, what is used by its numbers too.
+        let mut by_letters = modules.to_vec();
+        by_letters.sort_by_key(|module| module.trim_start_matches("r#"));
         lines.line(0, "");
-        modules.clone().for_each(|module| lines.line(0, format!("mod {module};")));
+        by_letters.iter().for_each(|module| lines.line(0, format!("mod {module};")));
         lines.line(0, "");
-        modules.for_each(|module| lines.line(0, format!("pub use self::{module}::*;")));
+        modules.iter().for_each(|module| lines.line(0, format!("pub use self::{module}::*;")));
     }
     HEADER.to_owned() + &lines.into_string()
 }
@@ -157,7 +158,7 @@ impl Model {
     }
 }
 
-/// As `rustfmt` orders names: numbers in them as numbers, underscores before all else.
+/// As `rustfmt` orders what is used: numbers in them as numbers, underscores before all else.
 fn in_order(a: &str, b: &str) -> Ordering {
     let (a, b) = (a.trim_start_matches("r#"), b.trim_start_matches("r#"));
     let (mut left, mut right) = (a, b);
