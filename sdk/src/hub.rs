@@ -89,6 +89,8 @@ impl Hub {
             unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
             lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
             slow: Callbacks::new("on_slow_consumer", None, &panics),
+            #[cfg(feature = "http")]
+            schema: crate::schema_check::SchemaState::default(),
             panics,
             // Its own panics are only logged: they could go on for ever.
             panicked: Callbacks::new("on_panic", None, &Arc::default()),
