@@ -94,8 +94,6 @@ impl Hub {
             panics,
             // Its own panics are only logged: they could go on for ever.
             panicked: Callbacks::new("on_panic", None, &Arc::default()),
-            #[cfg(feature = "http")]
-            schema: crate::schema_check::SchemaState::default(),
         })
     }
 
