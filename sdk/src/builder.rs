@@ -16,6 +16,7 @@ use crate::client::Client;
 use crate::declare::Declared;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
+use crate::offline::Offline;
 use crate::optimistic::Mutators;
 #[cfg(feature = "http")]
 use crate::schema_check::{self, SchemaCheck};
@@ -31,6 +32,8 @@ pub struct ClientBuilder {
     compression: Option<Compression>,
     confirmed: Option<bool>,
     retry_first: Option<bool>,
+    while_disconnected: Option<WhileDisconnected>,
+    pub(crate) offline: Offline,
     config: Config,
     pub(crate) declared: Declared,
     #[cfg(feature = "http")]
@@ -48,6 +51,8 @@ impl ClientBuilder {
             compression: None,
             confirmed: None,
             retry_first: None,
+            while_disconnected: None,
+            offline: Offline::default(),
             config: Config::default(),
             declared: Declared::default(),
             #[cfg(feature = "http")]
@@ -111,9 +116,9 @@ impl ClientBuilder {
     }
 
     /// What becomes of calls while there is no connection. By default they end as
-    /// [`NotSent`](crate::CallError::NotSent).
+    /// [`NotSent`](crate::CallError::NotSent), and with an [offline store](Self::offline) they wait.
     pub fn while_disconnected(mut self, policy: WhileDisconnected) -> Self {
-        self.config.while_disconnected = policy;
+        self.while_disconnected = Some(policy);
         self
     }
 
@@ -182,13 +187,20 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one,
-    /// [`Schema`](crate::ErrorKind::Schema) if two declared tables disagree, and
-    /// [`TokenStore`](crate::ErrorKind::TokenStore) if the store fails.
+    /// [`Schema`](crate::ErrorKind::Schema) if two declared tables disagree,
+    /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, and
+    /// [`Storage`](crate::ErrorKind::Storage) if the [offline store](Self::offline) does.
     pub fn build(mut self) -> Result<Client, Error> {
         self.config.reconnect.first = self.retry_first.unwrap_or(true);
+        let default = match self.offline.is_wanted() {
+            true => WhileDisconnected::Wait,
+            false => WhileDisconnected::Fail,
+        };
+        self.config.while_disconnected = self.while_disconnected.unwrap_or(default);
         let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
         let token = self.load_token()?;
         let server = endpoint.server();
+        let kept = self.offline.load(server.authority(), endpoint.database(), token.as_deref())?;
         let compression = self.compression.unwrap_or_else(|| match server.host() {
             "localhost" | "127.0.0.1" | "::1" => Compression::None,
             _ => Compression::Gzip,
@@ -205,6 +217,9 @@ impl ClientBuilder {
             let (uri, database) = (self.uri, self.database);
             hub.schema.configure(self.schema, schema_check::Origin { uri, database, limits });
             self.declared.functions.iter().for_each(|function| hub.schema.function(function));
+        }
+        if let Some(kept) = kept {
+            self.offline.open(kept, &hub)?;
         }
         Ok(Client::new(hub, dialer))
     }

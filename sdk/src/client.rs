@@ -123,14 +123,17 @@ impl Client {
     }
 
     /// Closes the connection in order. What is in the cache stays readable; calls without an answer by then end as
-    /// [`CallError::Unknown`].
+    /// [`CallError::Unknown`], and those that an offline store has as [`CallError::Kept`].
     ///
-    /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed. A callback, which
+    /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed, and the offline store
+    /// too. A callback, which
     /// cannot wait, drops it.
     pub fn disconnect(&self) -> Disconnecting {
         let state = self.state();
         self.hub().command(|connection, now| connection.close(now));
-        Disconnecting { state }
+        let hub = Arc::clone(self.hub());
+        let closing = Box::pin(async move { hub.shared.close_disk().await });
+        Disconnecting { state, closing }
     }
 
     /// Something changed, such as the network: a lost connection is tried again at once, and one that seems to be there
@@ -310,9 +313,16 @@ impl Client {
 }
 
 /// Ends when the connection is closed: see [`Client::disconnect`]. Dropping it changes nothing.
-#[derive(Debug)]
 pub struct Disconnecting {
     state: Watch<ConnectionState>,
+    /// The offline store, when the connection is closed.
+    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl fmt::Debug for Disconnecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disconnecting").field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 impl Future for Disconnecting {
@@ -324,7 +334,7 @@ impl Future for Disconnecting {
                 break;
             }
         }
-        Poll::Ready(())
+        self.closing.as_mut().poll(cx)
     }
 }
 

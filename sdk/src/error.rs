@@ -6,6 +6,7 @@ use std::fmt;
 use lightlike_core::cache::{RegisterError, SetFailure};
 use lightlike_core::conn::{CloseReason, EndpointError, Lost};
 use lightlike_core::driver::InvalidToken;
+use lightlike_core::journal::{LoadError, StoreError};
 #[cfg(feature = "http")]
 use lightlike_core::schema::Difference;
 
@@ -46,6 +47,8 @@ pub enum ErrorKind {
     Query,
     /// The token store failed.
     TokenStore,
+    /// The offline store failed.
+    Storage,
     /// What was waited for did not come in the time given.
     TimedOut,
 }
@@ -105,6 +108,12 @@ pub(crate) enum Repr {
     NotSent(#[from] lightlike_core::conn::NotSent),
     #[error("the query was not answered")]
     Unanswered(#[source] crate::call::Unanswered),
+    #[error("the offline store cannot be used")]
+    Load(#[source] LoadError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the offline store's thread cannot be started")]
+    DiskThread(#[source] std::io::Error),
     #[error(transparent)]
     Untyped(#[from] UntypedError),
     #[error("it did not come within {0:?}")]
@@ -144,6 +153,7 @@ impl Error {
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
+            Repr::Load(_) | Repr::Store(_) | Repr::DiskThread(_) => ErrorKind::Storage,
             Repr::TimedOut(_) => ErrorKind::TimedOut,
         }
     }
@@ -222,6 +232,12 @@ impl From<RegisterError> for Error {
     }
 }
 
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Repr::Store(error).into()
+    }
+}
+
 impl From<UntypedError> for Error {
     fn from(error: UntypedError) -> Self {
         Repr::Untyped(error).into()
@@ -236,6 +252,10 @@ impl<E: fmt::Debug> From<CallError<E>> for Error {
             CallError::Rejected(why) => Repr::Rejected { message: format!("{why:?}").into() },
             CallError::Failed(why) => Repr::CallFailed { kind, source: CallError::Failed(why) },
             CallError::Unknown => Repr::CallFailed { kind, source: CallError::Unknown },
+            CallError::Dropped => Repr::CallFailed { kind, source: CallError::Dropped },
+            CallError::Expired => Repr::CallFailed { kind, source: CallError::Expired },
+            CallError::Cancelled => Repr::CallFailed { kind, source: CallError::Cancelled },
+            CallError::Kept => Repr::CallFailed { kind, source: CallError::Kept },
             CallError::TimedOut { sent } => {
                 Repr::CallFailed { kind, source: CallError::TimedOut { sent } }
             }

@@ -10,6 +10,7 @@
 mod any;
 mod call;
 mod column;
+pub mod fingerprint;
 #[doc(hidden)]
 pub mod fixed;
 mod sats;
