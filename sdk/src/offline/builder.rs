@@ -61,15 +61,6 @@ impl ClientBuilder {
         self.offline.config.asks_before_replay = true;
         self
     }
-
-    /// Says what arguments the reducer `R` takes in this version of the program. Calls of it that an earlier version
-    /// kept with others are [held](crate::QueuedState::NeedsMigration), not sent.
-    ///
-    /// A reducer that is called is known from then on; this is for those whose calls may be sent before.
-    pub fn reducer<R: Reducer>(mut self) -> Self {
-        self.offline.arguments.push((R::DEF.name, fingerprint::arguments(&R::DEF)));
-        self
-    }
 }
 
 /// What a store had, between being read and being used.
@@ -79,6 +70,11 @@ pub(crate) struct Loaded {
 }
 
 impl Offline {
+    /// Says what arguments the reducer `R` takes in this version of the program.
+    pub(crate) fn declare<R: Reducer>(&mut self) {
+        self.arguments.push((R::DEF.name, fingerprint::arguments(&R::DEF)));
+    }
+
     pub(crate) fn is_wanted(&self) -> bool {
         self.store.is_some()
     }
