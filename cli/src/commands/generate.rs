@@ -22,17 +22,9 @@ Examples:
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-#[group(id = "source", required = true, args = ["database", "schema", "module"])]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
-    database: Option<String>,
-    /// A file with the schema, as `describe --json` shows it.
-    #[arg(long, value_name = "FILE")]
-    schema: Option<PathBuf>,
-    /// A module: the folder of its source, or a .wasm file. The server gets it under a name of the moment, tells its schema,
-    /// and deletes it.
-    #[arg(long, value_name = "PATH")]
-    module: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
     /// What the Rust module is called, and the file. By default as the database.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -53,9 +45,24 @@ pub(crate) struct Args {
     check: bool,
 }
 
+/// Where the schema is.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// The database: its name, or its identity in hex.
+    database: Option<String>,
+    /// A file with the schema, as `describe --json` shows it.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+    /// A module: the folder of its source, or a .wasm file. The server gets it under a name of the moment, tells its schema,
+    /// and deletes it.
+    #[arg(long, value_name = "PATH")]
+    module: Option<PathBuf>,
+}
+
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
-    let schema = schema(context, &args).await?;
-    let database = args.database.as_deref();
+    let schema = schema(context, &args.source).await?;
+    let database = args.source.database.as_deref();
     let name = args.name.clone().unwrap_or_else(|| rust_name(database.unwrap_or("module")));
     let generator = Generator::new()
         .name(&name)
@@ -68,12 +75,12 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
 }
 
 /// Reads the schema from wherever it is.
-async fn schema(context: &Context, args: &Args) -> Result<ServerSchema, Failure> {
-    if let Some(path) = &args.schema {
+async fn schema(context: &Context, source: &Source) -> Result<ServerSchema, Failure> {
+    if let Some(path) = &source.schema {
         return super::check::saved(path);
     }
-    let Some(path) = &args.module else {
-        return context.schema(args.database.as_deref().unwrap_or_default()).await;
+    let Some(path) = &source.module else {
+        return context.schema(source.database.as_deref().unwrap_or_default()).await;
     };
     let mut http = context.http();
     if context.token.is_none() {
