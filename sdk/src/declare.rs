@@ -55,11 +55,11 @@ impl ClientBuilder {
 
     /// Declares a reducer, by the type of its calls.
     ///
-    /// With an [offline store](Self::offline), this also says what arguments it takes in this version of the program:
-    /// calls that an earlier version kept with others are [held](crate::QueuedState::NeedsMigration), not sent. A reducer
-    /// that is called is known from then on; this is for those whose calls may be sent before.
+    /// Calls of it that an earlier version of the program [kept](Self::offline) with other arguments are
+    /// [held](crate::QueuedState::NeedsMigration), not sent. A reducer that is called is known from then on; this is for
+    /// those whose calls may be sent before.
     pub fn reducer<R: Reducer>(mut self) -> Self {
-        self.offline.declare::<R>();
+        self.offline.declare(&R::DEF);
         self.declared.functions.push(R::DEF);
         self
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lightlike_core::conn::{OfflineConfig, Replay, Restored};
 use lightlike_core::driver::{random_seed, time_of_day};
 use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
-use lightlike_core::schema::{Reducer, fingerprint};
+use lightlike_core::schema::{FunctionDef, fingerprint};
 
 use super::hub::{BeforeReplay, lock};
 use crate::builder::ClientBuilder;
@@ -70,9 +70,9 @@ pub(crate) struct Loaded {
 }
 
 impl Offline {
-    /// Says what arguments the reducer `R` takes in this version of the program.
-    pub(crate) fn declare<R: Reducer>(&mut self) {
-        self.arguments.push((R::DEF.name, fingerprint::arguments(&R::DEF)));
+    /// What arguments a reducer takes in this version of the program.
+    pub(crate) fn declare(&mut self, reducer: &FunctionDef) {
+        self.arguments.push((reducer.name, fingerprint::arguments(reducer)));
     }
 
     pub(crate) fn is_wanted(&self) -> bool {
