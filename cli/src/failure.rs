@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Auth = 5,
     /// What a server or a file says cannot be understood.
     Content = 6,
+    /// Two things that ought to be the same are not.
+    Differs = 7,
     /// A file of the user's cannot be read or written.
     File = 8,
 }

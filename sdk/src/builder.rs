@@ -8,7 +8,7 @@ use lightlike_core::conn::{
     CloseReason, Config, Connection, ConnectionState, Endpoint, EndpointError, Reconnect, Server,
     SubscribeParameters, WhileDisconnected,
 };
-use lightlike_core::driver::{DialOptions, TcpDialer, check_token, random_seed};
+use lightlike_core::driver::{check_token, random_seed};
 use lightlike_core::limits::Limits;
 use lightlike_core::wire::Compression;
 
@@ -16,10 +16,13 @@ use crate::client::Client;
 use crate::declare::Declared;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
+use crate::link::Link;
 use crate::offline::Offline;
 use crate::optimistic::Mutators;
+use crate::park::block_on;
 #[cfg(feature = "http")]
 use crate::schema_check::{self, SchemaCheck};
+use crate::session::Session;
 use crate::tables::NamedTables;
 use crate::token::TokenStore;
 
@@ -33,6 +36,7 @@ pub struct ClientBuilder {
     compression: Option<Compression>,
     confirmed: Option<bool>,
     retry_first: Option<bool>,
+    link: Link,
     while_disconnected: Option<WhileDisconnected>,
     pub(crate) offline: Offline,
     config: Config,
@@ -53,6 +57,7 @@ impl ClientBuilder {
             compression: None,
             confirmed: None,
             retry_first: None,
+            link: Link::default(),
             while_disconnected: None,
             offline: Offline::default(),
             config: Config::default(),
@@ -138,6 +143,11 @@ impl ClientBuilder {
         self
     }
 
+    pub(crate) fn change_link(mut self, change: impl FnOnce(&mut Link)) -> Self {
+        change(&mut self.link);
+        self
+    }
+
     /// Whether the program's structs are compared with the module's schema, and what a difference leads to. By default
     /// it is logged. Feature `http`.
     ///
@@ -184,7 +194,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the client without connecting: see [`Client::start`]. Callbacks can be registered and query sets asked
+    /// Makes the client without connecting: see [`Client::start`], [`Client::run`] and [`Client::start_thread`]. Callbacks can be registered and query sets asked
     /// for before there is a connection.
     ///
     /// # Errors
@@ -193,7 +203,43 @@ impl ClientBuilder {
     /// [`Schema`](crate::ErrorKind::Schema) if two types that were named are of one table and differ,
     /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, and
     /// [`Storage`](crate::ErrorKind::Storage) if the [offline store](Self::offline) does.
-    pub fn build(mut self) -> Result<Client, Error> {
+    pub fn build(self) -> Result<Client, Error> {
+        self.make(false)
+    }
+
+    /// Makes a client for a frame loop: nothing is applied and no callback runs outside of [`Client::tick`].
+    ///
+    /// It connects at once: a thread which all such clients of the process share reads, decompresses and answers pings,
+    /// so that a program that does not tick for a while stays connected. What it has received is bounded by
+    /// [`Limits::max_received_bytes`](crate::Limits::max_received_bytes). The first connection is tried for ever unless
+    /// [`retry_first_connection`](Self::retry_first_connection) says otherwise.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use lightlike::Budget;
+    /// use lightlike::prelude::*;
+    ///
+    /// # fn example() -> Result<(), lightlike::Error> {
+    /// let db = Client::builder("http://127.0.0.1:3000", "game").build_manual()?;
+    /// loop {
+    ///     let tick = db.tick(Budget::time(Duration::from_millis(2)))?;
+    ///     // .. draw what `db.read()` shows
+    ///     # let _ = tick;
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and [`Driver`](crate::ErrorKind::Driver) if the system has no thread left.
+    pub fn build_manual(self) -> Result<Client, Error> {
+        let client = self.make(true)?;
+        client.attach_to_io_thread()?;
+        Ok(client)
+    }
+
+    fn make(mut self, manual: bool) -> Result<Client, Error> {
         self.config.reconnect.first = self.retry_first.unwrap_or(true);
         let default = match self.offline.is_wanted() {
             true => WhileDisconnected::Wait,
@@ -201,7 +247,11 @@ impl ClientBuilder {
         };
         self.config.while_disconnected = self.while_disconnected.unwrap_or(default);
         let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
-        let token = self.load_token()?;
+        let (session, kept) = Session::load(self.tokens)?;
+        let token = self.token.or(kept);
+        if let Some(token) = &token {
+            check_token(token).map_err(Repr::Token)?;
+        }
         let server = endpoint.server();
         let kept = self.offline.load(server.authority(), endpoint.database(), token.as_deref())?;
         let compression = self.compression.unwrap_or_else(|| match server.host() {
@@ -211,9 +261,9 @@ impl ClientBuilder {
         let parameters =
             SubscribeParameters { compression, confirmed: self.confirmed, connection_id: None };
         let limits = self.config.limits;
-        let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
-            .map_err(|error| Repr::Tls(Box::new(error)))?;
-        let hub = Hub::new(Connection::new(self.config, token, random_seed()), self.mutators);
+        let route = self.link.route(endpoint, parameters, limits)?;
+        let connection = Connection::new(self.config, token, random_seed());
+        let hub = Hub::new(connection, session, self.mutators);
         hub.command(|connection, _| self.declared.register(connection))?;
         self.named.register(&hub).map_err(Repr::Register)?;
         #[cfg(feature = "http")]
@@ -225,7 +275,7 @@ impl ClientBuilder {
         if let Some(kept) = kept {
             self.offline.open(kept, &hub)?;
         }
-        Ok(Client::new(hub, dialer))
+        Ok(Client::new(hub, route, manual))
     }
 
     /// Makes the client, connects in the background (a task on this tokio runtime), and waits until the server has
@@ -245,50 +295,53 @@ impl ClientBuilder {
     ///
     /// Dropping this closes the connection.
     pub async fn connect(self) -> Result<Client, Error> {
-        let (server, database) = (self.uri.clone(), self.database.clone());
-        let tokens = self.tokens.clone();
-        let first = self.retry_first.unwrap_or(false);
-        let client = self.retry_first_connection(first).build()?;
+        let (client, names) = self.build_to_connect()?;
         client.start()?;
-        let settled = |state: &ConnectionState| {
-            use ConnectionState::{Closed, NeedsAuth, Ready};
-            matches!(state, Ready | NeedsAuth(_) | Closed(_))
-        };
-        match client.state().wait_for(settled).await {
-            Ok(
-                ConnectionState::Closed(CloseReason::Lost(lost)) | ConnectionState::NeedsAuth(lost),
-            ) => {
-                return Err(Repr::Connect { database, server, lost }.into());
-            }
-            Ok(ConnectionState::Ready) => (),
-            Ok(_) | Err(_) => return Err(Repr::Closed.into()),
-        }
-        #[cfg(feature = "http")]
-        schema_check::connected(&client).await?;
-        if let (Some(tokens), Some(token)) = (tokens, client.token()) {
-            tokens.save(&token).map_err(|source| Repr::TokenStore { verb: "save", source })?;
-        }
-        Ok(client)
+        greeted(client, names).await
+    }
+
+    /// As [`connect`](Self::connect), for programs without a runtime: the client runs on a thread of its own (see
+    /// [`Client::start_thread`]), and this one waits. Not to be called in asynchronous code.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), and [`Driver`](crate::ErrorKind::Driver) if the system has no thread left.
+    pub fn connect_blocking(self) -> Result<Client, Error> {
+        let (client, names) = self.build_to_connect()?;
+        // Whoever wants to join it starts it.
+        let _thread = client.start_thread()?;
+        block_on(greeted(client, names))
+    }
+
+    /// Makes a client that gives up when it cannot connect, unless it was told otherwise.
+    fn build_to_connect(self) -> Result<(Client, [Box<str>; 2]), Error> {
+        let names = [self.database.clone(), self.uri.clone()];
+        let first = self.retry_first.unwrap_or(false);
+        Ok((self.retry_first_connection(first).build()?, names))
     }
 
     fn endpoint(&self) -> Result<Endpoint, EndpointError> {
         Endpoint::new(Server::parse(&self.uri)?, &self.database)
     }
+}
 
-    fn load_token(&self) -> Result<Option<Box<str>>, Error> {
-        let token = match (&self.token, &self.tokens) {
-            (Some(token), _) => Some(token.clone()),
-            (None, Some(tokens)) => {
-                let loaded = tokens.load();
-                loaded.map_err(|source| Repr::TokenStore { verb: "load", source })?.map(Box::from)
-            }
-            (None, None) => None,
-        };
-        if let Some(token) = &token {
-            check_token(token).map_err(Repr::Token)?;
+/// Waits until the server has greeted.
+async fn greeted(client: Client, [database, server]: [Box<str>; 2]) -> Result<Client, Error> {
+    let settled = |state: &ConnectionState| {
+        use ConnectionState::{Closed, NeedsAuth, Ready};
+        matches!(state, Ready | NeedsAuth(_) | Closed(_))
+    };
+    match client.state().wait_for(settled).await {
+        Ok(ConnectionState::Closed(CloseReason::Lost(lost)) | ConnectionState::NeedsAuth(lost)) => {
+            return Err(Repr::Connect { database, server, lost }.into());
         }
-        Ok(token)
+        Ok(ConnectionState::Ready) => (),
+        Ok(_) | Err(_) => return Err(Repr::Closed.into()),
     }
+    #[cfg(feature = "http")]
+    schema_check::connected(&client).await?;
+    client.hub().session.check()?;
+    Ok(client)
 }
 
 impl fmt::Debug for ClientBuilder {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use lightlike_core::bsatn::{self, Bsatn, DecodeError};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
-use lightlike_core::driver::{TcpDialer, check_token, drive};
+use lightlike_core::driver::check_token;
 use lightlike_core::schema::{Procedure, Reducer, Row, Table};
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{QueryRows, Text};
@@ -20,6 +20,7 @@ use crate::error::{Error, Repr};
 use crate::event::Event;
 use crate::hooks::RowEvents;
 use crate::hub::Hub;
+use crate::link::Route;
 use crate::listen::Unhandled;
 use crate::panics::Panicked;
 use crate::query::{IntoQueries, Query, QueryList};
@@ -51,11 +52,16 @@ pub struct WeakClient {
 /// What the clones of a client share. Its end is the connection's.
 pub(crate) struct Handle {
     pub(crate) hub: Arc<Hub>,
-    dialer: TcpDialer,
+    pub(crate) route: Route,
+    /// The application ticks, and stops with its last handle.
+    pub(crate) manual: bool,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        if self.manual {
+            self.hub.shared.stop_ticking();
+        }
         self.hub.command(|connection, now| connection.close(now));
     }
 }
@@ -68,32 +74,12 @@ impl Client {
         ClientBuilder::new(uri.as_ref(), database.as_ref())
     }
 
-    pub(crate) fn new(hub: Arc<Hub>, dialer: TcpDialer) -> Self {
-        Self { handle: Arc::new(Handle { hub, dialer }) }
+    pub(crate) fn new(hub: Arc<Hub>, route: Route, manual: bool) -> Self {
+        Self { handle: Arc::new(Handle { hub, route, manual }) }
     }
 
     pub(crate) fn from_handle(handle: Arc<Handle>) -> Self {
         Self { handle }
-    }
-
-    /// Connects in the background: a task on the tokio runtime that this is called in. Does nothing if it was called
-    /// before.
-    ///
-    /// # Errors
-    ///
-    /// [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime.
-    pub fn start(&self) -> Result<(), Error> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
-        let hub = Arc::clone(self.hub());
-        let weak = Arc::downgrade(&self.handle);
-        let shared = Arc::clone(&hub.shared);
-        let deliver = move |event| hub.deliver(&weak, event);
-        if let Some(driver) = drive(shared, self.handle.dialer.clone(), deliver) {
-            runtime.spawn(driver);
-            #[cfg(feature = "http")]
-            crate::schema_check::start(self, &runtime);
-        }
-        Ok(())
     }
 
     /// The connection's state.
@@ -116,10 +102,7 @@ impl Client {
 
     /// The token that stands for [`identity`](Self::identity). Whoever has it is that user: keep it secret.
     pub fn token(&self) -> Option<String> {
-        let token = |connection: &lightlike_core::conn::Connection| {
-            connection.greeting().map(|greeting| greeting.token.to_string())
-        };
-        self.hub().shared.read(token)
+        self.hub().shared.read(lightlike_core::conn::Connection::token).map(String::from)
     }
 
     /// Closes the connection in order. What is in the cache stays readable; calls without an answer by then end as
@@ -167,6 +150,10 @@ impl Client {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.handle.hub
+    }
+
+    pub(crate) fn handle(&self) -> &Arc<Handle> {
+        &self.handle
     }
 }
 

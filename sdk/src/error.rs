@@ -5,7 +5,7 @@ use std::fmt;
 
 use lightlike_core::cache::{RegisterError, SetFailure};
 use lightlike_core::conn::{CloseReason, EndpointError, Lost};
-use lightlike_core::driver::InvalidToken;
+use lightlike_core::driver::{Busy, InvalidHeader, InvalidToken, TlsError};
 use lightlike_core::journal::{LoadError, StoreError};
 #[cfg(feature = "http")]
 use lightlike_core::schema::Difference;
@@ -29,6 +29,8 @@ pub enum ErrorKind {
     Configuration,
     /// The program is not in an async runtime that the client could run on.
     NoRuntime,
+    /// The client cannot be driven in this way: it is driven in another, or the system has no thread for it.
+    Driver,
     /// The connection could not be made.
     Connect,
     /// The server does not accept the token, or does not allow this.
@@ -59,10 +61,26 @@ pub(crate) enum Repr {
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
     Token(#[from] InvalidToken),
-    #[error("there is no tokio runtime here: call this inside one")]
+    #[error(transparent)]
+    Header(#[from] InvalidHeader),
+    #[error(
+        "there is no tokio runtime here: call this inside one, or use `start_thread`, `run` or `build_manual`"
+    )]
     NoRuntime,
-    #[error("TLS cannot be set up")]
-    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the client was started before: one driver is enough")]
+    AlreadyDriven,
+    #[error("only a client that was made by `build_manual` is driven by ticks")]
+    NotManual,
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error("the system has no thread for the client")]
+    NoThread(#[source] std::io::Error),
+    #[error("a callback cannot wait for the end of the thread that runs it")]
+    JoinsItself,
+    #[error("the client's thread panicked: {0}")]
+    DriverPanicked(Box<str>),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("cannot connect to `{database}` at {server}")]
     Connect {
         database: Box<str>,
@@ -114,6 +132,9 @@ pub(crate) enum Repr {
     NotSent(#[from] lightlike_core::conn::NotSent),
     #[error("the query was not answered")]
     Unanswered(#[source] crate::call::Unanswered),
+    #[cfg(feature = "http")]
+    #[error("the server's HTTP API cannot be used, which short-lived tokens are from")]
+    Http(#[source] crate::http::Error),
     #[error("the offline store cannot be used")]
     Load(#[source] LoadError),
     #[error(transparent)]
@@ -136,16 +157,23 @@ impl Error {
     /// What kind of thing went wrong.
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
-            Repr::Endpoint(_) | Repr::Token(_) | Repr::Tls(_) | Repr::NoTables => {
-                ErrorKind::Configuration
-            }
+            Repr::Endpoint(_)
+            | Repr::Token(_)
+            | Repr::Header(_)
+            | Repr::Tls(_)
+            | Repr::NoTables => ErrorKind::Configuration,
+            #[cfg(feature = "http")]
+            Repr::Http(_) => ErrorKind::Configuration,
             Repr::NoRuntime => ErrorKind::NoRuntime,
-            Repr::Connect { lost, .. } => match lost.http_status() {
-                Some(401 | 403) => ErrorKind::Auth,
-                Some(404) => ErrorKind::NotFound,
-                _ => ErrorKind::Connect,
-            },
-            Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
+            Repr::AlreadyDriven
+            | Repr::NotManual
+            | Repr::Busy(_)
+            | Repr::NoThread(_)
+            | Repr::JoinsItself
+            | Repr::DriverPanicked(_) => ErrorKind::Driver,
+            Repr::Connect { lost, .. } => refusal(lost).unwrap_or(ErrorKind::Connect),
+            Repr::Lost(lost) => refusal(lost).unwrap_or(ErrorKind::Disconnected),
+            Repr::Closed | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
             #[cfg(feature = "http")]
             Repr::SchemaDrift(_) => ErrorKind::Schema,
@@ -207,6 +235,15 @@ impl Error {
             Repr::CallFailed { kind, .. } => Some(*kind),
             _ => None,
         }
+    }
+}
+
+/// Whether the server refused the handshake for what is asked for or for who asks.
+fn refusal(lost: &Lost) -> Option<ErrorKind> {
+    match lost.http_status() {
+        _ if lost.needs_auth() => Some(ErrorKind::Auth),
+        Some(404) => Some(ErrorKind::NotFound),
+        _ => None,
     }
 }
 

@@ -31,6 +31,7 @@ use crate::offline::{AcceptedSender, OfflineHub};
 use crate::optimistic::Mutators;
 use crate::panics::{Panicked, Panics};
 use crate::query::QueryList;
+use crate::session::Session;
 use crate::subscription::{End, Stage, Subscription};
 use crate::view::View;
 use crate::watch::Source;
@@ -56,6 +57,7 @@ pub(crate) struct Hub {
     pub(crate) slow: Arc<Callbacks<SlowCallback>>,
     panics: Arc<Panics>,
     pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
+    pub(crate) session: Session,
     #[cfg(feature = "http")]
     pub(crate) schema: crate::schema_check::SchemaState,
 }
@@ -83,7 +85,7 @@ pub(crate) enum Sink {
 }
 
 impl Hub {
-    pub(crate) fn new(connection: Connection, mutators: Mutators) -> Arc<Self> {
+    pub(crate) fn new(connection: Connection, session: Session, mutators: Mutators) -> Arc<Self> {
         let reader = connection.reader();
         let panics = Arc::default();
         Arc::new(Self {
@@ -108,6 +110,7 @@ impl Hub {
             panics,
             // Its own panics are only logged: they could go on for ever.
             panicked: Callbacks::new("on_panic", None, &Arc::default()),
+            session,
         })
     }
 
@@ -302,7 +305,7 @@ impl Hub {
                 }
             }
             // Who we are is read from the machine.
-            conn::Event::Connected(_) => (),
+            conn::Event::Connected(greeting) => self.session.keep(&greeting.token),
         }
         self.report_panics(handle);
     }

@@ -69,9 +69,12 @@
 //! - `schema`: that comparison while the program is compiled, with a schema that was saved.
 //! - `redb` (on by default): `RedbStore`, an offline store in the embedded database redb. Without it there are
 //!   [`FileStore`] and [`MemoryStore`].
+//! - `auth`: tokens that are renewed, what they claim, and signing in with a provider of identities, in `auth`.
 
 extern crate self as lightlike;
 
+#[cfg(feature = "auth")]
+pub mod auth;
 mod broadcast;
 mod builder;
 mod call;
@@ -79,6 +82,7 @@ mod callbacks;
 mod changes;
 mod client;
 mod declare;
+mod drive;
 mod error;
 mod event;
 mod first_batch;
@@ -86,17 +90,22 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
+mod io_thread;
+mod link;
 mod listen;
 mod observe;
 mod offline;
 mod optimistic;
 mod outcome;
 mod panics;
+mod park;
 pub mod prelude;
+mod probe;
 pub mod query;
 mod reads;
 #[cfg(feature = "http")]
 mod schema_check;
+mod session;
 mod stream;
 mod subscription;
 mod table;
@@ -119,11 +128,12 @@ pub use lightlike_core::cache::{
 };
 pub use lightlike_core::conn::{
     Accepted, CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Histogram,
-    Lost, NotSent, OfflineConfig, Overflow, Reconnect, Replay, SlowConsumer, SlowReason,
+    Lost, NotSent, OfflineConfig, Overflow, Reconnect, Replay, Server, SlowConsumer, SlowReason,
     StaleReason, Stats, Storage, SubscriptionId, SyncState, WhileDisconnected,
 };
 #[cfg(feature = "redb")]
 pub use lightlike_core::driver::RedbStore;
+pub use lightlike_core::driver::{Budget, Io, Tls, TlsError};
 pub use lightlike_core::driver::{Coded, FileStore, RecordCodec};
 pub use lightlike_core::journal::{
     DeadLetter, Delivery, Failure, MemoryStore, QueuedCall, QueuedState, Store, StoreError, Write,
@@ -142,6 +152,7 @@ pub use self::call::{Call, CallError, CallErrorKind, Pending, ProcedureCall, Una
 pub use self::callbacks::{CallbackId, ScopedCallback};
 pub use self::changes::Changes;
 pub use self::client::{Client, Disconnecting, WeakClient};
+pub use self::drive::{DriverThread, Tick};
 pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hooks::RowEvents;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Keeps the token that stands for an identity. Whoever has the token is that user: keep it secret.
 ///
@@ -30,6 +30,21 @@ pub trait TokenStore: Send + Sync + 'static {
     ///
     /// Whatever the store's own are.
     fn clear(&self) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
+
+/// Several clients, or a client and the application, may share a store.
+impl<T: TokenStore + ?Sized> TokenStore for Arc<T> {
+    fn load(&self) -> Result<Option<String>, Box<dyn Error + Send + Sync>> {
+        (**self).load()
+    }
+
+    fn save(&self, token: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+        (**self).save(token)
+    }
+
+    fn clear(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        (**self).clear()
+    }
 }
 
 /// Keeps a token for as long as the program runs.

@@ -37,6 +37,24 @@ pub fn cpu() -> f64 {
     seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
+/// CPU seconds of this thread.
+pub fn thread_cpu() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a `timespec`.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// How often the system took this thread's processor away for another's sake.
+pub fn preemptions() -> i64 {
+    // SAFETY: all-zero is a valid `rusage`, and the pointer is to it.
+    unsafe {
+        let mut usage = std::mem::zeroed::<libc::rusage>();
+        libc::getrusage(libc::RUSAGE_THREAD, &mut usage);
+        usage.ru_nivcsw
+    }
+}
+
 /// Bytes of live heap blocks, with what the allocator puts around them.
 pub fn heap() -> f64 {
     // SAFETY: it has no arguments.

@@ -1,6 +1,8 @@
 //! The column of this project: a client on a tokio runtime of one thread, which is the application's own.
 
 mod decompress;
+mod frames;
+mod idle;
 mod reads;
 mod schema;
 
@@ -111,8 +113,21 @@ impl Client for Lightlike {
     }
 }
 
+/// Runs the cases that only this project has; whether the arguments name one.
+fn ran_own() -> bool {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let arg = |place: usize| args.get(place).map_or("", String::as_str);
+    let number = |place: usize| arg(place).parse::<u64>().expect("a number");
+    match arg(2) {
+        "frames" => frames::run(arg(0), arg(1), number(3)),
+        "idle" => idle::run(arg(0), arg(1), number(3), arg(4) == "manual"),
+        _ => return decompress::ran(),
+    }
+    true
+}
+
 fn main() {
-    if !decompress::ran() {
+    if !ran_own() {
         bench_harness::main::<Lightlike>();
     }
 }

@@ -1,9 +1,11 @@
 //! The commands, one file each: its arguments, and what it does.
 
 mod call;
+mod check;
 mod completions;
 mod delete;
 mod describe;
+mod generate;
 mod identity;
 mod login;
 mod logs;
@@ -30,6 +32,10 @@ use crate::failure::Failure;
 pub(crate) enum Command {
     /// Show what a database has: tables, views, reducers, procedures, types.
     Describe(describe::Args),
+    /// Write a module's structs, enums and calls as Rust.
+    Generate(generate::Args),
+    /// Say whether a schema that was kept is still the database's.
+    Check(check::Args),
     /// Run SQL, and show its rows as a table, JSON or CSV.
     Sql(sql::Args),
     /// Call a reducer or a procedure.
@@ -81,6 +87,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let context = Context::new(&global)?;
     match command {
         Command::Describe(args) => describe::run(&context, args).await,
+        Command::Generate(args) => generate::run(&context, args).await,
+        Command::Check(args) => check::run(&context, args).await,
         Command::Sql(args) => sql::run(&context, args).await,
         Command::Call(args) => call::run(&context, args).await,
         Command::Subscribe(args) => subscribe::run(&context, args).await,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use lightlike_core::conn::Server;
-use lightlike_core::driver::{Io, web_tls};
+use lightlike_core::driver::{Io, Tls};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -127,7 +127,7 @@ async fn dial(server: &Server) -> Result<Box<dyn Io>> {
     if !server.is_secure() {
         return Ok(Box::new(stream));
     }
-    let tls = TlsConnector::from(web_tls().map_err(|error| unreachable(&error))?);
+    let tls = TlsConnector::from(Tls::new().config().map_err(|error| unreachable(&error))?);
     let name =
         ServerName::try_from(server.host().to_owned()).map_err(|error| unreachable(&error))?;
     let stream = tls.connect(name, stream).await.map_err(|error| unreachable(&error))?;

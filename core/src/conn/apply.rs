@@ -95,7 +95,7 @@ impl Connection {
         | State::Closing { protocol, .. }
         | State::Draining { protocol, .. }) = self.state
         else {
-            return self.reclaim(max_rows);
+            return self.rest(now, max_rows);
         };
         match self.inbox.next(protocol, &self.config.limits) {
             Some(Ok(message)) => {
@@ -107,12 +107,15 @@ impl Connection {
             }
             Some(Err(error)) => self.fault(now, Lost::Wire(error)),
             None if matches!(self.state, State::Draining { .. }) => self.drained(now),
-            None => return self.reclaim(max_rows),
+            None => return self.rest(now, max_rows),
         }
         Progress::More
     }
 
-    fn reclaim(&mut self, max_rows: usize) -> Progress {
+    fn rest(&mut self, now: Instant, max_rows: usize) -> Progress {
+        if self.close_if_finished(now) {
+            return Progress::More;
+        }
         if self.cache.reclaim(max_rows) { Progress::More } else { Progress::Idle }
     }
 
@@ -135,7 +138,7 @@ impl Connection {
     }
 
     /// Whether a change is under way or waits.
-    pub(super) fn is_applying(&self) -> bool {
+    pub fn is_applying(&self) -> bool {
         self.applying.under_way.is_some() || !self.applying.queue.is_empty()
     }
 
@@ -292,8 +295,11 @@ impl Connection {
         }
     }
 
-    fn greeted(&mut self, now: Instant, greeting: Greeting) {
+    fn greeted(&mut self, now: Instant, mut greeting: Greeting) {
         let State::Greeting { protocol, .. } = self.state else { return };
+        if let Some(token) = self.kept_token.take() {
+            greeting.token = token;
+        }
         if let Some(before) = &self.greeting
             && before.identity != greeting.identity
         {

@@ -228,19 +228,20 @@ impl Connection {
             }
             Request::Query { sql } => sql.as_bytes().len(),
         };
-        let not_sent =
-            if let State::Closing { .. } | State::Closed(CloseReason::Requested) = self.state {
-                NotSent::Closed
-            } else if let Some(lost) = self.gone(policy) {
-                if policy == WhileDisconnected::Drop {
-                    return Some(Reply::Dropped);
-                }
-                NotSent::Lost(lost.clone())
-            } else if self.calls.len() >= limits.max_calls {
-                NotSent::TooMany { waiting: self.calls.len(), limit: limits.max_calls }
-            } else {
-                self.too_large(bytes)?
-            };
+        let closing =
+            matches!(self.state, State::Closing { .. } | State::Closed(CloseReason::Requested));
+        let not_sent = if closing || self.is_finishing() {
+            NotSent::Closed
+        } else if let Some(lost) = self.gone(policy) {
+            if policy == WhileDisconnected::Drop {
+                return Some(Reply::Dropped);
+            }
+            NotSent::Lost(lost.clone())
+        } else if self.calls.len() >= limits.max_calls {
+            NotSent::TooMany { waiting: self.calls.len(), limit: limits.max_calls }
+        } else {
+            self.too_large(bytes)?
+        };
         Some(Reply::NotSent(not_sent))
     }
 

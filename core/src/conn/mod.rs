@@ -30,6 +30,7 @@ mod command;
 mod config;
 mod endpoint;
 mod event;
+mod finish;
 mod histogram;
 mod inbox;
 mod offline;
@@ -90,6 +91,8 @@ pub struct Connection {
     config: Config,
     state: State,
     token: Option<Box<str>>,
+    /// The token to keep in place of the next greeting's.
+    kept_token: Option<Box<str>>,
     session_id: u128,
     greeting: Option<Greeting>,
     recovery: Recovery,
@@ -97,6 +100,10 @@ pub struct Connection {
     resync: Option<Resync>,
     /// Greeted and in step: calls may be sent.
     ready: bool,
+    /// The connection closes when every call is answered, then at the latest.
+    finish_by: Option<Instant>,
+    /// How many calls were not answered when the connection was closed.
+    unanswered: usize,
     next_request: u32,
     subs: Subscriptions,
     calls: Calls,
@@ -176,11 +183,14 @@ impl Connection {
         Self {
             state: State::Idle,
             token,
+            kept_token: None,
             session_id: seed,
             greeting: None,
             recovery: Recovery::new(config.reconnect.clone(), (seed >> 64) as u64),
             resync: None,
             ready: false,
+            finish_by: None,
+            unanswered: 0,
             next_request: 0,
             subs: Subscriptions::default(),
             calls: Calls::default(),
@@ -213,6 +223,11 @@ impl Connection {
         self.greeting.as_ref()
     }
 
+    /// The token that is presented next, once the server has greeted.
+    pub fn token(&self) -> Option<Box<str>> {
+        self.greeting.as_ref().and_then(|_| self.token.clone())
+    }
+
     /// Whether the connection was neither started nor closed.
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
@@ -236,6 +251,22 @@ impl Connection {
     /// Whether events wait to be delivered.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty() || self.changed_sync().is_some()
+    }
+
+    /// Whether something is to be done.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty() || !self.outbox.is_empty()
+    }
+
+    /// Whether something that came is not applied or not delivered.
+    pub fn has_work(&self) -> bool {
+        let draining = matches!(self.state, State::Draining { .. });
+        self.has_events() || self.is_applying() || !self.inbox.is_empty() || draining
+    }
+
+    /// How many of the server's messages were begun with.
+    pub fn messages(&self) -> u64 {
+        self.stats.messages_received
     }
 
     /// It is `now`: what is commanded next is commanded then. Everything that takes a time says so too.

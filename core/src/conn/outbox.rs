@@ -52,6 +52,10 @@ impl Outbox {
         self.frames.pop_front().map(Bytes::from)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
     /// Forgets everything: the socket is gone.
     pub(crate) fn clear(&mut self) {
         self.frames.clear();

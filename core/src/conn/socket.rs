@@ -21,6 +21,11 @@ impl Connection {
         }
     }
 
+    /// The open socket's token stands in for another, which is the one to keep and to tell of.
+    pub fn keep_token(&mut self, token: Box<str>) {
+        self.kept_token = Some(token);
+    }
+
     /// The body of a binary message came: [`open_frame`](crate::wire::open_frame)'s result.
     pub fn handle_body(&mut self, now: Instant, body: Bytes) {
         self.handle_heard(now);
@@ -76,6 +81,7 @@ impl Connection {
         if self.resync.as_ref().is_some_and(|resync| now >= resync.until) {
             self.resync_timed_out();
         }
+        self.close_if_late(now);
         if self.socket_deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
@@ -130,6 +136,7 @@ impl Connection {
             self.unclaimed_until(),
             self.alarms.next(),
             resync,
+            self.finish_by,
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -161,6 +168,7 @@ impl Connection {
 impl Connection {
     pub(super) fn dial(&mut self, now: Instant) {
         self.state = State::Dialing { since: now };
+        self.kept_token = None;
         // The session's current token, not the one that it began with.
         let dial = Dial { token: self.token.clone(), session_id: self.session_id };
         self.actions.push_back(Action::Dial(dial));
@@ -234,6 +242,7 @@ impl Connection {
     pub(super) fn end(&mut self, now: Instant, reason: CloseReason) {
         tracing::debug!(?reason, "the connection is closed");
         self.forget_socket();
+        self.unanswered = self.calls.len();
         let not_sent = match &reason {
             CloseReason::Requested => NotSent::Closed,
             CloseReason::Lost(lost) => NotSent::Lost(lost.clone()),
@@ -247,6 +256,7 @@ impl Connection {
             self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
         }
         self.recovery.end();
+        self.finish_by = None;
         self.end_alarms();
         self.state = State::Closed(reason.clone());
         self.announce(ConnectionState::Closed(reason));

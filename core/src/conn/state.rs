@@ -125,6 +125,9 @@ pub enum DialError {
         /// The start of the body.
         body: Box<str>,
     },
+    /// There is no token that the server would accept.
+    #[error("no token is to be had")]
+    NoToken(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The server chose a protocol that was not offered.
     #[error(
         "the server speaks {0:?}; this client speaks {v3} and {v2}, as every 2.x server does",
@@ -141,9 +144,12 @@ impl Lost {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Dial(DialError::Status { status, .. }) => *status >= 500 || *status == 429,
-            Self::Dial(DialError::Protocol(_) | DialError::Tls(_) | DialError::Handshake(_)) => {
-                false
-            }
+            Self::Dial(
+                DialError::Protocol(_)
+                | DialError::Tls(_)
+                | DialError::Handshake(_)
+                | DialError::NoToken(_),
+            ) => false,
             Self::Dial(DialError::Io { .. } | DialError::TimedOut(_)) => true,
             Self::NotGreeted(_) | Self::HungUp | Self::Io(_) | Self::Silent(_) => true,
             Self::Closed { .. } => true,
@@ -157,9 +163,12 @@ impl Lost {
         matches!(self, Self::Frame(_) | Self::Wire(_) | Self::OutOfSync(_) | Self::Violation(_))
     }
 
-    /// Whether another token may help.
-    pub(super) fn needs_auth(&self) -> bool {
-        matches!(self.http_status(), Some(401 | 403))
+    /// Whether another token may help: the server does not accept this one (401, 403), or there is none.
+    pub fn needs_auth(&self) -> bool {
+        matches!(
+            self,
+            Self::Dial(DialError::Status { status: 401 | 403, .. } | DialError::NoToken(_))
+        )
     }
 
     /// The HTTP status that the handshake failed with, if it did.

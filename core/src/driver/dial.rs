@@ -1,5 +1,6 @@
-//! Opening a socket: TCP, TLS, handshake.
+//! Opening a socket: a stream of bytes, TLS, handshake.
 
+use std::fmt::Write as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,17 +12,45 @@ use tokio_rustls::TlsConnector;
 
 use super::handshake;
 use super::socket::{Io, Socket};
-use crate::conn::{Dial, DialError, Endpoint, SubscribeParameters};
+use super::tls::{Tls, TlsError};
+use crate::conn::{Dial, DialError, Endpoint, Server, SubscribeParameters};
 use crate::limits::Limits;
 use crate::wire::Protocol;
 
 /// A socket that is being opened.
-pub type Dialing = Pin<Box<dyn Future<Output = Result<(Socket, Protocol), DialError>> + Send>>;
+pub type Dialing = Pin<Box<dyn Future<Output = Result<Opened, DialError>> + Send>>;
 
 /// Opens sockets.
 pub trait Dialer: Send + Sync + 'static {
     /// Opens one. The machine bounds how long that may take.
     fn dial(&self, dial: &Dial) -> Dialing;
+}
+
+impl<D: Dialer + ?Sized> Dialer for Arc<D> {
+    fn dial(&self, dial: &Dial) -> Dialing {
+        (**self).dial(dial)
+    }
+}
+
+/// An open socket.
+#[derive(Debug)]
+pub struct Opened {
+    /// The socket.
+    pub socket: Box<Socket>,
+    /// What is spoken on it.
+    pub protocol: Protocol,
+    /// The token to keep, where the socket was opened with one that stands in for it. The server's greeting names the
+    /// latter.
+    pub token: Option<Box<str>>,
+}
+
+/// A stream of bytes that is being opened.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send>>;
+
+/// Opens streams of bytes to a server.
+pub trait Connect: Send + Sync + 'static {
+    /// Opens one, without TLS.
+    fn connect(&self, server: &Server) -> Connecting;
 }
 
 /// What a socket is opened with, whoever opens it.
@@ -33,80 +62,117 @@ pub struct DialOptions {
     pub parameters: SubscribeParameters,
     /// How much a frame may hold.
     pub limits: Limits,
+    /// Headers of the application's own, which [`check_header`] lets through.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// The token goes into the address, and not into a header. Addresses are logged: it should be a short-lived one.
+    pub token_in_query: bool,
 }
 
-/// Opens sockets over TCP, with TLS where the address says so.
-#[derive(Debug, Clone)]
-pub struct TcpDialer {
+impl DialOptions {
+    /// No headers of the application's own, and the token in a header.
+    pub fn new(endpoint: Endpoint, parameters: SubscribeParameters, limits: Limits) -> Self {
+        Self { endpoint, parameters, limits, headers: Vec::new(), token_in_query: false }
+    }
+}
+
+/// Opens sockets over streams of bytes, with TLS where the address says so.
+#[derive(Clone)]
+pub struct StreamDialer {
     options: Arc<DialOptions>,
     tls: Option<Arc<ClientConfig>>,
+    connect: Arc<dyn Connect>,
 }
 
-impl TcpDialer {
-    /// A dialer that trusts the web's root certificates.
+impl StreamDialer {
+    /// A dialer over TCP that trusts the web's root certificates.
     ///
     /// # Errors
     ///
-    /// Those of rustls, if its provider lacks the protocol versions that it needs.
-    pub fn new(options: DialOptions) -> Result<Self, rustls::Error> {
-        let tls = if options.endpoint.server().is_secure() { Some(web_tls()?) } else { None };
-        Ok(Self { options: Arc::new(options), tls })
+    /// As [`Tls::config`].
+    pub fn new(options: DialOptions) -> Result<Self, TlsError> {
+        Self::with(options, &Tls::new())
+    }
+
+    /// A dialer over TCP that trusts whom `tls` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tls::config`].
+    pub fn with(options: DialOptions, tls: &Tls) -> Result<Self, TlsError> {
+        let is_secure = options.endpoint.server().is_secure();
+        let tls = if is_secure { Some(tls.config()?) } else { None };
+        Ok(Self { options: Arc::new(options), tls, connect: Arc::new(Tcp) })
     }
 
     /// A dialer with TLS of your own making: other roots, or a certificate of the client's.
     pub fn with_tls(options: DialOptions, tls: Arc<ClientConfig>) -> Self {
         let tls = options.endpoint.server().is_secure().then_some(tls);
-        Self { options: Arc::new(options), tls }
+        Self { options: Arc::new(options), tls, connect: Arc::new(Tcp) }
+    }
+
+    /// As before, and over streams of your own making.
+    #[must_use]
+    pub fn over(self, connect: Arc<dyn Connect>) -> Self {
+        Self { connect, ..self }
     }
 }
 
-impl Dialer for TcpDialer {
+impl Dialer for StreamDialer {
     fn dial(&self, dial: &Dial) -> Dialing {
-        let Self { options, tls } = self.clone();
+        let Self { options, tls, connect } = self.clone();
         let dial = dial.clone();
         Box::pin(async move {
-            let io = connect(&options.endpoint, tls).await?;
+            let server = options.endpoint.server();
+            let connected = connect.connect(server).await;
+            let stream = connected.map_err(|source| unreachable(server, source))?;
+            let io = match tls {
+                Some(config) => encrypt(server, config, stream).await?,
+                None => stream,
+            };
             open(io, &options, &dial).await
         })
     }
 }
 
-/// TLS with the web's root certificates and no certificate of our own.
-///
-/// # Errors
-///
-/// Those of rustls, if its provider lacks the protocol versions that it needs.
-pub fn web_tls() -> Result<Arc<ClientConfig>, rustls::Error> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+impl std::fmt::Debug for StreamDialer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamDialer")
+            .field("endpoint", &self.options.endpoint)
+            .finish_non_exhaustive()
+    }
 }
 
-async fn connect(
-    endpoint: &Endpoint,
-    tls: Option<Arc<ClientConfig>>,
+struct Tcp;
+
+impl Connect for Tcp {
+    fn connect(&self, server: &Server) -> Connecting {
+        let (host, port) = (server.host().to_owned(), server.port());
+        Box::pin(async move {
+            let stream = TcpStream::connect((&*host, port)).await?;
+            // A call is one small message that should leave at once.
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Io>)
+        })
+    }
+}
+
+fn unreachable(server: &Server, source: io::Error) -> DialError {
+    DialError::Io { authority: server.authority().into(), source: Arc::new(source) }
+}
+
+async fn encrypt(
+    server: &Server,
+    config: Arc<ClientConfig>,
+    stream: Box<dyn Io>,
 ) -> Result<Box<dyn Io>, DialError> {
-    let server = endpoint.server();
-    let unreachable = |source: io::Error| DialError::Io {
-        authority: server.authority().into(),
-        source: Arc::new(source),
-    };
-    let tcp = TcpStream::connect((server.host(), server.port())).await.map_err(unreachable)?;
-    // A call is one small message that should leave at once.
-    tcp.set_nodelay(true).map_err(unreachable)?;
-    let Some(config) = tls else { return Ok(Box::new(tcp)) };
     let name = ServerName::try_from(server.host().to_owned())
         .map_err(|error| DialError::Tls(Arc::new(error)))?;
-    match TlsConnector::from(config).connect(name, tcp).await {
+    match TlsConnector::from(config).connect(name, stream).await {
         Ok(stream) => Ok(Box::new(stream)),
         Err(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
             Err(DialError::Tls(Arc::new(error)))
         }
-        Err(error) => Err(unreachable(error)),
+        Err(error) => Err(unreachable(server, error)),
     }
 }
 
@@ -115,14 +181,77 @@ async fn open(
     mut io: Box<dyn Io>,
     options: &DialOptions,
     dial: &Dial,
-) -> Result<(Socket, Protocol), DialError> {
+) -> Result<Opened, DialError> {
     let endpoint = &options.endpoint;
-    let path = endpoint.subscribe_path(&options.parameters, Some(dial.session_id));
-    let (host, token) = (endpoint.server().authority(), dial.token.as_deref());
-    let request = handshake::Request { host, path: &path, token };
+    let mut path = endpoint.subscribe_path(&options.parameters, Some(dial.session_id));
+    let mut token = dial.token.as_deref();
+    if options.token_in_query
+        && let Some(token) = token.take()
+    {
+        path.push_str("&token=");
+        escape(token, &mut path);
+    }
+    let host = endpoint.server().authority();
+    let request = handshake::Request { host, path: &path, token, headers: &options.headers };
     let upgraded = handshake::run(&mut io, &request).await?;
     let socket = Socket::open(io, upgraded.read, &options.limits).await;
-    Ok((socket, upgraded.protocol))
+    Ok(Opened { socket: Box::new(socket), protocol: upgraded.protocol, token: None })
+}
+
+/// Writes a text as a value of a query.
+fn escape(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+/// A header cannot be sent with the handshake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidHeader {
+    /// Its name is none.
+    #[error("`{name}` is no name of a header")]
+    Name {
+        /// What was given.
+        name: Box<str>,
+    },
+    /// Its value has characters that no header has. They are not shown: it may be a secret.
+    #[error("the value of the header `{name}` has characters that no header has")]
+    Value {
+        /// Whose value.
+        name: Box<str>,
+    },
+    /// The handshake sets it itself.
+    #[error("the handshake sets the header `{name}` itself")]
+    Reserved {
+        /// Which one.
+        name: Box<str>,
+    },
+}
+
+/// Checks that a header can be sent with the handshake.
+///
+/// # Errors
+///
+/// [`InvalidHeader`] otherwise.
+pub fn check_header(name: &str, value: &str) -> Result<(), InvalidHeader> {
+    let parsed = http::HeaderName::from_bytes(name.as_bytes());
+    let Ok(parsed) = parsed else { return Err(InvalidHeader::Name { name: name.into() }) };
+    let parsed = parsed.as_str();
+    let own =
+        ["host", "connection", "upgrade", "authorization", "content-length", "transfer-encoding"];
+    if own.contains(&parsed) || parsed.starts_with("sec-websocket-") {
+        return Err(InvalidHeader::Reserved { name: name.into() });
+    }
+    match http::HeaderValue::from_str(value) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(InvalidHeader::Value { name: name.into() }),
+    }
 }
 
 /// A token cannot be put into an HTTP header.
@@ -145,5 +274,36 @@ pub fn check_token(token: &str) -> Result<(), InvalidToken> {
         None if token.is_empty() => Err(InvalidToken { at: 0 }),
         None => Ok(()),
         Some(at) => Err(InvalidToken { at }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_would_break_the_handshake_are_refused() {
+        let name = Box::from;
+        #[rustfmt::skip]
+        let cases = [
+            ("x-tenant", "blue", Ok(())),
+            ("Cookie", "a=b; c=d", Ok(())),
+            ("", "x", Err(InvalidHeader::Name { name: name("") })),
+            ("a b", "x", Err(InvalidHeader::Name { name: name("a b") })),
+            ("a", "x\r\nHost: other", Err(InvalidHeader::Value { name: name("a") })),
+            ("HOST", "x", Err(InvalidHeader::Reserved { name: name("HOST") })),
+            ("Sec-WebSocket-Protocol", "x", Err(InvalidHeader::Reserved { name: name("Sec-WebSocket-Protocol") })),
+            ("Authorization", "Bearer x", Err(InvalidHeader::Reserved { name: name("Authorization") })),
+        ];
+        for (name, value, want) in cases {
+            assert_eq!(check_header(name, value), want, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_escaped_in_an_address() {
+        let mut path = String::new();
+        escape("a.b-c_d~e&f=g%h+i/j", &mut path);
+        assert_eq!(path, "a.b-c_d~e%26f%3Dg%25h%2Bi%2Fj");
     }
 }

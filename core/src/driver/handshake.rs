@@ -26,6 +26,7 @@ pub(super) struct Request<'a> {
     pub(super) host: &'a str,
     pub(super) path: &'a str,
     pub(super) token: Option<&'a str>,
+    pub(super) headers: &'a [(Box<str>, Box<str>)],
 }
 
 /// What came of it.
@@ -94,14 +95,16 @@ pub(super) async fn run(
 
 impl Request<'_> {
     fn text(&self, key: &str) -> String {
-        let Self { host, path, token } = self;
+        let Self { host, path, token, headers } = self;
         let (v3, v2) = (Protocol::V3.subprotocol(), Protocol::V2.subprotocol());
         let authorization =
             token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+        let own: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\
-             Sec-WebSocket-Protocol: {v3}, {v2}\r\n{authorization}\r\n"
+             Sec-WebSocket-Protocol: {v3}, {v2}\r\n{authorization}{own}\r\n"
         )
     }
 }

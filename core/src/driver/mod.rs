@@ -5,14 +5,32 @@
 mod dial;
 mod disk;
 mod handshake;
+mod pace;
 mod run;
+mod shared;
 mod socket;
+mod tick;
+mod tls;
 
-pub use self::dial::{DialOptions, Dialer, Dialing, InvalidToken, TcpDialer, check_token, web_tls};
+use std::time::Instant;
+
+pub use self::dial::{
+    Connect, Connecting, DialOptions, Dialer, Dialing, InvalidHeader, InvalidToken, Opened,
+    StreamDialer, check_header, check_token,
+};
 #[cfg(feature = "redb")]
 pub use self::disk::RedbStore;
 pub use self::disk::{Coded, FileStore, RecordCodec};
-pub use self::run::{Shared, drive, random_seed, time_of_day};
+pub use self::run::{drive, random_seed, sleep, time_of_day};
+pub use self::shared::{AppliedBy, Shared};
 pub use self::socket::{Io, Socket};
+pub use self::tick::{Budget, Busy, Ticked};
+pub use self::tls::{Tls, TlsError};
 #[cfg(doc)]
 use crate::conn::Connection;
+
+/// The clock: `tokio::time` and not `std::time`, so that tests with a paused clock control it.
+#[expect(clippy::disallowed_methods, reason = "this is the driver")]
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -85,12 +85,20 @@ pub fn open_frame(frame: Bytes, limits: &Limits) -> Result<Bytes, FrameError> {
 #[derive(Debug, Default)]
 pub struct FrameOpener {
     window: Window,
+    rested: bool,
 }
 
 impl FrameOpener {
     /// An opener that holds no memory yet.
     pub const fn new() -> Self {
-        Self { window: Window::new() }
+        Self { window: Window::new(), rested: false }
+    }
+
+    /// Gives back the memory that is kept, if no frame was opened since this was last called.
+    pub fn rest(&mut self) {
+        if core::mem::replace(&mut self.rested, true) {
+            self.window = Window::new();
+        }
     }
 
     /// Takes the compression off a server's frame: what is left is one message on v2, one or more on v3.
@@ -110,6 +118,7 @@ impl FrameOpener {
             let limit = limits.max_frame_bytes;
             return Err(FrameError::FrameTooLarge { bytes: frame.len(), limit });
         }
+        self.rested = false;
         let limit = limits.max_message_bytes;
         let (opened, compression) = match frame.first() {
             None => return Err(FrameError::Empty),

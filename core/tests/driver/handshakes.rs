@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener};
 use std::thread::JoinHandle;
 
 use lightlike_core::conn::{Dial, DialError, Endpoint, Lost, Server, SubscribeParameters};
-use lightlike_core::driver::{DialOptions, Dialer as _, TcpDialer};
+use lightlike_core::driver::{DialOptions, Dialer as _, StreamDialer};
 use lightlike_core::limits::Limits;
 use lightlike_core::types::ConnectionId;
 use lightlike_core::wire::{Compression, Protocol};
@@ -44,10 +44,10 @@ async fn dial(answer: &'static str) -> (Result<Protocol, DialError>, String) {
         confirmed: Some(false),
         connection_id: Some(ConnectionId::from_u128(0xabc)),
     };
-    let options = DialOptions { endpoint, parameters, limits: Limits::DEFAULT };
-    let dialer = TcpDialer::new(options).unwrap();
+    let options = DialOptions::new(endpoint, parameters, Limits::DEFAULT);
+    let dialer = StreamDialer::new(options).unwrap();
     let outcome = dialer.dial(&Dial { token: Some("secret".into()), session_id: 0x12 }).await;
-    (outcome.map(|(_, protocol)| protocol), server.join().unwrap())
+    (outcome.map(|opened| opened.protocol), server.join().unwrap())
 }
 
 const UPGRADE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
@@ -149,8 +149,8 @@ async fn a_port_where_nobody_listens_is_named() {
         confirmed: None,
         connection_id: None,
     };
-    let options = DialOptions { endpoint, parameters, limits: Limits::DEFAULT };
-    let dialer = TcpDialer::new(options).unwrap();
+    let options = DialOptions::new(endpoint, parameters, Limits::DEFAULT);
+    let dialer = StreamDialer::new(options).unwrap();
     let error = dialer.dial(&Dial { token: None, session_id: 1 }).await.map(drop).unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }

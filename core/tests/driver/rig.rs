@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::SinkExt as _;
 use lightlike_core::conn::{CloseReason, Config, Connection, ConnectionState, Dial, Event, Lost};
-use lightlike_core::driver::{Dialer, Dialing, Shared, Socket, drive};
+use lightlike_core::driver::{AppliedBy, Dialer, Dialing, Opened, Shared, Socket, drive};
 use lightlike_core::limits::Limits;
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{Protocol, ServerMessage, Text, encode_server};
@@ -28,7 +28,7 @@ impl Dialer for Pipe {
             match stream {
                 Some(stream) => {
                     let socket = Socket::open(Box::new(stream), Vec::new(), &limits).await;
-                    Ok((socket, Protocol::V3))
+                    Ok(Opened { socket: Box::new(socket), protocol: Protocol::V3, token: None })
                 }
                 None => std::future::pending().await,
             }
@@ -74,7 +74,8 @@ impl Rig {
         let (sender, events) = mpsc::channel(1024);
         let deliver = move |event| sender.try_send(event).unwrap();
         let dialer = Pipe(Arc::new(Mutex::new(stream)), limits);
-        let task = tokio::spawn(drive(Arc::clone(&shared), dialer, deliver).unwrap());
+        let task =
+            tokio::spawn(drive(Arc::clone(&shared), AppliedBy::Loop, dialer, deliver).unwrap());
         Self { shared, events, task }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lightlike_core::conn::{Dial, DialError, Endpoint, Lost, Server, SubscribeParameters};
-use lightlike_core::driver::{DialOptions, Dialer as _, TcpDialer};
+use lightlike_core::driver::{DialOptions, Dialer as _, StreamDialer};
 use lightlike_core::limits::Limits;
 use lightlike_core::wire::{Compression, Protocol};
 use rustls::pki_types::PrivateKeyDer;
@@ -60,12 +60,12 @@ fn options(uri: &str) -> DialOptions {
     let endpoint = Endpoint::new(Server::parse(uri).unwrap(), "db").unwrap();
     let compression = Compression::None;
     let parameters = SubscribeParameters { compression, confirmed: None, connection_id: None };
-    DialOptions { endpoint, parameters, limits: Limits::DEFAULT }
+    DialOptions::new(endpoint, parameters, Limits::DEFAULT)
 }
 
-async fn dial(dialer: TcpDialer) -> Result<Protocol, DialError> {
+async fn dial(dialer: StreamDialer) -> Result<Protocol, DialError> {
     let opened = dialer.dial(&Dial { token: None, session_id: 1 }).await;
-    opened.map(|(_, protocol)| protocol)
+    opened.map(|opened| opened.protocol)
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_server_whose_certificate_is_trusted_is_spoken_to() {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let dialer = TcpDialer::with_tls(options(&uri), Arc::new(config));
+    let dialer = StreamDialer::with_tls(options(&uri), Arc::new(config));
     assert_eq!(dial(dialer).await.unwrap(), Protocol::V3);
     server.await.unwrap();
 }
@@ -84,7 +84,7 @@ async fn a_server_whose_certificate_is_trusted_is_spoken_to() {
 #[tokio::test]
 async fn a_server_whose_certificate_is_not_trusted_is_not_spoken_to() {
     let (uri, _, server) = serve().await;
-    let error = dial(TcpDialer::new(options(&uri)).unwrap()).await.unwrap_err();
+    let error = dial(StreamDialer::new(options(&uri)).unwrap()).await.unwrap_err();
     assert!(matches!(error, DialError::Tls(_)), "{error:?}");
     assert!(!Lost::Dial(error).is_retryable());
     server.await.unwrap();

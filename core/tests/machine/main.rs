@@ -6,6 +6,7 @@ mod rig;
 
 mod calling;
 mod connecting;
+mod finishing;
 mod item;
 mod observing;
 mod offline;

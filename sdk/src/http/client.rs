@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use lightlike_core::conn::{Endpoint, Server};
-use lightlike_core::driver::{check_token, web_tls};
+use lightlike_core::driver::{Tls, check_token};
 use lightlike_core::limits::Limits;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
@@ -47,8 +47,14 @@ impl Http {
     /// assert_eq!(Http::new("127.0.0.1:3000").unwrap_err().kind(), ErrorKind::InvalidInput);
     /// ```
     pub fn new(uri: &str) -> Result<Self, Error> {
-        let server = Server::parse(uri)?;
-        let client = default_client().map_err(|source| Error::new(uri, Repr::Client(source)))?;
+        Self::for_server(Server::parse(uri)?, &Tls::new())
+    }
+
+    /// The API of a server, of which encrypted connections trust whom `tls` says.
+    pub(crate) fn for_server(server: Server, tls: &Tls) -> Result<Self, Error> {
+        let client = default_client(tls);
+        let client =
+            client.map_err(|source| Error::new(server.http_uri(""), Repr::Client(source)))?;
         Ok(Self { server, client, token: None, timeout: None, limits: Limits::DEFAULT })
     }
 
@@ -196,6 +202,11 @@ impl Http {
         self.read(response, description).await
     }
 
+    /// Host and, where it was given, port.
+    pub(super) fn authority(&self) -> &str {
+        self.server.authority()
+    }
+
     /// The path of a database, once its name is checked.
     pub(super) fn database_path(&self, database: &str) -> Result<String, Error> {
         Ok(Endpoint::new(self.server.clone(), database)?.database_path())
@@ -283,6 +294,32 @@ impl Http {
     }
 }
 
+/// Sends a form to somebody who is no SpacetimeDB server, and reads the reply, whatever its status.
+#[cfg(feature = "auth")]
+pub(crate) async fn post_form(
+    uri: &str,
+    form: String,
+) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+    /// Tokens are some kilobytes at most.
+    const MAX_REPLY_BYTES: usize = 1 << 20;
+    let client = default_client(&Tls::new())?;
+    let request = client
+        .post(uri)
+        .header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(reqwest::header::ACCEPT, "application/json")
+        .timeout(Http::TIMEOUT)
+        .body(form);
+    let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
+        if chunk.len() > MAX_REPLY_BYTES - body.len() {
+            return Err("the reply is too large".into());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
 /// The token is a secret.
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -293,9 +330,9 @@ impl fmt::Debug for Http {
     }
 }
 
-/// A client that trusts the web's root certificates, as connections do.
-fn default_client() -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
-    let tls = web_tls()?;
+/// A client that trusts whom connections trust.
+fn default_client(tls: &Tls) -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
+    let tls = tls.config()?;
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured((*tls).clone())
         .connect_timeout(Duration::from_secs(10))

@@ -49,6 +49,7 @@ mod publish;
 mod request;
 mod schema;
 mod server;
+mod short;
 mod sql;
 mod upload;
 
@@ -57,6 +58,8 @@ pub use reqwest;
 
 pub use self::call::{Arguments, CallReply, Json};
 pub use self::client::Http;
+#[cfg(feature = "auth")]
+pub(crate) use self::client::post_form;
 pub use self::database::DatabaseInfo;
 pub use self::error::{Error, ErrorKind};
 pub use self::identity::Account;
@@ -64,4 +67,5 @@ pub use self::logs::{LogLevel, LogLine, LogOptions, LogStream};
 pub use self::publish::{MigrationPlan, Publish, PublishOp, Published};
 pub use self::request::{Reply, Request};
 pub use self::server::Health;
+pub(crate) use self::short::ShortTokens;
 pub use self::sql::{IntoStatements, SqlOptions, SqlReply, SqlStats, StatementReply};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use lightlike_core::wire::{ServerMessage, Text};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -33,18 +33,20 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The code for a client whose session another of its sockets still holds.
 const SESSION_BUSY: u16 = 4000;
 
-/// Serves one TCP connection: HTTP requests, and a WebSocket if one of them asks for it.
-pub(super) async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
-    // The server's replies are small and awaited.
-    let _ = stream.set_nodelay(true);
+/// Serves one connection: HTTP requests, and a WebSocket if one of them asks for it.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    mut reader: impl AsyncRead + Unpin,
+    mut writer: impl AsyncWrite + Unpin,
+) {
     let mut buffer = Vec::new();
     loop {
-        let request = match Request::read(&mut stream, &mut buffer).await {
+        let request = match Request::read(&mut reader, &mut buffer).await {
             Incoming::Request(request) => request,
             Incoming::End => return,
             Incoming::Bad(response) => {
                 // The peer may be gone, which changes nothing.
-                let _ = response.write(&mut stream, false).await;
+                let _ = response.write(&mut writer, false).await;
                 return;
             }
         };
@@ -53,8 +55,8 @@ pub(super) async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
             None => routes::answer(&shared, &request),
             Some(database) => match handshake::answer(&shared, &request, database) {
                 Outcome::Accepted(accepted, response) => {
-                    if response.write(&mut stream, true).await.is_ok() {
-                        connect(shared, stream, buffer, accepted).await;
+                    if response.write(&mut writer, true).await.is_ok() {
+                        connect(shared, reader, writer, buffer, accepted).await;
                     }
                     return;
                 }
@@ -62,24 +64,29 @@ pub(super) async fn serve(shared: Arc<Shared>, mut stream: TcpStream) {
                 Outcome::Dropped => return,
             },
         };
-        if response.write(&mut stream, keep_alive).await.is_err() || !keep_alive {
+        if response.write(&mut writer, keep_alive).await.is_err() || !keep_alive {
             return;
         }
     }
 }
 
 /// Runs the connection of an accepted WebSocket.
-async fn connect(shared: Arc<Shared>, stream: TcpStream, buffer: Vec<u8>, accepted: Accepted) {
-    let (read_half, write_half) = stream.into_split();
+async fn connect(
+    shared: Arc<Shared>,
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin,
+    buffer: Vec<u8>,
+    accepted: Accepted,
+) {
     let outbox = Arc::new(Outbox::default());
-    let socket = ReadSide { socket: read_half, outbox: Arc::clone(&outbox) };
+    let socket = ReadSide { socket: reader, outbox: Arc::clone(&outbox) };
     let config =
         WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE_BYTES)).max_frame_size(None);
     let mut socket =
         WebSocketStream::from_partially_read(socket, buffer, Role::Server, Some(config)).await;
     let (protocol, compression) = (accepted.info.protocol, accepted.info.compression);
     let held = shared.held.subscribe();
-    let writer = Writer { socket: write_half, outbox: &outbox, protocol, compression, held };
+    let writer = Writer { socket: writer, outbox: &outbox, protocol, compression, held };
     // Runs `on_disconnect` when it goes.
     let connected = Connected::new(&shared, &outbox, accepted);
     let key = connected.as_ref().map(|connected| connected.key);
@@ -101,7 +108,7 @@ async fn connect(shared: Arc<Shared>, stream: TcpStream, buffer: Vec<u8>, accept
 async fn read(
     shared: &Arc<Shared>,
     key: Option<Key>,
-    socket: &mut WebSocketStream<ReadSide>,
+    socket: &mut WebSocketStream<ReadSide<impl AsyncRead + Unpin>>,
     outbox: &Outbox,
 ) {
     loop {

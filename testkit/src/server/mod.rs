@@ -253,6 +253,33 @@ impl Server {
         }
     }
 
+    /// A stream to the server that no network carries: what a client reads and writes in place of a socket.
+    ///
+    /// ```
+    /// # use lightlike_testkit::Server;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let server = Server::builder().start().await;
+    /// let (uri, streams) = (server.uri(), server.clone());
+    /// let db = lightlike::Client::builder(uri, "app")
+    ///     .transport(move |_| {
+    ///         let server = streams.clone();
+    ///         async move { server.connect().await }
+    ///     })
+    ///     .connect()
+    ///     .await
+    ///     .unwrap();
+    /// # drop(db);
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionRefused`](std::io::ErrorKind::ConnectionRefused) while the server is stopped.
+    pub async fn connect(&self) -> std::io::Result<tokio::io::DuplexStream> {
+        self.thread.connect().await
+    }
+
     /// Stops listening and ends all connections. Tables, identities and faults stay for [`restart`](Self::restart).
     ///
     /// When it returns, `on_disconnect` has run for each connection, and nobody listens.

@@ -6,19 +6,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
 
 use super::outbox::Outbox;
 
 /// A stream for the WebSocket library, which reads from the socket; what it writes, pongs and the answers to close
 /// frames, goes to the outbox, so that one task writes the socket.
 #[derive(Debug)]
-pub(super) struct ReadSide {
-    pub(super) socket: OwnedReadHalf,
+pub(super) struct ReadSide<R> {
+    pub(super) socket: R,
     pub(super) outbox: Arc<Outbox>,
 }
 
-impl AsyncRead for ReadSide {
+impl<R: AsyncRead + Unpin> AsyncRead for ReadSide<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -28,7 +27,7 @@ impl AsyncRead for ReadSide {
     }
 }
 
-impl AsyncWrite for ReadSide {
+impl<R: Unpin> AsyncWrite for ReadSide<R> {
     fn poll_write(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,

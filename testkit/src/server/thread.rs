@@ -4,9 +4,10 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::connection::serve;
@@ -32,9 +33,14 @@ pub(super) struct Thread {
     _end: oneshot::Sender<()>,
 }
 
+/// How much either end of a stream in memory may write ahead: as much as a socket of the system's.
+const STREAM_BYTES: usize = 64 << 10;
+
 /// A listener at work.
 #[derive(Debug)]
 struct Listening {
+    /// For connections that no network carries.
+    streams: mpsc::Sender<DuplexStream>,
     /// Dropping it ends the listener and all connections.
     _stop: oneshot::Sender<()>,
     stopped: oneshot::Receiver<()>,
@@ -78,11 +84,23 @@ impl Thread {
     /// Ends the listener and all connections, and waits until they are gone.
     pub(super) async fn stop(&self) {
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Listening { _stop, stopped }) = listening {
+        if let Some(Listening { _stop, stopped, .. }) = listening {
             drop(_stop);
             // Gone either way.
             let _ = stopped.await;
         }
+    }
+
+    /// A stream to the server that no network carries.
+    pub(super) async fn connect(&self) -> io::Result<DuplexStream> {
+        let streams = {
+            let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+            listening.as_ref().map(|listening| listening.streams.clone())
+        };
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
+        streams.ok_or_else(refused)?.send(theirs).await.map_err(|_| refused())?;
+        Ok(ours)
     }
 
     fn accept(&self, shared: &Arc<Shared>, listener: StdListener) -> io::Result<()> {
@@ -91,34 +109,47 @@ impl Thread {
         let listener = TcpListener::from_std(listener)?;
         let (stop, stopping) = oneshot::channel();
         let (gone, stopped) = oneshot::channel();
+        let (streams, mut offered) = mpsc::channel(1);
         let shared = Arc::clone(shared);
         self.runtime.spawn(async move {
             let mut connections = JoinSet::new();
             tokio::select! {
                 _ = stopping => {}
-                () = accept_all(&shared, &listener, &mut connections) => {}
+                () = accept_all(&shared, &listener, &mut offered, &mut connections) => {}
             }
             drop(listener);
             connections.shutdown().await;
             // Whoever stopped it may not be waiting.
             let _ = gone.send(());
         });
-        let listening = Listening { _stop: stop, stopped };
+        let listening = Listening { streams, _stop: stop, stopped };
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(listening);
         Ok(())
     }
 }
 
-async fn accept_all(shared: &Arc<Shared>, listener: &TcpListener, connections: &mut JoinSet<()>) {
+async fn accept_all(
+    shared: &Arc<Shared>,
+    listener: &TcpListener,
+    offered: &mut mpsc::Receiver<DuplexStream>,
+    connections: &mut JoinSet<()>,
+) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(Arc::clone(shared), stream));
+                    // The server's replies are small and awaited.
+                    let _ = stream.set_nodelay(true);
+                    let (reader, writer) = stream.into_split();
+                    connections.spawn(serve(Arc::clone(shared), reader, writer));
                 }
                 // The peer may have gone before it was accepted. Yielding keeps an error that stays from spinning.
                 Err(_) => tokio::task::yield_now().await,
             },
+            Some(stream) = offered.recv() => {
+                let (reader, writer) = tokio::io::split(stream);
+                connections.spawn(serve(Arc::clone(shared), reader, writer));
+            }
             Some(_) = connections.join_next() => {}
         }
     }

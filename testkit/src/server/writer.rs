@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use lightlike_core::wire::{Compression, Protocol, ServerMessage};
-use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -26,8 +25,8 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 const WRITE_BYTES: usize = 64 << 10;
 
 /// The writing half of a connection.
-pub(super) struct Writer<'a> {
-    pub(super) socket: OwnedWriteHalf,
+pub(super) struct Writer<'a, W> {
+    pub(super) socket: W,
     pub(super) outbox: &'a Outbox,
     pub(super) protocol: Protocol,
     pub(super) compression: Compression,
@@ -44,7 +43,7 @@ impl From<std::io::Error> for Ended {
     }
 }
 
-impl Writer<'_> {
+impl<W: AsyncWrite + Unpin> Writer<'_, W> {
     /// Writes until the connection ends, and says so to the peer's side of the socket by dropping it.
     pub(super) async fn run(mut self) {
         let mut pings = interval(PING_PERIOD);

@@ -1,0 +1,50 @@
+//! Closing when everything is answered.
+
+use std::time::Instant;
+
+use super::{Connection, State};
+
+impl Connection {
+    /// Closes the connection when every call and query is answered, and by `until` at the latest. From now on no others
+    /// are taken.
+    ///
+    /// A lost connection is made again for those that wait for it.
+    pub fn finish(&mut self, now: Instant, until: Instant) {
+        match self.state {
+            State::Closing { .. } | State::Closed(_) => (),
+            State::Idle => self.close(now),
+            _ => {
+                let until = self.finish_by.map_or(until, |before| before.min(until));
+                self.finish_by = Some(until);
+            }
+        }
+    }
+
+    /// How many calls and queries had no answer when the connection was closed.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered
+    }
+
+    /// Whether it is being closed.
+    pub(super) fn is_finishing(&self) -> bool {
+        self.finish_by.is_some()
+    }
+
+    /// Closes, if that is all that is left to do; whether it does.
+    pub(super) fn close_if_finished(&mut self, now: Instant) -> bool {
+        let finished = self.is_finishing() && self.calls.len() == 0 && !self.is_applying();
+        if finished {
+            self.finish_by = None;
+            self.close(now);
+        }
+        finished
+    }
+
+    /// Closes, if it is time to.
+    pub(super) fn close_if_late(&mut self, now: Instant) {
+        if self.finish_by.is_some_and(|until| now >= until) {
+            self.finish_by = None;
+            self.close(now);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The machine, and who may do what with it.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use super::disk::Disk;
+use super::now;
+use super::pace::Pace;
+use crate::cache::is_mutating;
+use crate::conn::{Connection, Event};
+use crate::journal::Store;
+
+/// A machine, shared by the handles that command it and the driver that runs it.
+#[derive(Debug)]
+pub struct Shared {
+    /// To be passed on the way to the machine, so that whoever takes the machine again and again waits behind those
+    /// who came meanwhile.
+    gate: Mutex<()>,
+    connection: Mutex<Connection>,
+    /// A loop has the socket, and delivers the events unless somebody ticks. Changes under the lock only.
+    looping: AtomicBool,
+    /// Somebody applies and delivers by ticks. Changes under the lock only.
+    ticked: AtomicBool,
+    /// A tick found that applying waits for views to be let go.
+    held_up: AtomicBool,
+    /// Wakes the loop.
+    wake: Notify,
+    /// Wakes whoever ticks.
+    work: Notify,
+    /// Held by a tick.
+    pub(super) pace: Mutex<Pace>,
+    /// Where the journal is written, if there is one. Locked after `connection`.
+    disk: Mutex<DiskState>,
+}
+
+/// Where the journal is written.
+#[derive(Debug)]
+pub(super) enum DiskState {
+    /// Nowhere yet: what is to be written waits in the machine.
+    None,
+    Open(Disk),
+    Closed,
+}
+
+impl DiskState {
+    pub(super) fn open(&self) -> Option<&Disk> {
+        match self {
+            Self::Open(disk) => Some(disk),
+            Self::None | Self::Closed => None,
+        }
+    }
+}
+
+/// Who applies what came, and delivers the events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppliedBy {
+    /// The loop that has the socket.
+    Loop,
+    /// Whoever calls [`Shared::tick`].
+    Ticks,
+}
+
+impl Shared {
+    /// Shares a machine.
+    pub fn new(connection: Connection) -> Arc<Self> {
+        Arc::new(Self {
+            gate: Mutex::new(()),
+            connection: Mutex::new(connection),
+            looping: AtomicBool::new(false),
+            ticked: AtomicBool::new(false),
+            held_up: AtomicBool::new(false),
+            wake: Notify::new(),
+            work: Notify::new(),
+            pace: Mutex::new(Pace::default()),
+            disk: Mutex::new(DiskState::None),
+        })
+    }
+
+    /// Commands the machine, and wakes its driver. The lock is held for one command or one step, never longer, and
+    /// never while application code runs, but for [mutations](crate::cache::Mutation), which are kept from using it.
+    ///
+    /// Afterwards deliver what [`undriven_event`](Self::undriven_event) gives: before there is a driver and after it
+    /// has ended, whoever commands is the one to do it.
+    pub fn command<T>(&self, command: impl FnOnce(&mut Connection, Instant) -> T) -> T {
+        let (result, has_work) = {
+            let (now, mut connection) = (now(), self.lock());
+            connection.set_clock(now);
+            let result = command(&mut connection, now);
+            self.write(&mut connection);
+            (result, connection.has_work())
+        };
+        self.wake.notify_one();
+        if has_work {
+            self.tell_ticks();
+        }
+        result
+    }
+
+    /// Writes the machine's journal to `store` from now on, on a thread of its own. `told` is called, on that thread, after
+    /// the machine was told something: as after a [`command`](Self::command), there may be events to deliver.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if there can be no more threads.
+    pub fn start_disk(
+        self: &Arc<Self>,
+        store: Box<dyn Store>,
+        told: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
+        let disk = Disk::start(store, Arc::downgrade(self), told)?;
+        *self.disk() = DiskState::Open(disk);
+        self.write(&mut self.lock());
+        Ok(())
+    }
+
+    /// Waits until everything is written and the store is closed. Nothing is written later.
+    pub async fn close_disk(&self) {
+        let disk = {
+            let mut connection = self.lock();
+            self.write(&mut connection);
+            std::mem::replace(&mut *self.disk(), DiskState::Closed)
+        };
+        if let DiskState::Open(disk) = disk {
+            disk.close().await;
+        }
+    }
+
+    /// Hands to the disk what the machine wants written: under its lock, so that it is in order.
+    fn write(&self, connection: &mut Connection) {
+        if !connection.has_commits() || matches!(*self.disk(), DiskState::None) {
+            return;
+        }
+        while let Some(batch) = connection.poll_commit() {
+            let ticket = batch.ticket;
+            let written = self.disk().open().is_some_and(|disk| disk.write(batch));
+            if !written {
+                connection.handle_stored(ticket, Err("the store is closed".into()));
+            }
+        }
+    }
+
+    pub(super) fn disk(&self) -> MutexGuard<'_, DiskState> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next event, if no driver delivers it.
+    pub fn undriven_event(&self) -> Option<Event> {
+        // A driver that is there now delivers what was commanded before this: it looks again before it lets go.
+        if self.is_driven() {
+            return None;
+        }
+        let mut connection = self.lock();
+        if self.is_driven() { None } else { connection.poll_event() }
+    }
+
+    /// Reads from the machine.
+    pub fn read<T>(&self, read: impl FnOnce(&Connection) -> T) -> T {
+        read(&self.lock())
+    }
+
+    /// Whoever ticked does not any more: the loop applies and delivers what is left. Where it has ended, whoever
+    /// commands next does.
+    pub fn stop_ticking(&self) {
+        let connection = self.lock();
+        self.ticked.store(false, Ordering::Relaxed);
+        drop(connection);
+        self.wake.notify_one();
+    }
+
+    /// Waits until there may be something for a tick to do. What came since the last tick counts.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn work(&self) {
+        self.work.notified().await;
+    }
+
+    /// There is something to do: [`work`](Self::work) does not wait.
+    pub fn more_work(&self) {
+        self.work.notify_one();
+    }
+
+    /// Starts the machine for a driver; false if it was started or closed before.
+    pub(super) fn start(&self, applied_by: AppliedBy) -> bool {
+        let mut connection = self.lock();
+        let starts = connection.start(now());
+        if starts {
+            self.ticked.store(applied_by == AppliedBy::Ticks, Ordering::Relaxed);
+            self.looping.store(true, Ordering::Relaxed);
+        }
+        starts
+    }
+
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Connection) -> T) -> T {
+        let mut connection = self.lock();
+        let result = act(&mut connection);
+        self.write(&mut connection);
+        result
+    }
+
+    /// Lets go of the machine, if the connection is closed and everything is delivered or is another's to deliver.
+    pub(super) fn retire_loop(&self) -> bool {
+        let connection = self.lock();
+        if !connection.is_closed() || (connection.has_events() && !self.is_ticked()) {
+            return false;
+        }
+        self.looping.store(false, Ordering::Relaxed);
+        true
+    }
+
+    /// Lets go of the machine, if somebody ticks and so does the rest.
+    pub(super) fn leave_to_ticks(&self) -> bool {
+        let _connection = self.lock();
+        if self.is_ticked() {
+            self.looping.store(false, Ordering::Relaxed);
+        }
+        self.is_ticked()
+    }
+
+    /// As [`retire_loop`](Self::retire_loop), for whoever ticks.
+    pub(super) fn retire_ticks(&self) -> bool {
+        let connection = self.lock();
+        if !connection.is_closed() || connection.has_events() {
+            return false;
+        }
+        self.ticked.store(false, Ordering::Relaxed);
+        true
+    }
+
+    pub(super) fn is_ticked(&self) -> bool {
+        self.ticked.load(Ordering::Relaxed)
+    }
+
+    fn is_driven(&self) -> bool {
+        self.looping.load(Ordering::Relaxed) || self.is_ticked()
+    }
+
+    pub(super) fn wake_loop(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    pub(super) fn tell_ticks(&self) {
+        if self.is_ticked() {
+            self.work.notify_one();
+        }
+    }
+
+    /// Has the loop look again in a moment whether views were let go.
+    pub(super) fn hold_up(&self) {
+        self.held_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn take_held_up(&self) -> bool {
+        self.held_up.swap(false, Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // It would wait for itself. The mutation's runner catches this.
+        assert!(!is_mutating(), "a mutator must not use the client, only its `LocalTx`");
+        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        // The machine does not panic on what it is given; should it all the same, its state is as good as any.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

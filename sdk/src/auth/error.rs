@@ -1,0 +1,38 @@
+//! What can go wrong when somebody signs in.
+
+use lightlike_core::conn::EndpointError;
+
+/// Signing in did not work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignInError {
+    /// An address is none.
+    #[error(transparent)]
+    Uri(#[from] EndpointError),
+    /// The system has no randomness, without which anybody could guess.
+    #[error("the system has no randomness")]
+    NoRandomness,
+    /// The callback has neither a code nor a token.
+    #[error("the callback's address has no {wanted}; is it the whole of it?")]
+    Nothing {
+        /// What it should have.
+        wanted: &'static str,
+    },
+    /// The callback answers another attempt at signing in than this one: a stale one, or a forged one.
+    #[error("the callback's `state` is not the one of this attempt at signing in")]
+    State,
+    /// The provider says no, in its words.
+    #[error("the provider refused: {error}: {description}")]
+    Refused {
+        /// The code of the error, as RFC 6749 lists them.
+        error: Box<str>,
+        /// What it says besides, perhaps nothing.
+        description: Box<str>,
+    },
+    /// The provider's reply to a code is not one.
+    #[error("the provider's reply is not what a provider says here")]
+    Reply(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The provider cannot be asked.
+    #[error("cannot ask the provider")]
+    Network(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,316 @@
+//! Who runs a client: a task, a thread, a future of the caller's, or a frame loop.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use lightlike_core::conn::{CloseReason, ConnectionState};
+use lightlike_core::driver::{AppliedBy, Budget, drive};
+
+use crate::client::{Client, Handle};
+use crate::error::{Error, Repr};
+use crate::hub::Hub;
+use crate::io_thread::IoThread;
+use crate::link::Route;
+use crate::park::{block_on, yield_now};
+
+/// How much a thread or a future applies before it looks around. Others of the caller's executor wait no longer.
+const TURN: Budget = Budget::time(Duration::from_millis(2));
+
+/// What a [tick](Client::tick) leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub struct Tick {
+    /// Something that came is not applied or delivered yet: the budget was used up, or views are held that keep more
+    /// rows than [`Limits::max_dead_rows`](crate::Limits::max_dead_rows).
+    pub work_left: bool,
+    /// How many of the server's messages it began with.
+    pub messages: u64,
+}
+
+/// The thread that [`Client::start_thread`] started. Dropping this leaves the thread to itself.
+#[must_use = "`join` says how the connection ended"]
+pub struct DriverThread {
+    thread: JoinHandle<()>,
+    hub: Arc<Hub>,
+}
+
+/// Who runs what.
+impl Client {
+    /// Connects in the background: a task on the tokio runtime that this is called in, of either kind. Does nothing if
+    /// the client was started before.
+    ///
+    /// The task ends with the connection. The runtime needs its I/O and its timers enabled.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime.
+    pub fn start(&self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
+        if let Some(driver) = self.driver(AppliedBy::Loop) {
+            runtime.spawn(driver);
+            self.check_schema_on(&runtime);
+        }
+        Ok(())
+    }
+
+    /// Connects, and runs the client in the future that this returns, until the connection is closed: callbacks run
+    /// where it is polled. Within tokio that includes the I/O; elsewhere, in any executor, that is left to a thread which
+    /// all clients of the process share.
+    ///
+    /// It keeps no connection open: it ends when the last handle on the client goes.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # async fn example() -> Result<(), lightlike::Error> {
+    /// let db = Client::builder("http://127.0.0.1:3000", "chat").build()?;
+    /// let run = db.run();
+    /// let work = async move {
+    ///     // .. with `db`, which closes the connection when it goes.
+    ///     db.reconnect_now();
+    /// };
+    /// let (outcome, ()) = tokio::join!(run, work);
+    /// outcome
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - Why the connection could not be made or was lost for good: [`Auth`](crate::ErrorKind::Auth),
+    ///   [`NotFound`](crate::ErrorKind::NotFound) or [`Disconnected`](crate::ErrorKind::Disconnected). A connection that
+    ///   the application closed is no error.
+    /// - [`Driver`](crate::ErrorKind::Driver) if the client was started before, or the system has no thread left.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it closes the connection.
+    pub fn run(&self) -> impl Future<Output = Result<(), Error>> + Send + 'static + use<> {
+        let (hub, handle) = (Arc::clone(self.hub()), Arc::downgrade(self.handle()));
+        let route = self.handle().route.clone();
+        async move {
+            let client = || handle.upgrade().map(Self::from_handle);
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                match driver(&hub, Weak::clone(&handle), route, AppliedBy::Loop) {
+                    Some(driver) => {
+                        client().iter().for_each(|client| client.check_schema_on(&runtime));
+                        driver.await;
+                    }
+                    None => hub.refuse_second_driver()?,
+                }
+            } else {
+                let io = IoThread::get().map_err(Repr::NoThread)?;
+                match driver(&hub, Weak::clone(&handle), route, AppliedBy::Ticks) {
+                    Some(driver) => {
+                        client().iter().for_each(|client| client.check_schema_on(io.runtime()));
+                        io.spawn(driver);
+                        let ticking = Ticking(Arc::clone(&hub));
+                        while hub.turn(&handle) {
+                            hub.shared.work().await;
+                            yield_now().await;
+                        }
+                        drop(ticking);
+                    }
+                    None => hub.refuse_second_driver()?,
+                }
+            }
+            hub.outcome()
+        }
+    }
+
+    /// Connects, and runs the client on a thread of its own, which ends with the connection: callbacks run there. Needs
+    /// no runtime, and works inside one. The I/O is done by a thread which all clients of the process share.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # fn example() -> Result<(), lightlike::Error> {
+    /// let db = Client::builder("http://127.0.0.1:3000", "chat").build()?;
+    /// let thread = db.start_thread()?;
+    /// // .. work with `db`; then
+    /// drop(db);
+    /// thread.join()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Driver`](crate::ErrorKind::Driver) if the client was started before, or the system has no thread left.
+    pub fn start_thread(&self) -> Result<DriverThread, Error> {
+        let io = IoThread::get().map_err(Repr::NoThread)?;
+        let Some(driver) = self.driver(AppliedBy::Ticks) else {
+            return Err(Repr::AlreadyDriven.into());
+        };
+        let (hub, handle) = (Arc::clone(self.hub()), Arc::downgrade(self.handle()));
+        let ticking = Ticking(Arc::clone(&hub));
+        let run = move || {
+            while ticking.0.turn(&handle) {
+                block_on(ticking.0.shared.work());
+            }
+        };
+        self.check_schema_on(io.runtime());
+        io.spawn(driver);
+        let thread = std::thread::Builder::new().name("lightlike".to_owned()).spawn(run);
+        Ok(DriverThread { thread: thread.map_err(Repr::NoThread)?, hub })
+    }
+
+    /// Applies what came since the last tick and runs callbacks, on this thread, until the budget is used up or nothing is
+    /// left. For clients that were made by [`build_manual`](crate::ClientBuilder::build_manual).
+    ///
+    /// It never waits for the network, inside a runtime or outside. Between two ticks nothing is applied and no callback
+    /// runs; calls and query sets may be made at any time, and leave at once. Their futures resolve in ticks.
+    ///
+    /// A transaction's callbacks run in one go, however many rows it has.
+    ///
+    /// # Errors
+    ///
+    /// - Once the connection is closed and the last callback has run: why, as [`run`](Self::run) says it, and
+    ///   [`Disconnected`](crate::ErrorKind::Disconnected) if the application closed it.
+    /// - [`Driver`](crate::ErrorKind::Driver) if the client was not made for ticks, or a tick is under way already: on
+    ///   another thread, or around the callback that this is called in.
+    pub fn tick(&self, budget: Budget) -> Result<Tick, Error> {
+        if !self.handle().manual {
+            return Err(Repr::NotManual.into());
+        }
+        let (hub, handle) = (self.hub(), Arc::downgrade(self.handle()));
+        let ticked = hub.shared.tick(budget, |event| hub.deliver(&handle, event));
+        let ticked = ticked.map_err(Repr::Busy)?;
+        if ticked.closed {
+            return Err(hub.closed().into());
+        }
+        Ok(Tick { work_left: ticked.work_left, messages: ticked.messages })
+    }
+
+    /// Closes the connection when all calls and queries that were made are answered, and after `within` at the latest. New
+    /// ones are refused. A lost connection is made again for those that wait for it.
+    ///
+    /// Returns how many had no answer by then; they end as [`Unknown`](crate::CallError::Unknown) or
+    /// [`NotSent`](crate::CallError::NotSent).
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the connection closes even if this is dropped.
+    pub async fn close(&self, within: Duration) -> usize {
+        let mut state = self.state();
+        self.hub().command(|connection, now| match now.checked_add(within) {
+            Some(until) => connection.finish(now, until),
+            None => connection.finish(now, now + Duration::from_secs(u64::from(u32::MAX))),
+        });
+        let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
+        self.hub().shared.read(lightlike_core::conn::Connection::unanswered)
+    }
+
+    /// Lets a client that is made for ticks connect.
+    pub(crate) fn attach_to_io_thread(&self) -> Result<(), Error> {
+        let io = IoThread::get().map_err(Repr::NoThread)?;
+        if let Some(driver) = self.driver(AppliedBy::Ticks) {
+            self.check_schema_on(io.runtime());
+            io.spawn(driver);
+        }
+        Ok(())
+    }
+
+    /// Begins to compare the program with the module's schema, where that is wanted.
+    #[cfg_attr(not(feature = "http"), expect(clippy::unused_self, reason = "there is no check"))]
+    fn check_schema_on(&self, _runtime: &tokio::runtime::Handle) {
+        #[cfg(feature = "http")]
+        crate::schema_check::start(self, _runtime);
+    }
+
+    fn driver(
+        &self,
+        applied_by: AppliedBy,
+    ) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
+        let route = self.handle().route.clone();
+        driver(self.hub(), Arc::downgrade(self.handle()), route, applied_by)
+    }
+}
+
+fn driver(
+    hub: &Arc<Hub>,
+    handle: Weak<Handle>,
+    route: Route,
+    applied_by: AppliedBy,
+) -> Option<impl Future<Output = ()> + Send + 'static + use<>> {
+    let (teller, shared) = (Arc::clone(hub), Arc::clone(&hub.shared));
+    let deliver = move |event| teller.deliver(&handle, event);
+    let driver = drive(shared, applied_by, route.dialer, deliver)?;
+    #[cfg(feature = "auth")]
+    let driver = crate::auth::with_renewal(driver, Arc::clone(hub), route.refresh);
+    Some(driver)
+}
+
+impl DriverThread {
+    /// Waits until the connection is closed and the thread has ended. It does not close the connection: drop all handles
+    /// on the client, or [`disconnect`](Client::disconnect), for that.
+    ///
+    /// # Errors
+    ///
+    /// - As [`Client::run`].
+    /// - [`Driver`](crate::ErrorKind::Driver) if the thread panicked, or is the one that waits: a callback cannot wait
+    ///   for the end of what runs it.
+    pub fn join(self) -> Result<(), Error> {
+        if self.thread.thread().id() == std::thread::current().id() {
+            return Err(Repr::JoinsItself.into());
+        }
+        match self.thread.join() {
+            Ok(()) => self.hub.outcome(),
+            Err(panic) => {
+                let text = crate::panics::panic_text(&*panic);
+                Err(Repr::DriverPanicked(text.into()).into())
+            }
+        }
+    }
+
+    /// Whether the thread has ended.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+}
+
+impl fmt::Debug for DriverThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DriverThread")
+            .field("is_finished", &self.is_finished())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whoever has it ticks. Dropping it closes the connection, if it is not, and leaves the rest to the I/O's loop.
+struct Ticking(Arc<Hub>);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.shared.stop_ticking();
+        self.0.command(|connection, now| connection.close(now));
+    }
+}
+
+impl Hub {
+    /// Applies and delivers a little; false when all is over. If nothing is left to do, wait for work.
+    fn turn(self: &Arc<Self>, handle: &Weak<Handle>) -> bool {
+        match self.shared.tick(TURN, |event| self.deliver(handle, event)) {
+            Ok(ticked) => {
+                if ticked.more {
+                    self.shared.more_work();
+                }
+                !ticked.closed
+            }
+            // Nobody else ticks this client; should it be, it is not for us to.
+            Err(_) => false,
+        }
+    }
+
+    /// How the connection ended.
+    fn outcome(&self) -> Result<(), Error> {
+        match &*self.state.borrow() {
+            ConnectionState::Closed(CloseReason::Requested) => Ok(()),
+            _ => Err(self.closed().into()),
+        }
+    }
+
+    fn refuse_second_driver(&self) -> Result<(), Error> {
+        let closed = self.shared.read(lightlike_core::conn::Connection::is_closed);
+        if closed { Ok(()) } else { Err(Repr::AlreadyDriven.into()) }
+    }
+}

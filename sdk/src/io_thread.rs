@@ -1,0 +1,57 @@
+//! The thread that does the I/O of clients which have no runtime to do it in.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+
+/// A thread with a runtime. There is one in a process while anybody needs it, and it ends when nobody does.
+pub(crate) struct IoThread {
+    runtime: Handle,
+    /// Dropping it ends the thread.
+    _end: oneshot::Sender<()>,
+}
+
+static RUNNING: Mutex<Weak<IoThread>> = Mutex::new(Weak::new());
+
+impl IoThread {
+    /// The process's thread, started if there is none.
+    pub(crate) fn get() -> io::Result<Arc<Self>> {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = running.upgrade() {
+            return Ok(thread);
+        }
+        let thread = Arc::new(Self::start()?);
+        *running = Arc::downgrade(&thread);
+        Ok(thread)
+    }
+
+    fn start() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel();
+        let run = move || {
+            // Either way nobody needs it any more.
+            let _ = runtime.block_on(ended);
+            // A name may still be resolved, on a thread of the runtime's; nobody waits for it.
+            runtime.shutdown_background();
+        };
+        std::thread::Builder::new().name("lightlike-io".to_owned()).spawn(run)?;
+        Ok(Self { runtime: handle, _end: end })
+    }
+
+    /// Its runtime, which is gone when nobody needs the thread.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Runs a task, and keeps the thread for as long as that takes.
+    pub(crate) fn spawn(self: Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move {
+            task.await;
+            drop(self);
+        });
+    }
+}

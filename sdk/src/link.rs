@@ -1,0 +1,149 @@
+//! How a client reaches its server: streams, TLS, headers.
+
+use std::io;
+use std::sync::Arc;
+
+use lightlike_core::conn::{Endpoint, Server, SubscribeParameters};
+use lightlike_core::driver::{
+    Connect, Connecting, DialOptions, Dialer, Io, StreamDialer, Tls, check_header,
+};
+use lightlike_core::limits::Limits;
+
+use crate::builder::ClientBuilder;
+use crate::error::{Error, Repr};
+
+/// The wishes of a builder about how to reach the server.
+#[derive(Default)]
+pub(crate) struct Link {
+    connect: Option<Arc<dyn Connect>>,
+    tls: Option<Tls>,
+    headers: Vec<(Box<str>, Box<str>)>,
+    #[cfg(feature = "http")]
+    token_in_query: bool,
+    #[cfg(feature = "auth")]
+    refresh: Option<crate::auth::Refresh>,
+}
+
+/// How a client reaches its server, as its drivers see it.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) dialer: Arc<dyn Dialer>,
+    #[cfg(feature = "auth")]
+    pub(crate) refresh: Option<crate::auth::Refresh>,
+}
+
+impl Link {
+    /// What opens sockets as wished.
+    pub(crate) fn route(
+        self,
+        endpoint: Endpoint,
+        parameters: SubscribeParameters,
+        limits: Limits,
+    ) -> Result<Route, Error> {
+        for (name, value) in &self.headers {
+            check_header(name, value).map_err(Repr::Header)?;
+        }
+        let mut options = DialOptions::new(endpoint, parameters, limits);
+        options.headers = self.headers;
+        let tls = self.tls.unwrap_or_default();
+        #[cfg(feature = "http")]
+        let http = if self.token_in_query {
+            options.token_in_query = true;
+            let server = options.endpoint.server().clone();
+            Some(crate::http::Http::for_server(server, &tls).map_err(Repr::Http)?)
+        } else {
+            None
+        };
+        let dialer = StreamDialer::with(options, &tls).map_err(Repr::Tls)?;
+        let dialer: Arc<dyn Dialer> = match self.connect {
+            Some(connect) => Arc::new(dialer.over(connect)),
+            None => Arc::new(dialer),
+        };
+        #[cfg(feature = "http")]
+        let dialer: Arc<dyn Dialer> = match http {
+            Some(http) => Arc::new(crate::http::ShortTokens::new(dialer, http)),
+            None => dialer,
+        };
+        #[cfg(feature = "auth")]
+        let dialer: Arc<dyn Dialer> = match self.refresh.clone() {
+            Some(refresh) => Arc::new(refresh.around(dialer)),
+            None => dialer,
+        };
+        Ok(Route {
+            dialer,
+            #[cfg(feature = "auth")]
+            refresh: self.refresh,
+        })
+    }
+}
+
+/// How the server is reached.
+impl ClientBuilder {
+    /// Opens the streams that connections run over, in place of TCP: through a proxy, over a Unix socket, in memory. TLS,
+    /// where the address says `https`, and the handshake are done over what `connect` gives; it is asked again for every
+    /// attempt at a connection.
+    ///
+    /// A `tokio` stream is polled by the client's driver: on the caller's runtime, or on the thread that clients
+    /// without one share.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[cfg(unix)]
+    /// # async fn example() -> Result<(), lightlike::Error> {
+    /// let db = Client::builder("http://localhost", "chat")
+    ///     .transport(|_| tokio::net::UnixStream::connect("/run/spacetimedb.sock"))
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transport<S, F>(self, connect: impl Fn(&Server) -> F + Send + Sync + 'static) -> Self
+    where
+        S: Io + 'static,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+    {
+        self.change_link(|link| link.connect = Some(Arc::new(Streams(connect))))
+    }
+
+    /// Whom encrypted connections trust, and the certificate that they show: see [`Tls`]. By default they trust the web's root
+    /// certificates, and show none.
+    pub fn tls(self, tls: Tls) -> Self {
+        self.change_link(|link| link.tls = Some(tls))
+    }
+
+    /// Sends a header with the handshake, for what stands before the server. May be called for several.
+    ///
+    /// The headers of the handshake itself, and the one with the token, cannot be set.
+    pub fn header(self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        let header = (name.as_ref().into(), value.as_ref().into());
+        self.change_link(|link| link.headers.push(header))
+    }
+
+    /// Presents the token in the address, where something on the way takes headers out. As addresses end up in
+    /// logs, it is a token of a minute, which the server gives in exchange for the real one before every attempt.
+    #[cfg(feature = "http")]
+    pub fn token_in_query(self, in_query: bool) -> Self {
+        self.change_link(|link| link.token_in_query = in_query)
+    }
+
+    /// Asks for another token before the one at hand expires, and when the server does not accept it: see
+    /// [`Refresh`](crate::auth::Refresh).
+    #[cfg(feature = "auth")]
+    pub fn refresh_token(self, refresh: crate::auth::Refresh) -> Self {
+        self.change_link(|link| link.refresh = Some(refresh))
+    }
+}
+
+struct Streams<F>(F);
+
+impl<S, F, C> Connect for Streams<C>
+where
+    S: Io + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+    C: Fn(&Server) -> F + Send + Sync + 'static,
+{
+    fn connect(&self, server: &Server) -> Connecting {
+        let connecting = (self.0)(server);
+        Box::pin(async move { Ok(Box::new(connecting.await?) as Box<dyn Io>) })
+    }
+}

@@ -1,0 +1,126 @@
+//! How connections end: answered, in order, or with the last handle.
+
+use std::time::Duration;
+
+use lightlike::prelude::*;
+use lightlike_tests::chat::{Message, send_message};
+use lightlike_tests::target::Target;
+
+use crate::support::{chat, tick_until, wait};
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn closing_waits_for_the_answers_of_what_was_called() {
+    let target = Target::chat().await;
+    let db = target.connect().await;
+    let _messages = db.subscribe(Message::all()).await.unwrap();
+    let calls: Vec<_> = (0..50).map(|n| db.call(send_message(n.to_string())).send()).collect();
+    db.call(send_message("forgotten".into())).forget();
+    let closing = db.close(LONG);
+    let calling = async {
+        for call in calls {
+            call.await.unwrap();
+        }
+    };
+    let (unanswered, ()) = tokio::join!(closing, calling);
+    assert_eq!(unanswered, 0);
+    assert_eq!(db.table::<Message>().len(), 51, "rows stay readable");
+    assert!(matches!(db.state().get(), ConnectionState::Closed(_)));
+    let late = db.call(send_message("late".into())).await;
+    assert!(matches!(late, Err(CallError::NotSent(_))), "{late:?}");
+    assert_eq!(db.close(LONG).await, 0, "again");
+}
+
+#[tokio::test]
+async fn what_is_not_answered_in_time_is_counted_and_unknown() {
+    let target = Target::chat().await;
+    let Target::Embedded(server) = &target else { return };
+    let db = target.connect().await;
+    let held = server.hold_replies();
+    let call = db.call(send_message("held".into())).send();
+    server.wait_for(|state| state.calls("send_message") == 1).await;
+    let closing = db.close(Duration::from_millis(50));
+    let refused = async { while db.call(send_message("too late".into())).await.is_ok() {} };
+    let (unanswered, ()) = tokio::join!(closing, refused);
+    assert_eq!(unanswered, 1);
+    assert!(matches!(call.await, Err(CallError::Unknown)));
+    drop(held);
+}
+
+#[test]
+fn a_client_that_is_ticked_closes_by_ticks() {
+    let target = chat();
+    let db = target.builder().build_manual().unwrap();
+    tick_until(&db, db.subscribe(Message::all()).into_future()).unwrap().keep();
+    let call = db.call(send_message("last words".into())).send();
+    let closing = std::thread::spawn({
+        let db = db.clone();
+        move || wait(db.close(LONG))
+    });
+    let error = loop {
+        match db.tick(Budget::unlimited()) {
+            Ok(_) => std::thread::yield_now(),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), lightlike::ErrorKind::Disconnected);
+    assert_eq!(closing.join().unwrap(), 0);
+    wait(call).unwrap();
+    // Nobody has to tick for what comes after the end.
+    let late = wait(db.call(send_message("late".into())).into_future());
+    assert!(matches!(late, Err(CallError::NotSent(_))), "{late:?}");
+}
+
+/// Futures that outlive the last handle resolve, whoever ran the client.
+#[test]
+fn calls_under_way_end_when_the_last_handle_goes() {
+    let target = chat();
+    let Target::Embedded(server) = &target else { return };
+    let held = server.hold_replies();
+    let ends = |db: Client| {
+        let call = db.call(send_message("cut short".into())).send();
+        drop(db);
+        let outcome = wait(call);
+        let left = matches!(outcome, Err(CallError::Unknown | CallError::NotSent(_)));
+        assert!(left, "{outcome:?}");
+    };
+    ends(target.builder().build_manual().unwrap());
+    let ticked = target.builder().build_manual().unwrap();
+    let _ = ticked.tick(Budget::unlimited()).unwrap();
+    ends(ticked);
+    let threaded = target.builder().build().unwrap();
+    let driver = threaded.start_thread().unwrap();
+    ends(threaded);
+    driver.join().unwrap();
+    drop(held);
+    wait(server.wait_for(|state| state.connections().is_empty()));
+}
+
+#[test]
+fn a_future_that_is_dropped_closes_the_connection() {
+    let target = chat();
+    let db = target.builder().build().unwrap();
+    let mut run = Box::pin(db.run());
+    let waker = std::task::Waker::noop();
+    let polled = run.as_mut().poll(&mut std::task::Context::from_waker(waker));
+    assert!(polled.is_pending());
+    let call = db.call(send_message("never".into())).send();
+    drop(run);
+    let outcome = wait(call);
+    let left = matches!(outcome, Err(CallError::Unknown | CallError::NotSent(_)));
+    assert!(left, "{outcome:?}");
+    let closed = |state: &ConnectionState| matches!(state, ConnectionState::Closed(_));
+    wait(db.state().wait_for(closed)).unwrap();
+}
+
+#[test]
+fn a_loop_that_stands_still_keeps_its_connection() {
+    let target = chat();
+    let Target::Embedded(server) = &target else { return };
+    let db = target.builder().build_manual().unwrap();
+    wait(server.wait_for(|state| state.connections().len() == 1));
+    assert!(db.identity().is_none(), "greeted, and not applied");
+    let _ = db.tick(Budget::unlimited()).unwrap();
+    tick_until(&db, db.call(send_message("still here".into())).into_future()).unwrap();
+}

@@ -1,0 +1,131 @@
+//! Streams of the application's own, headers, and certificates.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lightlike::prelude::*;
+use lightlike::{ErrorKind, Tls};
+use lightlike_tests::chat::{Message, User, send_message};
+use lightlike_tests::target::Target;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{chat, tick_until, wait};
+
+/// A client and a server with no network between them, through an outage.
+#[test]
+fn a_stream_in_memory_is_as_good_as_a_socket() {
+    let target = chat();
+    let Target::Embedded(server) = &target else { return };
+    let streams = server.clone();
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&opened);
+    let builder = Client::builder("http://nowhere.invalid", target.name()).transport(move |_| {
+        let (server, counter) = (streams.clone(), Arc::clone(&counter));
+        async move {
+            counter.fetch_add(1, Ordering::Relaxed);
+            server.connect().await
+        }
+    });
+    let db = builder.build_manual().unwrap();
+    let _all = tick_until(&db, db.subscribe((User::all(), Message::all())).into_future()).unwrap();
+    tick_until(&db, db.call(send_message("hello".into())).into_future()).unwrap();
+    server.disconnect_all();
+    let mut state = db.state();
+    let lost = |state: &ConnectionState| matches!(state, ConnectionState::Reconnecting { .. });
+    tick_until(&db, state.wait_for(lost)).unwrap();
+    db.reconnect_now();
+    let back = |state: &ConnectionState| matches!(state, ConnectionState::Ready);
+    tick_until(&db, state.wait_for(back)).unwrap();
+    tick_until(&db, db.call(send_message("again".into())).into_future()).unwrap();
+    assert_eq!(db.table::<Message>().len(), 2);
+    assert_eq!(opened.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_transport_is_told_where_to_and_may_fail() {
+    let target = Target::chat().await;
+    let db = target
+        .builder()
+        .transport(|server| TcpStream::connect((server.host().to_owned(), server.port())))
+        .connect()
+        .await
+        .unwrap();
+    db.call(send_message("through a tunnel".into())).await.unwrap();
+
+    let refuse = |_: &lightlike::Server| async {
+        Err::<TcpStream, _>(io::Error::other("the tunnel is closed"))
+    };
+    let error = target.builder().transport(refuse).connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(format!("{error:?}").contains("the tunnel is closed"), "{error:?}");
+}
+
+/// Reads a request's head, and refuses it.
+async fn head_of_the_next_request(listener: TcpListener) -> String {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test]
+async fn headers_of_the_applications_own_go_with_the_handshake() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let builder =
+        Client::builder(uri, "db").header("x-tenant", "blue").header("cookie", "a=b").token("t");
+    let (refused, head) = tokio::join!(builder.connect(), head_of_the_next_request(listener));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotFound);
+    for line in ["x-tenant: blue\r\n", "cookie: a=b\r\n", "Authorization: Bearer t\r\n"] {
+        assert!(head.contains(line), "{head}");
+    }
+}
+
+#[test]
+fn headers_that_cannot_be_are_refused_before_anything_is_sent() {
+    let with = |name: &str, value: &str| {
+        Client::builder("http://nowhere.invalid", "db").header(name, value).build().unwrap_err()
+    };
+    for (name, value) in
+        [("", "x"), ("x", "a\r\nb: c"), ("Authorization", "Basic x"), ("host", "y")]
+    {
+        let error = with(name, value);
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{name}: {value}");
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+#[test]
+fn certificates_that_cannot_be_used_are_refused_before_anything_is_sent() {
+    assert!(Tls::new().root_certificates("not PEM").is_err());
+    let hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let tls = Tls::new().root_certificates(hollow).unwrap();
+    let error = Client::builder("https://nowhere.invalid", "db").tls(tls).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.to_string().contains("root certificates"), "{error}");
+}
+
+/// The whole way: a server with a certificate of its own making, which asks for the client's.
+#[test]
+fn encrypted_all_the_way_with_certificates_of_our_own() {
+    let target = chat();
+    let Target::Embedded(server) = &target else { return };
+    let authority = crate::tls_front::Authority::new();
+    let front = crate::tls_front::Front::start(server, &authority);
+    let uri = front.uri();
+    let trusting = Tls::new().without_web_roots().root_certificates(authority.pem()).unwrap();
+    let (chain, key) = authority.client("ada");
+    let ada = trusting.clone().client_certificate(chain, key).unwrap();
+
+    let db = Client::builder(&uri, target.name()).tls(ada).connect_blocking().unwrap();
+    wait(db.call(send_message("in private".into())).into_future()).unwrap();
+    let nobody = Client::builder(&uri, target.name()).tls(trusting).connect_blocking();
+    assert_eq!(nobody.unwrap_err().kind(), ErrorKind::Connect, "it shows no certificate");
+    let distrusting = Client::builder(&uri, target.name()).connect_blocking();
+    assert_eq!(distrusting.unwrap_err().kind(), ErrorKind::Connect, "it trusts the web only");
+}
