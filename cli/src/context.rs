@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lightlike::http::Http;
 use lightlike::schema::ServerSchema;
 use lightlike::untyped::Untyped;
-use lightlike::{Client, FileTokens, TokenStore as _};
+use lightlike::{Client, FileTokens, SchemaCheck, TokenStore as _};
 use lightlike_core::conn::Server;
 
 use crate::args::Global;
@@ -77,7 +77,8 @@ impl Context {
 
     /// Connects.
     pub(crate) async fn connect(&self, database: &str) -> Result<Client, Failure> {
-        let mut builder = Client::builder(&self.server, database);
+        // Nothing here has a type that could differ from the module's.
+        let mut builder = Client::builder(&self.server, database).schema_check(SchemaCheck::Off);
         if let Some(token) = &self.token {
             builder = builder.token(token);
         }

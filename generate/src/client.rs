@@ -2,7 +2,7 @@
 
 use crate::generator::Generator;
 use crate::model::{Kind, Model, Table};
-use crate::names;
+use crate::names::{self, Scope};
 use crate::print::Lines;
 
 /// The most queries that stand in one tuple.
@@ -15,6 +15,12 @@ pub(crate) fn main(model: &Model, options: &Generator) -> String {
     let name = &options.name;
     let database = options.database.as_deref().unwrap_or(name);
     let tables: Vec<_> = model.askable().collect();
+    let mut functions = Scope::of_values();
+    let watcher = |table: &&Table| {
+        let name = names::value(&table.name);
+        functions.give(&[&format!("watch_{}", name.trim_start_matches("r#"))])
+    };
+    let watchers: Vec<_> = tables.iter().map(watcher).collect();
     let mut lines = Lines::default();
     lines
         .line(0, format!("//! A client of the database `{database}`: it says what changes there."));
@@ -34,7 +40,7 @@ pub(crate) fn main(model: &Model, options: &Generator) -> String {
     if !tables.is_empty() {
         lines.line(0, "");
         lines.line(4, "// Before the first rows come, so that they are heard of.");
-        tables.iter().for_each(|table| lines.line(4, format!("{}(&db);", watcher(table))));
+        watchers.iter().for_each(|watcher| lines.line(4, format!("{watcher}(&db);")));
         lines.line(0, "");
         lines.line(4, "// All rows come together, and are kept in step until this is dropped.");
         let query = |table: &&Table| Queries::One(format!("{name}::{}::all()", table.ident));
@@ -67,25 +73,21 @@ pub(crate) fn main(model: &Model, options: &Generator) -> String {
     lines.line(4, "}");
     lines.line(4, "Ok(())");
     lines.line(0, "}");
-    for table in tables {
+    for (table, watcher) in tables.into_iter().zip(&watchers) {
         lines.line(0, "");
-        watch(&mut lines, table, name);
+        watch(&mut lines, table, watcher, name);
     }
     lines.into_string()
 }
 
-fn watcher(table: &Table) -> String {
-    format!("watch_{}", names::value(&table.name).trim_start_matches("r#"))
-}
-
 /// A function that says what changes in one table.
-fn watch(lines: &mut Lines, table: &Table, module: &str) {
+fn watch(lines: &mut Lines, table: &Table, watcher: &str, module: &str) {
     let Table { ident, name, kind, is_keyed, .. } = table;
-    lines.line(0, format!("fn {}(db: &Client) {{", watcher(table)));
+    lines.line(0, format!("fn {watcher}(db: &Client) {{"));
     lines.line(4, format!("let table = db.table::<{module}::{ident}>();"));
     let mut callback = |on: &str, parameters: &str, says: &str| {
         lines.line(4, format!("table.{on}(|{parameters}| {{"));
-        lines.line(8, format!("println!(\"{name}: {says}\");"));
+        lines.call(8, "println!", &format!("\"{name}: {says}\""));
         lines.line(4, "});");
     };
     callback("on_insert", "_, row", "{row:?}");

@@ -79,6 +79,19 @@ impl Generator {
         Ok(Generated::new(files))
     }
 
+    /// Makes a folder of a schema, called like the Rust module: one file a table, with the tables and views that have the
+    /// same rows, one of the other types, and one each of reducers and procedures. `mod.rs` has all of them in one place.
+    ///
+    /// # Errors
+    ///
+    /// As [`file`](Self::file).
+    pub fn files(&self, schema: &ServerSchema) -> Result<Generated, GenerateError> {
+        let model = self.model(schema)?;
+        let mut files = print::files(&model, &self.name);
+        files.extend(self.client_of(&model));
+        Ok(Generated::new(files))
+    }
+
     fn model(&self, schema: &ServerSchema) -> Result<Model, GenerateError> {
         if !names::is_module(&self.name) {
             return Err(GenerateError::ModuleName { name: self.name.clone() });

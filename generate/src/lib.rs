@@ -61,20 +61,32 @@
 //!
 //! # In CI
 //!
-//! [`Generated::check_in`] says whether the files in a folder are those that would be made now.
+//! [`Generated::check_in`] says whether the files in a folder are those that would be made now, and [`drift`] whether a
+//! schema that was kept is still the server's.
+//!
+//! # Features
+//!
+//! - `http`: `ModuleSource`, the schema of a module that is published nowhere: a folder of source, or WebAssembly. That of a
+//!   database that runs is `lightlike::http::Http::schema`.
 
 #![forbid(unsafe_code)]
 
 mod client;
+mod drift;
 mod error;
 mod generated;
 mod generator;
 mod model;
 mod names;
 mod print;
+#[cfg(feature = "http")]
+mod source;
 
 pub use lightlike_core::schema::{SchemaError, ServerSchema};
 
+pub use self::drift::{Drift, drift};
 pub use self::error::GenerateError;
 pub use self::generated::{Generated, GeneratedFile, Stale, StaleFile, WriteError};
 pub use self::generator::Generator;
+#[cfg(feature = "http")]
+pub use self::source::{ModuleSource, SourceError};

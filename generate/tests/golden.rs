@@ -7,7 +7,7 @@ use std::process::Command;
 use lightlike_generate::{Generated, Generator, ServerSchema};
 
 /// The schemas, by the name of the golden file.
-const SCHEMAS: [(&str, &str); 12] = [
+const SCHEMAS: [(&str, &str); 13] = [
     ("chat_v9", "fixtures/schema/chat.v9.json"),
     ("chat_v10", "fixtures/schema/chat.v10.json"),
     ("module_test_v9", "fixtures/schema/module-test.v9.json"),
@@ -20,6 +20,8 @@ const SCHEMAS: [(&str, &str); 12] = [
     ("view_v10", "fixtures/schema/sdk-test-view.v10.json"),
     ("conformance", "modules/conformance.v10.json"),
     ("chat", "modules/chat.v10.json"),
+    // Every name that is no name in Rust, every clash, every shape.
+    ("names", "../generate/tests/schemas/names.v10.json"),
 ];
 
 fn golden() -> PathBuf {
@@ -39,26 +41,49 @@ fn generated(name: &str, file: &str) -> Generated {
     Generator::new().name(name).private(private).file(&schema).unwrap()
 }
 
+/// All that is generated here, with the folder below `golden` that it is in.
+fn all() -> Vec<(PathBuf, Generated)> {
+    let files = SCHEMAS.map(|(name, file)| (golden(), generated(name, file)));
+    let mut all = Vec::from(files);
+    let chat = schema("modules/chat.v10.json");
+    let client = Generator::new().name("chat").client(true).file(&chat).unwrap();
+    all.push((golden().join("client"), client));
+    let view = schema("fixtures/schema/sdk-test-view.v10.json");
+    all.push((golden(), Generator::new().name("view").files(&view).unwrap()));
+    all
+}
+
 /// `LIGHTLIKE_BLESS=1` writes them anew: look at the difference before it is committed.
 #[test]
 fn files_are_made_as_they_were() {
-    for (name, file) in SCHEMAS {
-        let generated = generated(name, file);
-        if std::env::var_os("LIGHTLIKE_BLESS").is_some() {
-            generated.write_to(golden()).unwrap();
+    for (folder, generated) in all() {
+        for file in generated.files() {
+            let path = folder.join(&file.path);
+            if std::env::var_os("LIGHTLIKE_BLESS").is_some() {
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(&path, &file.text).unwrap();
+            }
+            let found = fs::read_to_string(&path).unwrap_or_default();
+            assert!(found == file.text, "{path:?} is not what is made now");
         }
-        generated.check_in(golden()).unwrap().unwrap();
+        generated.check_in(&folder).unwrap().unwrap();
     }
 }
 
 #[test]
 fn rustfmt_has_nothing_to_change() {
+    let mut all = all();
+    // Many tables, in one tuple after the other, and many names in one import.
+    for schema in SCHEMAS.map(|(_, file)| schema(file)) {
+        let generator = Generator::new().name("module").private(true).client(true);
+        all.push((PathBuf::new(), generator.files(&schema).unwrap()));
+    }
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
-    for (name, file) in SCHEMAS {
-        let generated = generated(name, file);
-        generated.write_to(folder.path()).unwrap();
-        files.push(folder.path().join(format!("{name}.rs")));
+    for (at, (_, generated)) in all.iter().enumerate() {
+        let root = folder.path().join(at.to_string());
+        generated.write_to(&root).unwrap();
+        files.extend(generated.files().iter().map(|file| root.join(&file.path)));
     }
     // In a folder without a configuration, so with what most have.
     let output = Command::new("rustfmt")

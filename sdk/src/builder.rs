@@ -23,6 +23,7 @@ use crate::park::block_on;
 #[cfg(feature = "http")]
 use crate::schema_check::{self, SchemaCheck};
 use crate::session::Session;
+use crate::tables::NamedTables;
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -42,6 +43,7 @@ pub struct ClientBuilder {
     pub(crate) declared: Declared,
     #[cfg(feature = "http")]
     schema: schema_check::Settings,
+    pub(crate) named: NamedTables,
     pub(crate) mutators: Mutators,
 }
 
@@ -62,6 +64,7 @@ impl ClientBuilder {
             declared: Declared::default(),
             #[cfg(feature = "http")]
             schema: schema_check::Settings::default(),
+            named: NamedTables::default(),
             mutators: Mutators::default(),
         }
     }
@@ -197,7 +200,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one,
-    /// [`Schema`](crate::ErrorKind::Schema) if two declared tables disagree,
+    /// [`Schema`](crate::ErrorKind::Schema) if two types that were named are of one table and differ,
     /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, and
     /// [`Storage`](crate::ErrorKind::Storage) if the [offline store](Self::offline) does.
     pub fn build(self) -> Result<Client, Error> {
@@ -262,6 +265,7 @@ impl ClientBuilder {
         let connection = Connection::new(self.config, token, random_seed());
         let hub = Hub::new(connection, session, self.mutators);
         hub.command(|connection, _| self.declared.register(connection))?;
+        self.named.register(&hub).map_err(Repr::Register)?;
         #[cfg(feature = "http")]
         {
             let (uri, database) = (self.uri, self.database);

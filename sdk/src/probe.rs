@@ -42,9 +42,8 @@ impl Client {
             self.hub().call_timed(request, CallOptions::default(), None, Some(within));
         match answer.await {
             Ok((Reply::QueryRefused(_) | Reply::Rows(_), times)) => {
-                let times = times.made.zip(times.received);
-                let took = times.map(|(made, received)| received.saturating_duration_since(made));
-                Ok(took.unwrap_or_default())
+                let spans = [times.queued(), times.round_trip()];
+                Ok(spans.into_iter().flatten().sum())
             }
             Ok((Reply::NotSent(why), _)) => Err(Repr::Unanswered(Unanswered::NotSent(why)).into()),
             Ok((Reply::TimedOut { .. }, _)) => Err(Repr::TimedOut(within).into()),

@@ -1,9 +1,11 @@
 //! The commands, one file each: its arguments, and what it does.
 
 mod call;
+mod check;
 mod completions;
 mod delete;
 mod describe;
+mod generate;
 mod identity;
 mod login;
 mod logs;
@@ -16,7 +18,9 @@ mod replay;
 mod sql;
 mod subscribe;
 
-use clap::Subcommand;
+use std::io::Write as _;
+
+use clap::{CommandFactory as _, Subcommand};
 
 pub(crate) use call::{hex, unhex};
 
@@ -28,6 +32,10 @@ use crate::failure::Failure;
 pub(crate) enum Command {
     /// Show what a database has: tables, views, reducers, procedures, types.
     Describe(describe::Args),
+    /// Write a module's structs, enums and calls as Rust.
+    Generate(generate::Args),
+    /// Say whether a schema that was kept is still the database's.
+    Check(check::Args),
     /// Run SQL, and show its rows as a table, JSON or CSV.
     Sql(sql::Args),
     /// Call a reducer or a procedure.
@@ -63,6 +71,12 @@ pub(crate) enum Command {
 
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { global, command } = cli;
+    let Some(command) = command else {
+        let mut help = Cli::command();
+        // What help goes to standard error is an error's.
+        anstream::stderr().write_all(help.render_help().ansi().to_string().as_bytes())?;
+        return Err(Failure::usage_shown());
+    };
     // Those that ask no server.
     match command {
         Command::Completions(args) => return completions::run(&args),
@@ -73,6 +87,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let context = Context::new(&global)?;
     match command {
         Command::Describe(args) => describe::run(&context, args).await,
+        Command::Generate(args) => generate::run(&context, args).await,
+        Command::Check(args) => check::run(&context, args).await,
         Command::Sql(args) => sql::run(&context, args).await,
         Command::Call(args) => call::run(&context, args).await,
         Command::Subscribe(args) => subscribe::run(&context, args).await,

@@ -2,6 +2,7 @@
 
 mod functions;
 mod tables;
+mod traits;
 mod types;
 
 use lightlike_core::schema::ServerSchema;
@@ -139,6 +140,22 @@ pub(crate) enum Ty {
     Tuple(Vec<Self>),
 }
 
+impl Ty {
+    /// Calls `visit` with each name in it.
+    pub(crate) fn names<'t>(&'t self, visit: &mut impl FnMut(&'t str)) {
+        match self {
+            Self::Unit => (),
+            Self::Named(name) => visit(name),
+            Self::Vec(inner) | Self::Option(inner) => inner.names(visit),
+            Self::Result(ok, err) => {
+                ok.names(visit);
+                err.names(visit);
+            }
+            Self::Tuple(fields) => fields.iter().for_each(|field| field.names(visit)),
+        }
+    }
+}
+
 impl std::fmt::Display for Ty {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -166,6 +183,8 @@ impl Model {
         let mut functions = Scope::of_values();
         let reducers = functions::reducers(schema, &mut types, &mut functions)?;
         let procedures = functions::procedures(schema, &mut types, &mut functions)?;
-        Ok(Self { tables, views, types: types.into_items(), reducers, procedures })
+        let mut model = Self { tables, views, types: types.into_items(), reducers, procedures };
+        traits::complete(&mut model);
+        Ok(model)
     }
 }

@@ -229,13 +229,6 @@ fn own_rows(
     auto_inc: &[u16],
     indexes: &[ServerIndex],
 ) -> Result<(Rows, Vec<String>), GenerateError> {
-    let keyed = keys.primary_key.iter().chain(&keys.unique);
-    let indexed = keys.indexes.iter().flat_map(|(columns, _)| columns);
-    for column in keyed.chain(indexed) {
-        if let Some(column) = columns.get(usize::from(*column)) {
-            types.is_key(&column.ty);
-        }
-    }
     let exact = !columns.iter().any(|column| types.has_float(&column.ty));
     let fields = types.fields(columns, ident, what)?;
     let idents: Vec<_> = fields.iter().map(|field| field.ident.clone()).collect();

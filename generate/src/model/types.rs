@@ -24,8 +24,6 @@ pub(super) struct Types<'s> {
     names: BTreeMap<u32, String>,
     /// Types of the typespace that are rows, and written as such.
     rows: BTreeSet<u32>,
-    /// Types whose values are looked up or ordered.
-    keys: BTreeSet<u32>,
     /// Types of the typespace that were seen to end.
     finite: BTreeSet<u32>,
     /// Types of the typespace that are among the items, or will be.
@@ -54,7 +52,6 @@ impl<'s> Types<'s> {
             scope,
             names,
             rows: BTreeSet::new(),
-            keys: BTreeSet::new(),
             finite: BTreeSet::new(),
             written: BTreeSet::new(),
             items: Vec::new(),
@@ -84,20 +81,6 @@ impl<'s> Types<'s> {
     /// Says that a type of the typespace is a row, which is written as such and not among the types.
     pub(super) fn is_row(&mut self, at: u32) {
         self.rows.insert(at);
-    }
-
-    /// Says that values of a type are looked up or ordered, and so are those inside.
-    pub(super) fn is_key(&mut self, ty: &ServerType) {
-        match ty {
-            ServerType::Ref(at) => {
-                if self.keys.insert(*at)
-                    && let Some(ty) = self.schema.typespace.get(*at as usize)
-                {
-                    self.is_key(ty);
-                }
-            }
-            _ => inner(ty).into_iter().for_each(|ty| self.is_key(ty)),
-        }
     }
 
     /// The types that are written, by their names.
@@ -141,7 +124,7 @@ impl<'s> Types<'s> {
             }
             ServerType::Product(_) | ServerType::Sum(_) => {
                 let ident = self.name(&[&names::ty(hint)]);
-                self.write(ty, &ident, what, true)?;
+                self.write(ty, &ident, what)?;
                 Ty::Named(ident)
             }
         })
@@ -161,7 +144,7 @@ impl<'s> Types<'s> {
             ServerType::Product(_) | ServerType::Sum(_) => {
                 let ident = self.name_of(at, hint);
                 if !self.rows.contains(&at) && self.written.insert(at) {
-                    self.write(ty, &ident, &ident, self.keys.contains(&at))?;
+                    self.write(ty, &ident, &ident)?;
                 }
                 Ok(Ty::Named(ident))
             }
@@ -170,15 +153,9 @@ impl<'s> Types<'s> {
         }
     }
 
-    fn write(
-        &mut self,
-        ty: &ServerType,
-        ident: &str,
-        what: &str,
-        key: bool,
-    ) -> Result<(), GenerateError> {
+    fn write(&mut self, ty: &ServerType, ident: &str, what: &str) -> Result<(), GenerateError> {
         let exact = !self.has_float(ty);
-        let mut derives = Derives { copy: false, eq: exact, hash: exact, ord: exact && key };
+        let mut derives = Derives { copy: false, eq: exact, hash: exact, ord: false };
         let body = match ty {
             ServerType::Sum(variants) => {
                 if variants.iter().all(|variant| variant.payload.is_none()) {

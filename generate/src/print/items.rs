@@ -57,7 +57,7 @@ fn column(lines: &mut Lines, column: &Column) {
 
 fn named_field(lines: &mut Lines, attribute: &str, field: &Field) {
     named(lines, attribute, field.name.as_deref());
-    lines.field(4, &format!("pub {}", field.ident), &field.ty.to_string());
+    lines.field(4, &format!("pub {}", field.ident), &field.ty);
 }
 
 fn named(lines: &mut Lines, attribute: &str, name: Option<&str>) {

@@ -1,5 +1,7 @@
 //! Lines that are broken where they are too long.
 
+use crate::model::Ty;
+
 /// How wide a line may be.
 const MAX_WIDTH: usize = 100;
 /// How wide what stands in an attribute's parentheses may be.
@@ -51,13 +53,21 @@ impl Lines {
     }
 
     /// `name: Type,`
-    pub(crate) fn field(&mut self, indent: usize, name: &str, ty: &str) {
+    pub(crate) fn field(&mut self, indent: usize, name: &str, ty: &Ty) {
         let line = format!("{name}: {ty},");
-        if indent + line.chars().count() <= MAX_WIDTH {
-            self.line(indent, line);
-        } else {
-            self.line(indent, format!("{name}:"));
-            self.line(indent + 4, format!("{ty},"));
+        let alone = format!("{ty},");
+        match ty {
+            _ if indent + line.chars().count() <= MAX_WIDTH => self.line(indent, line),
+            Ty::Result(ok, err) if indent + 4 + alone.chars().count() > MAX_WIDTH => {
+                self.line(indent, format!("{name}: Result<"));
+                self.line(indent + 4, format!("{ok},"));
+                self.line(indent + 4, format!("{err},"));
+                self.line(indent, ">,");
+            }
+            _ => {
+                self.line(indent, format!("{name}:"));
+                self.line(indent + 4, alone);
+            }
         }
     }
 
@@ -73,6 +83,46 @@ impl Lines {
             self.line(indent + 4, format!("{element},"));
         }
         self.line(indent, format!("){after}"));
+    }
+
+    /// `function(argument);`
+    pub(crate) fn call(&mut self, indent: usize, function: &str, argument: &str) {
+        let line = format!("{function}({argument});");
+        let fits = |indent: usize, line: &str| indent + line.chars().count() <= MAX_WIDTH;
+        // What fits nowhere stays where it is.
+        if fits(indent, &line) || !fits(indent + 4, argument) {
+            return self.line(indent, line);
+        }
+        self.line(indent, format!("{function}("));
+        self.line(indent + 4, argument);
+        self.line(indent, ");");
+    }
+
+    /// `use from::{A, B};`, with as many names a line as there is room for.
+    pub(crate) fn import(&mut self, from: &str, names: &[&str]) {
+        let line = match names {
+            [one] => format!("use {from}::{one};"),
+            several => format!("use {from}::{{{}}};", several.join(", ")),
+        };
+        if line.chars().count() <= MAX_WIDTH {
+            return self.line(0, line);
+        }
+        self.line(0, format!("use {from}::{{"));
+        let mut line = String::new();
+        for name in names {
+            // Room for the name, a space before it and a comma behind it, and one place is left.
+            if !line.is_empty() && 4 + line.chars().count() + name.chars().count() + 2 >= MAX_WIDTH
+            {
+                self.line(4, std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(name);
+            line.push(',');
+        }
+        self.line(4, line);
+        self.line(0, "};");
     }
 
     pub(crate) fn into_string(self) -> String {

@@ -2,12 +2,13 @@
 
 mod attrs;
 mod decode;
-#[cfg(feature = "schema")]
+#[cfg(all(feature = "schema", not(test)))]
 mod described;
 mod encode;
 mod generics;
 mod model;
 mod sats;
+mod sql;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -52,10 +53,12 @@ fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
     let encode = encode::implement(container, stub);
     let decode = decode::implement(container, stub);
     let sats = sats::implement(container, stub);
-    #[cfg(feature = "schema")]
+    // Snapshots are the same with the feature and without: whatever else is built decides on it.
+    #[cfg(all(feature = "schema", not(test)))]
     let sats = {
         let described = described::implement(container, stub);
         quote!(#sats #described)
     };
-    crate::scoped(quote!(#encode #decode #sats))
+    let sql = sql::implement(container, stub);
+    crate::scoped(quote!(#encode #decode #sats #sql))
 }

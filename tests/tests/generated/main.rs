@@ -4,10 +4,17 @@
 #![deny(warnings)]
 #![allow(unreachable_pub, reason = "whoever generates a module says how far it is seen")]
 
+mod stories;
+
 macro_rules! golden {
     ($($name:ident)*) => {$(
         mod $name {
-            include!(concat!(env!("CARGO_MANIFEST_DIR"), "/../generate/tests/golden/", stringify!($name), ".rs"));
+            include!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../generate/tests/golden/",
+                stringify!($name),
+                ".rs"
+            ));
         }
     )*};
 }
@@ -24,8 +31,16 @@ golden! {
     view_v9
     view_v10
     conformance
-    chat
+    names
 }
 
-#[test]
-fn nothing() {}
+/// A client to begin with, and the module beside it.
+#[rustfmt::skip]
+#[expect(dead_code, reason = "its `main` is one where it is a program")]
+#[path = "../../../generate/tests/golden/client/main.rs"]
+mod client;
+
+/// One file a table.
+#[rustfmt::skip]
+#[path = "../../../generate/tests/golden/view/mod.rs"]
+mod view;

@@ -14,11 +14,16 @@ use crate::types::{ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Times
     note = "add `#[derive(Bsatn)]` to `{Self}`"
 )]
 pub trait Described {
-    /// What it is.
-    type As: Shape;
+    /// What it is: a [`Shape`], where all that is inside is described too. That is asked for where types are compared, so that
+    /// a type without an encoding is one mistake and not two.
+    type As;
 }
 
 /// A description: a type whose constant is made when it is asked for.
+#[diagnostic::on_unimplemented(
+    message = "something in this type cannot be compared with a schema while the program is compiled",
+    note = "add `#[derive(Bsatn)]` to what has it not"
+)]
 pub trait Shape {
     /// The type.
     const TYPE: &'static StaticType;
@@ -35,7 +40,7 @@ impl List for () {
     const TYPES: StaticTypes = StaticTypes { first: None };
 }
 
-impl<T: Described, L: List> List for (T, L) {
+impl<T: Described<As: Shape>, L: List> List for (T, L) {
     const TYPES: StaticTypes = StaticTypes { first: Some((T::As::TYPE, &L::TYPES)) };
 }
 
@@ -140,7 +145,7 @@ leaves! {
 #[derive(Debug)]
 pub struct Array<T>(PhantomData<T>);
 
-impl<T: Described> Shape for Array<T> {
+impl<T: Described<As: Shape>> Shape for Array<T> {
     const TYPE: &'static StaticType = &StaticType::Array(T::As::TYPE);
 }
 
@@ -148,7 +153,7 @@ impl<T: Described> Shape for Array<T> {
 #[derive(Debug)]
 pub struct Opt<T>(PhantomData<T>);
 
-impl<T: Described> Shape for Opt<T> {
+impl<T: Described<As: Shape>> Shape for Opt<T> {
     const TYPE: &'static StaticType = &StaticType::Option(T::As::TYPE);
 }
 
@@ -156,7 +161,7 @@ impl<T: Described> Shape for Opt<T> {
 #[derive(Debug)]
 pub struct Res<T, E>(PhantomData<(T, E)>);
 
-impl<T: Described, E: Described> Shape for Res<T, E> {
+impl<T: Described<As: Shape>, E: Described<As: Shape>> Shape for Res<T, E> {
     const TYPE: &'static StaticType = &StaticType::Result(T::As::TYPE, E::As::TYPE);
 }
 

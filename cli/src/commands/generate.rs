@@ -1,0 +1,150 @@
+//! `lightlike generate`.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use lightlike::schema::ServerSchema;
+use lightlike_generate::{GenerateError, Generated, Generator, ModuleSource, WriteError};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::progress::Progress;
+use crate::output::stdout;
+
+const EXAMPLES: &str = "\
+Examples:
+  lightlike generate chat                             src/chat.rs, of a database that runs
+  lightlike generate chat --client                    and src/main.rs, to begin with
+  lightlike generate chat --split                     the folder src/chat, one file a table
+  lightlike generate --schema schema.json --name chat of a schema that was kept
+  lightlike generate --module server --name chat      of a module's source, or its .wasm
+  lightlike generate chat --check                     in CI: code 7 where the file is not that";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// What the Rust module is called, and the file. By default as the database.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The folder to write to.
+    #[arg(long, short, value_name = "FOLDER", default_value = "src")]
+    out: PathBuf,
+    /// Also write main.rs, a client to begin with, unless there is one.
+    #[arg(long)]
+    client: bool,
+    /// A folder with one file a table, and not one file.
+    #[arg(long)]
+    split: bool,
+    /// Also what only the database's owner can read.
+    #[arg(long)]
+    private: bool,
+    /// Write nothing; say whether what would be written is there already.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Where the schema is.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// The database: its name, or its identity in hex.
+    database: Option<String>,
+    /// A file with the schema, as `describe --json` shows it.
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+    /// A module: the folder of its source, or a .wasm file. The server gets it under a name of the moment, tells its schema,
+    /// and deletes it.
+    #[arg(long, value_name = "PATH")]
+    module: Option<PathBuf>,
+}
+
+pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
+    let schema = schema(context, &args.source).await?;
+    let database = args.source.database.as_deref();
+    let name = args.name.clone().unwrap_or_else(|| rust_name(database.unwrap_or("module")));
+    let generator = Generator::new()
+        .name(&name)
+        .private(args.private)
+        .client(args.client)
+        .database(&context.server, database.unwrap_or(&name));
+    let generated = if args.split { generator.files(&schema) } else { generator.file(&schema) };
+    let generated = generated.map_err(no_source)?;
+    if args.check { check(&args, &generated) } else { write(context, &args, &generated) }
+}
+
+/// Reads the schema from wherever it is.
+async fn schema(context: &Context, source: &Source) -> Result<ServerSchema, Failure> {
+    if let Some(path) = &source.schema {
+        return super::check::saved(path);
+    }
+    let Some(path) = &source.module else {
+        return context.schema(source.database.as_deref().unwrap_or_default()).await;
+    };
+    let mut http = context.http();
+    if context.token.is_none() {
+        // Somebody of the moment, for a database of the moment.
+        let account = http.create_identity().await;
+        http = http.with_token(account.map_err(context.refused("make an identity"))?.token);
+    }
+    let spinner = Progress::spinner("building and asking", context.global.quiet);
+    let schema = ModuleSource::new(path).schema(&http).await;
+    spinner.finish();
+    schema.map_err(|error| {
+        let failure = match &error {
+            lightlike_generate::SourceError::Server { source, database, verb, .. } => {
+                let what = format!("{verb} the module as `{database}`");
+                return Failure::http(source, &what, &context.server);
+            }
+            _ => Failure::new(Exit::File, &error),
+        };
+        match std::error::Error::source(&error) {
+            Some(source) => failure.because(source),
+            None => failure,
+        }
+    })
+}
+
+/// The database's name as that of a Rust module.
+fn rust_name(database: &str) -> String {
+    let name = database.replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("db_{name}") } else { name }
+}
+
+fn no_source(error: GenerateError) -> Failure {
+    match error {
+        GenerateError::ModuleName { .. } => {
+            Failure::new(Exit::Usage, error).tip("`--name` gives another")
+        }
+        _ => Failure::new(Exit::Content, format_args!("the schema cannot be Rust: {error}")),
+    }
+}
+
+fn write(context: &Context, args: &Args, generated: &Generated) -> Result<(), Failure> {
+    let changed = generated.write_to(&args.out).map_err(file)?;
+    let mut out = stdout();
+    for path in &changed {
+        writeln!(out, "{}", path.display())?;
+    }
+    if changed.is_empty() {
+        context.note("everything is as it would be written");
+    }
+    Ok(())
+}
+
+fn check(args: &Args, generated: &Generated) -> Result<(), Failure> {
+    match generated.check_in(&args.out).map_err(file)? {
+        Ok(()) => Ok(()),
+        Err(stale) => Err(Failure::new(Exit::Differs, stale)
+            .tip("the same command without `--check` writes what is right")),
+    }
+}
+
+fn file(error: WriteError) -> Failure {
+    let failure = Failure::new(Exit::File, &error);
+    match std::error::Error::source(&error) {
+        Some(source) => failure.because(source),
+        None => failure,
+    }
+}

@@ -1,0 +1,159 @@
+//! Names, orders, refusals: what no recorded schema happens to have.
+
+use lightlike_generate::{GenerateError, Generator, ServerSchema, drift};
+use serde_json::{Value, json};
+
+fn product(fields: &[(&str, Value)]) -> Value {
+    let fields =
+        fields.iter().map(|(name, ty)| json!({"name": {"some": name}, "algebraic_type": ty}));
+    json!({"Product": {"elements": fields.collect::<Vec<_>>()}})
+}
+
+fn sum(variants: &[(&str, Value)]) -> Value {
+    let variants =
+        variants.iter().map(|(name, ty)| json!({"name": {"some": name}, "algebraic_type": ty}));
+    json!({"Sum": {"variants": variants.collect::<Vec<_>>()}})
+}
+
+fn scalar(name: &str) -> Value {
+    json!({ name: [] })
+}
+
+/// A schema of named types, of which the first is the row of the table `t`.
+fn schema(types: &[(&str, Value)]) -> ServerSchema {
+    let names = types.iter().enumerate().map(
+        |(at, (name, _))| json!({"source_name": {"scope": [], "source_name": name}, "ty": at}),
+    );
+    let reply = json!({"sections": [
+        {"Typespace": {"types": types.iter().map(|(_, ty)| ty).collect::<Vec<_>>()}},
+        {"Types": names.collect::<Vec<_>>()},
+        {"Tables": [{"source_name": "t", "product_type_ref": 0, "primary_key": [], "table_access": {"Public": []}}]},
+    ]});
+    ServerSchema::parse(&reply.to_string()).unwrap()
+}
+
+fn refused(schema: &ServerSchema) -> String {
+    Generator::new().file(schema).unwrap_err().to_string()
+}
+
+#[test]
+fn a_type_that_contains_itself_is_refused_in_words() {
+    let tree = product(&[("children", json!({"Array": {"Ref": 1}}))]);
+    let branch = sum(&[("leaf", scalar("U8")), ("tree", json!({"Ref": 0}))]);
+    assert_eq!(
+        refused(&schema(&[("Tree", tree), ("Branch", branch)])),
+        "the type `Branch -> Tree -> Branch` contains itself, and could have no value of finite size"
+    );
+    let endless = product(&[("again", json!({"Ref": 0}))]);
+    assert_eq!(
+        refused(&schema(&[("Endless", endless)])),
+        "the type `Endless -> Endless` contains itself, and could have no value of finite size"
+    );
+}
+
+#[test]
+fn what_is_no_type_is_refused_in_words() {
+    assert_eq!(
+        refused(&schema(&[("T", product(&[("far", json!({"Ref": 7}))]))])),
+        "`far` of the table `t` refers to type 7, and the schema has only 1"
+    );
+    let many: Vec<_> = (0..257).map(|at| format!("v{at}")).collect();
+    let many: Vec<_> = many.iter().map(|name| (&**name, product(&[]))).collect();
+    assert_eq!(
+        refused(&schema(&[("T", product(&[("x", json!({"Ref": 1}))])), ("Many", sum(&many))])),
+        "Many has 257 variants, and a tag tells at most 256 apart"
+    );
+    let deep = (0..100).fold(scalar("U8"), |inner, _| json!({"Array": inner}));
+    assert_eq!(
+        refused(&schema(&[("T", product(&[("x", deep)]))])),
+        "`x` of the table `t` is nested more than 64 deep"
+    );
+    let error = Generator::new().name("no module").file(&schema(&[("T", product(&[]))]));
+    assert!(matches!(error, Err(GenerateError::ModuleName { .. })));
+}
+
+#[test]
+fn the_order_in_which_a_server_lists_things_makes_no_difference() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemas/names.v10.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let made = |text: &str| {
+        let schema = ServerSchema::parse(text).unwrap();
+        Generator::new().private(true).file(&schema).unwrap().text().to_owned()
+    };
+    let mut other: Value = serde_json::from_str(&text).unwrap();
+    let sections = other["sections"].as_array_mut().unwrap();
+    sections.reverse();
+    for section in sections {
+        for (kind, list) in section.as_object_mut().unwrap() {
+            // Types are referred to by their place.
+            if kind != "Typespace"
+                && let Some(list) = list.as_array_mut()
+            {
+                list.reverse();
+            }
+        }
+    }
+    assert_eq!(made(&text), made(&other.to_string()));
+}
+
+#[test]
+fn a_file_that_is_right_is_left_alone_and_one_that_is_not_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = schema(&[("T", product(&[("x", scalar("U8"))]))]);
+    let generated = Generator::new().name("m").client(true).file(&schema).unwrap();
+    let stale = generated.check_in(folder.path()).unwrap().unwrap_err().to_string();
+    assert!(stale.ends_with("m.rs does not exist"), "{stale}");
+
+    let (file, client) = (folder.path().join("m.rs"), folder.path().join("main.rs"));
+    assert_eq!(generated.write_to(folder.path()).unwrap(), [file.clone(), client.clone()]);
+    assert!(generated.write_to(folder.path()).unwrap().is_empty());
+    assert_eq!(generated.check_in(folder.path()).unwrap(), Ok(()));
+
+    // The client is the reader's from then on.
+    std::fs::write(&client, "fn main() {}").unwrap();
+    std::fs::write(&file, generated.text().replace("u8", "u16").replace('\n', "\r\n")).unwrap();
+    let stale = generated.check_in(folder.path()).unwrap().unwrap_err();
+    assert_eq!((stale.files.len(), stale.files[0].line), (1, Some(11)));
+    assert_eq!(generated.write_to(folder.path()).unwrap(), [file]);
+    assert_eq!(std::fs::read_to_string(&client).unwrap(), "fn main() {}");
+}
+
+#[test]
+fn a_kept_schema_drifts_where_the_module_changed() {
+    let kept = schema(&[
+        ("T", product(&[("x", scalar("U8")), ("kind", json!({"Ref": 1}))])),
+        ("Kind", sum(&[("a", product(&[])), ("b", scalar("U8"))])),
+    ]);
+    assert_eq!(drift(&kept, &kept), []);
+    let now = schema(&[
+        ("T", product(&[("kind", json!({"Ref": 1}))])),
+        ("Kind", sum(&[("a", product(&[])), ("b", scalar("U16")), ("c", product(&[]))])),
+        ("More", product(&[("y", scalar("U8"))])),
+    ]);
+    let lines: Vec<_> = drift(&now, &kept).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "table t, column 1: server has kind: Kind, file has x: u8",
+            "table t, column 2: server has nothing, file has kind: Kind",
+            "type Kind, variant 2: server has b(u16), file has b(u8)",
+            "type Kind, variant 3: server has c, file has nothing",
+            "type More: server has a struct, file has nothing",
+            "type More, field 1: server has y: u8, file has nothing",
+        ]
+    );
+}
+
+#[test]
+fn replies_of_both_versions_do_not_drift_apart() {
+    for module in
+        ["chat", "module-test", "sdk-test-event-table", "sdk-test-procedure", "sdk-test-view"]
+    {
+        let [nine, ten] = [9, 10].map(|version| {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/schema");
+            let text = std::fs::read_to_string(format!("{folder}/{module}.v{version}.json"));
+            ServerSchema::parse(&text.unwrap()).unwrap()
+        });
+        assert_eq!(drift(&nine, &ten), [], "{module}");
+    }
+}
