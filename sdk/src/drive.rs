@@ -211,11 +211,13 @@ impl Client {
     }
 
     /// Begins to compare the program with the module's schema, where that is wanted.
-    #[cfg_attr(not(feature = "http"), expect(clippy::unused_self, reason = "there is no check"))]
-    fn check_schema_on(&self, _runtime: &tokio::runtime::Handle) {
-        #[cfg(feature = "http")]
-        crate::schema_check::start(self, _runtime);
+    #[cfg(feature = "http")]
+    fn check_schema_on(&self, runtime: &tokio::runtime::Handle) {
+        crate::schema_check::start(self, runtime);
     }
+
+    #[cfg(not(feature = "http"))]
+    fn check_schema_on(&self, _: &tokio::runtime::Handle) {}
 
     fn driver(
         &self,

@@ -132,7 +132,10 @@ impl Shared {
             }
             let rows = left.rows.unwrap_or(usize::MAX).min(pace.rows());
             let stepped = self.step(rows);
-            pace.note(stepped.took);
+            // What costs next to nothing says nothing about rows.
+            if stepped.is_applying {
+                pace.note(stepped.took);
+            }
             match stepped.progress {
                 Progress::Idle => break Progress::Idle,
                 Progress::Waiting => {
