@@ -12,6 +12,7 @@ pub(crate) struct Item {
     pub(crate) value: u32,
 }
 
+#[allow(dead_code, reason = "not every test that shares this uses it")]
 pub(crate) fn item(id: u32, value: u32) -> Item {
     Item { id, value }
 }

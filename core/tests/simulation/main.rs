@@ -1,0 +1,51 @@
+//! Random lives of a client: sockets, servers, disks and programs end at any point, and every promise holds.
+//!
+//! `LIGHTLIKE_SEEDS` says how many lives (10,000 unless given), `LIGHTLIKE_SEED` which one alone. A failure names its seed.
+
+#![expect(clippy::unwrap_used, reason = "a life that cannot go on has failed")]
+
+#[path = "../machine/item.rs"]
+mod item;
+mod model;
+mod server;
+mod world;
+
+use self::world::World;
+
+/// How many lives, unless the environment says otherwise.
+const SEEDS: u64 = 10_000;
+
+#[test]
+fn whatever_fails_the_cache_is_what_was_said_and_calls_are_answered_once() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seeds = match number("LIGHTLIKE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("LIGHTLIKE_SEEDS").unwrap_or(SEEDS),
+    };
+    for seed in seeds {
+        let life = std::panic::catch_unwind(|| World::live(seed));
+        assert!(life.is_ok(), "LIGHTLIKE_SEED={seed} repeats this");
+    }
+}
+
+/// SplitMix64: the same life for the same seed.
+#[derive(Debug, Clone)]
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn chance(&mut self, of_hundred: u64) -> bool {
+        self.below(100) < of_hundred
+    }
+}
