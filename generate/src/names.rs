@@ -143,7 +143,11 @@ impl Scope {
     pub(crate) fn give(&mut self, candidates: &[&str]) -> String {
         let numbered = (2_u32..).map(|number| {
             let first = candidates.first().copied().unwrap_or_default();
-            format!("{}{}{number}", first.strip_suffix('_').unwrap_or(unraw(first)), self.separator)
+            format!(
+                "{}{}{number}",
+                first.strip_suffix('_').unwrap_or_else(|| unraw(first)),
+                self.separator
+            )
         });
         let all = candidates.iter().map(|&name| name.to_owned()).chain(numbered);
         let free = all.into_iter().find(|name| !self.given.contains(name)).unwrap_or_default();

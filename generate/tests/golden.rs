@@ -1,5 +1,7 @@
 //! What is made of real modules' schemas, as files: `tests/tests/generated` compiles them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! `lightlike generate` and `lightlike check`, as a user runs them: against the embedded server, or a real one.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -181,7 +181,7 @@ impl<'s> Types<'s> {
         let mut scope = Scope::of_values();
         let fields = fields.iter().enumerate().map(|(at, field)| {
             let numbered = format!("field_{at}");
-            let name = field.name.as_deref().unwrap_or(match &field.ty {
+            let name = field.name.as_deref().unwrap_or_else(|| match &field.ty {
                 // A row of one column, which is a special type.
                 ServerType::Scalar(scalar) if fields.len() == 1 => special_field(*scalar),
                 _ => &numbered,

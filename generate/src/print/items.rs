@@ -94,7 +94,7 @@ pub(crate) fn ty(ty: &Type) -> String {
         TypeBody::Struct(fields) => {
             let fields: Vec<_> = fields.iter().collect();
             body(&mut lines, ident, &fields, ";", |lines, field| {
-                named_field(lines, "bsatn", field)
+                named_field(lines, "bsatn", field);
             });
         }
         TypeBody::Enum(variants) if variants.is_empty() => {
