@@ -13,10 +13,13 @@ use lightlike_core::limits::Limits;
 use lightlike_core::wire::Compression;
 
 use crate::client::Client;
+use crate::declare::Declared;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
 use crate::offline::Offline;
 use crate::optimistic::Mutators;
+#[cfg(feature = "http")]
+use crate::schema_check::{self, SchemaCheck};
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -32,6 +35,9 @@ pub struct ClientBuilder {
     while_disconnected: Option<WhileDisconnected>,
     pub(crate) offline: Offline,
     config: Config,
+    pub(crate) declared: Declared,
+    #[cfg(feature = "http")]
+    schema: schema_check::Settings,
     pub(crate) mutators: Mutators,
 }
 
@@ -48,6 +54,9 @@ impl ClientBuilder {
             while_disconnected: None,
             offline: Offline::default(),
             config: Config::default(),
+            declared: Declared::default(),
+            #[cfg(feature = "http")]
+            schema: schema_check::Settings::default(),
             mutators: Mutators::default(),
         }
     }
@@ -126,14 +135,61 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether the program's structs are compared with the module's schema, and what a difference leads to. By default
+    /// it is logged. Feature `http`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), lightlike::Error> {
+    /// use lightlike::prelude::*;
+    /// use lightlike::{ErrorKind, SchemaCheck};
+    ///
+    /// # #[derive(Bsatn, Table)]
+    /// # #[table(name = "user")]
+    /// # struct User { #[primary_key] identity: Identity }
+    /// let connected = Client::builder("http://127.0.0.1:3000", "chat")
+    ///     .table::<User>()
+    ///     .schema_check(SchemaCheck::Strict)
+    ///     .connect()
+    ///     .await;
+    /// match connected {
+    ///     Ok(db) => println!("{:?} users", db.table::<User>().len()),
+    ///     Err(error) if error.kind() == ErrorKind::Schema => {
+    ///         for difference in error.schema_differences() {
+    ///             println!("{difference}");
+    ///         }
+    ///     }
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "http")]
+    pub fn schema_check(mut self, check: SchemaCheck) -> Self {
+        self.schema.check = check;
+        self
+    }
+
+    /// Runs `hook` with what differs from the module's schema whenever something does: once for what was mentioned before
+    /// the schema came, and then at each mention. It runs beside the connection, on the runtime or where the thing is
+    /// mentioned. Feature `http`.
+    #[cfg(feature = "http")]
+    pub fn on_schema_drift(
+        mut self,
+        hook: impl Fn(&[lightlike_core::schema::Difference]) + Send + Sync + 'static,
+    ) -> Self {
+        self.schema.hook = Some(Arc::new(hook));
+        self
+    }
+
     /// Makes the client without connecting: see [`Client::start`]. Callbacks can be registered and query sets asked
     /// for before there is a connection.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one, and
-    /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, [`Storage`](crate::ErrorKind::Storage) if
-    /// the [offline store](Self::offline) does.
+    /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one,
+    /// [`Schema`](crate::ErrorKind::Schema) if two declared tables disagree,
+    /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, and
+    /// [`Storage`](crate::ErrorKind::Storage) if the [offline store](Self::offline) does.
     pub fn build(mut self) -> Result<Client, Error> {
         self.config.reconnect.first = self.retry_first.unwrap_or(true);
         let default = match self.offline.is_wanted() {
@@ -156,7 +212,14 @@ impl ClientBuilder {
             .map_err(|error| Repr::Tls(Box::new(error)))?;
         let hub = Hub::new(Connection::new(self.config, token, random_seed()), self.mutators);
         if let Some(kept) = kept {
-            self.offline.open(kept, &hub)?;
+            self.offline.open(kept, &self.declared.functions, &hub)?;
+        }
+        hub.command(|connection, _| self.declared.register(connection))?;
+        #[cfg(feature = "http")]
+        {
+            let (uri, database) = (self.uri, self.database);
+            hub.schema.configure(self.schema, schema_check::Origin { uri, database, limits });
+            self.declared.functions.iter().for_each(|function| hub.schema.function(function));
         }
         Ok(Client::new(hub, dialer))
     }
@@ -171,6 +234,7 @@ impl ClientBuilder {
     /// - [`Auth`](crate::ErrorKind::Auth): it does not accept the token.
     /// - [`Connect`](crate::ErrorKind::Connect): it cannot be reached, or it is no SpacetimeDB 2.x server. A
     ///   `client_connected` reducer that refuses is this too.
+    /// - [`Schema`](crate::ErrorKind::Schema): a [strict check](Self#method.schema_check) found differences.
     /// - [`TokenStore`](crate::ErrorKind::TokenStore): the new token cannot be kept.
     ///
     /// # Cancel safety
@@ -195,6 +259,8 @@ impl ClientBuilder {
             Ok(ConnectionState::Ready) => (),
             Ok(_) | Err(_) => return Err(Repr::Closed.into()),
         }
+        #[cfg(feature = "http")]
+        schema_check::connected(&client).await?;
         if let (Some(tokens), Some(token)) = (tokens, client.token()) {
             tokens.save(&token).map_err(|source| Repr::TokenStore { verb: "save", source })?;
         }

@@ -90,6 +90,8 @@ impl Client {
         let deliver = move |event| hub.deliver(&weak, event);
         if let Some(driver) = drive(shared, self.handle.dialer.clone(), deliver) {
             runtime.spawn(driver);
+            #[cfg(feature = "http")]
+            crate::schema_check::start(self, &runtime);
         }
         Ok(())
     }
@@ -234,11 +236,15 @@ impl Client {
     ///
     /// When the outcome comes, the call's own changes are in the cache and their callbacks have run.
     pub fn call<R: Reducer>(&self, call: R) -> Call<R> {
+        #[cfg(feature = "http")]
+        self.hub().schema.function(&R::DEF);
         Call::new(Arc::clone(self.hub()), call)
     }
 
     /// A call of a procedure: await it for what it returns.
     pub fn call_procedure<P: Procedure>(&self, call: P) -> ProcedureCall<P> {
+        #[cfg(feature = "http")]
+        self.hub().schema.function(&P::DEF);
         ProcedureCall::new(Arc::clone(self.hub()), call)
     }
 

@@ -7,6 +7,8 @@ use lightlike_core::cache::{RegisterError, SetFailure};
 use lightlike_core::conn::{CloseReason, EndpointError, Lost};
 use lightlike_core::driver::InvalidToken;
 use lightlike_core::journal::{LoadError, StoreError};
+#[cfg(feature = "http")]
+use lightlike_core::schema::Difference;
 
 use crate::call::{CallError, CallErrorKind};
 use crate::untyped::UntypedError;
@@ -84,6 +86,12 @@ pub(crate) enum Repr {
     Unsubscribed,
     #[error(transparent)]
     Register(#[from] RegisterError),
+    #[cfg(feature = "http")]
+    #[error("the program differs from the module: {}", differences(.0))]
+    SchemaDrift(Box<[Difference]>),
+    #[cfg(feature = "http")]
+    #[error("cannot compare the program with the module")]
+    NoSchema(#[source] crate::http::Error),
     #[error("a reducer refused: {message}")]
     Rejected { message: Box<str> },
     #[error("a call failed")]
@@ -131,6 +139,13 @@ impl Error {
             },
             Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
+            #[cfg(feature = "http")]
+            Repr::SchemaDrift(_) => ErrorKind::Schema,
+            #[cfg(feature = "http")]
+            Repr::NoSchema(error) => match error.kind() {
+                crate::http::ErrorKind::Auth => ErrorKind::Auth,
+                _ => ErrorKind::Connect,
+            },
             Repr::Undecodable { .. }
             | Repr::Register(_)
             | Repr::QueryRow { .. }
@@ -168,6 +183,15 @@ impl Error {
         }
     }
 
+    /// In what the program differs from the module, if that is what went wrong. Feature `http`.
+    #[cfg(feature = "http")]
+    pub fn schema_differences(&self) -> &[Difference] {
+        match &*self.0 {
+            Repr::SchemaDrift(differences) => differences,
+            _ => &[],
+        }
+    }
+
     /// How the call ended, if a call is what went wrong.
     pub fn call(&self) -> Option<CallErrorKind> {
         match &*self.0 {
@@ -176,6 +200,11 @@ impl Error {
             _ => None,
         }
     }
+}
+
+#[cfg(feature = "http")]
+fn differences(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl fmt::Debug for Error {

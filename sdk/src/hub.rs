@@ -54,6 +54,8 @@ pub(crate) struct Hub {
     pub(crate) slow: Arc<Callbacks<SlowCallback>>,
     panics: Arc<Panics>,
     pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
+    #[cfg(feature = "http")]
+    pub(crate) schema: crate::schema_check::SchemaState,
 }
 
 pub(crate) type LostCallback = dyn FnMut(&Client) + Send;
@@ -98,6 +100,8 @@ impl Hub {
             unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
             lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
             slow: Callbacks::new("on_slow_consumer", None, &panics),
+            #[cfg(feature = "http")]
+            schema: crate::schema_check::SchemaState::default(),
             panics,
             // Its own panics are only logged: they could go on for ever.
             panicked: Callbacks::new("on_panic", None, &Arc::default()),
@@ -113,7 +117,10 @@ impl Hub {
     }
 
     pub(crate) fn register<T: Table>(self: &Arc<Self>) -> Result<TableId, RegisterError> {
-        self.command(|connection, _| connection.register::<T>())
+        let table = self.command(|connection, _| connection.register::<T>())?;
+        #[cfg(feature = "http")]
+        self.schema.table(T::DEF);
+        Ok(table)
     }
 
     /// Commands the machine.
@@ -141,6 +148,8 @@ impl Hub {
             lock(&self.sets).insert(set, sender);
             Ok(set)
         });
+        #[cfg(feature = "http")]
+        self.schema.tables(|| self.shared.read(crate::schema_check::definitions));
         match set {
             Ok(set) => Subscription::new(Arc::clone(self), set, queries, stage),
             Err(error) => Subscription::refused(Arc::clone(self), queries, error),

@@ -60,7 +60,9 @@
 //! # Features
 //!
 //! - `json`: SATS-JSON, in `json`, and JSON of [`untyped`] rows.
-//! - `http`: the server's HTTP API, in `http`. It brings `json`.
+//! - `http`: the server's HTTP API, in `http`, and the comparison of the program with the module's schema at connect. It
+//!   brings `json`.
+//! - `schema`: that comparison while the program is compiled, with a schema that was saved.
 //! - `redb` (on by default): `RedbStore`, an offline store in the embedded database redb. Without it there are
 //!   [`FileStore`] and [`MemoryStore`].
 
@@ -72,6 +74,7 @@ mod call;
 mod callbacks;
 mod changes;
 mod client;
+mod declare;
 mod error;
 mod event;
 mod hooks;
@@ -86,6 +89,8 @@ mod outcome;
 mod panics;
 pub mod prelude;
 mod query;
+#[cfg(feature = "http")]
+mod schema_check;
 mod stream;
 mod subscription;
 mod table;
@@ -138,6 +143,8 @@ pub use self::optimistic::MutatorOutcome;
 pub use self::outcome::{Latency, Outcome};
 pub use self::panics::Panicked;
 pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
+#[cfg(feature = "http")]
+pub use self::schema_check::SchemaCheck;
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;
 pub use self::table::TableHandle;

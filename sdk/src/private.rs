@@ -1,6 +1,7 @@
 //! What generated code names. Not part of the API: it changes with the macros, which have the same version.
 
 pub use lightlike_core::bsatn::{Decode, DecodeError, Encode, Reader, Writer, size};
+pub use lightlike_core::schema::fixed;
 pub use lightlike_core::schema::{
     Column, ColumnDef, FieldDef, FunctionDef, HasIndexes, HasKey, HasUniques, IndexDef,
     IndexVisitor, Indexed, Kind, MultiIndex, Plain, Primary, Procedure, ProductDef, Reducer, Row,

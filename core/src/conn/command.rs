@@ -8,7 +8,7 @@ use super::{
 };
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
-use crate::schema::Table;
+use crate::schema::{Table, TableDef};
 use crate::subs::{Stage, SubscriptionId};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, Text};
 
@@ -149,6 +149,11 @@ impl Connection {
             }
         }
         Ok(registered.table)
+    }
+
+    /// What the registered tables are.
+    pub fn definitions(&self) -> impl Iterator<Item = &TableDef> {
+        self.cache.definitions()
     }
 
     /// Sets the numbers that the next request and the next query set get on the wire, for replaying a recording.

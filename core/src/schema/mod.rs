@@ -11,6 +11,8 @@ mod any;
 mod call;
 mod column;
 pub mod fingerprint;
+#[doc(hidden)]
+pub mod fixed;
 mod sats;
 mod server;
 mod table;

@@ -6,8 +6,10 @@ use syn::{Attribute, Ident, LitStr, Path};
 use super::index::{self, IndexAttr};
 use crate::attr::{self, Entry, Once};
 use crate::ctxt::Ctxt;
+use crate::schema::SavedSchema;
 
-const EXPECTED: &[&str] = &["name", "event", "view", "row", "primary_key", "index", "crate"];
+const EXPECTED: &[&str] =
+    &["name", "event", "view", "row", "primary_key", "index", "schema", "crate"];
 
 /// What a module's `#[table(..)]` says and a client's does not.
 const OF_THE_MODULE: &[&str] = &["public", "private", "scheduled", "accessor", "outbox"];
@@ -21,6 +23,7 @@ pub(super) struct TableAttrs {
     pub(super) row: Once<(Span, Path)>,
     pub(super) primary_key: Once<(Span, Ident)>,
     pub(super) indexes: Vec<IndexAttr>,
+    pub(super) schema: Once<SavedSchema>,
     pub(super) krate: Once<Path>,
 }
 
@@ -56,6 +59,9 @@ impl TableAttrs {
             "crate" => {
                 let path = entry.value_with(cx, "::path", Path::parse_mod_style);
                 self.krate.set(cx, key, "crate", path);
+            }
+            "schema" => {
+                self.schema.set(cx, key, "schema", SavedSchema::parse(cx, entry));
             }
             "index" => self.indexes.extend(index::parse(cx, entry)),
             name if OF_THE_MODULE.contains(&name) => {

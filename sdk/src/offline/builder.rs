@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lightlike_core::conn::{OfflineConfig, Replay, Restored};
 use lightlike_core::driver::{random_seed, time_of_day};
 use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
-use lightlike_core::schema::{Reducer, fingerprint};
+use lightlike_core::schema::{FunctionDef, fingerprint};
 
 use super::hub::{BeforeReplay, lock};
 use crate::builder::ClientBuilder;
@@ -18,8 +18,6 @@ pub(crate) struct Offline {
     store: Option<Box<dyn Store>>,
     config: OfflineConfig,
     before_replay: Option<BeforeReplay>,
-    /// The arguments that reducers have in this program.
-    arguments: Vec<(&'static str, u64)>,
 }
 
 impl ClientBuilder {
@@ -61,15 +59,6 @@ impl ClientBuilder {
         self.offline.config.asks_before_replay = true;
         self
     }
-
-    /// Says what arguments the reducer `R` takes in this version of the program. Calls of it that an earlier version
-    /// kept with others are [held](crate::QueuedState::NeedsMigration), not sent.
-    ///
-    /// A reducer that is called is known from then on; this is for those whose calls may be sent before.
-    pub fn reducer<R: Reducer>(mut self) -> Self {
-        self.offline.arguments.push((R::DEF.name, fingerprint::arguments(&R::DEF)));
-        self
-    }
 }
 
 /// What a store had, between being read and being used.
@@ -96,9 +85,14 @@ impl Offline {
         Ok(Some(Loaded { store, opened }))
     }
 
-    /// Goes on with what the store had.
-    pub(crate) fn open(self, loaded: Loaded, hub: &Arc<Hub>) -> Result<(), Error> {
-        let Self { config, before_replay, arguments, .. } = self;
+    /// Goes on with what the store had; the calls of functions that take other arguments now are held.
+    pub(crate) fn open(
+        self,
+        loaded: Loaded,
+        functions: &[FunctionDef],
+        hub: &Arc<Hub>,
+    ) -> Result<(), Error> {
+        let Self { config, before_replay, .. } = self;
         *lock(&hub.offline.before_replay) = before_replay;
         hub.offline.enable();
         hub.command(|connection, now| {
@@ -107,8 +101,9 @@ impl Offline {
                 let Restored { call, id, reducer, args, .. } = restored;
                 hub.register_call(connection, now, call, (id, reducer, args), true);
             }
-            for (reducer, fingerprint) in arguments {
-                connection.expect_arguments(reducer, Some(fingerprint));
+            for function in functions {
+                let arguments = fingerprint::arguments(function);
+                connection.expect_arguments(function.name, Some(arguments));
             }
         });
         let weak = Arc::downgrade(hub);
