@@ -69,8 +69,9 @@ impl Connection {
         }
         let waits = self.calls.last_waiting() == Some(call);
         match &mut self.offline {
-            Some(offline) if waits && in_journal => {
-                offline.accepting.push_back((offline.ticket, call));
+            Some(offline) if in_journal => {
+                let accepted = if waits { Accepted::Queued } else { Accepted::Sent };
+                offline.accepting.push_back((offline.ticket, call, accepted));
             }
             _ => {
                 let accepted = if waits { Accepted::Waiting } else { Accepted::Sent };
