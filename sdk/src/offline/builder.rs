@@ -31,6 +31,28 @@ impl ClientBuilder {
     /// - A call that can be sent at once costs no write, unless its reducer is idempotent or it has a probe. Such a call
     ///   is [`Unknown`](crate::CallError::Unknown) if its answer is lost, and forgotten if the program is killed then.
     ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// use lightlike::{Accepted, FileStore};
+    ///
+    /// # #[derive(Bsatn, Table, Clone)] #[table(name = "note")]
+    /// # struct Note { #[primary_key] id: u64, title: String }
+    /// # #[reducer] struct AddNote { title: String }
+    /// # async fn open() -> Result<(), lightlike::Error> {
+    /// let db = Client::builder("https://maincloud.spacetimedb.com", "notes")
+    ///     .offline(FileStore::open("notes.journal")?)
+    ///     .build()?; // no network yet
+    /// println!("{} notes from disk", db.table::<Note>().len());
+    /// db.start()?;
+    /// db.subscribe(Note::all()).keep();
+    /// match db.call(AddNote { title: "milk".into() }).accepted().await? {
+    ///     Accepted::Queued => println!("on disk, sent when there is a network"),
+    ///     _ => println!("on its way"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// The store keeps the token too, and so the identity, if no other is given. Whoever can read it is that user. One
     /// store may have the calls of several users and databases; a call is only ever sent as the user who made it.
     ///
