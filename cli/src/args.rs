@@ -24,8 +24,9 @@ Examples:
 
 `lightlike help COMMAND` says more, with examples.
 
-Exit codes: 0 done, 1 refused by the server or the module, 2 wrong usage, 3 no connection, 4 no such thing,
-5 not allowed, 6 what was read makes no sense, 7 something differs, 8 a file of yours.";
+Exit codes: 0 done, 1 refused by the server or the module, 2 wrong usage, 3 no connection, \
+4 no such thing, 5 not allowed, 6 what was read makes no sense, 7 something differs, \
+8 a file of yours.";
 
 /// Look into a SpacetimeDB database, watch it, call it, publish to it.
 #[derive(Parser)]
@@ -35,15 +36,14 @@ Exit codes: 0 done, 1 refused by the server or the module, 2 wrong usage, 3 no c
     styles = STYLES,
     after_help = AFTER_HELP,
     max_term_width = 100,
-    propagate_version = true,
-    disable_help_subcommand = false,
-    arg_required_else_help = true
+    propagate_version = true
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// None shows the help: clap counts a variable of the environment as an argument.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// What every command takes.
@@ -89,11 +89,8 @@ pub(crate) struct Global {
 
 #[derive(clap::ValueEnum, Clone, Copy)]
 pub(crate) enum Color {
-    /// On a terminal.
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 

@@ -44,9 +44,13 @@ impl<'s> Function<'s> {
             }
             _ => Err(Failure::new(
                 Exit::Usage,
-                format_args!("{} arguments and not {}", typed.len(), self.params.len()),
-            )
-            .tip(format_args!("it is `{}`", self.signature()))),
+                format_args!(
+                    "`{}` takes {} arguments and not {}",
+                    self.signature(),
+                    self.params.len(),
+                    typed.len()
+                ),
+            )),
         }
     }
 

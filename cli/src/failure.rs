@@ -13,6 +13,8 @@ use crate::output::style::{BOLD, ERROR, TIP};
 /// The code that a script sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
+    /// Nothing is wrong: whoever read the output has gone.
+    Done = 0,
     /// The server or the module refused.
     Refused = 1,
     /// The arguments make no sense. Code 2 is clap's too.
@@ -35,13 +37,13 @@ pub(crate) struct Failure {
     exit: Exit,
     message: String,
     tip: Option<String>,
-    /// The reader of our output is gone: nothing is wrong, and nobody is left to be told.
-    is_quiet: bool,
+    /// Nothing is left to be said.
+    is_told: bool,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string(), tip: None, is_quiet: false }
+        Self { exit, message: message.to_string(), tip: None, is_told: false }
     }
 
     /// What to do about it.
@@ -65,6 +67,11 @@ impl Failure {
         self
     }
 
+    /// Wrong usage, of which everything is said.
+    pub(crate) fn usage_shown() -> Self {
+        Self { is_told: true, ..Self::new(Exit::Usage, "no command") }
+    }
+
     /// Says where it happened, before what.
     pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
@@ -78,8 +85,8 @@ impl Failure {
 
     /// Says it, and gives the code.
     pub(crate) fn report(self) -> ExitCode {
-        if self.is_quiet {
-            return ExitCode::SUCCESS;
+        if self.is_told {
+            return ExitCode::from(self.exit as u8);
         }
         let mut err = anstream::stderr().lock();
         // Nobody is left to be told that this cannot be told.
@@ -98,14 +105,14 @@ impl Failure {
         let plain = |exit, message: String| Self::new(exit, message);
         match error.kind() {
             Kind::Connect => {
-                let failure = plain(Exit::Connection, format!("cannot reach {server}"));
-                failure.because_of_source(error).tip(IS_IT_THERE)
+                plain(Exit::Connection, format!("cannot reach {server}{}", root(error)))
+                    .tip(IS_IT_THERE)
             }
             Kind::Timeout => plain(Exit::Connection, format!("no reply from {server} in time"))
                 .tip("`--timeout 2m` waits longer"),
             Kind::Interrupted => {
-                plain(Exit::Connection, format!("the connection to {server} broke off"))
-                    .because_of_source(error)
+                let broken = format!("the connection to {server} broke off{}", root(error));
+                plain(Exit::Connection, broken)
             }
             Kind::Auth if error.status() == Some(401) && said.contains("oken") => {
                 plain(Exit::Auth, format!("the server does not accept the token{said}")).tip(BAD_TOKEN)
@@ -156,6 +163,17 @@ impl Failure {
     }
 }
 
+/// What is behind it all: the layers in between say nothing to whoever types a command.
+fn root(error: &dyn Error) -> String {
+    let mut last = None;
+    let mut source = error.source();
+    while let Some(error) = source {
+        last = Some(error);
+        source = error.source();
+    }
+    last.map_or_else(String::new, |error| format!(": {error}"))
+}
+
 const IS_IT_THERE: &str = "is a server running there? `--server URL` names another";
 const BAD_TOKEN: &str =
     "`lightlike logout` and `lightlike login` make a new identity, `--anonymous` presents no token";
@@ -180,7 +198,11 @@ impl From<UntypedError> for Failure {
             }
             _ => Exit::Usage,
         };
-        Self::new(exit, "").because_only(&error)
+        let failure = Self::new(exit, "").because_only(&error);
+        match exit {
+            Exit::NotFound => failure.tip("`lightlike describe DATABASE` shows what it has"),
+            _ => failure,
+        }
     }
 }
 
@@ -208,15 +230,18 @@ impl<E: fmt::Display> From<CallError<E>> for Failure {
             CallErrorKind::Undecodable => (Exit::Content, None),
             _ => (Exit::Refused, None),
         };
-        Self { exit, message, tip: tip.map(str::to_owned), is_quiet: false }
+        Self { exit, message, tip: tip.map(str::to_owned), is_told: false }
     }
 }
 
 /// Output that cannot be written. One whose reader has gone is no failure.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let is_quiet = error.kind() == io::ErrorKind::BrokenPipe;
-        Self { is_quiet, ..Self::new(Exit::File, "cannot write the output").because(&error) }
+        let failure = Self::new(Exit::File, "cannot write the output").because(&error);
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self { exit: Exit::Done, is_told: true, ..failure },
+            _ => failure,
+        }
     }
 }
 

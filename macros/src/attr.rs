@@ -172,6 +172,33 @@ impl Entry {
         }
     }
 
+    /// `key(..)`, read by a function; `shape` is what to write there.
+    pub(crate) fn list_with<P: Parser>(
+        &self,
+        cx: &Ctxt,
+        shape: &str,
+        parse: P,
+    ) -> Option<P::Output> {
+        let expected = format!("expected `{}({shape})`", self.key);
+        match &self.value {
+            Value::List(list) => match parse.parse2(list.clone()) {
+                Ok(parsed) => Some(parsed),
+                Err(error) => {
+                    cx.error_at(error.span(), expected);
+                    None
+                }
+            },
+            Value::Flag => {
+                cx.error(&self.key, expected);
+                None
+            }
+            Value::Is(value) => {
+                cx.error(self.with(value), expected);
+                None
+            }
+        }
+    }
+
     /// Reports that `attribute` has no such element.
     pub(crate) fn unknown(&self, cx: &Ctxt, attribute: &str, expected: &[&str]) {
         let expected: Vec<_> = expected.iter().map(|name| format!("`{name}`")).collect();

@@ -116,3 +116,21 @@ fn a_mistake() {
         }
     })));
 }
+
+#[test]
+fn a_view_with_arguments() {
+    insta::assert_snapshot!(pretty(table::derive(&parse_quote! {
+        #[table(view, row = Player, args(level: u64, guild_name1: String))]
+        pub(crate) struct Strong;
+    })));
+}
+
+#[test]
+fn a_lenient_row() {
+    insta::assert_snapshot!(pretty(table::derive(&parse_quote! {
+        #[table(lenient)]
+        struct User {
+            id: u64,
+        }
+    })));
+}

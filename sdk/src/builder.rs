@@ -20,6 +20,7 @@ use crate::offline::Offline;
 use crate::optimistic::Mutators;
 #[cfg(feature = "http")]
 use crate::schema_check::{self, SchemaCheck};
+use crate::tables::NamedTables;
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -38,6 +39,7 @@ pub struct ClientBuilder {
     pub(crate) declared: Declared,
     #[cfg(feature = "http")]
     schema: schema_check::Settings,
+    pub(crate) named: NamedTables,
     pub(crate) mutators: Mutators,
 }
 
@@ -57,6 +59,7 @@ impl ClientBuilder {
             declared: Declared::default(),
             #[cfg(feature = "http")]
             schema: schema_check::Settings::default(),
+            named: NamedTables::default(),
             mutators: Mutators::default(),
         }
     }
@@ -187,7 +190,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one,
-    /// [`Schema`](crate::ErrorKind::Schema) if two declared tables disagree,
+    /// [`Schema`](crate::ErrorKind::Schema) if two types that were named are of one table and differ,
     /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, and
     /// [`Storage`](crate::ErrorKind::Storage) if the [offline store](Self::offline) does.
     pub fn build(mut self) -> Result<Client, Error> {
@@ -212,9 +215,10 @@ impl ClientBuilder {
             .map_err(|error| Repr::Tls(Box::new(error)))?;
         let hub = Hub::new(Connection::new(self.config, token, random_seed()), self.mutators);
         if let Some(kept) = kept {
-            self.offline.open(kept, &self.declared.functions, &hub)?;
+            self.offline.open(kept, &self.declared, &hub)?;
         }
         hub.command(|connection, _| self.declared.register(connection))?;
+        self.named.register(&hub).map_err(Repr::Register)?;
         #[cfg(feature = "http")]
         {
             let (uri, database) = (self.uri, self.database);

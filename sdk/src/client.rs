@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
-use lightlike_core::bsatn::{self, Bsatn};
+use lightlike_core::bsatn::{self, Bsatn, DecodeError};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
 use lightlike_core::driver::{TcpDialer, check_token, drive};
-use lightlike_core::schema::{Procedure, Reducer, Table};
+use lightlike_core::schema::{Procedure, Reducer, Row, Table};
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{QueryRows, Text};
 
@@ -177,9 +177,7 @@ impl Client {
     /// Takes typed queries (`User::all()`), SQL as text, and tuples, arrays and lists of those. The set ends when what
     /// this returns is dropped.
     pub fn subscribe(&self, queries: impl IntoQueries) -> Subscription {
-        let mut list = QueryList::default();
-        queries.add_to(&mut list);
-        self.hub().subscribe(list)
+        self.hub().subscribe(QueryList::new(queries))
     }
 
     /// All tables as they are now. The view does not change, and holding it stops nobody.
@@ -196,10 +194,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Query`](crate::ErrorKind::Query) if the server refuses the query or the connection is lost before the answer,
-    /// [`Schema`](crate::ErrorKind::Schema) if a row does not decode.
-    pub async fn query<T: Table>(&self, query: Query<T>) -> Result<Vec<T::Row>, Error> {
-        self.query_sql(query.sql()).await
+    /// [`Query`](crate::ErrorKind::Query) if the query cannot be written as SQL, if the server refuses it, or if the
+    /// connection is lost before the answer; [`Schema`](crate::ErrorKind::Schema) if a row does not decode.
+    pub async fn query<T: Table, S>(&self, query: Query<T, S>) -> Result<Vec<T::Row>, Error> {
+        if let Some(error) = query.error() {
+            return Err(Repr::Unwritable(error.clone()).into());
+        }
+        self.ask(query.sql(), <T::Row as Row>::decode_row).await
     }
 
     /// As [`query`](Self::query), with SQL as text, and rows of any type with their columns in order.
@@ -208,10 +209,18 @@ impl Client {
     ///
     /// As [`query`](Self::query).
     pub async fn query_sql<R: Bsatn>(&self, sql: &str) -> Result<Vec<R>, Error> {
+        self.ask(sql, |bytes| bsatn::from_slice(bytes)).await
+    }
+
+    async fn ask<R>(
+        &self,
+        sql: &str,
+        decode: fn(&[u8]) -> Result<R, DecodeError>,
+    ) -> Result<Vec<R>, Error> {
         let sql = Text::from(sql);
         let answer = self.hub().call(CallRequest::Query { sql }, None).await;
         match answer {
-            Ok(Reply::Rows(rows)) => decode_rows(&rows),
+            Ok(Reply::Rows(rows)) => decode_rows(&rows, decode),
             Ok(Reply::NotSent(why)) => Err(Repr::Unanswered(Unanswered::NotSent(why)).into()),
             Ok(reply) => Err(match failure::<()>(&reply) {
                 CallError::Failed(why) => Repr::Query(why).into(),
@@ -222,11 +231,14 @@ impl Client {
     }
 }
 
-fn decode_rows<R: Bsatn>(rows: &QueryRows) -> Result<Vec<R>, Error> {
+fn decode_rows<R>(
+    rows: &QueryRows,
+    decode: fn(&[u8]) -> Result<R, DecodeError>,
+) -> Result<Vec<R>, Error> {
     let encoded = rows.tables.iter().flat_map(|table| table.rows.iter());
-    let decoded = encoded.enumerate().map(|(row, bytes)| {
-        bsatn::from_slice(bytes).map_err(|source| Repr::QueryRow { row, source }.into())
-    });
+    let decoded = encoded
+        .enumerate()
+        .map(|(row, bytes)| decode(bytes).map_err(|source| Repr::QueryRow { row, source }.into()));
     decoded.collect()
 }
 

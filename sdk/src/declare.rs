@@ -53,8 +53,9 @@ impl ClientBuilder {
 
     /// Declares a reducer, by the type of its calls.
     ///
-    /// Calls of it that an earlier version of the program [kept](crate::ClientBuilder::offline) with other arguments are
-    /// [held](crate::QueuedState::NeedsMigration), not sent.
+    /// Calls of it that an earlier version of the program [kept](Self::offline) with other arguments are
+    /// [held](crate::QueuedState::NeedsMigration), not sent. A reducer that is called is known from then on; this is for
+    /// those whose calls may be sent before.
     pub fn reducer<R: Reducer>(mut self) -> Self {
         self.declared.functions.push(R::DEF);
         self

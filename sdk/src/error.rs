@@ -98,6 +98,12 @@ pub(crate) enum Repr {
     CallFailed { kind: CallErrorKind, source: CallError<Infallible> },
     #[error("the server refused the query: {0}")]
     Query(Box<str>),
+    #[error(
+        "no tables are registered: name them with `ClientBuilder::tables`, or ask for `SELECT * FROM *`"
+    )]
+    NoTables,
+    #[error(transparent)]
+    Unwritable(lightlike_core::query::QueryError),
     #[error("row {row} of the answer does not decode")]
     QueryRow {
         row: usize,
@@ -130,7 +136,9 @@ impl Error {
     /// What kind of thing went wrong.
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
-            Repr::Endpoint(_) | Repr::Token(_) | Repr::Tls(_) => ErrorKind::Configuration,
+            Repr::Endpoint(_) | Repr::Token(_) | Repr::Tls(_) | Repr::NoTables => {
+                ErrorKind::Configuration
+            }
             Repr::NoRuntime => ErrorKind::NoRuntime,
             Repr::Connect { lost, .. } => match lost.http_status() {
                 Some(401 | 403) => ErrorKind::Auth,
@@ -151,7 +159,7 @@ impl Error {
             | Repr::QueryRow { .. }
             | Repr::Untyped(_) => ErrorKind::Schema,
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
-            Repr::Query(_) | Repr::Unanswered(_) => ErrorKind::Query,
+            Repr::Query(_) | Repr::Unwritable(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
             Repr::Load(_) | Repr::Store(_) | Repr::DiskThread(_) => ErrorKind::Storage,
             Repr::TimedOut(_) => ErrorKind::TimedOut,

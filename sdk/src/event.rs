@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 
-use lightlike_core::conn::Cause;
+use lightlike_core::bsatn;
+use lightlike_core::conn::{CallRequest, Cause};
 use lightlike_core::schema::Reducer;
 
 use crate::callbacks::Keep;
@@ -67,8 +68,16 @@ impl<'a> Event<'a> {
 
     /// The arguments of the call of the reducer `R` that made the change; `None` if it was another reducer's, or no call
     /// of this client's.
+    ///
+    /// That it is expected to make, too: [`Cause::Optimistic`].
     pub fn call<R: Reducer>(&self) -> Option<R> {
-        self.cause.call()
+        let Cause::Optimistic(call) = self.cause else { return self.cause.call() };
+        match self.client.hub().request_of(*call)? {
+            CallRequest::Reducer { name, args } if name.as_str() == R::DEF.name => {
+                bsatn::from_slice(&args).ok()
+            }
+            _ => None,
+        }
     }
 
     /// Removes the callback that is running: it runs no more after this.

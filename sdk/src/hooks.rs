@@ -32,6 +32,13 @@ pub enum RowEvents {
 /// Feeds a stream with what it makes of a transaction; false when nobody reads the stream any more.
 pub(crate) type TransactionReader = dyn FnMut(&Changes) -> bool + Send;
 
+#[derive(Default)]
+struct Readers {
+    open: Vec<Box<TransactionReader>>,
+    /// The connection is closed: a new stream ends at once.
+    ended: bool,
+}
+
 /// Everything that wants to know of changes.
 pub(crate) struct Hooks {
     tables: Mutex<Tables>,
@@ -40,7 +47,7 @@ pub(crate) struct Hooks {
     pub(crate) transactions: Arc<Callbacks<TransactionCallback>>,
     transaction_feeds: Mutex<Vec<Feed<Changes>>>,
     /// Those that make something else of whole transactions.
-    transaction_readers: Mutex<Vec<Box<TransactionReader>>>,
+    transaction_readers: Mutex<Readers>,
     /// Says that something may have changed: a transaction, or the state of the connection.
     pub(crate) changed: Source<()>,
 }
@@ -119,7 +126,7 @@ impl Hooks {
         let mut feeds = lock(&self.transaction_feeds);
         feeds.retain(Feed::is_open);
         feeds.iter().for_each(|feed| feed.push(changes.clone()));
-        lock(&self.transaction_readers).retain_mut(|read| read(changes));
+        lock(&self.transaction_readers).open.retain_mut(|read| read(changes));
     }
 
     /// The hooks of the tables that a transaction changed, in its order.
@@ -153,14 +160,17 @@ impl Hooks {
 
     /// Lets a stream see every transaction from now on.
     pub(crate) fn read_transactions(&self, reader: Box<TransactionReader>) {
-        lock(&self.transaction_readers).push(reader);
+        let mut readers = lock(&self.transaction_readers);
+        if !readers.ended {
+            readers.open.push(reader);
+        }
     }
 
     /// There will be no more transactions.
     pub(crate) fn end_streams(&self) {
         self.changed.end();
         lock(&self.transaction_feeds).clear();
-        lock(&self.transaction_readers).clear();
+        *lock(&self.transaction_readers) = Readers { open: Vec::new(), ended: true };
         let all: Vec<_> = lock(&self.tables).by_id.values().flatten().cloned().collect();
         all.iter().for_each(|hooks| hooks.end_streams());
     }

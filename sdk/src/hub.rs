@@ -23,6 +23,7 @@ use crate::changes::Changes;
 use crate::client::{Client, Handle};
 use crate::error::Repr;
 use crate::event::Event;
+use crate::first_batch::FirstBatches;
 use crate::hooks::Hooks;
 use crate::listen::{Called, Listeners, Unhandled, UnhandledCallback};
 use crate::observe::{self, SlowCallback};
@@ -41,6 +42,7 @@ pub(crate) struct Hub {
     pub(crate) hooks: Hooks,
     pub(crate) mutators: Mutators,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
+    pub(crate) batches: FirstBatches,
     calls: Mutex<InOrder<Caller>>,
     pub(crate) offline: OfflineHub,
     alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
@@ -90,6 +92,7 @@ impl Hub {
             hooks: Hooks::new(&panics),
             mutators,
             sets: Mutex::default(),
+            batches: FirstBatches::default(),
             calls: Mutex::default(),
             offline: OfflineHub::default(),
             alarms: Mutex::default(),
@@ -137,13 +140,17 @@ impl Hub {
     }
 
     pub(crate) fn subscribe(self: &Arc<Self>, list: QueryList) -> Subscription {
-        let queries = list.queries.clone().into_boxed_slice();
+        if let Some(error) = &list.error {
+            let end = End::Unwritable(error.clone());
+            return Subscription::refused(Arc::clone(self), list, end);
+        }
         let (sender, stage) = watch::channel(Stage::Pending);
         let set = self.command(|connection, _| {
-            for register in list.tables {
+            for register in &list.tables {
                 register(connection)?;
             }
-            let set = connection.subscribe(list.queries);
+            let set = connection.subscribe(list.queries.clone());
+            self.batches.asked(set, &list.queries);
             // Before the lock is let go: the answer finds whom to tell.
             lock(&self.sets).insert(set, sender);
             Ok(set)
@@ -151,8 +158,8 @@ impl Hub {
         #[cfg(feature = "http")]
         self.schema.tables(|| self.shared.read(crate::schema_check::definitions));
         match set {
-            Ok(set) => Subscription::new(Arc::clone(self), set, queries, stage),
-            Err(error) => Subscription::refused(Arc::clone(self), queries, error),
+            Ok(set) => Subscription::new(Arc::clone(self), set, list, stage),
+            Err(error) => Subscription::refused(Arc::clone(self), list, End::Register(error)),
         }
     }
 
@@ -209,6 +216,11 @@ impl Hub {
         })
     }
 
+    /// The request of a call that is not answered.
+    pub(crate) fn request_of(&self, call: CallId) -> Option<CallRequest> {
+        lock(&self.calls).get(call.0).map(|caller| caller.request.clone())
+    }
+
     /// A call that nobody waits for: of an earlier run of the program, or made again.
     pub(crate) fn register_call(
         &self,
@@ -262,6 +274,7 @@ impl Hub {
             conn::Event::State(state) => self.state_changed(state),
             conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
             conn::Event::Applied(set) => {
+                self.batches.applied(set);
                 tracing::debug!(name: "lightlike.set.applied", set = set.0, "a query set is applied");
                 if let Some(stage) = lock(&self.sets).get(&set) {
                     stage.send_replace(Stage::Applied);
@@ -316,6 +329,7 @@ impl Hub {
         self.state.set(state);
         self.hooks.changed.touch();
         if closed {
+            self.batches.close();
             self.state.end();
             lock(&self.alarms).clear();
             self.hooks.end_streams();
@@ -345,6 +359,7 @@ impl Hub {
     }
 
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {
+        self.batches.ended(set);
         observe::set_ended(set, &reason);
         if let Some(stage) = lock(&self.sets).remove(&set) {
             stage.send_replace(Stage::Ended(End::Set(reason)));

@@ -49,6 +49,10 @@
 //!   what the server says, and runs callbacks; one that blocks stops the rest.
 //! - **One transaction at a time.** Callbacks see a transaction whole, and nothing of the next one. When a call's future
 //!   resolves, its rows are in the cache and their callbacks have run.
+//! - **Three shapes of the same events.** Callbacks hear of everything, in order, at once ([`TableHandle::on_insert`] and
+//!   the like, [`Client::on_batch`], [`Client::on_call`]). Streams hold a bounded number of events and say how many they dropped
+//!   ([`TableHandle::changes`], [`Client::broadcast`]). Watches have the latest value ([`TableHandle::watch_row`],
+//!   [`TableHandle::watch`], [`Client::state`], [`Client::wait_until`]).
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
 //!   transaction with the cause [`Cause::Resync`]. A call that was under way ends as
 //!   [`CallError::Unknown`], unless its reducer is declared `idempotent`: then it is sent again.
@@ -79,6 +83,7 @@ mod client;
 mod declare;
 mod error;
 mod event;
+mod first_batch;
 mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
@@ -90,12 +95,14 @@ mod optimistic;
 mod outcome;
 mod panics;
 pub mod prelude;
-mod query;
+pub mod query;
+mod reads;
 #[cfg(feature = "http")]
 mod schema_check;
 mod stream;
 mod subscription;
 mod table;
+mod tables;
 mod token;
 pub mod untyped;
 mod view;
@@ -126,6 +133,7 @@ pub use lightlike_core::journal::{
 #[cfg(feature = "json")]
 pub use lightlike_core::json;
 pub use lightlike_core::limits::Limits;
+pub use lightlike_core::schema::ClientIndex;
 pub use lightlike_core::wire::Compression;
 pub use lightlike_core::{bsatn, schema, types};
 pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
@@ -144,7 +152,8 @@ pub use self::offline::{CallEnd, CallOutcome};
 pub use self::optimistic::MutatorOutcome;
 pub use self::outcome::{Latency, Outcome};
 pub use self::panics::Panicked;
-pub use self::query::{IntoQueries, Query, QueryList, TableQueries};
+pub use self::query::{Filter, IntoQueries, Query, QueryError, QueryList, Sender, TableQueries};
+pub use self::reads::NotOneRow;
 #[cfg(feature = "http")]
 pub use self::schema_check::SchemaCheck;
 pub use self::stream::EventStream;

@@ -111,6 +111,8 @@ fn cause(cause: &conn::Cause) -> &'static str {
         Cause::Unsubscribed(_) => "unsubscribed",
         Cause::Failed(_) => "failed",
         Cause::Call { .. } => "call",
+        Cause::Optimistic(_) => "optimistic",
+        Cause::Reverted(_) => "reverted",
         Cause::Other => "other",
         _ => "unknown",
     }

@@ -46,18 +46,15 @@ pub struct Latency {
 
 impl Latency {
     pub(crate) fn new(reply: &Reply, times: CallTimes) -> Self {
-        let between = |from: Option<_>, to: Option<std::time::Instant>| {
-            Some(to?.saturating_duration_since(from?))
-        };
         let server = match reply {
             Reply::Returned { duration, .. } => u64::try_from(duration.as_micros()).ok(),
             _ => None,
         };
         Self {
-            queued: between(times.made, times.sent),
-            round_trip: between(times.sent, times.received),
+            queued: times.queued(),
+            round_trip: times.round_trip(),
             server: server.map(Duration::from_micros),
-            applying: between(times.received, times.applied),
+            applying: times.applying(),
         }
     }
 

@@ -6,7 +6,7 @@ pub use crate::types::{
     ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid,
 };
 pub use crate::{
-    Bsatn, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Inserted,
-    Lagged, LocalTx, MemoryTokens, RowChange, RowStatus, Subscription, Table, TableQueries, TempId,
-    Updated, procedure, reducer,
+    Bsatn, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Filter,
+    Inserted, Lagged, LocalTx, MemoryTokens, RowChange, RowStatus, Sender, Subscription, Table,
+    TableQueries, TempId, Updated, procedure, reducer,
 };

@@ -162,6 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn less_room_than_there_are_events_drops_the_oldest_at_the_next() {
+        let (stream, feed) = EventStream::new(8);
+        (0..5).for_each(|n| feed.push(n));
+        let stream = stream.capacity(2);
+        feed.push(5);
+        assert_eq!(poll(&stream), Poll::Ready(Some(Err(Lagged(4)))));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Ok(4))));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Ok(5))));
+    }
+
+    #[test]
     fn what_was_fed_is_read_before_the_end() {
         let (stream, feed) = EventStream::new(2);
         feed.push('a');

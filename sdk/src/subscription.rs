@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use lightlike_core::cache::RegisterError;
 use lightlike_core::conn::{SetEnd, StaleReason, SubscriptionId};
+use lightlike_core::query::QueryError;
 use tokio::sync::watch;
 
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
+use crate::query::QueryList;
 
 /// A query set: its rows are in the cache, and kept in step, while this is held. Dropping it unsubscribes;
 /// [`keep`](Self::keep) leaves the set for as long as the connection lives.
@@ -19,9 +21,9 @@ use crate::hub::Hub;
 #[must_use = "dropping a subscription ends it; `keep` it to leave it for as long as the connection lives"]
 pub struct Subscription {
     hub: Arc<Hub>,
-    /// None if the set was never asked for: a table of its is known with another row type.
+    /// None if the set was never asked for: a table of its is known with another row type, or a query cannot be written.
     set: Option<SubscriptionId>,
-    queries: Box<[Box<str>]>,
+    list: QueryList,
     stage: watch::Receiver<Stage>,
     ends_on_drop: bool,
 }
@@ -41,22 +43,24 @@ pub(crate) enum Stage {
 pub(crate) enum End {
     Set(SetEnd),
     Register(RegisterError),
+    Unwritable(QueryError),
+    NoTables,
 }
 
 impl Subscription {
     pub(crate) fn new(
         hub: Arc<Hub>,
         set: SubscriptionId,
-        queries: Box<[Box<str>]>,
+        list: QueryList,
         stage: watch::Receiver<Stage>,
     ) -> Self {
-        Self { hub, set: Some(set), queries, stage, ends_on_drop: true }
+        Self { hub, set: Some(set), list, stage, ends_on_drop: true }
     }
 
     /// A subscription that was over before it began.
-    pub(crate) fn refused(hub: Arc<Hub>, queries: Box<[Box<str>]>, error: RegisterError) -> Self {
-        let (_, stage) = watch::channel(Stage::Ended(End::Register(error)));
-        Self { hub, set: None, queries, stage, ends_on_drop: false }
+    pub(crate) fn refused(hub: Arc<Hub>, list: QueryList, end: End) -> Self {
+        let (_, stage) = watch::channel(Stage::Ended(end));
+        Self { hub, set: None, list, stage, ends_on_drop: false }
     }
 
     /// Whether the set's rows are in the cache.
@@ -85,7 +89,7 @@ impl Subscription {
 
     /// The set's queries, as SQL.
     pub fn queries(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.queries.iter().map(|query| &**query)
+        self.list.queries.iter().map(|query| &**query)
     }
 
     /// Leaves the set in place for as long as the connection lives.
@@ -100,6 +104,7 @@ impl Subscription {
     /// - [`Subscription`](crate::ErrorKind::Subscription): the server refuses the queries, in its words, or the set was
     ///   unsubscribed first.
     /// - [`Schema`](crate::ErrorKind::Schema): rows do not decode as their Rust type, or a table is known with another.
+    /// - [`Query`](crate::ErrorKind::Query): a query cannot be written as SQL.
     /// - [`Disconnected`](crate::ErrorKind::Disconnected): the connection is closed.
     ///
     /// # Cancel safety
@@ -150,6 +155,16 @@ impl Subscription {
         self.ended().await
     }
 
+    /// Asks for the set again if it is over, such as after an error whose reason is gone; does nothing otherwise.
+    ///
+    /// What waits on [`applied`](Self::applied) from here on waits for the new answer. A set that is stale needs no
+    /// help: it is asked for at the next reconnect.
+    pub fn resubscribe(&mut self) {
+        if self.is_ended() {
+            *self = self.hub.subscribe(self.list.clone());
+        }
+    }
+
     fn end(&self) {
         if let Some(set) = self.set {
             self.hub.command(|connection, _| connection.unsubscribe(set));
@@ -157,11 +172,15 @@ impl Subscription {
     }
 
     fn error(&self, end: &End) -> Error {
-        let queries = self.queries.clone();
+        let queries = || self.list.queries.clone().into();
         Error::from(match end.clone() {
             End::Register(error) => Repr::Register(error),
-            End::Set(SetEnd::Refused(message)) => Repr::Refused { queries, message },
-            End::Set(SetEnd::Undecodable(failure)) => Repr::Undecodable { queries, failure },
+            End::Unwritable(error) => Repr::Unwritable(error),
+            End::NoTables => Repr::NoTables,
+            End::Set(SetEnd::Refused(message)) => Repr::Refused { queries: queries(), message },
+            End::Set(SetEnd::Undecodable(failure)) => {
+                Repr::Undecodable { queries: queries(), failure }
+            }
             End::Set(SetEnd::NotSent(why)) => Repr::NotSent(why),
             End::Set(SetEnd::Unsubscribed) => Repr::Unsubscribed,
             End::Set(_) => self.hub.closed(),
@@ -199,7 +218,7 @@ impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = self.stage.borrow();
         f.debug_struct("Subscription")
-            .field("queries", &self.queries)
+            .field("queries", &self.list.queries)
             .field("stage", &*stage)
             .finish_non_exhaustive()
     }

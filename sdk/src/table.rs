@@ -43,7 +43,7 @@ impl<T: Table> TableHandle<T> {
         }
     }
 
-    pub(crate) fn hub(&self) -> &Hub {
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }
 

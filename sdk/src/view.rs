@@ -10,6 +10,7 @@ use lightlike_core::cache;
 use lightlike_core::schema::{Column, FindIn, HasKey, RangeIn, Row, Table};
 
 use crate::hub::Hub;
+use crate::reads;
 
 /// All tables at one moment: it never changes, and holding it stops nobody.
 ///
@@ -95,7 +96,14 @@ impl<'v, T: Table> TableView<'v, T> {
         column: C,
         bounds: B,
     ) -> impl Iterator<Item = &'v T::Row> + use<'v, T, C, B> {
-        self.table.as_ref().map(|table| table.range(column, bounds)).into_iter().flatten()
+        self.table
+            .as_ref()
+            .map(|table| {
+                reads::look_for_index(table, &column);
+                table.range(column, bounds)
+            })
+            .into_iter()
+            .flatten()
     }
 }
 

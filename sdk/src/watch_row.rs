@@ -166,3 +166,67 @@ impl<R: Row> Drop for Guard<R> {
         drop(gone);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lightlike_macros::{Bsatn, Table};
+
+    use super::*;
+
+    #[derive(Bsatn, Table, Clone, Debug, PartialEq)]
+    #[table(name = "item")]
+    struct Item {
+        #[primary_key]
+        id: u32,
+        data: u32,
+    }
+
+    fn set(watches: &Arc<RowWatches<Item>>, version: u64, change: RowChange<'_, Item>) {
+        watches.set(version, &mut std::iter::once(change));
+    }
+
+    fn numbers(watch: &Watch<Option<Item>>) -> Option<u32> {
+        watch.get().map(|item| item.data)
+    }
+
+    #[test]
+    fn a_value_that_was_read_before_its_transaction_was_told_is_not_told_again() {
+        let watches = Arc::new(RowWatches::default());
+        let (old, new) = (Item { id: 1, data: 1 }, Item { id: 1, data: 2 });
+        let mut watch = watches.watch(1, |_| (7, Some(old.clone())));
+        let cx = std::task::Context::from_waker(Waker::noop());
+        set(&watches, 7, RowChange::Insert(&old));
+        assert!(watch.poll_changed(&cx).is_pending());
+        set(&watches, 8, RowChange::Update { old: &old, new: &new });
+        assert!(watch.poll_changed(&cx).is_ready());
+        assert_eq!(numbers(&watch), Some(2));
+        set(&watches, 9, RowChange::Delete(&new));
+        assert_eq!(numbers(&watch), None);
+    }
+
+    #[test]
+    fn watches_of_a_row_share_it_and_the_last_to_go_ends_the_watching() {
+        let watches: Arc<RowWatches<Item>> = Arc::default();
+        let first = watches.watch(1, |_| (1, None));
+        let second = watches.watch(1, |_| panic!("it is watched already"));
+        let third = second.clone();
+        assert_eq!(watches.lock().watched.len(), 1);
+        drop((first, second));
+        assert!(!watches.is_empty());
+        set(&watches, 2, RowChange::Insert(&Item { id: 1, data: 1 }));
+        assert_eq!(numbers(&third), Some(1));
+        drop(third);
+        assert!(watches.is_empty() && watches.lock().watched.is_empty());
+    }
+
+    #[test]
+    fn after_the_end_a_row_is_read_and_never_changes() {
+        let watches = Arc::new(RowWatches::default());
+        watches.end();
+        let item = Item { id: 1, data: 1 };
+        let mut watch = watches.watch(1, |_| (1, Some(item.clone())));
+        assert_eq!(watch.get(), Some(item));
+        let cx = std::task::Context::from_waker(Waker::noop());
+        assert!(matches!(watch.poll_changed(&cx), std::task::Poll::Ready(Err(_))));
+    }
+}

@@ -9,6 +9,7 @@ use lightlike::prelude::*;
 use lightlike::schema::{SatsValue, ServerSchema};
 use lightlike::untyped::{Args, Untyped, UntypedError, UntypedRow};
 use lightlike::{CallErrorKind, ErrorKind};
+use lightlike_tests::conformance::bulk::{Bulk, delete_many, insert_many, update_many};
 use lightlike_tests::conformance::keys::PkString;
 use lightlike_tests::conformance::{Log, next, on_both_servers};
 use lightlike_tests::target::Target;
@@ -108,6 +109,7 @@ async fn a_row_that_is_replaced_by_one_of_its_key_is_an_update() {
         assert_eq!(line(&next(&mut stream).await), r#"+(key: "b", data: 1)"#);
         db.disconnect().await;
         assert!(stream.next().await.is_none());
+        assert!(table.changes().next().await.is_none(), "it is closed already");
     })
     .await;
 }
@@ -130,6 +132,39 @@ async fn rows_are_read_without_a_struct_beside_one() {
         let update = r#"(key: "a", data: 1) -> (key: "a", data: 2)"#;
         assert_eq!(line(&next(&mut changes).await), update);
         assert_eq!(json(&table.rows()), [r#"{"key":"a","data":2}"#]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_heard_without_a_struct_is_what_is_heard_with_one() {
+    on_both_servers(async |target| {
+        let (db, untyped) = connect(target).await;
+        let typed = target.connect().await;
+        let mut rows = typed.table::<Bulk>().changes();
+        let mut untyped_rows = untyped.table("bulk").unwrap().changes();
+        let _typed = typed.subscribe(Bulk::all()).await.unwrap();
+        let _untyped = db.subscribe("SELECT * FROM bulk").await.unwrap();
+        let caller = target.connect().await;
+        caller.call(insert_many(50, 10)).await.unwrap();
+        caller.call(update_many(30)).await.unwrap();
+        caller.call(delete_many(20)).await.unwrap();
+        caller.call(update_many(5)).await.unwrap();
+        for _ in 0..50 + 30 + 20 + 5 {
+            let decode = |row: &UntypedRow| row.decode::<Bulk>().unwrap();
+            match (next(&mut rows).await, next(&mut untyped_rows).await) {
+                (Change::Inserted(it), Change::Inserted(other)) => {
+                    assert_eq!(it.row, decode(&other.row));
+                }
+                (Change::Updated(it), Change::Updated(other)) => {
+                    assert_eq!((it.old, it.new), (decode(&other.old), decode(&other.new)));
+                }
+                (Change::Deleted(it), Change::Deleted(other)) => {
+                    assert_eq!(it.row, decode(&other.row));
+                }
+                (typed, untyped) => panic!("{typed:?} and {untyped:?}"),
+            }
+        }
     })
     .await;
 }
@@ -237,7 +272,7 @@ async fn what_the_schema_does_not_have_is_said_before_anything_is_sent() {
         );
         assert_eq!(
             call("insert_pk_string", ["a".into()].into()),
-            "1 arguments and not 2; it is `insert_pk_string(key: String, data: i32)`"
+            "`insert_pk_string(key: String, data: i32)` takes 2 arguments and not 1"
         );
         assert_eq!(
             call("insert_pk_string", ["a".into(), 1_u32.into()].into()),

@@ -12,9 +12,9 @@ use crate::failure::{Exit, Failure};
 use crate::output::stdout;
 
 const EXAMPLES: &str = "\
-Arguments are read by the types of the parameters: a text needs no quotes, an identity or a time no braces, an option is its
-value or `none`, a variant without a value its name, bytes are 0xdigits. Everything else is JSON, as is everything with
-`--json`. Each may be given as `name=value`, in any order, if all are.
+Arguments are read by the types of the parameters: a text needs no quotes, an identity or a time no braces, an \
+option is its value or `none`, a variant without a value its name, bytes are 0xdigits. Everything else is \
+JSON, as is everything with `--json`. Each may be given as `name=value`, in any order, if all are.
 
 What a function returns is printed as JSON. A reducer that refuses ends with code 1 and its own words.
 
@@ -32,8 +32,8 @@ pub(crate) struct Args {
     database: String,
     /// The reducer or procedure.
     function: String,
-    /// Its arguments.
-    #[arg(allow_hyphen_values = true)]
+    /// Its arguments; a text that starts with a dash comes behind `--`.
+    #[arg(allow_negative_numbers = true)]
     args: Vec<String>,
     /// All arguments as JSON: an array of them, or an object by name.
     #[arg(long, value_name = "JSON", conflicts_with_all = ["args", "raw"])]

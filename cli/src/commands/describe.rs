@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 
-use lightlike::http::Request;
 use lightlike::http::reqwest::Method;
+use lightlike::http::{ErrorKind, Request};
 use lightlike::schema::{
     IndexAlgorithm, ServerField, ServerSchema, ServerTable, ServerType, ServerView,
 };
+
+use lightlike_core::conn::check_database_name;
 
 use crate::arguments::params;
 use crate::context::Context;
@@ -36,10 +38,17 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let database = &*args.database;
     let what = format!("read the schema of `{database}`");
     if args.json {
-        // A version 10, which every server from 2.0.4 on has: what is kept should have all.
-        let request =
-            Request::new(Method::GET, format!("/v1/database/{database}/schema?version=10"));
-        let reply = context.http().send(request).await.map_err(context.refused(&what))?;
+        check_database_name(database).map_err(|error| Failure::new(Exit::Usage, error))?;
+        let ask = async |version: u8| {
+            let path = format!("/v1/database/{database}/schema?version={version}");
+            context.http().send(Request::new(Method::GET, path)).await
+        };
+        let reply = match ask(10).await {
+            // Servers before 2.0.4 have no version 10.
+            Err(error) if error.kind() == ErrorKind::Refused => ask(9).await,
+            reply => reply,
+        };
+        let reply = reply.map_err(context.refused(&what))?;
         let text = reply.text().map_err(context.refused(&what))?;
         return Ok(writeln!(stdout(), "{text}")?);
     }

@@ -10,8 +10,9 @@ use crate::failure::{Exit, Failure};
 use crate::output::stdout;
 
 const EXAMPLES: &str = "\
-The token is kept where `FileTokens` of the library keeps its own: a program that uses `FileTokens::new(\"127.0.0.1:3000\")`
-is the same user, and `--as NAME` makes you the user that a program with `FileTokens::new(\"NAME\")` is.
+The token is kept where `FileTokens` of the library keeps its own: a program with \
+`FileTokens::new(\"127.0.0.1:3000\")` is the same user, and `--as NAME` makes you the user that a program with \
+`FileTokens::new(\"NAME\")` is.
 
 Examples:
   lightlike login                                     a new identity

@@ -16,7 +16,9 @@ mod replay;
 mod sql;
 mod subscribe;
 
-use clap::Subcommand;
+use std::io::Write as _;
+
+use clap::{CommandFactory as _, Subcommand};
 
 pub(crate) use call::{hex, unhex};
 
@@ -63,6 +65,12 @@ pub(crate) enum Command {
 
 pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { global, command } = cli;
+    let Some(command) = command else {
+        let mut help = Cli::command();
+        // What help goes to standard error is an error's.
+        anstream::stderr().write_all(help.render_help().ansi().to_string().as_bytes())?;
+        return Err(Failure::usage_shown());
+    };
     // Those that ask no server.
     match command {
         Command::Completions(args) => return completions::run(&args),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lightlike::Client;
+use lightlike::{Client, ConnectionState, Reconnect};
 use lightlike_core::conn::Server;
 
 use super::interrupted;
@@ -13,8 +13,9 @@ use crate::failure::{Exit, Failure};
 use crate::session::proxy::Proxy;
 
 const EXAMPLES: &str = "\
-It listens beside you, passes everything on to the server, and writes down what is said on WebSockets, a connection a file.
-With a database, it connects to it itself; without, point any client at the address that it prints. Tokens are replaced by x's.
+It listens beside you, passes everything on to the server, and writes down what is said on WebSockets, a \
+connection a file. With a database, it connects to it itself; without, point any client at the address that it \
+prints. Tokens are replaced by x's.
 
 Examples:
   lightlike record bug.jsonl chat                      subscribe to all public tables, until Ctrl-C
@@ -70,12 +71,18 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
         let proxy = tokio::task::spawn_local(proxy.run(true));
         let client = async {
             let client = connect(context, &uri, database, &args.queries).await?;
+            let mut state = client.state();
+            let closed = state.wait_for(|state| matches!(state, ConnectionState::Closed(_)));
             tokio::select! {
                 () = interrupted() => (),
                 () = time => (),
+                _ = closed => {
+                    let message = "the connection is lost; what was said until then is recorded";
+                    return Err(Failure::new(Exit::Connection, message));
+                }
             }
             client.disconnect().await;
-            Ok::<_, Failure>(())
+            Ok(())
         };
         let outcome = client.await;
         if outcome.is_ok() {
@@ -94,7 +101,10 @@ async fn connect(
     database: &str,
     queries: &[String],
 ) -> Result<Client, Failure> {
-    let mut builder = Client::builder(uri, database);
+    // A connection a file: one that is lost ends the recording.
+    let mut once = Reconnect::default();
+    once.enabled = false;
+    let mut builder = Client::builder(uri, database).reconnect(once);
     if let Some(token) = &context.token {
         builder = builder.token(token);
     }

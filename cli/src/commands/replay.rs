@@ -21,8 +21,8 @@ use crate::session::file::{Session, Side};
 use crate::session::player::{Player, Told};
 
 const EXAMPLES: &str = "\
-The recorded frames go through the client's own machine and cache, without a socket: what does not follow, or does not decode,
-ends with code 6 and the line in the file. Rows are bytes unless the schema is at hand.
+The recorded frames go through the client's own machine and cache, without a socket: what does not follow, or \
+does not decode, ends with code 6 and the line in the file. Rows are bytes unless the schema is at hand.
 
 Examples:
   lightlike replay bug.jsonl                           what was asked, and how rows changed

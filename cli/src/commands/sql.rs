@@ -94,10 +94,39 @@ fn statements(args: &Args) -> Result<Vec<String>, Failure> {
             text
         }
     };
-    match text.trim() {
-        "" => Err(Failure::new(Exit::Usage, "there is no SQL statement")),
-        text => Ok(vec![text.to_owned()]),
+    let statements = split(&text);
+    if statements.is_empty() {
+        return Err(Failure::new(Exit::Usage, "there is no SQL statement"));
     }
+    Ok(statements)
+}
+
+/// The statements of a text: semicolons stand between them, but for those in quotes and in comments.
+fn split(text: &str) -> Vec<String> {
+    let (mut statements, mut start) = (Vec::new(), 0);
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            // A doubled quote ends and begins.
+            '\'' | '"' => while letters.next().is_some_and(|(_, other)| other != letter) {},
+            '-' if letters.peek().is_some_and(|(_, next)| *next == '-') => {
+                while letters.next().is_some_and(|(_, other)| other != '\n') {}
+            }
+            ';' => {
+                statements.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => (),
+        }
+    }
+    statements.push(&text[start..]);
+    let trimmed = statements.into_iter().map(str::trim).filter(|it| !is_comment(it));
+    trimmed.map(str::to_owned).collect()
+}
+
+/// Whether there is nothing but comments.
+fn is_comment(statement: &str) -> bool {
+    statement.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with("--"))
 }
 
 fn table(statement: &StatementReply, rows: &[Vec<SatsValue>], ids: Ids) -> Table {
@@ -188,6 +217,29 @@ fn summary(statement: &StatementReply, rows: usize) -> String {
         parts.push(plural(rows as u64));
     }
     let took = statement.duration();
-    let took = if took == Duration::ZERO { String::new() } else { format!(" in {took:?}") };
+    let took = match took {
+        Duration::ZERO => String::new(),
+        took => format!(", {:.1} ms", took.as_secs_f64() * 1e3),
+    };
     format!("{}{took}", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_end_with_semicolons_outside_of_quotes_and_comments() {
+        for (text, want) in [
+            ("SELECT 1", &["SELECT 1"][..]),
+            ("a; b ;\n c;", &["a", "b", "c"]),
+            ("x = 'a;''b'; \"q;\" = 1", &["x = 'a;''b'", "\"q;\" = 1"]),
+            ("a -- not; here\n; b", &["a -- not; here", "b"]),
+            ("-- only\n; ;\n-- comments", &[]),
+            ("x = 'never ends; b", &["x = 'never ends; b"]),
+            ("a - b; -c", &["a - b", "-c"]),
+        ] {
+            assert_eq!(split(text), want, "{text}");
+        }
+    }
 }

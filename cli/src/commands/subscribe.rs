@@ -17,9 +17,9 @@ use crate::output::stdout;
 use crate::output::value::Ids;
 
 const EXAMPLES: &str = "\
-A row that comes is green and has a `+`, one that goes is red and has a `-`, one that is replaced by another with its primary
-key shows what is different. The first rows come at once, then what happens until Ctrl-C. A lost connection comes back, and
-then the difference is shown.
+A row that comes is green and has a `+`, one that goes is red and has a `-`, one that is replaced by another \
+with its primary key shows what is different. The first rows come at once, then what happens until Ctrl-C. A \
+lost connection comes back, and then the difference is shown.
 
 Examples:
   lightlike watch chat                                all public tables
@@ -63,11 +63,13 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let name_width = watched.map(str::len).max().unwrap_or(0);
     let mut watch = Watch {
         context,
+        database: args.database.clone(),
         transactions: client.transactions(),
         state: client.state(),
         printer: Printer { schema, json: args.json, full: args.full, name_width },
         no_initial: args.no_initial,
         left: args.count,
+        is_lost: false,
         untyped,
     };
     let subscription = client.subscribe(queries);
@@ -113,14 +115,27 @@ fn queries(untyped: &Untyped, schema: &ServerSchema, args: &Args) -> Result<Vec<
     queries.collect()
 }
 
+/// Whether the first row of each table is what the schema says: the others are of its type.
+fn fit(changes: &[UntypedChange]) -> bool {
+    let mut tables = changes.chunk_by(|a, b| a.table == b.table).filter_map(|table| table.first());
+    tables.all(|first| match &first.change {
+        Change::Inserted(it) => it.row.values().is_ok(),
+        Change::Updated(it) => it.new.values().is_ok(),
+        Change::Deleted(it) => it.row.values().is_ok(),
+    })
+}
+
 struct Watch<'c> {
     context: &'c Context,
+    database: String,
     untyped: Untyped,
     transactions: lightlike::EventStream<lightlike::Changes>,
     state: lightlike::Watch<ConnectionState>,
     printer: Printer,
     no_initial: bool,
     left: Option<u64>,
+    /// Whether an outage was told of.
+    is_lost: bool,
 }
 
 impl Watch<'_> {
@@ -134,7 +149,8 @@ impl Watch<'_> {
                 biased;
                 transaction = self.transactions.next() => match transaction {
                     Some(Ok(transaction)) => {
-                        if self.show(&transaction)? {
+                        let changes = self.changes(client, &transaction).await?;
+                        if self.show(&transaction, changes)? {
                             return Ok(());
                         }
                     }
@@ -154,15 +170,39 @@ impl Watch<'_> {
         }
     }
 
-    /// Whether enough was shown.
-    fn show(&mut self, transaction: &lightlike::Changes) -> Result<bool, Failure> {
+    /// What a transaction changed. If rows do not fit the schema any more, it is read anew: the module was published again.
+    async fn changes(
+        &mut self,
+        client: &Client,
+        transaction: &lightlike::Changes,
+    ) -> Result<Vec<UntypedChange>, Failure> {
         let initial = matches!(transaction.cause(), Cause::Applied(_));
         if initial && self.no_initial {
-            return Ok(false);
+            return Ok(Vec::new());
         }
+        let changes = self.untyped.changes(transaction);
+        if fit(&changes) {
+            return Ok(changes);
+        }
+        let schema = Arc::new(self.context.schema(&self.database).await?);
+        self.untyped = client.untyped(Arc::clone(&schema));
+        self.printer.schema = schema;
+        let changes = self.untyped.changes(transaction);
+        if !fit(&changes) {
+            self.context.note("rows do not fit the schema, and are shown as bytes");
+        }
+        Ok(changes)
+    }
+
+    /// Whether enough was shown.
+    fn show(
+        &mut self,
+        transaction: &lightlike::Changes,
+        changes: Vec<UntypedChange>,
+    ) -> Result<bool, Failure> {
         let cause = cause(transaction.cause());
         let mut out = stdout();
-        for change in self.untyped.changes(transaction) {
+        for change in changes {
             self.printer.write(&mut out, &change, &cause)?;
             if let Some(left) = &mut self.left {
                 *left = left.saturating_sub(1);
@@ -176,14 +216,22 @@ impl Watch<'_> {
         Ok(false)
     }
 
-    fn tell_state(&self) {
+    /// Tells of an outage once, and of its end; of a short one only that it was there.
+    fn tell_state(&mut self) {
+        let was_lost = self.is_lost;
+        let note = |text: &str| self.context.note(text);
         match &*self.state.borrow() {
-            ConnectionState::Reconnecting { attempt: 0, reason, .. } => {
-                self.context.note(format_args!("the connection is lost ({reason}); trying again"));
+            ConnectionState::Reconnecting { reason, .. } if !was_lost => {
+                note(&format!("the connection is lost ({reason}); trying again"));
+                self.is_lost = true;
             }
-            ConnectionState::Resyncing => self.context.note("the connection is back"),
+            ConnectionState::Resyncing | ConnectionState::Ready if was_lost => {
+                note("the connection is back");
+                self.is_lost = false;
+            }
+            ConnectionState::Resyncing => note("the connection was lost, and is back"),
             ConnectionState::NeedsAuth(_) => {
-                self.context.note("the server does not accept the token any more");
+                note("the server does not accept the token any more");
             }
             _ => (),
         }

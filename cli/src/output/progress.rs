@@ -14,9 +14,8 @@ pub(crate) struct Progress(ProgressBar);
 impl Progress {
     /// A bar over so many bytes.
     pub(crate) fn bytes(what: &str, total: u64, quiet: bool) -> Self {
-        let style = ProgressStyle::with_template(
-            "{msg} {bar:30.green/dim} {bytes}/{total_bytes} {bytes_per_sec}",
-        );
+        let style =
+            ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}");
         let bar = Self::bar(ProgressBar::new(total), quiet);
         // The template is ours: if it were wrong, the default bar would do.
         if let Ok(style) = style {

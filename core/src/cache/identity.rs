@@ -65,7 +65,7 @@ impl<R: Row> Identity<R> for ByBytes {
 
     #[inline]
     fn probe(bytes: &[u8]) -> Result<&[u8], DecodeError> {
-        Ok(bytes)
+        if R::LENIENT { known::<R>(bytes) } else { Ok(bytes) }
     }
 
     #[inline]
@@ -89,5 +89,12 @@ impl<R: Row> Identity<R> for ByBytes {
 #[inline]
 pub(super) fn encodes_as<R: Row>(row: &R, bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);
-    row.matches(&mut reader) && reader.is_empty()
+    row.matches(&mut reader) && (R::LENIENT || reader.is_empty())
+}
+
+/// The part of an encoded row that its type knows.
+fn known<R: Row>(bytes: &[u8]) -> Result<&[u8], DecodeError> {
+    let mut reader = Reader::new(bytes);
+    R::skip(&mut reader)?;
+    Ok(&bytes[..bytes.len() - reader.rest().len()])
 }

@@ -20,6 +20,7 @@ mod apply;
 mod bucket;
 mod catalog;
 mod change;
+mod client_index;
 mod config;
 mod diagnose;
 mod diff;

@@ -128,13 +128,13 @@ impl<R: Row> TableStore<R> {
         }
         let shared: Arc<dyn Any + Send + Sync> = Arc::<dyn AnySnapshot>::clone(published);
         self.snapshot = shared.downcast().expect("a table's published part is of its row type");
-        for index in &self.snapshot.ordered {
+        for index in self.snapshot.ordered_indexes() {
             index.set_chunks(&self.snapshot.chunks);
         }
     }
 
     fn release_chunks(&self) {
-        for index in &self.snapshot.ordered {
+        for index in self.snapshot.ordered_indexes() {
             index.set_chunks(&self.reclaiming.nothing.chunks);
         }
     }

@@ -24,6 +24,13 @@ pub struct Registered {
 }
 
 impl Cache {
+    /// The names of the tables that have their types, but for views with arguments, which have no rows without.
+    pub fn registered(&self) -> impl Iterator<Item = &'static str> {
+        let tables = self.tables.iter().zip(0..);
+        let tables = tables.filter(|(_, id)| !self.with_arguments.contains(&TableId(*id)));
+        tables.filter_map(|(table, _)| table.def().map(|def| def.name))
+    }
+
     /// Gives the table of `T` its row type, or looks up that it has it. To be called at each mention.
     ///
     /// Rows that came before move over, and nobody is told. Where some are not what the type says, the sets that hold
@@ -49,6 +56,9 @@ impl Cache {
             }
             None => self.give_type::<T>(table),
         };
+        if !T::ARGUMENTS.is_empty() {
+            self.with_arguments.push(table);
+        }
         Arc::make_mut(&mut self.catalog).by_type.insert(marker, table.0);
         self.catalog_changed = true;
         self.publish_late();
@@ -107,7 +117,7 @@ impl<R: Row> TableStore<R> {
         let mut failed: Vec<SetFailure> = Vec::new();
         let mut decoded = Vec::with_capacity(raw.len);
         for moving in raw.live_rows() {
-            match bsatn::from_slice::<R>(moving.bytes) {
+            match R::decode_row(moving.bytes) {
                 Ok(row) => decoded.push((row, moving)),
                 Err(error) => {
                     let reason = diagnose(&R::DEF, moving.bytes, error);
@@ -150,7 +160,7 @@ impl<R: Row> TableStore<R> {
     fn adopt_dead(&mut self, raw: &TableStore<RawRow>, dead: &DeadRows) {
         let mut ids = Vec::new();
         for (moving, died) in raw.dead_rows_of(dead) {
-            let Ok(row) = bsatn::from_slice(moving.bytes) else { continue };
+            let Ok(row) = R::decode_row(moving.bytes) else { continue };
             let Some(id) = self.adopt_row(row) else { continue };
             if let Some(slot) = self.slot(id) {
                 slot.set_born(moving.born);

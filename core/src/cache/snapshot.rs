@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 
+use super::client_index::DeclaredIndex;
 use super::hash::HashIndex;
 use super::ordered::OrderedIndex;
 use super::slots::{Chunks, RowId};
@@ -25,6 +26,8 @@ pub(super) struct Snapshot<R> {
     /// The other unique columns.
     pub(super) uniques: Vec<(u16, HashIndex)>,
     pub(super) ordered: Vec<Arc<OrderedIndex<R>>>,
+    /// Those that the application declared.
+    pub(super) declared: Vec<Arc<DeclaredIndex<R>>>,
     pub(super) lens: Arc<Lens>,
     /// Seeded at random, because a stranger's rows go in. Nobody can see what hashes are: order comes from slots.
     pub(super) hasher: RandomState,
@@ -39,6 +42,7 @@ impl<R: Row> Snapshot<R> {
             primary: HashIndex::new(),
             uniques: Vec::new(),
             ordered: Vec::new(),
+            declared: Vec::new(),
             lens: Arc::default(),
             hasher: RandomState::default(),
         };
@@ -49,6 +53,14 @@ impl<R: Row> Snapshot<R> {
     }
 }
 
+impl<R> Snapshot<R> {
+    /// All ordered indexes.
+    pub(super) fn ordered_indexes(&self) -> impl Iterator<Item = &OrderedIndex<R>> {
+        let declared = self.declared.iter().map(|declared| &declared.index);
+        self.ordered.iter().map(|index| &**index).chain(declared)
+    }
+}
+
 impl<R> Clone for Snapshot<R> {
     fn clone(&self) -> Self {
         Self {
@@ -56,6 +68,7 @@ impl<R> Clone for Snapshot<R> {
             primary: self.primary.clone(),
             uniques: self.uniques.clone(),
             ordered: self.ordered.clone(),
+            declared: self.declared.clone(),
             lens: Arc::clone(&self.lens),
             hasher: self.hasher.clone(),
         }

@@ -13,7 +13,7 @@ use super::sets::{ListId, SetId, Step, Stepper};
 use super::slots::{NO_ROW, RowId, SlotState};
 use super::store::TableStore;
 use super::table::Fault;
-use crate::bsatn::{self, DecodeError};
+use crate::bsatn::DecodeError;
 use crate::schema::{Row, RowDef};
 use crate::wire::RowList;
 
@@ -136,7 +136,7 @@ impl<R: Row> TableStore<R> {
         if found.staged.is_some() {
             return Err(Fault::OutOfSync(OutOfSyncKind::TwoRowsOfOneKey));
         }
-        let row = bsatn::from_slice(bytes).map_err(|error| self.mismatch(bytes, error))?;
+        let row = R::decode_row(bytes).map_err(|error| self.mismatch(bytes, error))?;
         let id = self.put(row, expected)?;
         self.index_row::<I>(hash, id);
         let old = found.live.map_or(NO_ROW, |id| id.0);
@@ -255,7 +255,7 @@ impl<R: Row> TableStore<R> {
     ) -> Result<(), Fault> {
         self.staging.events.reserve(rows.len().saturating_sub(from).min(max));
         for bytes in rows.iter_from(from).take(max) {
-            let row = bsatn::from_slice(bytes).map_err(|error| self.mismatch(bytes, error))?;
+            let row = R::decode_row(bytes).map_err(|error| self.mismatch(bytes, error))?;
             self.staging.events.push(row);
         }
         Ok(())

@@ -261,13 +261,16 @@ impl<R: Row> TableStore<R> {
     }
 
     pub(super) fn has_further_indexes(&self) -> bool {
-        !self.snapshot.uniques.is_empty() || !self.snapshot.ordered.is_empty()
+        let Snapshot { uniques, ordered, declared, .. } = &*self.snapshot;
+        !uniques.is_empty() || !ordered.is_empty() || !declared.is_empty()
     }
 
     /// Adds rows to all indexes but that of identities.
     pub(super) fn index_further(&mut self, ids: &[u32]) {
         if self.has_further_indexes() && !ids.is_empty() {
             R::visit_indexes(&mut IndexRows { store: self, ids });
+            let Snapshot { declared, chunks, .. } = &*self.snapshot;
+            declared.iter().for_each(|index| index.insert(ids, chunks));
         }
     }
 
@@ -275,6 +278,7 @@ impl<R: Row> TableStore<R> {
     pub(super) fn unindex_further(&mut self, ids: &[u32]) {
         if self.has_further_indexes() && !ids.is_empty() {
             R::visit_indexes(&mut UnindexRows { store: self, ids });
+            self.snapshot.declared.iter().for_each(|index| index.remove(ids));
         }
     }
 }

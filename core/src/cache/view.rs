@@ -6,6 +6,7 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash};
 use core::ops::{Bound, RangeBounds};
 
+use super::client_index::DeclaredIndex;
 use super::ordered::{Batch, OrderedIndex};
 use super::slots::{RowId, Slot};
 use super::snapshot::{AnySnapshot, Snapshot};
@@ -116,15 +117,47 @@ impl<'v, T: Table> TableView<'v, T> {
         column: C,
         bounds: B,
     ) -> impl Iterator<Item = &'v T::Row> + use<'v, T, C, B> {
-        let index = self.snapshot.ordered.iter().find(|index| match column.columns() {
-            IndexRef::Column(column) => index.columns() == [column],
-            IndexRef::Columns(columns) => index.columns() == columns,
-        });
-        let mut rows = match index {
+        let mut rows = match self.index(column.columns()) {
             Some(index) => RangeRows::Ordered(Ordered::new(self, index)),
-            None => RangeRows::Scan(self.iter()),
+            None => RangeRows::Sorted(self.sorted(&column, &bounds).into_iter()),
         };
         core::iter::from_fn(move || rows.next(&column, &bounds))
+    }
+
+    /// Whether the table has this index, so that reading by it looks at no other rows.
+    pub fn has_index<C: RangeIn<T>>(&self, column: &C) -> bool {
+        self.index(column.columns()).is_some()
+    }
+
+    fn index(&self, columns: IndexRef) -> Option<Index<'v, T::Row>> {
+        let Snapshot { ordered, declared, .. } = self.snapshot;
+        let named = |columns: &[u16]| ordered.iter().find(|index| index.columns() == columns);
+        match columns {
+            IndexRef::Column(column) => named(&[column]).map(|index| Index::Module(index)),
+            IndexRef::Columns(columns) => named(columns).map(|index| Index::Module(index)),
+            IndexRef::Client(column) => {
+                let declared = declared.iter().find(|declared| declared.column == column);
+                declared.map(|declared| Index::Declared(declared))
+            }
+        }
+    }
+
+    /// The rows within bounds, for want of an index: nobody declared the client's own, or a hand-written row type
+    /// promises one that it does not have.
+    #[cold]
+    fn sorted<C: RangeIn<T>>(
+        &self,
+        column: &C,
+        bounds: &impl RangeBounds<C::Value>,
+    ) -> Vec<&'v T::Row> {
+        let is_in = |row: &&T::Row| {
+            column.within(row).is_eq()
+                && is_reached(column, bounds.start_bound(), row)
+                && !is_passed(column, bounds.end_bound(), row)
+        };
+        let mut rows: Vec<_> = self.iter().filter(is_in).collect();
+        rows.sort_by(|a, b| column.order(a, b));
+        rows
     }
 }
 
@@ -190,8 +223,8 @@ impl<R> core::iter::FusedIterator for Rows<'_, R> {}
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 enum RangeRows<'v, R> {
     Ordered(Ordered<'v, R>),
-    /// In the slots' order: only a hand-written row type can promise an index that it does not have.
-    Scan(Rows<'v, R>),
+    /// Exactly these.
+    Sorted(std::vec::IntoIter<&'v R>),
 }
 
 impl<'v, R: Row> RangeRows<'v, R> {
@@ -201,10 +234,7 @@ impl<'v, R: Row> RangeRows<'v, R> {
         bounds: &impl RangeBounds<C::Value>,
     ) -> Option<&'v R> {
         match self {
-            Self::Scan(rows) => rows.find(|row| {
-                is_reached(column, bounds.start_bound(), row)
-                    && !is_passed(column, bounds.end_bound(), row)
-            }),
+            Self::Sorted(rows) => rows.next(),
             Self::Ordered(rows) => {
                 let row = rows.next(|row| !is_reached(column, bounds.start_bound(), row))?;
                 if is_passed(column, bounds.end_bound(), row) {
@@ -218,6 +248,11 @@ impl<'v, R: Row> RangeRows<'v, R> {
 }
 
 fn is_reached<T: Table, C: RangeIn<T>>(column: &C, start: Bound<&C::Value>, row: &T::Row) -> bool {
+    match column.within(row) {
+        Ordering::Less => return false,
+        Ordering::Greater => return true,
+        Ordering::Equal => (),
+    }
     match start {
         Bound::Unbounded => true,
         Bound::Included(start) => column.compare(row, start).is_ge(),
@@ -226,6 +261,11 @@ fn is_reached<T: Table, C: RangeIn<T>>(column: &C, start: Bound<&C::Value>, row:
 }
 
 fn is_passed<T: Table, C: RangeIn<T>>(column: &C, end: Bound<&C::Value>, row: &T::Row) -> bool {
+    match column.within(row) {
+        Ordering::Less => return false,
+        Ordering::Greater => return true,
+        Ordering::Equal => (),
+    }
     match end {
         Bound::Unbounded => false,
         Bound::Included(end) => column.compare(row, end).is_gt(),
@@ -233,10 +273,35 @@ fn is_passed<T: Table, C: RangeIn<T>>(column: &C, end: Bound<&C::Value>, row: &T
     }
 }
 
+/// An ordered index, and where the order of its rows is known.
+enum Index<'v, R> {
+    /// By [`Row::visit_indexes`].
+    Module(&'v OrderedIndex<R>),
+    Declared(&'v DeclaredIndex<R>),
+}
+
+impl<R: Row> Index<'_, R> {
+    fn ordered(&self) -> &OrderedIndex<R> {
+        match self {
+            Self::Module(index) => index,
+            Self::Declared(declared) => &declared.index,
+        }
+    }
+
+    fn copy_behind(&self, batch: &mut Batch<R>) {
+        match self {
+            Self::Module(index) => R::visit_indexes(&mut CopyMore { index, batch }),
+            Self::Declared(declared) => {
+                declared.index.copy_behind(batch, |a, b| declared.compare(a, b));
+            }
+        }
+    }
+}
+
 /// Walks along an ordered index.
 struct Ordered<'v, R> {
     snapshot: &'v Snapshot<R>,
-    index: &'v OrderedIndex<R>,
+    index: Index<'v, R>,
     at: Stamp,
     batch: Batch<R>,
     /// How many ids of the batch are used.
@@ -245,7 +310,7 @@ struct Ordered<'v, R> {
 }
 
 impl<'v, R: Row> Ordered<'v, R> {
-    fn new<T: Table<Row = R>>(view: &TableView<'v, T>, index: &'v OrderedIndex<R>) -> Self {
+    fn new<T: Table<Row = R>>(view: &TableView<'v, T>, index: Index<'v, R>) -> Self {
         let at = Stamp::of(view.version);
         let (snapshot, batch) = (view.snapshot, Batch::new());
         Self { snapshot, index, at, batch, used: 0, finished: false }
@@ -267,9 +332,9 @@ impl<'v, R: Row> Ordered<'v, R> {
             }
             self.used = 0;
             if self.batch.is_new() {
-                self.index.copy_from(&mut self.batch, &before);
+                self.index.ordered().copy_from(&mut self.batch, &before);
             } else if self.batch.is_full() {
-                R::visit_indexes(&mut CopyMore { index: self.index, batch: &mut self.batch });
+                self.index.copy_behind(&mut self.batch);
             } else {
                 self.finished = true;
             }

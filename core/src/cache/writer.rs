@@ -35,6 +35,8 @@ pub struct Cache {
     pub(super) waiting: bool,
     /// Sets whose parts are ignored until they are dropped: rows of theirs did not decode.
     pub(super) failed: HashSet<SetId>,
+    /// Views that have no rows without arguments.
+    pub(super) with_arguments: Vec<TableId>,
     /// Sets that are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
     pub(super) stale: HashSet<SetId>,
     pub(super) mutations: Mutations,
@@ -111,6 +113,7 @@ impl Cache {
             applying: None,
             waiting: false,
             failed: HashSet::new(),
+            with_arguments: Vec::new(),
             stale: HashSet::new(),
             mutations: Mutations::default(),
             unclean: Unclean::default(),

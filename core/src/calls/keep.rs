@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Calls, InFlight, Kind, Request, Waiting};
-use crate::conn::{CallId, CallTimes, WhileDisconnected};
+use crate::conn::{CallId, WhileDisconnected};
 use crate::journal::Delivery;
 use crate::wire::{ClientMessage, RequestId};
 
@@ -160,7 +160,8 @@ impl Calls {
             call,
             kind: Kind::Probe,
             args: Bytes::new(),
-            times: CallTimes::default(),
+            made: None,
+            sent: None,
             deadline: None,
             timed_out: false,
             keep: None,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use foldhash::HashSet;
 
-use crate::conn::{CallId, CallTimes};
+use crate::conn::CallId;
 use crate::in_order::InOrder;
 use crate::wire::{ClientMessage, RequestId, Text};
 
@@ -55,7 +55,8 @@ pub(crate) struct InFlight {
     kind: Kind,
     /// The parameters' BSATN; nothing for a query.
     pub(crate) args: Bytes,
-    pub(crate) times: CallTimes,
+    pub(crate) made: Option<Instant>,
+    pub(crate) sent: Option<Instant>,
     deadline: Option<Instant>,
     /// The application was told that it timed out: the answer's rows are applied, the answer is not reported.
     pub(crate) timed_out: bool,
@@ -189,9 +190,9 @@ impl Calls {
                 (Kind::Query, ClientMessage::OneOffQuery { request_id, query })
             }
         };
-        let times = CallTimes { made, sent: self.clock, ..CallTimes::default() };
-        let (args, timed_out) = (Bytes::new(), false);
-        self.sent(request_id, InFlight { call, kind, args, times, deadline, timed_out, keep });
+        let (sent, args, timed_out) = (self.clock, Bytes::new(), false);
+        let in_flight = InFlight { call, kind, args, made, sent, deadline, timed_out, keep };
+        self.sent(request_id, in_flight);
         Some(message)
     }
 
@@ -275,7 +276,7 @@ impl Calls {
         let mut sent = Vec::new();
         self.probes = 0;
         for sent_call in self.in_flight.drain() {
-            let InFlight { call, kind, deadline, timed_out, mut keep, times, .. } = sent_call;
+            let InFlight { call, kind, deadline, timed_out, mut keep, made, .. } = sent_call;
             if let Some(deadline) = deadline {
                 self.deadlines.remove(&(deadline, call));
             }
@@ -283,7 +284,6 @@ impl Calls {
                 continue;
             }
             let request = keep.as_mut().and_then(|keep| keep.request.take());
-            let made = times.made;
             let kept = request.map(|request| Waiting { call, request, made, deadline, keep });
             sent.push(Sent { call, kept });
         }

@@ -199,11 +199,10 @@ impl Connection {
         for then in then {
             match then {
                 Then::Say(Event::Applied(set)) if failed.contains(&set) => (),
-                Then::Say(Event::Answered { call, reply, times }) => {
-                    let times = CallTimes { applied: Some(now), ..times };
-                    self.say(Event::Answered { call, reply, times });
+                Then::Say(event) => {
+                    let event = self.applied_now(event, now);
+                    self.say(event);
                 }
-                Then::Say(event) => self.say(event),
                 Then::Resynced(sets) => {
                     for set in sets {
                         if self.subs.resynced(set) && !failed.contains(&set) {
@@ -218,6 +217,10 @@ impl Connection {
 
     /// A set's rows do not decode as their Rust type, and are gone: tells the server, and the application.
     pub(super) fn fail_set(&mut self, failure: SetFailure) {
+        if self.is_loaded(failure.set) {
+            tracing::info!(%failure, "kept rows are dropped");
+            return self.drop_loaded(failure.set);
+        }
         let Some(set) = self.subs.by_rows(failure.set) else { return };
         let stage = self.subs.get(set).map(|set| set.stage);
         match stage {
@@ -451,14 +454,21 @@ impl Connection {
         let mut change = self.change_of(update)?;
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
         self.send_calls();
-        let InFlight { call, timed_out, args, times, .. } = call;
-        let times = self.received(times);
+        let InFlight { call, timed_out, args, made, sent, .. } = call;
+        let times = self.answered_now(made, sent);
+        change.ends = self.mutation_of(call);
+        if change.is_empty() && !self.is_applying() {
+            // Nothing changes, as with many calls: the answer follows at once.
+            if !timed_out {
+                self.say(Event::Answered { call, reply, times });
+            }
+            return Ok(());
+        }
         let committed = matches!(reply, Reply::Committed { .. });
         let cause = match committed {
             true => Cause::Call { call, reducer, timestamp, args },
             false => Cause::Reverted([call].into()),
         };
-        change.ends = self.mutation_of(call);
         let answer = (!timed_out).then_some(Then::Say(Event::Answered { call, reply, times }));
         self.apply_if_any(change, cause, answer.into_iter().collect());
         Ok(())
@@ -494,20 +504,9 @@ impl Connection {
 
     fn settle(&mut self, call: InFlight, reply: Reply) {
         if !call.timed_out {
-            let times = self.received(call.times);
-            self.events.push_back(Event::Answered { call: call.call, reply, times });
+            let times = self.answered_now(call.made, call.sent);
+            self.answer_timed(call.call, reply, times);
         }
-    }
-
-    /// The times of a call whose answer is the message that was just read. Rows come later, if there are any.
-    fn received(&mut self, times: CallTimes) -> CallTimes {
-        let applied = self.calls.clock();
-        let received = self.inbox.came().or(applied);
-        if let (Some(sent), Some(received)) = (times.sent, received) {
-            self.stats.calls_answered += 1;
-            self.stats.round_trips.record(received.saturating_duration_since(sent));
-        }
-        CallTimes { received, applied, ..times }
     }
 
     /// Makes a change; where nothing changes, what follows it follows at once.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
-use crate::schema::{Table, TableDef};
+use crate::schema::{ClientIndex, Table, TableDef};
 use crate::subs::{Stage, SubscriptionId};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, Text};
 
@@ -141,12 +141,7 @@ impl Connection {
         self.check_loaded::<T>();
         let registered = self.cache.register::<T>()?;
         for failure in registered.failed {
-            if self.is_loaded(failure.set) {
-                tracing::info!(%failure, "kept rows are dropped");
-                self.drop_loaded(failure.set);
-            } else {
-                self.fail_set(failure);
-            }
+            self.fail_set(failure);
         }
         Ok(registered.table)
     }
@@ -154,6 +149,27 @@ impl Connection {
     /// What the registered tables are.
     pub fn definitions(&self) -> impl Iterator<Item = &TableDef> {
         self.cache.definitions()
+    }
+
+    /// The names of all tables that can be asked for by their types: see
+    /// [`Cache::registered`](crate::cache::Cache::registered).
+    pub fn registered_tables(&self) -> Vec<&'static str> {
+        self.cache.registered().collect()
+    }
+
+    /// Gives a table an index of the client's own: see [`Cache::add_index`](crate::cache::Cache::add_index).
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](Self::register).
+    pub fn add_index<T: Table, V: Ord + 'static>(
+        &mut self,
+        index: ClientIndex<T::Row, V>,
+    ) -> Result<TableId, RegisterError> {
+        // A first mention may end sets, which is to be told.
+        let table = self.register::<T>()?;
+        self.cache.add_index::<T, V>(index)?;
+        Ok(table)
     }
 
     /// Sets the numbers that the next request and the next query set get on the wire, for replaying a recording.

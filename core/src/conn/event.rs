@@ -1,12 +1,11 @@
 //! What goes in and out of the machine: commands' ids, actions for the driver, events for the application.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 
 use super::offline::SyncState;
 use super::slow::SlowConsumer;
 use super::state::{ConnectionState, Lost};
+use super::times::CallTimes;
 use crate::bsatn;
 use crate::cache::{SetFailure, Transaction};
 use crate::journal::QueuedCall;
@@ -85,7 +84,7 @@ pub enum Event {
         call: CallId,
         /// The answer.
         reply: Reply,
-        /// When what happened to it.
+        /// Where its time went.
         times: CallTimes,
     },
     /// A call is on its way, or kept: told of those that [ask](super::CallOptions::tell_accepted).
@@ -118,20 +117,6 @@ pub enum Accepted {
     Queued,
     /// It waits in memory, and is lost if the program ends before it is sent.
     Waiting,
-}
-
-/// When what happened to a call, by the clock that the machine was told; nothing where it did not happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct CallTimes {
-    /// The application made it.
-    pub made: Option<Instant>,
-    /// It was put into a frame for the server.
-    pub sent: Option<Instant>,
-    /// The frame with its answer came.
-    pub received: Option<Instant>,
-    /// The answer's rows were in the cache.
-    pub applied: Option<Instant>,
 }
 
 /// One alarm: as long as the machine lives, no two have the same.

@@ -41,6 +41,7 @@ mod slow;
 mod socket;
 mod state;
 mod stats;
+mod times;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -57,8 +58,8 @@ pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Accepted, Action, AlarmId, CallId, CallTimes, Cause, Dial, Event, Greeting, NotSent, Reply,
-    SetEnd, StaleReason, TransactionEvent,
+    Accepted, Action, AlarmId, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
+    StaleReason, TransactionEvent,
 };
 pub use self::histogram::Histogram;
 use self::inbox::Inbox;
@@ -73,6 +74,7 @@ use self::slow::Pace;
 pub use self::slow::{SlowConsumer, SlowReason};
 pub use self::state::{CloseReason, ConnectionState, DialError, Lost};
 pub use self::stats::Stats;
+pub use self::times::CallTimes;
 pub use crate::calls::Request as CallRequest;
 pub use crate::subs::SubscriptionId;
 

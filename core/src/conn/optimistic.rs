@@ -51,8 +51,13 @@ impl Connection {
 
     /// Answers a call; with it goes what was expected of it, unless that may yet be.
     pub(super) fn answer(&mut self, call: CallId, reply: Reply) {
+        self.answer_timed(call, reply, CallTimes::default());
+    }
+
+    /// As [`answer`](Self::answer), with when what happened to the call.
+    pub(super) fn answer_timed(&mut self, call: CallId, reply: Reply, times: CallTimes) {
         let may_have_run = matches!(reply, Reply::Unknown | Reply::TimedOut { sent: true });
-        let answered = Event::Answered { call, reply, times: CallTimes::default() };
+        let answered = Event::Answered { call, reply, times };
         let ends = self.mutation_of(call);
         if may_have_run || ends.is_empty() {
             self.say(answered);

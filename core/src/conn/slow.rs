@@ -20,7 +20,7 @@ pub struct SlowConsumer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowReason {
-    /// Messages come faster than they are applied, or are not applied because nobody drives the client.
+    /// Messages pile up: they come faster than they are applied, or nobody drives the client.
     Applying,
     /// Callbacks take long, and nothing is applied meanwhile.
     Callbacks,
@@ -47,9 +47,11 @@ impl Connection {
         }
     }
 
-    /// A message that came then is applied next.
+    /// The next message is read. One that waited alone is late, but nothing piles up behind it.
     pub(super) fn pace_message(&mut self, now: Instant) {
-        if let Some(came) = self.inbox.came() {
+        if self.inbox.queued_bytes() > 0
+            && let Some(came) = self.inbox.came()
+        {
             self.notice(SlowReason::Applying, now.saturating_duration_since(came));
         }
     }

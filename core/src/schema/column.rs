@@ -1,10 +1,9 @@
 //! Columns as typed constants.
 
-use core::cmp::Ordering;
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::table::{HasIndexes, HasKey, HasUniques, Table};
+use super::table::{HasIndexes, HasKey, HasUniques};
 
 /// A column of the row type `R` with values of type `V`; `K` says what can be done with it.
 ///
@@ -37,6 +36,10 @@ impl<R, V, K> Column<R, V, K> {
     #[inline]
     pub fn get<'r>(&self, row: &'r R) -> &'r V {
         (self.get)(row)
+    }
+
+    pub(crate) const fn getter(&self) -> fn(&R) -> &V {
+        self.get
     }
 }
 
@@ -102,94 +105,13 @@ impl<T: HasUniques, I> FindIn<T> for Kind<Unique, I> {
     const PRIMARY: bool = false;
 }
 
-/// Something that orders the rows of `T`: an indexed column, or an index over several.
+/// A column by which the table `T` can be joined: the module has an index over it.
 #[diagnostic::on_unimplemented(
-    message = "`{T}` has no ordered index for this",
-    note = "mark the column `#[index(btree)]` if the module does, or use an index that the table has"
+    message = "`{T}` cannot be joined by this column",
+    note = "a join needs an index on both sides: the column is `#[index(..)]`, `#[unique]` or `#[primary_key]`, and the \
+            table has it so; other joins can be asked for in SQL as text"
 )]
-pub trait RangeIn<T: Table> {
-    /// What its bounds are.
-    type Value;
-    /// The columns, which name the index.
-    fn columns(&self) -> IndexRef;
-    /// Compares a row's columns with a bound.
-    fn compare(&self, row: &T::Row, bound: &Self::Value) -> Ordering;
-}
-
-/// Names an index by its columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IndexRef {
-    /// One column.
-    Column(u16),
-    /// Several columns, in the index's order.
-    Columns(&'static [u16]),
-}
-
-impl<T, V: Ord, U> RangeIn<T> for Column<T::Row, V, Kind<U, Indexed>>
-where
-    T: HasIndexes,
-{
-    type Value = V;
-
-    fn columns(&self) -> IndexRef {
-        IndexRef::Column(self.index)
-    }
-
-    #[inline]
-    fn compare(&self, row: &T::Row, bound: &V) -> Ordering {
-        self.get(row).cmp(bound)
-    }
-}
-
-/// An ordered index over several columns of `R`; `V` is the tuple of their types.
-pub struct MultiIndex<R, V> {
-    columns: &'static [u16],
-    compare: fn(&R, &V) -> Ordering,
-}
-
-/// The tuple types that a [`MultiIndex`] can have.
-pub trait IndexKey {}
-impl<A: Ord, B: Ord> IndexKey for (A, B) {}
-impl<A: Ord, B: Ord, C: Ord> IndexKey for (A, B, C) {}
-impl<A: Ord, B: Ord, C: Ord, D: Ord> IndexKey for (A, B, C, D) {}
-
-impl<R, V: IndexKey> MultiIndex<R, V> {
-    /// For the derived code.
-    #[doc(hidden)]
-    pub const fn new(columns: &'static [u16], compare: fn(&R, &V) -> Ordering) -> Self {
-        Self { columns, compare }
-    }
-
-    /// The columns, in the index's order.
-    pub const fn columns(&self) -> &'static [u16] {
-        self.columns
-    }
-}
-
-impl<R, V> Clone for MultiIndex<R, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<R, V> Copy for MultiIndex<R, V> {}
-impl<R, V> fmt::Debug for MultiIndex<R, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MultiIndex").field("columns", &self.columns).finish()
-    }
-}
-
-impl<T, V: IndexKey> RangeIn<T> for MultiIndex<T::Row, V>
-where
-    T: HasIndexes,
-{
-    type Value = V;
-
-    fn columns(&self) -> IndexRef {
-        IndexRef::Columns(self.columns)
-    }
-
-    #[inline]
-    fn compare(&self, row: &T::Row, bound: &V) -> Ordering {
-        (self.compare)(row, bound)
-    }
-}
+pub trait JoinIn<T> {}
+impl<T: HasKey, I> JoinIn<T> for Kind<Primary, I> {}
+impl<T: HasUniques, I> JoinIn<T> for Kind<Unique, I> {}
+impl<T: HasIndexes> JoinIn<T> for Kind<Plain, Indexed> {}

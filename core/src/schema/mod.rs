@@ -13,6 +13,7 @@ mod column;
 pub mod fingerprint;
 #[doc(hidden)]
 pub mod fixed;
+mod index;
 mod sats;
 mod server;
 mod table;
@@ -20,10 +21,8 @@ mod value;
 
 pub use any::{AnyType, Fields, Scalar, Shape, Variants};
 pub use call::{FunctionDef, Procedure, Reducer};
-pub use column::{
-    Column, FindIn, IndexKey, IndexRef, Indexed, Kind, MultiIndex, Plain, Primary, RangeIn, Unique,
-    UniqueKind,
-};
+pub use column::{Column, FindIn, Indexed, JoinIn, Kind, Plain, Primary, Unique, UniqueKind};
+pub use index::{ClientIndex, IndexKey, IndexPrefix, IndexRef, MultiIndex, PrefixedIndex, RangeIn};
 pub use sats::{FieldDef, ProductDef, Sats, SatsType, SumDef, TypeRef, VariantDef};
 pub use server::{
     Difference, DifferenceKind, IndexAlgorithm, Item, ServerField, ServerIndex, ServerProcedure,

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 use core::hash::Hash;
 
 use super::sats::{Sats, TypeRef};
-use crate::bsatn::{Decode, DecodeError, Encode, Reader};
+use crate::bsatn::{Decode, DecodeError, Encode, Reader, from_slice};
 
 /// The row type of a table, made by `#[derive(Table)]`.
 #[diagnostic::on_unimplemented(
@@ -15,11 +15,28 @@ pub trait Row: Encode + for<'a> Decode<'a> + Sats + Send + Sync + 'static {
     /// The columns.
     const DEF: RowDef;
 
+    /// Whether columns that the server has behind these are left alone: see [`decode_row`](Self::decode_row).
+    const LENIENT: bool = false;
+
     /// The type of the primary key's column; `()` where there is none.
     type Key: Hash + Eq + for<'a> Decode<'a> + Send + Sync + 'static;
 
     /// The primary key of this row.
     fn key(&self) -> &Self::Key;
+
+    /// Decodes a row. What the server has appended to it, if anything, belongs to no column of a [lenient](Self::LENIENT)
+    /// type; for others it is a mistake.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] that says where and what.
+    #[inline]
+    fn decode_row(bytes: &[u8]) -> Result<Self, DecodeError>
+    where
+        Self: Sized,
+    {
+        if Self::LENIENT { Self::decode(&mut Reader::new(bytes)) } else { from_slice(bytes) }
+    }
 
     /// Reads the primary key out of an encoded row, skipping what lies before it. The rest is left unread.
     ///
@@ -64,6 +81,8 @@ pub trait Table: Send + Sync + 'static {
     type Row: Row;
     /// Name, kind, keys and indexes.
     const DEF: TableDef;
+    /// What a view takes.
+    const ARGUMENTS: &'static [ColumnDef] = &[];
 }
 
 /// A table that has its row's primary key: a row can be found by it, watched, and updated.

@@ -4,6 +4,8 @@
 
 mod applying;
 mod encoded;
+mod indexes;
+mod lenient;
 mod model;
 mod optimistic;
 mod optimistic_versus_model;

@@ -73,8 +73,10 @@ impl Player {
         Column::new(1, "name", |row| &row.name);
     pub(crate) const SCORE: Column<Self, u32, Kind<Plain, Indexed>> =
         Column::new(2, "score", |row| &row.score);
+    pub(crate) const ONLINE: Column<Self, bool, Kind<Plain, Plain>> =
+        Column::new(3, "online", |row| &row.online);
     pub(crate) const SCORE_ID: MultiIndex<Self, (u32, u64)> =
-        MultiIndex::new(&[2, 0], |row, (score, id)| row.score.cmp(score).then(row.id.cmp(id)));
+        MultiIndex::new(&[2, 0], |row| (&row.score, &row.id));
 }
 
 impl Row for Player {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lightlike_core::cache::{
     Cache, CacheConfig, CacheReader, Change, Part, SetId, Step, TableId, Transaction, View,
 };
-use lightlike_core::schema::Table;
+use lightlike_core::schema::{ClientIndex, Table};
 use lightlike_core::wire::RowList;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -110,7 +110,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::HoldView),
         2 => any::<usize>().prop_map(Op::DropView),
         2 => (1..40_usize).prop_map(Op::Reclaim),
-        1 => (0..3_usize).prop_map(Op::Register),
+        1 => (0..4_usize).prop_map(Op::Register),
     ]
 }
 
@@ -214,6 +214,7 @@ impl World {
         let registered = match which {
             0 => self.cache.register::<Player>(),
             1 => self.cache.register::<Message>(),
+            2 => self.cache.add_index::<Player, _>(BY_NAME),
             _ => self.cache.register::<Tick>(),
         };
         assert!(registered.unwrap().failed.is_empty());
@@ -410,6 +411,8 @@ fn seen_rows(view: &View, table: &str) -> BTreeSet<Bytes> {
     rows
 }
 
+const BY_NAME: ClientIndex<Player, String> = ClientIndex::on(Player::NAME);
+
 /// Looking up is scanning.
 fn check_indexes(view: &View) {
     let Some(table) = view.table::<Player>() else { return };
@@ -418,6 +421,8 @@ fn check_indexes(view: &View) {
     scanned.sort_by_key(|row| (row.score, row.id));
     let ranged: Vec<_> = table.range(Player::SCORE_ID, ..).collect();
     assert_eq!(ranged, scanned);
+    let by_name: Vec<_> = table.range(BY_NAME, ..).map(|row| &row.name).collect();
+    assert!(by_name.is_sorted() && by_name.len() == scanned.len());
     let by_score: Vec<_> = table.range(Player::SCORE, 1..3).map(|row| row.score).collect();
     let expected = scanned.iter().map(|row| row.score).filter(|score| (1..3).contains(score));
     assert_eq!(by_score, expected.collect::<Vec<_>>());

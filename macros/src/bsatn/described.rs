@@ -15,9 +15,15 @@ pub(super) fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (_, ty_generics, _) = container.generics.split_for_impl();
     let list = |types: Vec<Option<&Type>>| {
-        types.iter().rev().fold(quote!(()), |rest, ty| match ty {
-            Some(ty) => quote_spanned!(blame(ty)=> (#ty, #rest)),
-            None => quote!(((), #rest)),
+        let ty = |ty: &Option<&Type>| match ty {
+            Some(ty) => quote_spanned!(blame(ty)=> #ty),
+            None => quote!(()),
+        };
+        let (eights, rest) = types.as_chunks::<8>();
+        let rest = rest.iter().map(ty).rev().fold(quote!(()), |rest, ty| quote!((#ty, #rest)));
+        eights.iter().rev().fold(rest, |rest, eight| {
+            let eight = eight.iter().map(ty);
+            quote!((#(#eight,)* #rest))
         })
     };
     let (names, shape) = match &container.shape {

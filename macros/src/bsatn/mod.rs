@@ -8,6 +8,7 @@ mod encode;
 mod generics;
 mod model;
 mod sats;
+mod sql;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -57,5 +58,6 @@ fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
         let described = described::implement(container, stub);
         quote!(#sats #described)
     };
-    crate::scoped(quote!(#encode #decode #sats))
+    let sql = sql::implement(container, stub);
+    crate::scoped(quote!(#encode #decode #sats #sql))
 }

@@ -3,13 +3,14 @@
 use proc_macro2::Span;
 use syn::{Attribute, Ident, LitStr, Path};
 
+use super::arguments::{self, Argument};
 use super::index::{self, IndexAttr};
 use crate::attr::{self, Entry, Once};
 use crate::ctxt::Ctxt;
 use crate::schema::SavedSchema;
 
 const EXPECTED: &[&str] =
-    &["name", "event", "view", "row", "primary_key", "index", "schema", "crate"];
+    &["name", "event", "view", "row", "primary_key", "index", "args", "lenient", "schema", "crate"];
 
 /// What a module's `#[table(..)]` says and a client's does not.
 const OF_THE_MODULE: &[&str] = &["public", "private", "scheduled", "accessor", "outbox"];
@@ -23,6 +24,8 @@ pub(super) struct TableAttrs {
     pub(super) row: Once<(Span, Path)>,
     pub(super) primary_key: Once<(Span, Ident)>,
     pub(super) indexes: Vec<IndexAttr>,
+    pub(super) args: Once<(Span, Vec<Argument>)>,
+    pub(super) lenient: Once<Span>,
     pub(super) schema: Once<SavedSchema>,
     pub(super) krate: Once<Path>,
 }
@@ -37,6 +40,12 @@ impl TableAttrs {
         }
         if let (Some(_), Some(&view)) = (parsed.event.get(), parsed.view.get()) {
             cx.error_at(view, "a view has no events; keep `event` or `view`");
+        }
+        if let (Some((args, _)), None) = (parsed.args.get(), parsed.view.get()) {
+            cx.error_at(*args, "only a view takes arguments; add `view`, or remove this");
+        }
+        if let (Some(_), Some(&lenient)) = (parsed.row.get(), parsed.lenient.get()) {
+            cx.error_at(lenient, "columns belong to the row; write `lenient` there");
         }
         parsed
     }
@@ -64,6 +73,11 @@ impl TableAttrs {
                 self.schema.set(cx, key, "schema", SavedSchema::parse(cx, entry));
             }
             "index" => self.indexes.extend(index::parse(cx, entry)),
+            "args" => {
+                let args = arguments::parse(cx, entry).map(|args| (at, args));
+                self.args.set(cx, key, "args", args);
+            }
+            "lenient" => self.lenient.set(cx, key, "lenient", entry.flag(cx).map(|()| at)),
             name if OF_THE_MODULE.contains(&name) => {
                 let instead =
                     if name == "accessor" { "write `name = \"..\"`" } else { "remove it" };

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Ident, LitStr};
 
+use super::arguments;
 use super::model::{Kind, MarkerModel, TableInput};
 use super::row::{has_indexes, table_def};
 use crate::types::blame;
@@ -26,6 +27,7 @@ pub(super) fn implement(table: &TableInput<'_>, marker: &MarkerModel, stub: bool
     let view_key = key.map(|column| view_key(table, marker, column));
     let has_key = has_key(table, marker, key.is_some());
     let has_indexes = has_indexes(ident, krate, *kind);
+    let arguments = arguments::descriptors(table);
     quote! {
         // It is used as a type alone: nobody makes one, and that is no mistake.
         const _: #ident = #ident;
@@ -34,6 +36,7 @@ pub(super) fn implement(table: &TableInput<'_>, marker: &MarkerModel, stub: bool
         impl #krate::__private::Table for #ident {
             type Row = #row;
             const DEF: #krate::__private::TableDef = #table_def;
+            #arguments
         }
         #has_key
         #has_indexes

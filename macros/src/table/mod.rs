@@ -1,5 +1,6 @@
 //! `#[derive(Table)]`.
 
+mod arguments;
 mod attrs;
 mod column;
 mod index;
@@ -42,9 +43,16 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
 }
 
 fn implement(table: &TableInput<'_>, stub: bool) -> TokenStream {
+    let query = arguments::query(table, stub);
     crate::scoped(match &table.shape {
-        Shape::Row(row) => row::implement(table, row, stub),
-        Shape::Marker(marker) => marker::implement(table, marker, stub),
+        Shape::Row(row) => {
+            let row = row::implement(table, row, stub);
+            quote!(#row #query)
+        }
+        Shape::Marker(marker) => {
+            let marker = marker::implement(table, marker, stub);
+            quote!(#marker #query)
+        }
         Shape::Broken => TokenStream::new(),
     })
 }

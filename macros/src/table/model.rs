@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use proc_macro2::Span;
 use syn::{Data, DeriveInput, Field, Fields, GenericParam, Generics, Ident, Path, Visibility};
 
+use super::arguments::Argument;
 use super::attrs::TableAttrs;
 use super::index::MultiIndex;
 use crate::bsatn::ContainerAttrs;
@@ -20,7 +21,12 @@ pub(crate) struct TableInput<'a> {
     pub(crate) krate: Path,
     /// The name on the wire.
     pub(crate) name: String,
+    pub(crate) vis: &'a Visibility,
     pub(crate) kind: Kind,
+    /// What the view takes.
+    pub(crate) args: Vec<Argument>,
+    /// Whether columns that the server has behind these are left alone.
+    pub(crate) lenient: bool,
     pub(crate) shape: Shape<'a>,
     /// What to compare it with.
     pub(crate) schema: Option<SavedSchema>,
@@ -85,7 +91,10 @@ impl<'a> TableInput<'a> {
                 None => crate::server_name(cx, &input.ident, case::snake),
             },
             rust_name,
+            vis: &input.vis,
             kind,
+            args: attrs.args.take().map_or_else(Vec::new, |(_, args)| args),
+            lenient: attrs.lenient.get().is_some(),
             shape,
             schema: attrs.schema.take(),
         }

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Path;
 
+use super::arguments;
 use super::model::{ColumnModel, Kind, RowModel, TableInput};
 use crate::bsatn::type_ref;
 use crate::types::blame;
@@ -58,23 +59,25 @@ fn index_constants(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
         let positions = index.columns.iter().map(|&at| position(at));
         let names: Vec<_> = columns.clone().map(|column| format!("`{}`", column.name)).collect();
         let doc = format!(" The index over {} of [`{rust_name}`].", names.join(", "));
-        let compare = compare(columns, |field, at| {
-            let at = syn::Index::from(at);
-            (quote!(&__row.#field), quote!(&__bound.#at))
-        });
+        let fields = columns.map(|column| column.ident);
         quote! {
             #[doc = #doc]
             #vis const #constant: #krate::__private::MultiIndex<#ident, (#(#types,)*)> =
-                #krate::__private::MultiIndex::new(&[#(#positions),*], |__row, __bound| #compare);
+                #krate::__private::MultiIndex::new(&[#(#positions),*], |__row| (#(&__row.#fields,)*));
         }
     });
     quote!(#(#constants)*)
 }
 
 fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> TokenStream {
-    let TableInput { ident, krate, .. } = table;
+    let TableInput { ident, krate, lenient, .. } = table;
     let Key { ty, get, decode } = if stub { Key::stub() } else { Key::of(table, row) };
     let visit = if stub { crate::unreachable() } else { visit_indexes(row) };
+    let lenient = lenient.then(|| {
+        quote!(
+            const LENIENT: ::core::primitive::bool = true;
+        )
+    });
     quote! {
         // The lifetime makes the bound one that is asked for where the row is used. That is in one place, so that a
         // struct without `Bsatn` is one error and not one for each trait that a row has.
@@ -84,6 +87,7 @@ fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> Toke
             for<'__at_use> #ident: #krate::__private::Encoded,
         {
             const DEF: #krate::__private::RowDef = <Self as #krate::__private::RowKeys>::ROW;
+            #lenient
             type Key = #ty;
 
             #[inline]
@@ -262,12 +266,14 @@ fn implement_table(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
         }
     });
     let has_indexes = has_indexes(ident, krate, *kind);
+    let arguments = arguments::descriptors(table);
     let row_type = quote_spanned!(blame(ident)=> #ident);
     quote! {
         #[automatically_derived]
         impl #krate::__private::Table for #ident {
             type Row = #row_type;
             const DEF: #krate::__private::TableDef = #table_def;
+            #arguments
         }
         #has_key
         #has_indexes

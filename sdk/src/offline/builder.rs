@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use lightlike_core::cache::RegisterError;
 use lightlike_core::conn::{OfflineConfig, Replay, Restored};
 use lightlike_core::driver::{random_seed, time_of_day};
 use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
-use lightlike_core::schema::{FunctionDef, fingerprint};
+use lightlike_core::schema::fingerprint;
 
 use super::hub::{BeforeReplay, lock};
 use crate::builder::ClientBuilder;
+use crate::declare::Declared;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
 
@@ -111,7 +113,7 @@ impl Offline {
     pub(crate) fn open(
         self,
         loaded: Loaded,
-        functions: &[FunctionDef],
+        declared: &Declared,
         hub: &Arc<Hub>,
     ) -> Result<(), Error> {
         let Self { config, before_replay, .. } = self;
@@ -119,15 +121,19 @@ impl Offline {
         hub.offline.enable();
         hub.command(|connection, now| {
             let (wall, seed) = (time_of_day(), random_seed() as u64);
-            for restored in connection.open_journal(now, wall, loaded.opened, config, seed) {
+            let restored = connection.open_journal(now, wall, loaded.opened, config, seed);
+            // Before any mutator mentions a table: rows that were kept of another type are dropped here.
+            declared.register(connection)?;
+            for restored in restored {
                 let Restored { call, id, reducer, args, .. } = restored;
                 hub.register_call(connection, now, call, (id, reducer, args), true);
             }
-            for function in functions {
+            for function in &declared.functions {
                 let arguments = fingerprint::arguments(function);
                 connection.expect_arguments(function.name, Some(arguments));
             }
-        });
+            Ok::<(), RegisterError>(())
+        })?;
         let weak = Arc::downgrade(hub);
         let started = hub.shared.start_disk(loaded.store, move || Hub::deliver_undriven(&weak));
         started.map_err(|error| Repr::DiskThread(error).into())

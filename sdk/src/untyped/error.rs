@@ -61,7 +61,7 @@ pub enum UntypedError {
         signature: Box<str>,
     },
     /// There are more or fewer arguments than parameters.
-    #[error("{found} arguments and not {expected}; it is `{signature}`")]
+    #[error("`{signature}` takes {expected} arguments and not {found}")]
     ArgumentCount {
         /// The function.
         function: Box<str>,

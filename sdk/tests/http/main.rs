@@ -7,3 +7,4 @@ mod logs;
 mod recorded;
 mod scripted;
 mod sql;
+mod upload;

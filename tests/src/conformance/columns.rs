@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use lightlike::prelude::*;
+use lightlike::schema::{Column, Kind, Plain};
 use lightlike_testkit::{Builder, Tx};
 
 use super::types::*;
@@ -12,6 +13,7 @@ pub trait Keyless: Table<Row = Self> + Bsatn + Clone + Debug {
     type Value;
     type Insert: Reducer<Ok = (), Error = String>;
     const REDUCER: &'static str;
+    const COLUMN: Column<Self, Self::Value, Kind<Plain, Plain>>;
     fn of(value: Self::Value) -> Self;
     fn insert(self) -> Self::Insert;
 }
@@ -34,6 +36,7 @@ macro_rules! keyless {
                 type Value = $ty;
                 type Insert = $Insert;
                 const REDUCER: &'static str = <$Insert as Reducer>::DEF.name;
+                const COLUMN: Column<Self, $ty, Kind<Plain, Plain>> = Self::VALUE;
 
                 fn of(value: $ty) -> Self {
                     Self { value }

@@ -51,9 +51,9 @@ pub struct PlayerAndLevel {
 #[table(view, row = Player)]
 pub struct PlayersAtLevel0;
 
-/// A view with an argument: `SELECT * FROM players_at_level(3)`.
+/// A view with an argument.
 #[derive(Table)]
-#[table(view, row = Player)]
+#[table(view, row = Player, args(level: u64))]
 pub struct PlayersAtLevel;
 
 /// Active players at most 5 away from the caller's, itself not among them.

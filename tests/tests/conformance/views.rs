@@ -140,16 +140,47 @@ async fn who_is_near_depends_on_where_one_stands() {
 }
 
 #[tokio::test]
+async fn a_view_of_one_row_or_none_is_read_as_such() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let early = db.table::<PlayerCount>().required().unwrap_err();
+        assert_eq!(early.to_string(), "`player_count` has 0 rows here, and one is required");
+        let _views =
+            db.subscribe((MyPlayer::all(), PlayerCount::all(), Player::all())).await.unwrap();
+        assert_eq!(db.table::<MyPlayer>().one(), None);
+        assert_eq!(db.table::<PlayerCount>().required(), Ok(PlayerCount { count: 0 }));
+        let me = db.identity().unwrap();
+        db.call(insert_player(me, 1)).await.unwrap();
+        db.call(insert_player(identity(2), 1)).await.unwrap();
+        let view = db.read();
+        assert_eq!(view.table::<MyPlayer>().one().map(|row| row.identity), Some(me));
+        assert_eq!(view.table::<MyPlayer>().required().map(|row| row.identity), Ok(me));
+        assert_eq!(view.table::<PlayerCount>().required().map(|row| row.count), Ok(2));
+        assert_eq!(view.table::<Player>().required().unwrap_err().rows, 2);
+        assert!(view.table::<Player>().one().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_view_may_take_an_argument() {
     on_a_real_server(async |target| {
         let db = target.connect().await;
-        let _players = db.subscribe("SELECT * FROM players_at_level(3)").await.unwrap();
+        let third = PlayersAtLevel::with(3);
+        assert_eq!(third.sql(), r#"SELECT * FROM "players_at_level"(3)"#);
+        assert!(db.query(third.clone()).await.unwrap().is_empty());
+        let _players = db.subscribe(third).await.unwrap();
         for (number, level) in [(1, 3), (2, 4)] {
             db.call(insert_player(identity(number), level)).await.unwrap();
         }
         assert_eq!(players::<PlayersAtLevel>(&db), set(&[identity(1)]));
         db.call(insert_player(identity(2), 3)).await.unwrap();
         assert_eq!(players::<PlayersAtLevel>(&db), set(&[identity(1), identity(2)]));
+        let _fourth = db.subscribe("SELECT * FROM players_at_level(4)").await.unwrap();
+        db.call(insert_player(identity(3), 4)).await.unwrap();
+        assert_eq!(db.table::<PlayersAtLevel>().len(), 3, "the rows of all its calls");
+        let refused = db.subscribe(PlayersAtLevel::all()).await.unwrap_err();
+        assert!(refused.to_string().contains("players_at_level"), "{refused}");
     })
     .await;
 }

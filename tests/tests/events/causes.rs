@@ -3,8 +3,10 @@
 use lightlike::prelude::*;
 use lightlike_core::wire::QuerySetId;
 use lightlike_tests::conformance::keys::*;
-use lightlike_tests::conformance::{next, on_both_servers};
+use lightlike_tests::conformance::{Log, next, on_both_servers};
 use lightlike_tests::target::Target;
+
+use crate::panics_of;
 
 #[tokio::test]
 async fn a_call_s_rows_name_it_with_its_arguments() {
@@ -19,7 +21,7 @@ async fn a_call_s_rows_name_it_with_its_arguments() {
             assert_eq!((key, data), (row.key, row.data));
             assert!(event.call::<UpdatePkU32>().is_none(), "it is another reducer's");
         });
-        ada.on_panic(|_, panicked| panic!("{}", panicked.message));
+        let panics = panics_of(&ada);
 
         let call = ada.call(PkU32::insert(7, 70)).send();
         let id = call.id().unwrap();
@@ -32,6 +34,31 @@ async fn a_call_s_rows_name_it_with_its_arguments() {
         let Inserted { cause, .. } = next(&mut theirs).await;
         assert_eq!(cause, Cause::Other);
         assert!(cause.call::<InsertPkU32>().is_none());
+        assert!(panics.take().is_empty());
+    })
+    .await;
+}
+
+/// A row that is only expected has no server's word, but its call has arguments.
+#[tokio::test]
+async fn an_expected_row_s_call_has_its_arguments_too() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let _set = db.subscribe(PkU32::all()).await.unwrap();
+        let log = Log::default();
+        let seen = log.clone();
+        db.table::<PkU32>().on_insert(move |event, row| {
+            let InsertPkU32 { key, data } = event.call().expect("it is my call's row");
+            assert_eq!((key, data), (row.key, row.data));
+            seen.push(format!("expected: {}", event.is_optimistic()));
+        });
+        let panics = panics_of(&db);
+        let call = db.call(PkU32::insert(7, 70)).optimistic(|tx, args| {
+            tx.insert(PkU32::of(args.key, args.data));
+        });
+        call.await.unwrap();
+        assert_eq!(log.take(), ["expected: true"], "the server's row is the same");
+        assert!(panics.take().is_empty());
     })
     .await;
 }

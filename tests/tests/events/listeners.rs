@@ -9,6 +9,8 @@ use lightlike_tests::conformance::failures::*;
 use lightlike_tests::conformance::procedures::*;
 use lightlike_tests::conformance::{Log, on_both_servers};
 
+use crate::panics_of;
+
 #[tokio::test]
 async fn a_listener_hears_of_my_calls_after_their_rows_and_before_their_answer() {
     on_both_servers(async |target| {
@@ -18,8 +20,8 @@ async fn a_listener_hears_of_my_calls_after_their_rows_and_before_their_answer()
         let (rows, mine, all) = (log.clone(), log.clone(), log.clone());
         ada.table::<OneU8>().on_insert(move |_, row| rows.push(format!("row {}", row.value)));
         ada.on_call::<InsertOneU8>(move |event, InsertOneU8 { value }, outcome| {
-            assert_eq!(event.db().table::<OneU8>().len(), 1);
-            mine.push(format!("called with {value}: {outcome:?}"));
+            let rows = event.db().table::<OneU8>().len();
+            mine.push(format!("{rows} there, called with {value}: {outcome:?}"));
         });
         ada.on_calls(move |event| all.push(event.called().function()));
         grace.call(no_op()).await.unwrap();
@@ -31,7 +33,7 @@ async fn a_listener_hears_of_my_calls_after_their_rows_and_before_their_answer()
             ids.push(format!("the same: {}", Some(event.called().id()) == id));
         });
         call.await.unwrap();
-        let lines = ["row 7", "called with 7: Ok(())", "insert_one_u_8", "the same: true"];
+        let lines = ["row 7", "1 there, called with 7: Ok(())", "insert_one_u_8", "the same: true"];
         assert_eq!(log.take(), lines);
         ada.call(no_op()).await.unwrap();
         assert_eq!(log.take(), ["no_op"]);
@@ -59,11 +61,12 @@ async fn a_listener_hears_of_every_outcome_with_its_type() {
             let kind = called.result().map_err(|error| error.kind());
             all.push(format!("{} {:?} {kind:?}", called.function(), called.kind()));
         });
-        db.on_panic(|_, panicked| panic!("{}", panicked.message));
+        let panics = panics_of(&db);
         let _ = db.call(fail_with_string("no".into())).await;
         assert_eq!(log.take(), ["no was refused: no", "fail_with_string Reducer Err(Rejected)"]);
         let _ = db.call(fail_with_panic("oh".into())).await;
         assert_eq!(log.take(), ["oh Failed", "fail_with_panic Reducer Err(Failed)"]);
+        assert!(panics.take().is_empty());
         db.disconnect().await;
         let _ = db.call(fail_with_string("late".into())).await;
         assert!(log.take().is_empty(), "nobody is driven any more");
@@ -88,7 +91,9 @@ async fn procedures_are_listened_to_as_well() {
             assert!(called.args::<NoOp>().is_none() && called.outcome::<NoOp>().is_none());
             all.push(format!("{} {sum}", called.function()));
         });
+        let panics = panics_of(&db);
         assert_eq!(db.call_procedure(return_primitive(1, 2)).await.unwrap(), 3);
+        assert!(panics.take().is_empty());
         assert_eq!(log.take(), ["1 + 2 = 3", "return_primitive 3"]);
     })
     .await;

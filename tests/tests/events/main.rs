@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+use lightlike::Client;
+use lightlike_tests::conformance::Log;
+
 mod broadcast;
 mod callbacks;
 mod causes;
@@ -9,3 +12,11 @@ mod listeners;
 mod observing;
 mod typed;
 mod watches;
+
+/// What callbacks of this client panic with: an assertion in a callback fails nothing by itself.
+fn panics_of(db: &Client) -> Log {
+    let log = Log::default();
+    let panics = log.clone();
+    db.on_panic(move |_, panicked| panics.push(&*panicked.message));
+    log
+}

@@ -4,7 +4,7 @@ use foldhash::{HashMap, HashSet};
 
 use super::MutationId;
 use super::writes::Write;
-use crate::bsatn::{self, Writer};
+use crate::bsatn::Writer;
 use crate::cache::diff::Pair;
 use crate::cache::identity::{ByBytes, ByKey, Identity, encodes_as};
 use crate::cache::sets::{ListId, SetId};
@@ -243,7 +243,7 @@ impl<R: Row> TableStore<R> {
 
     fn unpark<I: Identity<R>>(&mut self, parked: &Parked, at: Stamp) -> Option<RowId> {
         // It was decoded from this, or encoded to it.
-        let row = bsatn::from_slice::<R>(&parked.bytes).ok()?;
+        let row = R::decode_row(&parked.bytes).ok()?;
         let list = self.lists.intern_members(&parked.members);
         self.show::<I>(row, list, at).ok()
     }
@@ -356,7 +356,7 @@ impl<R: Row> TableStore<R> {
         match (self.row_of(entry.shown), &entry.parked) {
             (Some(row), _) => I::is(probe, row),
             (None, Some(parked)) => {
-                bsatn::from_slice::<R>(&parked.bytes).is_ok_and(|row| I::is(probe, &row))
+                R::decode_row(&parked.bytes).is_ok_and(|row| I::is(probe, &row))
             }
             (None, None) => false,
         }

@@ -24,7 +24,8 @@ pub trait Shape {
     const TYPE: &'static StaticType;
 }
 
-/// Descriptions in a list of pairs: `(u8, (String, ()))`.
+/// Descriptions in a list of pairs: `(u8, (String, ()))`. Eight at once may stand before the rest, so that a type with
+/// hundreds of variants stays within the depth that the compiler looks into types.
 pub trait List {
     /// The types.
     const TYPES: StaticTypes;
@@ -37,6 +38,26 @@ impl List for () {
 impl<T: Described, L: List> List for (T, L) {
     const TYPES: StaticTypes = StaticTypes { first: Some((T::As::TYPE, &L::TYPES)) };
 }
+
+macro_rules! list_of_eight {
+    ($head:ident $($tail:ident)*) => {
+        impl<$head, $($tail,)* L: List> List for ($head, $($tail,)* L)
+        where
+            $head: Described<As: Shape>,
+            $($tail: Described<As: Shape>,)*
+        {
+            const TYPES: StaticTypes = list_of_eight!(@ $head $($tail)*);
+        }
+    };
+    (@ $head:ident $($tail:ident)+) => {
+        StaticTypes { first: Some(($head::As::TYPE, &list_of_eight!(@ $($tail)+))) }
+    };
+    (@ $last:ident) => {
+        StaticTypes { first: Some(($last::As::TYPE, &L::TYPES)) }
+    };
+}
+
+list_of_eight!(T0 T1 T2 T3 T4 T5 T6 T7);
 
 /// A struct or an enum: its name, and those of its fields or variants.
 pub trait Named {

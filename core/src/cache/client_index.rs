@@ -1,0 +1,90 @@
+//! Ordered indexes that the application declares, over columns that the module does not index.
+
+use core::any::Any;
+use core::cmp::Ordering;
+use std::sync::Arc;
+
+use super::error::RegisterError;
+use super::ordered::OrderedIndex;
+use super::register::Registered;
+use super::slots::{Chunks, RowId};
+use super::stamp::Stamp;
+use super::store::TableStore;
+use super::{Cache, TableId};
+use crate::schema::{ClientIndex, Row, Table};
+
+type Compare<R> = dyn Fn(&R, &R) -> Ordering + Send + Sync;
+
+/// One of them, and how it compares rows.
+pub(super) struct DeclaredIndex<R> {
+    pub(super) column: u16,
+    pub(super) index: OrderedIndex<R>,
+    compare: Box<Compare<R>>,
+}
+
+impl<R> DeclaredIndex<R> {
+    /// The order of two rows.
+    pub(super) fn compare(&self, a: &R, b: &R) -> Ordering {
+        (self.compare)(a, b)
+    }
+
+    /// Adds rows that `chunks` has.
+    pub(super) fn insert(&self, ids: &[u32], chunks: &Arc<Chunks<R>>) {
+        self.index.set_chunks(chunks);
+        self.index.insert(ids, &self.compare);
+    }
+
+    pub(super) fn remove(&self, ids: &[u32]) {
+        ids.iter().for_each(|&id| self.index.remove(id, &self.compare));
+    }
+}
+
+impl Cache {
+    /// Gives the table of `T` an index of the client's own, with the rows that are there. Registers the table.
+    ///
+    /// Does nothing if it has this index.
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](Self::register).
+    pub fn add_index<T: Table, V: Ord + 'static>(
+        &mut self,
+        index: ClientIndex<T::Row, V>,
+    ) -> Result<Registered, RegisterError> {
+        let registered = self.register::<T>()?;
+        let TableId(table) = registered.table;
+        let store: &mut dyn Any = &mut *self.tables[table as usize];
+        if let Some(store) = store.downcast_mut::<TableStore<T::Row>>() {
+            store.declare(index.column(), Box::new(move |a, b| index.compare(a, b)));
+            self.touch(registered.table);
+            self.publish_late();
+        }
+        Ok(registered)
+    }
+}
+
+impl<R: Row> TableStore<R> {
+    fn declare(&mut self, column: u16, compare: Box<Compare<R>>) {
+        if self.snapshot.declared.iter().any(|known| known.column == column) {
+            return;
+        }
+        let chunks = Arc::clone(&self.snapshot.chunks);
+        let index = OrderedIndex::new(&[], Arc::clone(&chunks));
+        let declared = DeclaredIndex { column, index, compare };
+        declared.insert(&self.held(), &chunks);
+        Arc::make_mut(&mut self.snapshot).declared.push(Arc::new(declared));
+        self.stale = true;
+    }
+
+    /// The rows that somebody sees or may yet see, staged ones among them: those that all indexes have.
+    fn held(&self) -> Vec<u32> {
+        let chunks = &self.snapshot.chunks;
+        let ids = (0..chunks.len()).flat_map(|chunk| {
+            let slots = chunks.slots(chunk).iter().enumerate();
+            let held =
+                slots.filter(|(_, slot)| slot.row().is_some() && slot.died() != Stamp::ALWAYS);
+            held.map(move |(slot, _)| RowId::new(chunk, slot).0)
+        });
+        ids.collect()
+    }
+}

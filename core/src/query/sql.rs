@@ -1,0 +1,77 @@
+//! Pieces of SQL text.
+
+use super::value::{NoLiteral, SqlValue};
+
+/// Why a query cannot be written as SQL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// A value stands in it that SQL has no literal for.
+    #[error("cannot ask for rows by `{what}`")]
+    NoLiteral {
+        /// The column that it is compared with, or the view that it is an argument of.
+        what: Box<str>,
+        /// The value, and why.
+        #[source]
+        source: NoLiteral,
+    },
+}
+
+/// Appends a name in SQL's quotes, so that no name is a keyword.
+pub fn push_name(sql: &mut String, name: &str) {
+    sql.push('"');
+    for part in name.split_inclusive('"') {
+        sql.push_str(part);
+        if part.ends_with('"') {
+            sql.push('"');
+        }
+    }
+    sql.push('"');
+}
+
+/// Appends a value's literal. Where there is none, this is `NULL`, which the server refuses too.
+///
+/// # Errors
+///
+/// [`QueryError::NoLiteral`], with `what` the value is for.
+pub fn push_literal<V: SqlValue + ?Sized>(
+    sql: &mut String,
+    value: &V,
+    what: &str,
+) -> Result<(), QueryError> {
+    let start = sql.len();
+    value.push_literal(sql).map_err(|source| {
+        sql.truncate(start);
+        sql.push_str("NULL");
+        QueryError::NoLiteral { what: what.into(), source }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_in_names_are_doubled() {
+        for (name, quoted) in [
+            ("user", r#""user""#),
+            ("", r#""""#),
+            (r#"a"b"#, r#""a""b""#),
+            (r#"""#, r#""""""#),
+            ("täble", r#""täble""#),
+        ] {
+            let mut sql = String::new();
+            push_name(&mut sql, name);
+            assert_eq!(sql, quoted);
+        }
+    }
+
+    #[test]
+    fn what_has_no_literal_is_null_and_says_so() {
+        let mut sql = String::from("x = ");
+        let error = push_literal(&mut sql, &f32::NAN, "x").unwrap_err();
+        assert_eq!(sql, "x = NULL");
+        let QueryError::NoLiteral { what, source } = error;
+        assert_eq!((&*what, source.to_string()), ("x", "SQL has no literal for NaN".to_owned()));
+    }
+}

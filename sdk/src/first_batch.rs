@@ -1,0 +1,143 @@
+//! Knowing when a table has had its first rows, or word that there are none.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lightlike_core::conn::SubscriptionId;
+use lightlike_core::schema::Table;
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::query::{Returned, returned_table};
+use crate::table::TableHandle;
+
+/// Which tables have had their first batch, and who waits for it.
+#[derive(Default)]
+pub(crate) struct FirstBatches(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// Query sets that have no answer yet, and the tables that they ask for.
+    asked: HashMap<SubscriptionId, Vec<Returned>>,
+    arrived: HashSet<Box<str>>,
+    everything_arrived: bool,
+    closed: bool,
+    waiting: HashMap<Box<str>, watch::Sender<Batch>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Batch {
+    Awaited,
+    Arrived,
+    /// Nothing will come any more.
+    Closed,
+}
+
+impl FirstBatches {
+    /// A set is on its way to the server.
+    pub(crate) fn asked(&self, set: SubscriptionId, queries: &[Box<str>]) {
+        let returned = queries.iter().filter_map(|query| returned_table(query)).collect();
+        self.lock().asked.insert(set, returned);
+    }
+
+    /// The set's rows are in the cache.
+    pub(crate) fn applied(&self, set: SubscriptionId) {
+        let mut inner = self.lock();
+        for returned in inner.asked.remove(&set).unwrap_or_default() {
+            match returned {
+                Returned::Table(name) => inner.arrive(name),
+                Returned::Everything => {
+                    inner.everything_arrived = true;
+                    inner.tell_all(Batch::Arrived);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn ended(&self, set: SubscriptionId) {
+        self.lock().asked.remove(&set);
+    }
+
+    /// The connection is closed.
+    pub(crate) fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        inner.tell_all(Batch::Closed);
+    }
+
+    fn wait(&self, table: &str) -> watch::Receiver<Batch> {
+        let mut inner = self.lock();
+        let batch = match () {
+            () if inner.everything_arrived || inner.arrived.contains(table) => Batch::Arrived,
+            () if inner.closed => Batch::Closed,
+            () => Batch::Awaited,
+        };
+        match batch {
+            Batch::Awaited => {
+                let sender = inner.waiting.entry(table.into());
+                sender.or_insert_with(|| watch::Sender::new(Batch::Awaited)).subscribe()
+            }
+            settled => watch::Sender::new(settled).subscribe(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn arrive(&mut self, table: Box<str>) {
+        if let Some(waiting) = self.waiting.remove(&table) {
+            waiting.send_replace(Batch::Arrived);
+        }
+        self.arrived.insert(table);
+    }
+
+    fn tell_all(&mut self, batch: Batch) {
+        for (_, waiting) in self.waiting.drain() {
+            waiting.send_replace(batch);
+        }
+    }
+}
+
+impl<T: Table> TableHandle<T> {
+    /// Waits until the rows of a query set that asks for this table are in the cache for the first time, and their
+    /// callbacks have run: also if they are none. At once if they were.
+    ///
+    /// The set may ask by a typed query or by SQL as text. Where no set asks for this table, this waits for one that
+    /// does.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table)]
+    /// # #[table(name = "user")]
+    /// # struct User { name: String }
+    /// # async fn run(db: Client) -> Result<(), lightlike::Error> {
+    /// let _users = db.subscribe(User::all());
+    /// db.table::<User>().first_batch().await?;
+    /// println!("{} users", db.table::<User>().len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Disconnected`](crate::ErrorKind::Disconnected): the connection is closed.
+    /// - [`Schema`](crate::ErrorKind::Schema): the table is known with another row type.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe.
+    pub async fn first_batch(&self) -> Result<(), Error> {
+        if let Some(error) = self.error() {
+            return Err(error.clone().into());
+        }
+        let mut batch = self.hub().batches.wait(T::DEF.name);
+        let settled = batch.wait_for(|batch| *batch != Batch::Awaited).await.map(|batch| *batch);
+        match settled {
+            Ok(Batch::Arrived) => Ok(()),
+            Ok(Batch::Awaited | Batch::Closed) | Err(_) => Err(self.hub().closed().into()),
+        }
+    }
+}
