@@ -73,7 +73,9 @@ impl Rig {
         let (tell, told) = channel();
         let (going, gone) = channel();
         let store = Told { disk: disk.clone(), words: heard, gone: going };
-        let told_one = move || drop(tell.send(()));
+        let told_one = move || {
+            let _ = tell.send(());
+        };
         shared.start_disk(Box::new(store), told_one).unwrap();
         Self { shared, disk, words, told, gone }
     }
