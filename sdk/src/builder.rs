@@ -264,6 +264,9 @@ impl ClientBuilder {
         let route = self.link.route(endpoint, parameters, limits)?;
         let connection = Connection::new(self.config, token, random_seed());
         let hub = Hub::new(connection, session, self.mutators);
+        if let Some(kept) = kept {
+            self.offline.open(kept, &self.declared, &hub)?;
+        }
         hub.command(|connection, _| self.declared.register(connection))?;
         self.named.register(&hub).map_err(Repr::Register)?;
         #[cfg(feature = "http")]
@@ -271,9 +274,6 @@ impl ClientBuilder {
             let (uri, database) = (self.uri, self.database);
             hub.schema.configure(self.schema, schema_check::Origin { uri, database, limits });
             self.declared.functions.iter().for_each(|function| hub.schema.function(function));
-        }
-        if let Some(kept) = kept {
-            self.offline.open(kept, &hub)?;
         }
         Ok(Client::new(hub, route, manual))
     }

@@ -12,8 +12,6 @@ type Register = fn(&mut Connection) -> Result<(), RegisterError>;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Declared {
     tables: Vec<Register>,
-    /// Only a comparison with the module's schema asks for them.
-    #[cfg_attr(not(feature = "http"), allow(dead_code))]
     pub(crate) functions: Vec<FunctionDef>,
 }
 
@@ -59,7 +57,6 @@ impl ClientBuilder {
     /// [held](crate::QueuedState::NeedsMigration), not sent. A reducer that is called is known from then on; this is for
     /// those whose calls may be sent before.
     pub fn reducer<R: Reducer>(mut self) -> Self {
-        self.offline.declare(&R::DEF);
         self.declared.functions.push(R::DEF);
         self
     }

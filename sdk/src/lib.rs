@@ -54,10 +54,12 @@
 //!   ([`TableHandle::changes`], [`Client::broadcast`]). Watches have the latest value ([`TableHandle::watch_row`],
 //!   [`TableHandle::watch`], [`Client::state`], [`Client::wait_until`]).
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
-//!   transaction with the cause [`Cause::Resync`]. Calls are never sent twice: one that was under way ends as
-//!   [`CallError::Unknown`].
+//!   transaction with the cause [`Cause::Resync`]. A call that was under way ends as
+//!   [`CallError::Unknown`], unless its reducer is declared `idempotent`: then it is sent again.
 //! - **Calls can be seen before they are answered.** [`Call::optimistic`] shows what is expected of one, over whatever the
 //!   server says meanwhile.
+//! - **It works without a network**, given an [offline store](ClientBuilder::offline): rows of the last run are there at
+//!   once, and calls wait on disk, each [delivered as it says](Delivery), also over a restart.
 //! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
 //!   has its typed error, which names the thing.
 //!

@@ -204,6 +204,9 @@ async fn each_call_whose_answer_is_lost_with_the_program_is_delivered_as_it_says
     rig.proxy.close(false);
     let second = rig.online(left).await;
     settled(&second).await;
+    // The other client may hear of it later.
+    let is_renamed = |row: &Option<Note>| row.as_ref().is_some_and(|row| row.title == "renamed");
+    rig.other.table::<Note>().watch_row(1).wait_for(is_renamed).await.unwrap();
     assert_eq!(rig.titles(4).await, DELIVERED);
 }
 

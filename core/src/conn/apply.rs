@@ -220,6 +220,10 @@ impl Connection {
 
     /// A set's rows do not decode as their Rust type, and are gone: tells the server, and the application.
     pub(super) fn fail_set(&mut self, failure: SetFailure) {
+        if self.is_loaded(failure.set) {
+            tracing::info!(%failure, "kept rows are dropped");
+            return self.drop_loaded(failure.set);
+        }
         let Some(set) = self.subs.by_rows(failure.set) else { return };
         let stage = self.subs.get(set).map(|set| set.stage);
         match stage {

@@ -141,12 +141,7 @@ impl Connection {
         self.check_loaded::<T>();
         let registered = self.cache.register::<T>()?;
         for failure in registered.failed {
-            if self.is_loaded(failure.set) {
-                tracing::info!(%failure, "kept rows are dropped");
-                self.drop_loaded(failure.set);
-            } else {
-                self.fail_set(failure);
-            }
+            self.fail_set(failure);
         }
         Ok(registered.table)
     }

@@ -110,7 +110,8 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Accepted {
-    /// It is on its way to the server.
+    /// It is on its way to the server. One that is to be sent again if its answer is lost is on disk too, if there is a
+    /// journal.
     Sent,
     /// It is on disk, and is sent when that is possible, by this run of the program or by the next one.
     Queued,

@@ -211,8 +211,10 @@ impl Saved {
     }
 
     fn take_entries(&mut self, scope: u32) -> Vec<Entry> {
-        let mine = self.entries.extract_if(.., |_, entry| entry.scope == scope);
-        mine.map(|(_, entry)| entry).collect()
+        let entries = std::mem::take(&mut self.entries).into_values();
+        let (mine, others): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.scope == scope);
+        self.entries = others.into_iter().map(|entry| (entry.seq, entry)).collect();
+        mine
     }
 
     fn take_others(&mut self, scope: u32, record: &Scope) -> Vec<Elsewhere> {
@@ -230,7 +232,7 @@ impl Saved {
     }
 
     /// The rows of a scope, by set. A log that makes no sense is dropped: rows are a copy of the server's.
-    fn take_sets(&mut self, scope: u32, first: &mut Vec<Op>) -> Vec<LoadedSet> {
+    fn take_sets(&self, scope: u32, first: &mut Vec<Op>) -> Vec<LoadedSet> {
         let mut log = Vec::new();
         let mut broken = false;
         for (_, record) in self.rows.range((scope, 0)..=(scope, u64::MAX)) {
@@ -239,10 +241,12 @@ impl Saved {
                 Err(_) => broken = true,
             }
         }
-        let queries = self.sets.extract_if((scope, 0)..=(scope, u32::MAX), |_, _| true);
-        let mut sets: BTreeMap<u32, LoadedSet> = queries
-            .map(|((_, number), queries)| (number, LoadedSet { number, queries, rows: Vec::new() }))
-            .collect();
+        let queries = self.sets.range((scope, 0)..=(scope, u32::MAX));
+        let loaded = queries.map(|((_, number), queries)| {
+            let set = LoadedSet { number: *number, queries: queries.clone(), rows: Vec::new() };
+            (*number, set)
+        });
+        let mut sets: BTreeMap<u32, LoadedSet> = loaded.collect();
         let mut nameless = BTreeSet::new();
         if broken {
             for number in std::mem::take(&mut sets).into_keys() {

@@ -148,7 +148,7 @@ mod tests {
     impl Sats for Tree {
         const TYPE: SatsType = SatsType::Product(ProductDef {
             name: Some("Tree"),
-            fields: &[FieldDef { name: Some("children"), ty: TypeRef::of::<Vec<Tree>>() }],
+            fields: &[FieldDef { name: Some("children"), ty: TypeRef::of::<Vec<Self>>() }],
         });
     }
 

@@ -8,8 +8,10 @@ use lightlike_core::journal::{Saved, Store as _};
 
 use super::{contents, delete, put, records};
 
-/// The file after each of some batches.
-fn history(path: &Path) -> Vec<(Vec<u8>, std::collections::BTreeMap<Vec<u8>, Vec<u8>>)> {
+type Records = std::collections::BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// The file after each of some batches, and what is in it.
+fn history(path: &Path) -> Vec<(Vec<u8>, Records)> {
     let mut store = FileStore::open(path).unwrap();
     let batches = [
         vec![put("a", "1")],

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 mod coded;
-mod crashes;
 mod damage;
 mod model;
 #[cfg(feature = "redb")]

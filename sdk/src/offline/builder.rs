@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use lightlike_core::cache::RegisterError;
 use lightlike_core::conn::{OfflineConfig, Replay, Restored};
 use lightlike_core::driver::{random_seed, time_of_day};
 use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
-use lightlike_core::schema::{FunctionDef, fingerprint};
+use lightlike_core::schema::fingerprint;
 
 use super::hub::{BeforeReplay, lock};
 use crate::builder::ClientBuilder;
+use crate::declare::Declared;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
 
@@ -18,8 +20,6 @@ pub(crate) struct Offline {
     store: Option<Box<dyn Store>>,
     config: OfflineConfig,
     before_replay: Option<BeforeReplay>,
-    /// The arguments that reducers have in this program.
-    arguments: Vec<(&'static str, u64)>,
 }
 
 impl ClientBuilder {
@@ -32,6 +32,28 @@ impl ClientBuilder {
     ///   They are sent in their order when the connection is ready.
     /// - A call that can be sent at once costs no write, unless its reducer is idempotent or it has a probe. Such a call
     ///   is [`Unknown`](crate::CallError::Unknown) if its answer is lost, and forgotten if the program is killed then.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// use lightlike::{Accepted, FileStore};
+    ///
+    /// # #[derive(Bsatn, Table, Clone)] #[table(name = "note")]
+    /// # struct Note { #[primary_key] id: u64, title: String }
+    /// # #[reducer] struct AddNote { title: String }
+    /// # async fn open() -> Result<(), lightlike::Error> {
+    /// let db = Client::builder("https://maincloud.spacetimedb.com", "notes")
+    ///     .offline(FileStore::open("notes.journal")?)
+    ///     .build()?; // no network yet
+    /// println!("{} notes from disk", db.table::<Note>().len());
+    /// db.start()?;
+    /// db.subscribe(Note::all()).keep();
+    /// match db.call(AddNote { title: "milk".into() }).accepted().await? {
+    ///     Accepted::Queued => println!("on disk, sent when there is a network"),
+    ///     _ => println!("on its way"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// The store keeps the token too, and so the identity, if no other is given. Whoever can read it is that user. One
     /// store may have the calls of several users and databases; a call is only ever sent as the user who made it.
@@ -70,11 +92,6 @@ pub(crate) struct Loaded {
 }
 
 impl Offline {
-    /// What arguments a reducer takes in this version of the program.
-    pub(crate) fn declare(&mut self, reducer: &FunctionDef) {
-        self.arguments.push((reducer.name, fingerprint::arguments(reducer)));
-    }
-
     pub(crate) fn is_wanted(&self) -> bool {
         self.store.is_some()
     }
@@ -92,21 +109,31 @@ impl Offline {
         Ok(Some(Loaded { store, opened }))
     }
 
-    /// Goes on with what the store had.
-    pub(crate) fn open(self, loaded: Loaded, hub: &Arc<Hub>) -> Result<(), Error> {
-        let Self { config, before_replay, arguments, .. } = self;
+    /// Goes on with what the store had; the calls of functions that take other arguments now are held.
+    pub(crate) fn open(
+        self,
+        loaded: Loaded,
+        declared: &Declared,
+        hub: &Arc<Hub>,
+    ) -> Result<(), Error> {
+        let Self { config, before_replay, .. } = self;
         *lock(&hub.offline.before_replay) = before_replay;
         hub.offline.enable();
         hub.command(|connection, now| {
             let (wall, seed) = (time_of_day(), random_seed() as u64);
-            for restored in connection.open_journal(now, wall, loaded.opened, config, seed) {
+            let restored = connection.open_journal(now, wall, loaded.opened, config, seed);
+            // Before any mutator mentions a table: rows that were kept of another type are dropped here.
+            declared.register(connection)?;
+            for restored in restored {
                 let Restored { call, id, reducer, args, .. } = restored;
                 hub.register_call(connection, now, call, (id, reducer, args), true);
             }
-            for (reducer, fingerprint) in arguments {
-                connection.expect_arguments(reducer, Some(fingerprint));
+            for function in &declared.functions {
+                let arguments = fingerprint::arguments(function);
+                connection.expect_arguments(function.name, Some(arguments));
             }
-        });
+            Ok::<(), RegisterError>(())
+        })?;
         let weak = Arc::downgrade(hub);
         let started = hub.shared.start_disk(loaded.store, move || Hub::deliver_undriven(&weak));
         started.map_err(|error| Repr::DiskThread(error).into())

@@ -80,6 +80,24 @@ impl Client {
 
     /// A new name for a call: for an argument by which the module knows a call that it has run already, and for
     /// [`Call::named`](crate::Call::named). Names are of UUID version 7: later ones are greater.
+    ///
+    /// With it a call is run exactly once: it is sent until it is answered, and the module keeps a table of the calls that
+    /// it has run, in the same transaction as what they do, and returns at once if the call is among them.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// #[reducer(idempotent)]
+    /// struct AddNote {
+    ///     call: Uuid,
+    ///     title: String,
+    /// }
+    ///
+    /// # async fn add(db: Client) -> Result<(), lightlike::Error> {
+    /// let call = db.new_call_id();
+    /// db.call(AddNote { call, title: "milk".into() }).named(call).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new_call_id(&self) -> Uuid {
         let hub = self.hub();
         hub.command(|connection, now| connection.new_call_name(now)).unwrap_or_else(|| {

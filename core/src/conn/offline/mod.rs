@@ -60,7 +60,7 @@ pub(super) struct Offline {
     /// The last one that is written.
     stored: u64,
     /// Calls that are accepted when a batch is written.
-    accepting: VecDeque<(u64, CallId)>,
+    accepting: VecDeque<(u64, CallId, Accepted)>,
     degraded: Option<Box<str>>,
     put_aside: Option<PathBuf>,
     /// The application is to say what becomes of the calls that wait.
@@ -148,13 +148,12 @@ impl Connection {
             Ok(()) => offline.stored = offline.stored.max(ticket),
             Err(why) => return self.degrade(why),
         }
-        while let Some((put, call)) = offline.accepting.front().copied()
+        while let Some((put, call, accepted)) = offline.accepting.front().copied()
             && put <= offline.stored
         {
             offline.accepting.pop_front();
             // It may be over by now; then it was told so.
             if offline.by_call.contains_key(&call) {
-                let accepted = Accepted::Queued;
                 self.events.push_back(Event::Accepted { call, accepted });
             }
         }
@@ -175,9 +174,12 @@ impl Connection {
         offline.degraded = Some(why);
         offline.ops.clear();
         offline.urgent = false;
-        for (_, call) in std::mem::take(&mut offline.accepting) {
+        for (_, call, accepted) in std::mem::take(&mut offline.accepting) {
             if offline.by_call.contains_key(&call) {
-                let accepted = Accepted::Waiting;
+                let accepted = match accepted {
+                    Accepted::Queued => Accepted::Waiting,
+                    sent => sent,
+                };
                 self.events.push_back(Event::Accepted { call, accepted });
             }
         }

@@ -52,6 +52,11 @@ impl Connection {
         let tell = options.tell_accepted;
         let mut keep = Keep::new(options.delivery.clone(), options.while_disconnected);
         keep.expires = options.ttl.and_then(|ttl| now?.checked_add(ttl));
+        if let Request::Reducer { name, .. } = &request
+            && options.fingerprint != UNKNOWN_ARGUMENTS
+        {
+            self.expect_arguments(name, Some(options.fingerprint));
+        }
         if let Request::Reducer { .. } = request
             && policy == WhileDisconnected::Wait
             && self.offline.as_ref().is_some_and(|offline| offline.is_good())
@@ -69,8 +74,9 @@ impl Connection {
         }
         let waits = self.calls.last_waiting() == Some(call);
         match &mut self.offline {
-            Some(offline) if waits && in_journal => {
-                offline.accepting.push_back((offline.ticket, call));
+            Some(offline) if in_journal => {
+                let accepted = if waits { Accepted::Queued } else { Accepted::Sent };
+                offline.accepting.push_back((offline.ticket, call, accepted));
             }
             _ => {
                 let accepted = if waits { Accepted::Waiting } else { Accepted::Sent };
@@ -252,10 +258,11 @@ impl Connection {
     /// that were made with others are held, not sent.
     pub fn expect_arguments(&mut self, reducer: &str, fingerprint: Option<u64>) {
         let Some(offline) = &mut self.offline else { return };
-        let known = offline.arguments.insert(reducer.into(), fingerprint.unwrap_or(NO_REDUCER));
-        if known == Some(fingerprint.unwrap_or(NO_REDUCER)) {
+        let takes = fingerprint.unwrap_or(NO_REDUCER);
+        if offline.arguments.get(reducer) == Some(&takes) {
             return;
         }
+        offline.arguments.insert(reducer.into(), takes);
         let mut misfits = Vec::new();
         for queued in offline.queue.values_mut() {
             let entry = &queued.entry;

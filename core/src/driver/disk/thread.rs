@@ -1,7 +1,7 @@
 //! The thread that writes: it gathers batches, and says when they are on the disk.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use std::{io, thread};
@@ -169,14 +169,7 @@ fn gather(received: &Receiver<Batch>, first: Batch) -> Vec<Batch> {
     let mut urgent = first.urgent;
     let mut batches = vec![first];
     loop {
-        let next = if urgent {
-            received.try_recv().ok()
-        } else {
-            match received.recv_timeout(LAZY) {
-                Ok(batch) => Some(batch),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            }
-        };
+        let next = if urgent { received.try_recv().ok() } else { received.recv_timeout(LAZY).ok() };
         let Some(batch) = next else { return batches };
         urgent |= batch.urgent;
         batches.push(batch);
