@@ -1,8 +1,9 @@
 //! The core of Lightlike: everything that is not sugar.
 //!
 //! Rooms, from the bytes up, each depending only on those above it: [`bsatn`] is the codec, [`types`] the server's
-//! special types, [`schema`] what a table, a reducer or a type is, [`query`] conditions on rows, [`limits`] how much of anything is taken from a
-//! server, `json` the server's other encoding, [`wire`] the messages, [`cache`] the rows, `conn` the connection as a state machine, and `driver` the only
+//! special types, [`schema`] what a table, a reducer or a type is, [`query`] conditions on rows, [`limits`] how much of
+//! anything is taken from a server, `json` the server's other encoding, [`wire`] the messages, [`cache`] the rows,
+//! [`journal`] what outlives the program, `conn` the connection as a state machine, and `driver` the only
 //! place with I/O.
 
 extern crate self as lightlike_core;
@@ -15,6 +16,7 @@ pub mod conn;
 pub mod driver;
 #[doc(hidden)]
 pub mod in_order;
+pub mod journal;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod limits;

@@ -302,7 +302,10 @@ impl Rig {
                     let open = matches!(told, Some(Told::Nothing | Told::Applied));
                     assert!(open, "{set:?} ends ({reason:?}) after {told:?}");
                 }
-                Event::Alarm(alarm) => panic!("{alarm:?} was not set"),
+                event @ (Event::Alarm(_)
+                | Event::Accepted { .. }
+                | Event::BeforeReplay(_)
+                | Event::Sync(_)) => panic!("{event:?} was not asked for"),
                 Event::Answered { call, reply, .. } => {
                     let answered = self.calls.insert(call, true);
                     assert_eq!(answered, Some(false), "{call:?} is answered with {reply:?}");

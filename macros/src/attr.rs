@@ -97,6 +97,11 @@ impl Entry {
         crate::name_of(&self.key)
     }
 
+    /// Whether it is a word alone.
+    pub(crate) fn is_flag(&self) -> bool {
+        matches!(self.value, Value::Flag)
+    }
+
     /// A word that stands alone.
     pub(crate) fn flag(&self, cx: &Ctxt) -> Option<()> {
         match &self.value {

@@ -13,8 +13,11 @@ mod case;
 mod ctxt;
 #[cfg(test)]
 mod expansions;
+mod schema;
 mod table;
 mod types;
+
+extern crate proc_macro;
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
@@ -123,6 +126,7 @@ pub fn derive_bsatn(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// | `#[table(view, args(level: u64))]` | A view with arguments: `Strong::with(3)` asks for its rows. |
 /// | `#[table(lenient)]` | Columns that the server has behind the struct's are left alone, such as a migration appends. Without this they are a mistake. |
 /// | `#[table(index(name = by_a_and_b, btree(columns = [a, b])))]` | An ordered index over two to four columns, named by their fields, and the constant `User::BY_A_AND_B` for it. |
+/// | `#[table(schema = "schema.json")]` | Compares the struct with the module's schema while it is compiled: see [below](#a-saved-schema). |
 /// | `#[table(crate = ::path)]` | Where the `lightlike` crate is. Default: as `#[bsatn(crate = ..)]` says, or `::lightlike`. |
 ///
 /// | on a field | |
@@ -135,6 +139,22 @@ pub fn derive_bsatn(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// | `#[auto_inc]` | Nothing: it may stay when a struct is copied from a module. |
 ///
 /// Say only what the module says: an index or a key that the server does not have makes queries that it refuses.
+///
+/// # A saved schema
+///
+/// With the feature `schema`, `#[table(schema = "schema.json")]` compares the struct with a schema in a file (the reply to
+/// `GET /v1/database/NAME/schema?version=10`), whose path begins where `Cargo.toml` is, or else beside the source file;
+/// `#[table(schema)]` is short for `schema.json`. What differs is an error at the field:
+///
+/// ```text
+/// error[E0080]: evaluation panicked: table message, column 2: server has sent: Timestamp, struct has sent: u64
+///   --> src/main.rs:9:11
+///    |
+///  9 |     sent: u64,
+///    |           ^^^ evaluation of `_` failed here
+/// ```
+///
+/// The program is built again when the file changes. Whether a table is private is not compared: its owner may read it.
 #[proc_macro_derive(Table, attributes(table, primary_key, unique, index, column, auto_inc))]
 pub fn derive_table(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     table::derive(&parse_macro_input!(input as DeriveInput)).into()
@@ -177,6 +197,7 @@ pub fn derive_table(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// | `#[reducer(idempotent)]` | A call may be sent again when its outcome is unknown. |
 /// | `#[reducer(ok = T)]` | On a struct: what the reducer returns when it commits. Default: `()`. |
 /// | `#[reducer(error = T)]` | On a struct: what it returns when it rejects a call. Default: `String`. |
+/// | `#[reducer(schema = "schema.json")]` | Compares the signature with the module's schema while it is compiled, as for [`Table`](derive@Table#a-saved-schema). |
 /// | `#[reducer(crate = ::path)]` | Where the `lightlike` crate is, if not at `::lightlike`. |
 ///
 /// The attribute brings `#[derive(Bsatn)]` along; one that stands there already is fine.
@@ -214,6 +235,7 @@ pub fn reducer(
 /// | `#[procedure(name = "..")]` | The procedure's name on the wire, verbatim. Default: as the server would write it. |
 /// | `#[procedure(idempotent)]` | A call may be sent again when its outcome is unknown. |
 /// | `#[procedure(returns = T)]` | On a struct: what the procedure returns. Default: `()`. |
+/// | `#[procedure(schema = "schema.json")]` | Compares the signature with the module's schema while it is compiled, as for [`Table`](derive@Table#a-saved-schema). |
 /// | `#[procedure(crate = ::path)]` | Where the `lightlike` crate is, if not at `::lightlike`. |
 #[proc_macro_attribute]
 pub fn procedure(

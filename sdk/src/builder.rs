@@ -13,10 +13,14 @@ use lightlike_core::limits::Limits;
 use lightlike_core::wire::Compression;
 
 use crate::client::Client;
+use crate::declare::Declared;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
+use crate::offline::Offline;
 use crate::optimistic::Mutators;
-use crate::tables::NamedTables;
+#[cfg(feature = "http")]
+use crate::schema_check::{self, SchemaCheck};
+use crate::tables::ClientIndexes;
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -29,8 +33,13 @@ pub struct ClientBuilder {
     compression: Option<Compression>,
     confirmed: Option<bool>,
     retry_first: Option<bool>,
+    while_disconnected: Option<WhileDisconnected>,
+    pub(crate) offline: Offline,
     config: Config,
-    pub(crate) named: NamedTables,
+    pub(crate) indexes: ClientIndexes,
+    pub(crate) declared: Declared,
+    #[cfg(feature = "http")]
+    schema: schema_check::Settings,
     pub(crate) mutators: Mutators,
 }
 
@@ -44,8 +53,13 @@ impl ClientBuilder {
             compression: None,
             confirmed: None,
             retry_first: None,
+            while_disconnected: None,
+            offline: Offline::default(),
             config: Config::default(),
-            named: NamedTables::default(),
+            indexes: ClientIndexes::default(),
+            declared: Declared::default(),
+            #[cfg(feature = "http")]
+            schema: schema_check::Settings::default(),
             mutators: Mutators::default(),
         }
     }
@@ -105,9 +119,9 @@ impl ClientBuilder {
     }
 
     /// What becomes of calls while there is no connection. By default they end as
-    /// [`NotSent`](crate::CallError::NotSent).
+    /// [`NotSent`](crate::CallError::NotSent), and with an [offline store](Self::offline) they wait.
     pub fn while_disconnected(mut self, policy: WhileDisconnected) -> Self {
-        self.config.while_disconnected = policy;
+        self.while_disconnected = Some(policy);
         self
     }
 
@@ -124,19 +138,72 @@ impl ClientBuilder {
         self
     }
 
+    /// Whether the program's structs are compared with the module's schema, and what a difference leads to. By default
+    /// it is logged. Feature `http`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), lightlike::Error> {
+    /// use lightlike::prelude::*;
+    /// use lightlike::{ErrorKind, SchemaCheck};
+    ///
+    /// # #[derive(Bsatn, Table)]
+    /// # #[table(name = "user")]
+    /// # struct User { #[primary_key] identity: Identity }
+    /// let connected = Client::builder("http://127.0.0.1:3000", "chat")
+    ///     .table::<User>()
+    ///     .schema_check(SchemaCheck::Strict)
+    ///     .connect()
+    ///     .await;
+    /// match connected {
+    ///     Ok(db) => println!("{:?} users", db.table::<User>().len()),
+    ///     Err(error) if error.kind() == ErrorKind::Schema => {
+    ///         for difference in error.schema_differences() {
+    ///             println!("{difference}");
+    ///         }
+    ///     }
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "http")]
+    pub fn schema_check(mut self, check: SchemaCheck) -> Self {
+        self.schema.check = check;
+        self
+    }
+
+    /// Runs `hook` with what differs from the module's schema whenever something does: once for what was mentioned before
+    /// the schema came, and then at each mention. It runs beside the connection, on the runtime or where the thing is
+    /// mentioned. Feature `http`.
+    #[cfg(feature = "http")]
+    pub fn on_schema_drift(
+        mut self,
+        hook: impl Fn(&[lightlike_core::schema::Difference]) + Send + Sync + 'static,
+    ) -> Self {
+        self.schema.hook = Some(Arc::new(hook));
+        self
+    }
+
     /// Makes the client without connecting: see [`Client::start`]. Callbacks can be registered and query sets asked
     /// for before there is a connection.
     ///
     /// # Errors
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one,
-    /// [`Schema`](crate::ErrorKind::Schema) if two types that were named are of one table and differ, and
-    /// [`TokenStore`](crate::ErrorKind::TokenStore) if the store fails.
+    /// [`Schema`](crate::ErrorKind::Schema) if two declared tables disagree,
+    /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, and
+    /// [`Storage`](crate::ErrorKind::Storage) if the [offline store](Self::offline) does.
     pub fn build(mut self) -> Result<Client, Error> {
         self.config.reconnect.first = self.retry_first.unwrap_or(true);
+        let default = match self.offline.is_wanted() {
+            true => WhileDisconnected::Wait,
+            false => WhileDisconnected::Fail,
+        };
+        self.config.while_disconnected = self.while_disconnected.unwrap_or(default);
         let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
         let token = self.load_token()?;
         let server = endpoint.server();
+        let kept = self.offline.load(server.authority(), endpoint.database(), token.as_deref())?;
         let compression = self.compression.unwrap_or_else(|| match server.host() {
             "localhost" | "127.0.0.1" | "::1" => Compression::None,
             _ => Compression::Gzip,
@@ -147,7 +214,17 @@ impl ClientBuilder {
         let dialer = TcpDialer::new(DialOptions { endpoint, parameters, limits })
             .map_err(|error| Repr::Tls(Box::new(error)))?;
         let hub = Hub::new(Connection::new(self.config, token, random_seed()), self.mutators);
-        self.named.register(&hub).map_err(Repr::Register)?;
+        hub.command(|connection, _| self.declared.register(connection))?;
+        self.indexes.add_to(&hub)?;
+        #[cfg(feature = "http")]
+        {
+            let (uri, database) = (self.uri, self.database);
+            hub.schema.configure(self.schema, schema_check::Origin { uri, database, limits });
+            self.declared.functions.iter().for_each(|function| hub.schema.function(function));
+        }
+        if let Some(kept) = kept {
+            self.offline.open(kept, &hub)?;
+        }
         Ok(Client::new(hub, dialer))
     }
 
@@ -161,6 +238,7 @@ impl ClientBuilder {
     /// - [`Auth`](crate::ErrorKind::Auth): it does not accept the token.
     /// - [`Connect`](crate::ErrorKind::Connect): it cannot be reached, or it is no SpacetimeDB 2.x server. A
     ///   `client_connected` reducer that refuses is this too.
+    /// - [`Schema`](crate::ErrorKind::Schema): a [strict check](Self#method.schema_check) found differences.
     /// - [`TokenStore`](crate::ErrorKind::TokenStore): the new token cannot be kept.
     ///
     /// # Cancel safety
@@ -185,6 +263,8 @@ impl ClientBuilder {
             Ok(ConnectionState::Ready) => (),
             Ok(_) | Err(_) => return Err(Repr::Closed.into()),
         }
+        #[cfg(feature = "http")]
+        schema_check::connected(&client).await?;
         if let (Some(tokens), Some(token)) = (tokens, client.token()) {
             tokens.save(&token).map_err(|source| Repr::TokenStore { verb: "save", source })?;
         }

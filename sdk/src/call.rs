@@ -4,19 +4,24 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use lightlike_core::bsatn::{self, DecodeError, EncodeError};
 use lightlike_core::cache::Mutation;
-use lightlike_core::conn::{CallId, CallRequest, CallTimes, NotSent, Reply};
-use lightlike_core::schema::{Procedure, Reducer};
+use lightlike_core::conn::{
+    Accepted, CallId, CallOptions, CallRequest, CallTimes, NotSent, Reply, WhileDisconnected,
+};
+use lightlike_core::journal::Delivery;
+use lightlike_core::schema::{Procedure, Reducer, fingerprint};
+use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, Sink};
+use crate::offline::AcceptedSender;
 use crate::optimistic::Expected;
 use crate::outcome::Outcome;
 
@@ -40,6 +45,20 @@ pub enum CallError<E> {
         /// Whether it was sent. If so it may have run, or may yet; its changes will still be applied.
         sent: bool,
     },
+    /// It was not sent: it was to be dropped without a connection, or a full queue or a veto dropped it.
+    #[error("it was dropped before it was sent")]
+    Dropped,
+    /// It was not sent: it became older than its time to live, or than
+    /// [`max_age`](crate::OfflineConfig::max_age).
+    #[error("it was not sent in time")]
+    Expired,
+    /// It was not sent: it was taken back.
+    #[error("it was taken back before it was sent")]
+    Cancelled,
+    /// It is not over: the connection is closed, the offline store has the call, and the next run of the program goes on
+    /// with it.
+    #[error("it is kept in the offline store for the next run of the program")]
+    Kept,
     /// It was not sent.
     #[error("it was not sent")]
     NotSent(#[source] NotSent),
@@ -66,6 +85,10 @@ pub enum CallErrorKind {
     Failed,
     Unknown,
     TimedOut,
+    Dropped,
+    Expired,
+    Cancelled,
+    Kept,
     NotSent,
     Arguments,
     Undecodable,
@@ -79,6 +102,10 @@ impl<E> CallError<E> {
             Self::Failed(_) => CallErrorKind::Failed,
             Self::Unknown => CallErrorKind::Unknown,
             Self::TimedOut { .. } => CallErrorKind::TimedOut,
+            Self::Dropped => CallErrorKind::Dropped,
+            Self::Expired => CallErrorKind::Expired,
+            Self::Cancelled => CallErrorKind::Cancelled,
+            Self::Kept => CallErrorKind::Kept,
             Self::NotSent(_) => CallErrorKind::NotSent,
             Self::Arguments(_) => CallErrorKind::Arguments,
             Self::Undecodable { .. } => CallErrorKind::Undecodable,
@@ -109,12 +136,15 @@ pub struct Call<R: Reducer> {
     hub: Arc<Hub>,
     args: R,
     timeout: Option<Duration>,
+    options: CallOptions,
     pub(crate) expected: Option<Expected<R>>,
 }
 
 impl<R: Reducer> Call<R> {
     pub(crate) fn new(hub: Arc<Hub>, args: R) -> Self {
-        Self { hub, args, timeout: None, expected: None }
+        let delivery = if R::DEF.idempotent { Delivery::AtLeastOnce } else { Delivery::AtMostOnce };
+        let options = CallOptions { delivery, ..CallOptions::default() };
+        Self { hub, args, timeout: None, options, expected: None }
     }
 
     /// Ends the call as [`CallError::TimedOut`] if no answer comes in this time. There is no limit otherwise.
@@ -123,13 +153,47 @@ impl<R: Reducer> Call<R> {
         self
     }
 
+    /// What becomes of the call if there is no connection, in place of what the
+    /// [builder](crate::ClientBuilder::while_disconnected) said.
+    pub fn while_disconnected(mut self, policy: WhileDisconnected) -> Self {
+        self.options.while_disconnected = Some(policy);
+        self
+    }
+
+    /// Ends the call as [`CallError::Expired`] if it could not be sent in this time, restarts of the program counted.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.options.ttl = Some(ttl);
+        self
+    }
+
+    /// What becomes of the call if its answer is lost. By default a reducer that is declared `idempotent` is
+    /// [called again](Delivery::AtLeastOnce), and all others [are not](Delivery::AtMostOnce).
+    pub fn delivery(mut self, delivery: Delivery) -> Self {
+        self.options.delivery = delivery;
+        self
+    }
+
+    /// A query that has rows if and only if the call has run, by which it is found out whether it did when its answer was
+    /// lost: it is asked over the next connection, and the call sent again if it has none.
+    ///
+    /// What the reducer returned is not known then: a call of one that returns something ends as
+    /// [`CallError::Undecodable`].
+    pub fn probe(self, sql: impl Into<String>) -> Self {
+        self.delivery(Delivery::Probe(Text::from(sql.into())))
+    }
+
+    /// Names the call, in place of a name that is made for it: see [`Client::new_call_id`](crate::Client::new_call_id).
+    pub fn named(mut self, id: Uuid) -> Self {
+        self.options.id = Some(id);
+        self
+    }
+
     /// Makes the call now, and returns its outcome's future.
     pub fn send(self) -> Pending<R::Ok, R::Error> {
-        let Self { hub, args, timeout, expected } = self;
-        let encoded = bsatn::to_vec(&args).map(Bytes::from);
-        let mutation = mutation(&hub, expected, args, &encoded);
-        let (request, read) = (reducer_request::<R>, reducer_outcome::<R>);
-        Pending::start(&hub, encoded, request, mutation, timeout, read)
+        let hub = Arc::clone(&self.hub);
+        let (sender, answer) = oneshot::channel();
+        let made = self.make(Sink::TellWhen(sender), None);
+        Pending::new(&hub, made.map(|call| (call, answer)), reducer_outcome::<R>)
     }
 
     /// As awaiting it, with what else is known of the outcome: when, and how long it took.
@@ -140,13 +204,41 @@ impl<R: Reducer> Call<R> {
     /// Makes the call now and lets its outcome go by. If it is not committed,
     /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log.
     pub fn forget(self) {
-        let Self { hub, args, timeout, expected } = self;
-        let encoded = bsatn::to_vec(&args).map(Bytes::from);
-        let mutation = mutation(&hub, expected, args, &encoded);
-        match encoded {
-            Ok(args) => hub.forget(reducer_request::<R>(args), mutation, timeout),
-            Err(error) => tracing::warn!(reducer = R::DEF.name, %error, "a call was not sent"),
+        if let Err(error) = self.make(Sink::Forget, None) {
+            tracing::warn!(reducer = R::DEF.name, %error, "a call was not sent");
         }
+    }
+
+    /// Makes the call now, and waits until it is on its way or [on disk](Accepted::Queued). Its outcome is told to the
+    /// [stream of outcomes](crate::Client::call_outcomes), and as that of a [forgotten](Self::forget) call.
+    ///
+    /// # Errors
+    ///
+    /// The call's own, if it is over before it was accepted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping this after it was first polled cancels nothing: the call was made.
+    pub async fn accepted(self) -> Result<Accepted, CallError<R::Error>> {
+        let (sender, accepted) = oneshot::channel();
+        self.make(Sink::Forget, Some(sender)).map_err(CallError::Arguments)?;
+        match accepted.await {
+            Ok(Ok(accepted)) => Ok(accepted),
+            Ok(Err(reply)) => reducer_outcome::<R>(&reply).map(|_| Accepted::Sent),
+            Err(_) => Err(CallError::Unknown),
+        }
+    }
+
+    fn make(self, sink: Sink, accepted: Option<AcceptedSender>) -> Result<CallId, EncodeError> {
+        let Self { hub, args, timeout, mut options, expected } = self;
+        let encoded = Bytes::from(bsatn::to_vec(&args)?);
+        let mutation = mutation(&hub, expected, args, &encoded);
+        if hub.offline.is_enabled() {
+            options.fingerprint = fingerprint::arguments(&R::DEF);
+        }
+        let name = Text::from_static(R::DEF.name);
+        let request = CallRequest::Reducer { name, args: encoded };
+        Ok(hub.start_call(request, options, mutation, timeout, sink, accepted))
     }
 }
 
@@ -192,9 +284,11 @@ impl<P: Procedure> ProcedureCall<P> {
     /// Makes the call now, and returns its outcome's future.
     pub fn send(self) -> Pending<P::Output, std::convert::Infallible> {
         let Self { hub, args, timeout } = self;
-        let encoded = bsatn::to_vec(&args).map(Bytes::from);
-        let (request, read) = (procedure_request::<P>, procedure_outcome::<P>);
-        Pending::start(&hub, encoded, request, None, timeout, read)
+        let made = bsatn::to_vec(&args).map(|args| {
+            let request = procedure_request::<P>(args.into());
+            hub.call_timed(request, CallOptions::default(), None, timeout)
+        });
+        Pending::new(&hub, made, procedure_outcome::<P>)
     }
 
     /// As awaiting it, with what else is known of the outcome: when, and how long it took.
@@ -207,7 +301,11 @@ impl<P: Procedure> ProcedureCall<P> {
     pub fn forget(self) {
         let Self { hub, args, timeout } = self;
         match bsatn::to_vec(&args) {
-            Ok(args) => hub.forget(procedure_request::<P>(args.into()), None, timeout),
+            Ok(args) => {
+                let request = procedure_request::<P>(args.into());
+                let options = CallOptions::default();
+                hub.start_call(request, options, None, timeout, Sink::Forget, None);
+            }
             Err(error) => tracing::warn!(procedure = P::DEF.name, %error, "a call was not sent"),
         }
     }
@@ -233,6 +331,7 @@ impl<P: Procedure> fmt::Debug for ProcedureCall<P> {
 #[must_use = "this is the call's outcome; `forget` a call whose outcome does not matter"]
 pub struct Pending<T, E> {
     answer: Answer,
+    hub: Weak<Hub>,
     read: fn(&Reply) -> Result<T, CallError<E>>,
     outcome: PhantomData<fn() -> (T, E)>,
 }
@@ -244,22 +343,26 @@ enum Answer {
 }
 
 impl<T, E> Pending<T, E> {
-    fn start(
+    fn new(
         hub: &Arc<Hub>,
-        args: Result<Bytes, EncodeError>,
-        request: impl FnOnce(Bytes) -> CallRequest,
-        mutation: Option<Box<dyn Mutation>>,
-        timeout: Option<Duration>,
+        made: Result<(CallId, oneshot::Receiver<(Reply, CallTimes)>), EncodeError>,
         read: fn(&Reply) -> Result<T, CallError<E>>,
     ) -> Self {
-        let answer = match args {
-            Ok(args) => {
-                let (call, answer) = hub.call_timed(request(args), mutation, timeout);
-                Answer::Coming(call, answer)
-            }
+        let answer = match made {
+            Ok((call, answer)) => Answer::Coming(call, answer),
             Err(error) => Answer::Unencodable(error),
         };
-        Self { answer, read, outcome: PhantomData }
+        Self { answer, hub: Arc::downgrade(hub), read, outcome: PhantomData }
+    }
+
+    /// Takes the call back, if it was not sent: it ends as [`CallError::Cancelled`]. False if it was, or is over.
+    pub fn cancel(&self) -> bool {
+        match (&self.answer, self.hub.upgrade()) {
+            (Answer::Coming(call, _), Some(hub)) => {
+                hub.command(|connection, _| connection.cancel(*call))
+            }
+            _ => false,
+        }
     }
 
     /// Which call this is, as [`Cause::Call`](crate::Cause::Call) names it; `None` if its arguments have no encoding.
@@ -313,16 +416,12 @@ fn mutation<R: Reducer>(
     hub: &Hub,
     expected: Option<Expected<R>>,
     args: R,
-    encoded: &Result<Bytes, EncodeError>,
+    encoded: &Bytes,
 ) -> Option<Box<dyn Mutation>> {
     match expected {
         Some(expected) => Some(expected(args)),
-        None => hub.mutators.mutation(R::DEF.name, encoded.as_ref().ok()?),
+        None => hub.mutators.mutation(R::DEF.name, encoded),
     }
-}
-
-fn reducer_request<R: Reducer>(args: Bytes) -> CallRequest {
-    CallRequest::Reducer { name: Text::from_static(R::DEF.name), args }
 }
 
 fn procedure_request<P: Procedure>(args: Bytes) -> CallRequest {
@@ -362,6 +461,10 @@ pub(crate) fn failure<E>(reply: &Reply) -> CallError<E> {
         Reply::Failed(why) | Reply::QueryRefused(why) => CallError::Failed(why.clone()),
         Reply::NotSent(why) => CallError::NotSent(why.clone()),
         Reply::TimedOut { sent } => CallError::TimedOut { sent: *sent },
+        Reply::Dropped => CallError::Dropped,
+        Reply::Expired => CallError::Expired,
+        Reply::Cancelled => CallError::Cancelled,
+        Reply::Kept => CallError::Kept,
         _ => CallError::Unknown,
     }
 }

@@ -90,6 +90,8 @@ impl Client {
         let deliver = move |event| hub.deliver(&weak, event);
         if let Some(driver) = drive(shared, self.handle.dialer.clone(), deliver) {
             runtime.spawn(driver);
+            #[cfg(feature = "http")]
+            crate::schema_check::start(self, &runtime);
         }
         Ok(())
     }
@@ -121,14 +123,17 @@ impl Client {
     }
 
     /// Closes the connection in order. What is in the cache stays readable; calls without an answer by then end as
-    /// [`CallError::Unknown`].
+    /// [`CallError::Unknown`], and those that an offline store has as [`CallError::Kept`].
     ///
-    /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed. A callback, which
+    /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed, and the offline store
+    /// too. A callback, which
     /// cannot wait, drops it.
     pub fn disconnect(&self) -> Disconnecting {
         let state = self.state();
         self.hub().command(|connection, now| connection.close(now));
-        Disconnecting { state }
+        let hub = Arc::clone(self.hub());
+        let closing = Box::pin(async move { hub.shared.close_disk().await });
+        Disconnecting { state, closing }
     }
 
     /// Something changed, such as the network: a lost connection is tried again at once, and one that seems to be there
@@ -243,11 +248,15 @@ impl Client {
     ///
     /// When the outcome comes, the call's own changes are in the cache and their callbacks have run.
     pub fn call<R: Reducer>(&self, call: R) -> Call<R> {
+        #[cfg(feature = "http")]
+        self.hub().schema.function(&R::DEF);
         Call::new(Arc::clone(self.hub()), call)
     }
 
     /// A call of a procedure: await it for what it returns.
     pub fn call_procedure<P: Procedure>(&self, call: P) -> ProcedureCall<P> {
+        #[cfg(feature = "http")]
+        self.hub().schema.function(&P::DEF);
         ProcedureCall::new(Arc::clone(self.hub()), call)
     }
 
@@ -316,9 +325,16 @@ impl Client {
 }
 
 /// Ends when the connection is closed: see [`Client::disconnect`]. Dropping it changes nothing.
-#[derive(Debug)]
 pub struct Disconnecting {
     state: Watch<ConnectionState>,
+    /// The offline store, when the connection is closed.
+    closing: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl fmt::Debug for Disconnecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disconnecting").field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 impl Future for Disconnecting {
@@ -330,7 +346,7 @@ impl Future for Disconnecting {
                 break;
             }
         }
-        Poll::Ready(())
+        self.closing.as_mut().poll(cx)
     }
 }
 

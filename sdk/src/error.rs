@@ -6,6 +6,9 @@ use std::fmt;
 use lightlike_core::cache::{RegisterError, SetFailure};
 use lightlike_core::conn::{CloseReason, EndpointError, Lost};
 use lightlike_core::driver::InvalidToken;
+use lightlike_core::journal::{LoadError, StoreError};
+#[cfg(feature = "http")]
+use lightlike_core::schema::Difference;
 
 use crate::call::{CallError, CallErrorKind};
 use crate::untyped::UntypedError;
@@ -44,6 +47,8 @@ pub enum ErrorKind {
     Query,
     /// The token store failed.
     TokenStore,
+    /// The offline store failed.
+    Storage,
     /// What was waited for did not come in the time given.
     TimedOut,
 }
@@ -81,6 +86,12 @@ pub(crate) enum Repr {
     Unsubscribed,
     #[error(transparent)]
     Register(#[from] RegisterError),
+    #[cfg(feature = "http")]
+    #[error("the program differs from the module: {}", differences(.0))]
+    SchemaDrift(Box<[Difference]>),
+    #[cfg(feature = "http")]
+    #[error("cannot compare the program with the module")]
+    NoSchema(#[source] crate::http::Error),
     #[error("a reducer refused: {message}")]
     Rejected { message: Box<str> },
     #[error("a call failed")]
@@ -103,6 +114,12 @@ pub(crate) enum Repr {
     NotSent(#[from] lightlike_core::conn::NotSent),
     #[error("the query was not answered")]
     Unanswered(#[source] crate::call::Unanswered),
+    #[error("the offline store cannot be used")]
+    Load(#[source] LoadError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the offline store's thread cannot be started")]
+    DiskThread(#[source] std::io::Error),
     #[error(transparent)]
     Untyped(#[from] UntypedError),
     #[error("it did not come within {0:?}")]
@@ -130,6 +147,13 @@ impl Error {
             },
             Repr::Closed | Repr::Lost(_) | Repr::NotSent(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
+            #[cfg(feature = "http")]
+            Repr::SchemaDrift(_) => ErrorKind::Schema,
+            #[cfg(feature = "http")]
+            Repr::NoSchema(error) => match error.kind() {
+                crate::http::ErrorKind::Auth => ErrorKind::Auth,
+                _ => ErrorKind::Connect,
+            },
             Repr::Undecodable { .. }
             | Repr::Register(_)
             | Repr::QueryRow { .. }
@@ -137,6 +161,7 @@ impl Error {
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unwritable(_) | Repr::Unanswered(_) => ErrorKind::Query,
             Repr::TokenStore { .. } => ErrorKind::TokenStore,
+            Repr::Load(_) | Repr::Store(_) | Repr::DiskThread(_) => ErrorKind::Storage,
             Repr::TimedOut(_) => ErrorKind::TimedOut,
         }
     }
@@ -166,6 +191,15 @@ impl Error {
         }
     }
 
+    /// In what the program differs from the module, if that is what went wrong. Feature `http`.
+    #[cfg(feature = "http")]
+    pub fn schema_differences(&self) -> &[Difference] {
+        match &*self.0 {
+            Repr::SchemaDrift(differences) => differences,
+            _ => &[],
+        }
+    }
+
     /// How the call ended, if a call is what went wrong.
     pub fn call(&self) -> Option<CallErrorKind> {
         match &*self.0 {
@@ -174,6 +208,11 @@ impl Error {
             _ => None,
         }
     }
+}
+
+#[cfg(feature = "http")]
+fn differences(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl fmt::Debug for Error {
@@ -201,6 +240,12 @@ impl From<RegisterError> for Error {
     }
 }
 
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Repr::Store(error).into()
+    }
+}
+
 impl From<UntypedError> for Error {
     fn from(error: UntypedError) -> Self {
         Repr::Untyped(error).into()
@@ -215,6 +260,10 @@ impl<E: fmt::Debug> From<CallError<E>> for Error {
             CallError::Rejected(why) => Repr::Rejected { message: format!("{why:?}").into() },
             CallError::Failed(why) => Repr::CallFailed { kind, source: CallError::Failed(why) },
             CallError::Unknown => Repr::CallFailed { kind, source: CallError::Unknown },
+            CallError::Dropped => Repr::CallFailed { kind, source: CallError::Dropped },
+            CallError::Expired => Repr::CallFailed { kind, source: CallError::Expired },
+            CallError::Cancelled => Repr::CallFailed { kind, source: CallError::Cancelled },
+            CallError::Kept => Repr::CallFailed { kind, source: CallError::Kept },
             CallError::TimedOut { sent } => {
                 Repr::CallFailed { kind, source: CallError::TimedOut { sent } }
             }

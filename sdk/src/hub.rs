@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, Mutation, RegisterError, TableId};
 use lightlike_core::conn::{
-    self, AlarmId, CallId, CallRequest, CallTimes, CloseReason, Connection, ConnectionState, Reply,
-    SetEnd, SubscriptionId, TransactionEvent,
+    self, AlarmId, CallId, CallOptions, CallRequest, CallTimes, CloseReason, Connection,
+    ConnectionState, Reply, SetEnd, SubscriptionId, TransactionEvent,
 };
 use lightlike_core::driver::Shared;
 use lightlike_core::in_order::InOrder;
 use lightlike_core::schema::Table;
+use lightlike_core::types::Uuid;
+use lightlike_core::wire::Text;
 use tokio::sync::{oneshot, watch};
 
 use crate::broadcast::Broadcasts;
@@ -25,6 +27,7 @@ use crate::first_batch::FirstBatches;
 use crate::hooks::Hooks;
 use crate::listen::{Called, Listeners, Unhandled, UnhandledCallback};
 use crate::observe::{self, SlowCallback};
+use crate::offline::{AcceptedSender, OfflineHub};
 use crate::optimistic::Mutators;
 use crate::panics::{Panicked, Panics};
 use crate::query::QueryList;
@@ -41,6 +44,7 @@ pub(crate) struct Hub {
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
     pub(crate) batches: FirstBatches,
     calls: Mutex<InOrder<Caller>>,
+    pub(crate) offline: OfflineHub,
     alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
     pub(crate) state: Source<ConnectionState>,
     /// What `state` says, for reads, which are many.
@@ -52,22 +56,30 @@ pub(crate) struct Hub {
     pub(crate) slow: Arc<Callbacks<SlowCallback>>,
     panics: Arc<Panics>,
     pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
+    #[cfg(feature = "http")]
+    pub(crate) schema: crate::schema_check::SchemaState,
 }
 
 pub(crate) type LostCallback = dyn FnMut(&Client) + Send;
 pub(crate) type PanicCallback = dyn FnMut(&Client, &Panicked) + Send;
 
 /// A call or a query that is not answered.
-struct Caller {
-    request: CallRequest,
+pub(crate) struct Caller {
+    pub(crate) request: CallRequest,
     sink: Sink,
+    /// The call's name in the journal, if there is one.
+    pub(crate) id: Option<Uuid>,
+    /// An earlier run of the program made the call.
+    pub(crate) restored: bool,
 }
 
 /// Who waits for an answer.
-enum Sink {
+pub(crate) enum Sink {
     Tell(oneshot::Sender<Reply>),
     TellWhen(oneshot::Sender<(Reply, CallTimes)>),
     Forget,
+    /// The call is of an earlier run of the program, or made again.
+    Nobody,
 }
 
 impl Hub {
@@ -82,6 +94,7 @@ impl Hub {
             sets: Mutex::default(),
             batches: FirstBatches::default(),
             calls: Mutex::default(),
+            offline: OfflineHub::default(),
             alarms: Mutex::default(),
             state: Source::new(ConnectionState::Idle),
             is_ready: AtomicBool::new(false),
@@ -90,6 +103,8 @@ impl Hub {
             unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
             lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
             slow: Callbacks::new("on_slow_consumer", None, &panics),
+            #[cfg(feature = "http")]
+            schema: crate::schema_check::SchemaState::default(),
             panics,
             // Its own panics are only logged: they could go on for ever.
             panicked: Callbacks::new("on_panic", None, &Arc::default()),
@@ -105,7 +120,10 @@ impl Hub {
     }
 
     pub(crate) fn register<T: Table>(self: &Arc<Self>) -> Result<TableId, RegisterError> {
-        self.command(|connection, _| connection.register::<T>())
+        let table = self.command(|connection, _| connection.register::<T>())?;
+        #[cfg(feature = "http")]
+        self.schema.table(T::DEF);
+        Ok(table)
     }
 
     /// Commands the machine.
@@ -137,6 +155,8 @@ impl Hub {
             lock(&self.sets).insert(set, sender);
             Ok(set)
         });
+        #[cfg(feature = "http")]
+        self.schema.tables(|| self.shared.read(crate::schema_check::definitions));
         match set {
             Ok(set) => Subscription::new(Arc::clone(self), set, list, stage),
             Err(error) => Subscription::refused(Arc::clone(self), list, End::Register(error)),
@@ -149,7 +169,8 @@ impl Hub {
         timeout: Option<Duration>,
     ) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();
-        self.start_call(request, None, timeout, Sink::Tell(sender));
+        let options = CallOptions::default();
+        self.start_call(request, options, None, timeout, Sink::Tell(sender), None);
         receiver
     }
 
@@ -157,43 +178,58 @@ impl Hub {
     pub(crate) fn call_timed(
         self: &Arc<Self>,
         request: CallRequest,
+        options: CallOptions,
         mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
     ) -> (CallId, oneshot::Receiver<(Reply, CallTimes)>) {
         let (sender, receiver) = oneshot::channel();
-        let call = self.start_call(request, mutation, timeout, Sink::TellWhen(sender));
+        let sink = Sink::TellWhen(sender);
+        let call = self.start_call(request, options, mutation, timeout, sink, None);
         (call, receiver)
     }
 
-    pub(crate) fn forget(
+    /// Makes a call. Whoever asks to be told is told where it is, or how it ended before it was anywhere.
+    pub(crate) fn start_call(
         self: &Arc<Self>,
         request: CallRequest,
-        mutation: Option<Box<dyn Mutation>>,
-        timeout: Option<Duration>,
-    ) {
-        self.start_call(request, mutation, timeout, Sink::Forget);
-    }
-
-    fn start_call(
-        self: &Arc<Self>,
-        request: CallRequest,
+        mut options: CallOptions,
         mutation: Option<Box<dyn Mutation>>,
         timeout: Option<Duration>,
         sink: Sink,
+        accepted: Option<AcceptedSender>,
     ) -> CallId {
+        options.tell_accepted = accepted.is_some();
         self.command(|connection, now| {
-            let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-            let caller = Caller { request: request.clone(), sink };
-            let call = connection.call(request, deadline);
+            options.deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+            if self.offline.is_enabled() && options.id.is_none() {
+                options.id = connection.new_call_name(now);
+            }
+            let caller = Caller { request: request.clone(), sink, id: options.id, restored: false };
+            let call = connection.call_with(now, request, options);
             // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
             lock(&self.calls).push(call.0, caller);
-            if let Some(mutation) = mutation
-                && let Err(error) = connection.optimistic(now, call, mutation)
-            {
-                tracing::warn!(%error, "a mutator contributes nothing, for now");
+            if let Some(accepted) = accepted {
+                self.offline.expect_accepted(call, accepted);
             }
+            expect(connection, now, call, mutation);
             call
         })
+    }
+
+    /// A call that nobody waits for: of an earlier run of the program, or made again.
+    pub(crate) fn register_call(
+        &self,
+        connection: &mut Connection,
+        now: Instant,
+        call: CallId,
+        (id, reducer, args): (Uuid, Text, bytes::Bytes),
+        restored: bool,
+    ) {
+        let mutation = self.mutators.mutation(&reducer, &args);
+        let request = CallRequest::Reducer { name: reducer, args };
+        lock(&self.calls)
+            .push(call.0, Caller { request, sink: Sink::Nobody, id: Some(id), restored });
+        expect(connection, now, call, mutation);
     }
 
     /// Rings once, after this time; `None` if that is beyond all times. Ends without ringing if the connection is
@@ -250,6 +286,9 @@ impl Hub {
             conn::Event::Answered { call, reply, times } => {
                 self.answered(handle, call, reply, times);
             }
+            conn::Event::Accepted { call, accepted } => self.offline.accepted(call, accepted),
+            conn::Event::BeforeReplay(calls) => self.before_replay(&calls),
+            conn::Event::Sync(state) => self.offline.sync_changed(state),
             conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
             conn::Event::Alarm(alarm) => {
                 if let Some(sender) = lock(&self.alarms).remove(&alarm) {
@@ -289,6 +328,7 @@ impl Hub {
             self.state.end();
             lock(&self.alarms).clear();
             self.hooks.end_streams();
+            self.offline.end_streams();
             self.broadcasts.end();
         }
     }
@@ -322,7 +362,9 @@ impl Hub {
     }
 
     fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply, times: CallTimes) {
-        let Some(Caller { request, sink }) = lock(&self.calls).take(call.0) else { return };
+        let Some(caller) = lock(&self.calls).take(call.0) else { return };
+        self.offline.ended(&caller, &reply);
+        let Caller { request, sink, .. } = caller;
         observe::answered(function(&request), &reply, times);
         if !(self.listeners.is_empty() && self.broadcasts.is_empty())
             && let Some(called) = Called::new(call, &request, &reply, times)
@@ -335,7 +377,13 @@ impl Hub {
         let unheard = match sink {
             Sink::Tell(sender) => sender.send(reply).err(),
             Sink::TellWhen(sender) => sender.send((reply, times)).err().map(|(reply, _)| reply),
-            Sink::Forget => Some(reply),
+            Sink::Forget => match self.offline.take_accepting(call) {
+                Some(accepting) => accepting.send(Err(reply)).err().and_then(Result::err),
+                // What is kept is not over, and what was to be dropped or was taken back needs no word.
+                None => (!matches!(reply, Reply::Kept | Reply::Dropped | Reply::Cancelled))
+                    .then_some(reply),
+            },
+            Sink::Nobody => None,
         };
         if let Some(reply) = unheard
             && let Some(called) = Called::new(call, &request, &reply, times)
@@ -359,6 +407,20 @@ impl Hub {
             let client = Client::from_handle(handle);
             self.unhandled.run().each(|callback| callback(&client, unhandled));
         }
+    }
+}
+
+/// Shows what a call is expected to do.
+fn expect(
+    connection: &mut Connection,
+    now: Instant,
+    call: CallId,
+    mutation: Option<Box<dyn Mutation>>,
+) {
+    if let Some(mutation) = mutation
+        && let Err(error) = connection.optimistic(now, call, mutation)
+    {
+        tracing::warn!(%error, "a mutator contributes nothing, for now");
     }
 }
 

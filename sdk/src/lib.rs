@@ -60,7 +60,11 @@
 //! # Features
 //!
 //! - `json`: SATS-JSON, in `json`, and JSON of [`untyped`] rows.
-//! - `http`: the server's HTTP API, in `http`. It brings `json`.
+//! - `http`: the server's HTTP API, in `http`, and the comparison of the program with the module's schema at connect. It
+//!   brings `json`.
+//! - `schema`: that comparison while the program is compiled, with a schema that was saved.
+//! - `redb` (on by default): `RedbStore`, an offline store in the embedded database redb. Without it there are
+//!   [`FileStore`] and [`MemoryStore`].
 
 extern crate self as lightlike;
 
@@ -70,6 +74,7 @@ mod call;
 mod callbacks;
 mod changes;
 mod client;
+mod declare;
 mod error;
 mod event;
 mod first_batch;
@@ -79,12 +84,15 @@ pub mod http;
 mod hub;
 mod listen;
 mod observe;
+mod offline;
 mod optimistic;
 mod outcome;
 mod panics;
 pub mod prelude;
 pub mod query;
 mod reads;
+#[cfg(feature = "http")]
+mod schema_check;
 mod stream;
 mod subscription;
 mod table;
@@ -106,9 +114,15 @@ pub use lightlike_core::cache::{
     RowStatus, SetFailure, TempId,
 };
 pub use lightlike_core::conn::{
-    CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Histogram, Lost,
-    NotSent, Reconnect, SlowConsumer, SlowReason, StaleReason, Stats, SubscriptionId,
-    WhileDisconnected,
+    Accepted, CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Histogram,
+    Lost, NotSent, OfflineConfig, Overflow, Reconnect, Replay, SlowConsumer, SlowReason,
+    StaleReason, Stats, Storage, SubscriptionId, SyncState, WhileDisconnected,
+};
+#[cfg(feature = "redb")]
+pub use lightlike_core::driver::RedbStore;
+pub use lightlike_core::driver::{Coded, FileStore, RecordCodec};
+pub use lightlike_core::journal::{
+    DeadLetter, Delivery, Failure, MemoryStore, QueuedCall, QueuedState, Store, StoreError, Write,
 };
 #[cfg(feature = "json")]
 pub use lightlike_core::json;
@@ -128,11 +142,14 @@ pub use self::error::{Error, ErrorKind};
 pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
 pub use self::hooks::RowEvents;
 pub use self::listen::{CallEvent, Called, FunctionKind, Unhandled};
+pub use self::offline::{CallEnd, CallOutcome};
 pub use self::optimistic::MutatorOutcome;
 pub use self::outcome::{Latency, Outcome};
 pub use self::panics::Panicked;
 pub use self::query::{Filter, IntoQueries, Query, QueryError, QueryList, Sender, TableQueries};
 pub use self::reads::NotOneRow;
+#[cfg(feature = "http")]
+pub use self::schema_check::SchemaCheck;
 pub use self::stream::EventStream;
 pub use self::subscription::Subscription;
 pub use self::table::TableHandle;

@@ -166,6 +166,10 @@ pub(crate) fn kind_of(reply: &Reply) -> &'static str {
         Reply::Failed(_) | Reply::QueryRefused(_) => "failed",
         Reply::Returned { .. } | Reply::Rows(_) => "returned",
         Reply::NotSent(_) => "not sent",
+        Reply::Dropped => "dropped",
+        Reply::Expired => "expired",
+        Reply::Cancelled => "cancelled",
+        Reply::Kept => "kept",
         Reply::TimedOut { .. } => "timed out",
         _ => "unknown",
     }

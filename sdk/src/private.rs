@@ -2,6 +2,7 @@
 
 pub use crate::query::{Arguments, Called, NoLiteral, Query, SqlValue};
 pub use lightlike_core::bsatn::{Decode, DecodeError, Encode, Reader, Writer, size};
+pub use lightlike_core::schema::fixed;
 pub use lightlike_core::schema::{
     Column, ColumnDef, FieldDef, FunctionDef, HasIndexes, HasKey, HasUniques, IndexDef,
     IndexVisitor, Indexed, Kind, MultiIndex, Plain, Primary, Procedure, ProductDef, Reducer, Row,

@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod conformance;
+pub mod notes;
 pub mod proxy;
 pub mod real;
 pub mod target;

@@ -21,6 +21,8 @@ pub enum Module {
     Chat,
     /// Everything that a client can meet.
     Conformance,
+    /// Notes, for clients that work offline.
+    Notes,
 }
 
 impl Module {
@@ -28,6 +30,7 @@ impl Module {
         match self {
             Self::Chat => "chat",
             Self::Conformance => "conformance",
+            Self::Notes => "notes",
         }
     }
 }

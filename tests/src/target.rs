@@ -41,6 +41,18 @@ impl Target {
         }
     }
 
+    /// A fresh database of the notes module.
+    ///
+    /// # Panics
+    ///
+    /// If the real server does not take the module.
+    pub async fn notes() -> Self {
+        match Real::from_env() {
+            Some(real) => Self::Real(real.publish(Module::Notes).await.expect("the notes module")),
+            None => Self::Embedded(crate::notes::embedded().await),
+        }
+    }
+
     /// The server's address.
     pub fn uri(&self) -> String {
         match self {

@@ -10,6 +10,7 @@ fn mistakes_are_reported_under_the_tokens_to_change() {
     cases.compile_fail("ui/table/*.rs");
     cases.compile_fail("ui/reducer/*.rs");
     cases.compile_fail("ui/procedure/*.rs");
+    cases.compile_fail("ui/schema/*.rs");
     cases.compile_fail("ui/rustc/*.rs");
     cases.pass("ui/pass/*.rs");
 }

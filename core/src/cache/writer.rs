@@ -15,6 +15,7 @@ use super::stamp::FREEZE_EVERY;
 use super::store::TableStore;
 use super::table::{AnyTable, Usage};
 use super::{CacheConfig, TableId};
+use crate::schema::TableDef;
 
 /// The writer's end of a cache, owned by the connection's machine: no clock, no I/O, no thread.
 pub struct Cache {
@@ -124,6 +125,11 @@ impl Cache {
     /// A readers' end.
     pub fn reader(&self) -> CacheReader {
         CacheReader::new(&self.shared)
+    }
+
+    /// What the registered tables are.
+    pub fn definitions(&self) -> impl Iterator<Item = &TableDef> {
+        self.tables.iter().filter_map(|table| table.def())
     }
 
     /// The name of a table on the wire.

@@ -1,5 +1,7 @@
 //! Calls and queries that wait to be sent or to be answered. Pure bookkeeping.
 
+mod keep;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
@@ -9,6 +11,8 @@ use foldhash::HashSet;
 use crate::conn::{CallId, CallTimes};
 use crate::in_order::InOrder;
 use crate::wire::{ClientMessage, RequestId, Text};
+
+pub(crate) use self::keep::{Gate, Keep};
 
 /// Something that the server answers once.
 #[derive(Debug, Clone)]
@@ -40,6 +44,8 @@ pub(crate) enum Kind {
     Reducer(Text),
     Procedure,
     Query,
+    /// A query that says whether a call has run, which waits for that.
+    Probe,
 }
 
 /// A request that was sent.
@@ -53,14 +59,27 @@ pub(crate) struct InFlight {
     deadline: Option<Instant>,
     /// The application was told that it timed out: the answer's rows are applied, the answer is not reported.
     pub(crate) timed_out: bool,
+    keep: Option<Box<Keep>>,
 }
 
+/// A request that was not sent.
 #[derive(Debug)]
-struct Waiting {
-    call: CallId,
-    request: Request,
+pub(crate) struct Waiting {
+    pub(crate) call: CallId,
+    pub(crate) request: Request,
+    /// When the application made it; known once it [waits](Calls::push).
     made: Option<Instant>,
-    deadline: Option<Instant>,
+    pub(crate) deadline: Option<Instant>,
+    /// What sets it apart from a call that is sent once or never, if anything.
+    pub(crate) keep: Option<Box<Keep>>,
+}
+
+/// A request that was sent, and whose answer will not come.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) call: CallId,
+    /// The request, if it is more than a plain call.
+    pub(crate) kept: Option<Waiting>,
 }
 
 /// All calls and queries that are not answered.
@@ -68,11 +87,17 @@ struct Waiting {
 pub(crate) struct Calls {
     next: u64,
     waiting: VecDeque<Waiting>,
+    /// Calls that wait for something else than a connection, in no order.
+    aside: Vec<Waiting>,
     /// By [`widened`](Self::widened) request.
     in_flight: InOrder<InFlight>,
+    /// How many of those are probes.
+    probes: usize,
     /// The number of the last request that was sent.
     last: u64,
     deadlines: BTreeSet<(Instant, CallId)>,
+    /// When calls are given up that were never sent.
+    expiries: BTreeSet<(Instant, CallId)>,
     /// What time it was when somebody last said.
     clock: Option<Instant>,
 }
@@ -97,18 +122,18 @@ impl Calls {
 
     /// How many calls are not answered.
     pub(crate) fn len(&self) -> usize {
-        self.waiting.len() + self.in_flight.len()
+        self.waiting.len() + self.aside.len() + self.in_flight.len() - self.probes
     }
 
     /// Whether a call is not answered; soon known of those that were made last.
     pub(crate) fn contains(&self, call: CallId) -> bool {
-        self.waiting.iter().rev().any(|waiting| waiting.call == call)
+        self.waiting.iter().rev().chain(&self.aside).any(|waiting| waiting.call == call)
             || self.in_flight.values_rev().any(|sent| sent.call == call)
     }
 
     /// All calls that are not answered.
     pub(crate) fn unanswered(&self) -> HashSet<CallId> {
-        let waiting = self.waiting.iter().map(|waiting| waiting.call);
+        let waiting = self.waiting.iter().chain(&self.aside).map(|waiting| waiting.call);
         waiting.chain(self.in_flight.values_rev().map(|sent| sent.call)).collect()
     }
 
@@ -118,16 +143,40 @@ impl Calls {
     }
 
     /// Puts a call at the end of those to be sent.
-    pub(crate) fn push(&mut self, call: CallId, request: Request, deadline: Option<Instant>) {
-        if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, call));
+    pub(crate) fn push(&mut self, mut waiting: Waiting) {
+        waiting.made = waiting.made.or(self.clock);
+        self.note_times(&waiting);
+        self.waiting.push_back(waiting);
+    }
+
+    fn note_times(&mut self, waiting: &Waiting) {
+        if let Some(deadline) = waiting.deadline {
+            self.deadlines.insert((deadline, waiting.call));
         }
-        self.waiting.push_back(Waiting { call, request, made: self.clock, deadline });
+        if let Some(expires) = waiting.keep.as_ref().and_then(|keep| keep.expires) {
+            self.expiries.insert((expires, waiting.call));
+        }
+    }
+
+    fn forget_times(&mut self, call: CallId, deadline: Option<Instant>, keep: Option<&Keep>) {
+        if let Some(deadline) = deadline {
+            self.deadlines.remove(&(deadline, call));
+        }
+        if let Some(expires) = keep.and_then(|keep| keep.expires) {
+            self.expiries.remove(&(expires, call));
+        }
     }
 
     /// Takes the next call to be sent, as a message.
     pub(crate) fn send(&mut self, request_id: RequestId) -> Option<ClientMessage> {
-        let Waiting { call, request, made, deadline } = self.waiting.pop_front()?;
+        let Waiting { call, request, made, deadline, mut keep } = self.waiting.pop_front()?;
+        if let Some(keep) = &mut keep {
+            // What was sent may have run: it does not expire any more.
+            if let Some(expires) = keep.expires.take() {
+                self.expiries.remove(&(expires, call));
+            }
+            keep.request = Some(request.clone());
+        }
         let (kind, message) = match request {
             Request::Reducer { name, args } => {
                 let reducer = name.clone();
@@ -140,12 +189,15 @@ impl Calls {
                 (Kind::Query, ClientMessage::OneOffQuery { request_id, query })
             }
         };
-        self.last += u64::from(request_id.0.wrapping_sub(self.last as u32));
         let times = CallTimes { made, sent: self.clock, ..CallTimes::default() };
-        let args = Bytes::new();
-        let in_flight = InFlight { call, kind, args, times, deadline, timed_out: false };
-        self.in_flight.push(self.last, in_flight);
+        let (args, timed_out) = (Bytes::new(), false);
+        self.sent(request_id, InFlight { call, kind, args, times, deadline, timed_out, keep });
         Some(message)
+    }
+
+    fn sent(&mut self, request_id: RequestId, in_flight: InFlight) {
+        self.last += u64::from(request_id.0.wrapping_sub(self.last as u32));
+        self.in_flight.push(self.last, in_flight);
     }
 
     /// The message of the call that was sent last is encoded: its arguments are kept until its answer.
@@ -175,15 +227,19 @@ impl Calls {
     /// The server has answered.
     pub(crate) fn answer(&mut self, request_id: RequestId) -> Option<InFlight> {
         let call = self.in_flight.take(self.widened(request_id)?)?;
+        if call.kind == Kind::Probe {
+            self.probes -= 1;
+        }
         if let Some(deadline) = call.deadline {
             self.deadlines.remove(&(deadline, call.call));
         }
         Some(call)
     }
 
-    /// The next moment at which a call times out.
+    /// The next moment at which a call times out or expires.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        let first = |times: &BTreeSet<(Instant, CallId)>| times.first().map(|(at, _)| *at);
+        first(&self.deadlines).into_iter().chain(first(&self.expiries)).min()
     }
 
     /// Takes one call whose time is up, and whether it was sent.
@@ -193,10 +249,9 @@ impl Calls {
             return None;
         }
         self.deadlines.pop_first();
-        let before = self.waiting.len();
-        self.waiting.retain(|waiting| waiting.call != call);
-        if self.waiting.len() < before {
-            return Some((call, false));
+        if let Some(waiting) = self.take_waiting(call) {
+            let sent = waiting.keep.is_some_and(|keep| keep.attempts > 0);
+            return Some((call, sent));
         }
         if let Some(in_flight) = self.in_flight.values_mut().find(|sent| sent.call == call) {
             in_flight.timed_out = true;
@@ -206,23 +261,31 @@ impl Calls {
 
     /// Forgets all calls: those that were sent and those that were not, each in the order of their making. Calls that
     /// timed out are in neither: they were answered then.
-    pub(crate) fn drain(&mut self) -> (Vec<CallId>, Vec<CallId>) {
+    pub(crate) fn drain(&mut self) -> (Vec<Sent>, Vec<Waiting>) {
         let sent = self.drain_sent();
         self.deadlines.clear();
-        let waiting = self.waiting.drain(..).map(|waiting| waiting.call).collect();
+        self.expiries.clear();
+        let mut waiting: Vec<_> = self.waiting.drain(..).chain(self.aside.drain(..)).collect();
+        waiting.sort_by_key(|waiting| waiting.call);
         (sent, waiting)
     }
 
     /// Forgets the calls that were sent, as [`drain`](Self::drain) does.
-    pub(crate) fn drain_sent(&mut self) -> Vec<CallId> {
+    pub(crate) fn drain_sent(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
-        for call in self.in_flight.drain() {
-            if let Some(deadline) = call.deadline {
-                self.deadlines.remove(&(deadline, call.call));
+        self.probes = 0;
+        for sent_call in self.in_flight.drain() {
+            let InFlight { call, kind, deadline, timed_out, mut keep, times, .. } = sent_call;
+            if let Some(deadline) = deadline {
+                self.deadlines.remove(&(deadline, call));
             }
-            if !call.timed_out {
-                sent.push(call.call);
+            if timed_out || kind == Kind::Probe {
+                continue;
             }
+            let request = keep.as_mut().and_then(|keep| keep.request.take());
+            let made = times.made;
+            let kept = request.map(|request| Waiting { call, request, made, deadline, keep });
+            sent.push(Sent { call, kept });
         }
         sent
     }

@@ -36,6 +36,8 @@ impl Applying {
 struct Why {
     cause: Cause,
     then: Vec<Then>,
+    /// What of it outlives the program.
+    kept: Option<Vec<Part>>,
 }
 
 /// What follows a change, once it is visible.
@@ -75,10 +77,11 @@ impl Connection {
         if self.cache.is_applying() {
             return self.step_cache(now, max_rows);
         }
-        if let Some((change, why)) = self.applying.queue.pop_front() {
+        if let Some((change, mut why)) = self.applying.queue.pop_front() {
             if change.is_empty() {
                 self.follow(now, why.then, &[]);
             } else {
+                why.kept = self.parts_to_keep(&change);
                 self.applying.under_way = Some(why);
                 self.cache.begin(change);
             }
@@ -123,8 +126,8 @@ impl Connection {
             Step::Committed(transaction) => self.committed(now, transaction),
             Step::OutOfSync(error) => {
                 let why = self.applying.under_way.take();
-                let unapplied = why.into_iter().flat_map(|why| why.then).filter_map(unapplied);
-                self.events.extend(unapplied);
+                let then = why.into_iter().flat_map(|why| why.then);
+                then.filter_map(unapplied).for_each(|event| self.say(event));
                 self.fault(now, Lost::OutOfSync(error));
             }
         }
@@ -138,7 +141,7 @@ impl Connection {
 
     /// Makes a change, and then what follows it.
     pub(super) fn apply(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
-        self.applying.queue.push_back((change, Why { cause, then }));
+        self.applying.queue.push_back((change, Why { cause, then, kept: None }));
     }
 
     /// Gives up every change that is not made, and says what was to be told of them all the same.
@@ -158,7 +161,7 @@ impl Connection {
             Then::Say(event) => Some(event),
             Then::Resynced(_) | Then::Ready => None,
         });
-        self.events.extend(events);
+        events.for_each(|event| self.say(event));
     }
 
     /// The server said something that cannot be: nothing more of this socket's is believed.
@@ -169,10 +172,14 @@ impl Connection {
 
     /// A change was made: says what changed, then what follows.
     fn committed(&mut self, now: Instant, transaction: Transaction) {
-        let Some(Why { cause, then }) = self.applying.under_way.take() else { return };
+        let Some(Why { cause, then, kept }) = self.applying.under_way.take() else { return };
         self.recovery.progress();
         self.pace_views(now, false);
         let failed: Vec<SetFailure> = transaction.failed_sets().to_vec();
+        if let Some(parts) = kept {
+            let failed: Vec<SetId> = failed.iter().map(|failure| failure.set).collect();
+            self.keep_rows(parts, &failed);
+        }
         if !transaction.is_empty() {
             self.stats.transactions += 1;
             let rows: usize = transaction.tables().iter().map(TableDiff::len).sum();
@@ -194,9 +201,9 @@ impl Connection {
                 Then::Say(Event::Applied(set)) if failed.contains(&set) => (),
                 Then::Say(Event::Answered { call, reply, times }) => {
                     let times = CallTimes { applied: Some(now), ..times };
-                    self.events.push_back(Event::Answered { call, reply, times });
+                    self.say(Event::Answered { call, reply, times });
                 }
-                Then::Say(event) => self.events.push_back(event),
+                Then::Say(event) => self.say(event),
                 Then::Resynced(sets) => {
                     for set in sets {
                         if self.subs.resynced(set) && !failed.contains(&set) {
@@ -251,6 +258,11 @@ impl Connection {
                 Ok(())
             }
             ServerMessage::OneOffQueryResult { request_id, result } => {
+                if self.calls.kind(request_id) == Some(&Kind::Probe) {
+                    let _ = self.calls.answer(request_id);
+                    self.probed(result);
+                    return Ok(());
+                }
                 let call = self.answered(request_id, &Kind::Query)?;
                 self.settle(
                     call,
@@ -289,6 +301,9 @@ impl Connection {
             let (before, now_identity) = (before.identity, greeting.identity);
             return self.lose(now, Lost::IdentityChanged { before, now: now_identity });
         }
+        if let Err(not_ours) = self.check_scope(&greeting) {
+            return self.lose(now, not_ours);
+        }
         self.state = State::Online { protocol, liveness: Liveness { heard: now, pinged: None } };
         self.token = Some(greeting.token.clone());
         self.greeting = Some(greeting.clone());
@@ -310,7 +325,8 @@ impl Connection {
         self.ready = true;
         self.recovery.ready(now);
         self.announce(ConnectionState::Ready);
-        self.send_calls();
+        self.start_unclaimed(now);
+        self.start_replay();
     }
 
     fn subscribe_applied(&mut self, wire: QuerySetId, rows: QueryRows) -> Result<(), Violation> {
@@ -497,10 +513,11 @@ impl Connection {
     /// Makes a change; where nothing changes, what follows it follows at once.
     fn apply_if_any(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
         if change.is_empty() && !self.is_applying() {
-            self.events.extend(then.into_iter().filter_map(|then| match then {
-                Then::Say(event) => Some(event),
-                Then::Resynced(_) | Then::Ready => None,
-            }));
+            for then in then {
+                if let Then::Say(event) = then {
+                    self.say(event);
+                }
+            }
         } else {
             self.apply(change, cause, then);
         }

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use super::{
-    Action, CallId, CloseReason, Connection, ConnectionState, Event, Lost, NotSent, Reply, SetEnd,
-    State, WhileDisconnected,
+    Action, CallId, CallOptions, CloseReason, Connection, ConnectionState, Event, Lost, NotSent,
+    Reply, SetEnd, State, WhileDisconnected,
 };
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
-use crate::schema::{ClientIndex, Table};
+use crate::schema::{ClientIndex, Table, TableDef};
 use crate::subs::{Stage, SubscriptionId};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, Text};
 
@@ -75,7 +75,10 @@ impl Connection {
     /// Asks for a query set. It is sent when there is a connection, and again whenever there is a new one.
     pub fn subscribe(&mut self, queries: Vec<Box<str>>) -> SubscriptionId {
         let bytes = queries.iter().map(|query| query.len()).sum();
-        let set = self.subs.add(queries);
+        let set = match self.claim_rows(&queries) {
+            Some(rows) => self.subs.add_stale(queries, rows),
+            None => self.subs.add(queries),
+        };
         let refusal = match self.state {
             State::Closing { .. } | State::Closed(_) => Some(SetEnd::Closed),
             _ => self.too_large(bytes).map(SetEnd::NotSent),
@@ -123,17 +126,10 @@ impl Connection {
 
     /// Makes a call or a query. [`Event::Answered`] brings the answer, [`Reply::TimedOut`] if there is none by `deadline`.
     ///
-    /// While the connection is being made it waits for it. Calls are sent in the order of their making.
+    /// While the connection is being made it waits for it. Calls are sent in the order of their making. There is more to
+    /// say in [`call_with`](Self::call_with).
     pub fn call(&mut self, request: Request, deadline: Option<Instant>) -> CallId {
-        let call = self.calls.name();
-        match self.refusal(&request) {
-            Some(why) => self.answer(call, Reply::NotSent(why)),
-            None => {
-                self.calls.push(call, request, deadline);
-                self.send_calls();
-            }
-        }
-        call
+        self.make_call(None, request, CallOptions { deadline, ..CallOptions::default() })
     }
 
     /// First mention of the table `T`: from now on its rows are decoded. Rows that lay undecoded move over silently.
@@ -142,11 +138,22 @@ impl Connection {
     ///
     /// [`RegisterError`] if the table was mentioned with another row type.
     pub fn register<T: Table>(&mut self) -> Result<TableId, RegisterError> {
+        self.check_loaded::<T>();
         let registered = self.cache.register::<T>()?;
         for failure in registered.failed {
-            self.fail_set(failure);
+            if self.is_loaded(failure.set) {
+                tracing::info!(%failure, "kept rows are dropped");
+                self.drop_loaded(failure.set);
+            } else {
+                self.fail_set(failure);
+            }
         }
         Ok(registered.table)
+    }
+
+    /// What the registered tables are.
+    pub fn definitions(&self) -> impl Iterator<Item = &TableDef> {
+        self.cache.definitions()
     }
 
     /// The names of all tables that can be asked for by their types: see
@@ -202,22 +209,6 @@ impl Connection {
         self.send(&ClientMessage::Unsubscribe { request_id, query_set_id, send_dropped_rows });
     }
 
-    /// Sends the calls that wait, as many as may be unanswered at once.
-    pub(super) fn send_calls(&mut self) {
-        if !self.ready {
-            return;
-        }
-        while self.calls.has_waiting()
-            && self.calls.in_flight() < self.config.limits.max_calls_in_flight
-        {
-            let request_id = self.request_id();
-            if let Some(message) = self.calls.send(request_id) {
-                self.send(&message);
-                self.calls.keep_args(message);
-            }
-        }
-    }
-
     pub(super) fn send(&mut self, message: &ClientMessage) {
         if let State::Online { protocol, .. } = self.state {
             self.stats.messages_sent += 1;
@@ -228,8 +219,8 @@ impl Connection {
         }
     }
 
-    /// Why a call cannot be taken, if so.
-    fn refusal(&self, request: &Request) -> Option<NotSent> {
+    /// The answer to a call that cannot be taken.
+    pub(super) fn refusal(&self, request: &Request, policy: WhileDisconnected) -> Option<Reply> {
         let limits = &self.config.limits;
         let bytes = match request {
             Request::Reducer { name, args } | Request::Procedure { name, args } => {
@@ -237,24 +228,28 @@ impl Connection {
             }
             Request::Query { sql } => sql.as_bytes().len(),
         };
-        if let State::Closing { .. } | State::Closed(CloseReason::Requested) = self.state {
-            return Some(NotSent::Closed);
-        }
-        if let Some(lost) = self.gone() {
-            return Some(NotSent::Lost(lost.clone()));
-        }
-        if self.calls.len() >= limits.max_calls {
-            return Some(NotSent::TooMany { waiting: self.calls.len(), limit: limits.max_calls });
-        }
-        self.too_large(bytes)
+        let not_sent =
+            if let State::Closing { .. } | State::Closed(CloseReason::Requested) = self.state {
+                NotSent::Closed
+            } else if let Some(lost) = self.gone(policy) {
+                if policy == WhileDisconnected::Drop {
+                    return Some(Reply::Dropped);
+                }
+                NotSent::Lost(lost.clone())
+            } else if self.calls.len() >= limits.max_calls {
+                NotSent::TooMany { waiting: self.calls.len(), limit: limits.max_calls }
+            } else {
+                self.too_large(bytes)?
+            };
+        Some(Reply::NotSent(not_sent))
     }
 
     /// Why calls are not taken, if there is no connection and they are not to wait for one.
-    fn gone(&self) -> Option<&Lost> {
-        let waits = self.config.while_disconnected == WhileDisconnected::Wait;
+    fn gone(&self, policy: WhileDisconnected) -> Option<&Lost> {
+        let waits = policy == WhileDisconnected::Wait;
         match &self.state {
-            State::Draining { reason: CloseReason::Lost(lost), .. }
-            | State::Closed(CloseReason::Lost(lost)) => Some(lost),
+            State::Closed(CloseReason::Lost(lost)) => Some(lost),
+            State::Draining { reason: CloseReason::Lost(lost), .. } if !waits => Some(lost),
             State::Waiting { .. }
             | State::Parked
             | State::Dialing { .. }

@@ -76,8 +76,10 @@ pub enum WhileDisconnected {
     /// They end as [`NotSent`](super::Reply::NotSent).
     #[default]
     Fail,
-    /// They wait in memory, and are sent in order after the resync.
+    /// They wait, and are sent in order after the resync: on disk if there is a journal, else in memory.
     Wait,
+    /// They end as [`Dropped`](super::Reply::Dropped): what they say is worth nothing later.
+    Drop,
 }
 
 impl Default for Config {

@@ -4,10 +4,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::offline::SyncState;
 use super::slow::SlowConsumer;
 use super::state::{ConnectionState, Lost};
 use crate::bsatn;
 use crate::cache::{SetFailure, Transaction};
+use crate::journal::QueuedCall;
 use crate::schema::Reducer;
 use crate::subs::SubscriptionId;
 use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
@@ -86,10 +88,35 @@ pub enum Event {
         /// When what happened to it.
         times: CallTimes,
     },
+    /// A call is on its way, or kept: told of those that [ask](super::CallOptions::tell_accepted).
+    Accepted {
+        /// Which one.
+        call: CallId,
+        /// Where it is.
+        accepted: Accepted,
+    },
+    /// The connection is ready, and these calls were made without it: nothing is sent before
+    /// [`replay`](super::Connection::replay) says what becomes of each. Told if
+    /// [asked for](super::OfflineConfig::asks_before_replay).
+    BeforeReplay(Vec<QueuedCall>),
+    /// What is kept is another. Told if there is a journal.
+    Sync(SyncState),
     /// The application does not keep up. Told once for each time that it falls behind.
     Slow(SlowConsumer),
     /// The moment of an [alarm](super::Connection::set_alarm) has come.
     Alarm(AlarmId),
+}
+
+/// Where a call is that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Accepted {
+    /// It is on its way to the server.
+    Sent,
+    /// It is on disk, and is sent when that is possible, by this run of the program or by the next one.
+    Queued,
+    /// It waits in memory, and is lost if the program ends before it is sent.
+    Waiting,
 }
 
 /// When what happened to a call, by the clock that the machine was told; nothing where it did not happen.
@@ -246,6 +273,15 @@ pub enum Reply {
     QueryRefused(Box<str>),
     /// It was sent, and the socket was lost before the answer: it may have run, or not.
     Unknown,
+    /// It was not sent: it was to be dropped if there is no connection, or a full queue or a veto dropped it.
+    Dropped,
+    /// It was not sent: it became older than it was allowed to.
+    Expired,
+    /// It was not sent: the application took it back.
+    Cancelled,
+    /// It is not answered, and the connection is closed: the journal has it, and the next run of the program goes on
+    /// with it.
+    Kept,
     /// It was not sent: the connection is closed or could not be made.
     NotSent(NotSent),
     /// No answer came in the time given.
@@ -270,6 +306,12 @@ pub enum NotSent {
     TooMany {
         /// How many wait.
         waiting: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// As many calls are kept as may be.
+    #[error("{limit} calls are kept for the server, as many as `max_queued` allows")]
+    QueueFull {
         /// How many are allowed.
         limit: usize,
     },

@@ -32,6 +32,7 @@ mod endpoint;
 mod event;
 mod histogram;
 mod inbox;
+mod offline;
 mod optimistic;
 mod outbox;
 mod recovery;
@@ -56,11 +57,15 @@ pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Action, AlarmId, CallId, CallTimes, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
-    StaleReason, TransactionEvent,
+    Accepted, Action, AlarmId, CallId, CallTimes, Cause, Dial, Event, Greeting, NotSent, Reply,
+    SetEnd, StaleReason, TransactionEvent,
 };
 pub use self::histogram::Histogram;
 use self::inbox::Inbox;
+use self::offline::Offline;
+pub use self::offline::{
+    CallOptions, OfflineConfig, Overflow, Replay, Restored, Storage, SyncState, table_fingerprint,
+};
 use self::outbox::Outbox;
 use self::recovery::Recovery;
 use self::resync::Resync;
@@ -93,6 +98,8 @@ pub struct Connection {
     next_request: u32,
     subs: Subscriptions,
     calls: Calls,
+    /// What outlives the program, if anything does.
+    offline: Option<Box<Offline>>,
     alarms: Alarms,
     pace: Pace,
     stats: Stats,
@@ -175,6 +182,7 @@ impl Connection {
             next_request: 0,
             subs: Subscriptions::default(),
             calls: Calls::default(),
+            offline: None,
             alarms: Alarms::default(),
             pace: Pace::default(),
             stats: Stats::default(),
@@ -225,7 +233,7 @@ impl Connection {
 
     /// Whether events wait to be delivered.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty()
+        !self.events.is_empty() || self.changed_sync().is_some()
     }
 
     /// It is `now`: what is commanded next is commanded then. Everything that takes a time says so too.
@@ -235,7 +243,18 @@ impl Connection {
 
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| {
+            let state = self.changed_sync()?;
+            self.offline.as_mut()?.told = state.clone();
+            Some(Event::Sync(state))
+        })
+    }
+
+    fn say(&mut self, event: Event) {
+        if let Event::Answered { call, reply, .. } = &event {
+            self.settle_entry(*call, reply);
+        }
+        self.events.push_back(event);
     }
 
     fn announce(&mut self, state: ConnectionState) {

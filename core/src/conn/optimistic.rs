@@ -55,7 +55,7 @@ impl Connection {
         let answered = Event::Answered { call, reply, times: CallTimes::default() };
         let ends = self.mutation_of(call);
         if may_have_run || ends.is_empty() {
-            self.events.push_back(answered);
+            self.say(answered);
         } else {
             let change = Change { parts: Vec::new(), ends };
             self.apply(change, Cause::Reverted([call].into()), vec![Then::Say(answered)]);

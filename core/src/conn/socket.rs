@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::recovery::Next;
 use super::{
-    Action, CallId, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Liveness,
-    Lost, NotSent, Reply, SetEnd, State, WhileDisconnected,
+    Action, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Liveness, Lost,
+    NotSent, Reply, SetEnd, State,
 };
 use crate::subs::Orphan;
 use crate::wire::Protocol;
@@ -62,6 +62,10 @@ impl Connection {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.set_clock(now);
         self.ring_alarms(now);
+        while let Some(call) = self.calls.expire(now) {
+            self.answer(call, Reply::Expired);
+        }
+        self.drop_unclaimed(now);
         while let Some((call, sent)) = self.calls.time_out(now) {
             tracing::debug!(?call, ?sent, "a call timed out");
             self.answer(call, Reply::TimedOut { sent });
@@ -123,6 +127,7 @@ impl Connection {
             self.socket_deadline(),
             self.calls.next_deadline(),
             self.recovery.grace_ends(),
+            self.unclaimed_until(),
             self.alarms.next(),
             resync,
         ];
@@ -209,11 +214,7 @@ impl Connection {
     /// What only the lost socket could have settled is settled; the rest waits for the next one. Rows stay readable.
     fn let_go(&mut self, reason: &Lost) {
         self.forget_socket();
-        let (sent, waiting) = match self.config.while_disconnected {
-            WhileDisconnected::Fail => self.calls.drain(),
-            WhileDisconnected::Wait => (self.calls.drain_sent(), Vec::new()),
-        };
-        self.settle_calls(sent, waiting, &NotSent::Lost(reason.clone()));
+        self.let_go_of_calls(&NotSent::Lost(reason.clone()));
         for orphan in self.subs.orphan() {
             match orphan {
                 Orphan::Stale(rows) => self.cache.mark_stale(rows),
@@ -229,27 +230,18 @@ impl Connection {
         self.outbox.clear();
     }
 
-    fn settle_calls(&mut self, sent: Vec<CallId>, waiting: Vec<CallId>, not_sent: &NotSent) {
-        for call in sent {
-            self.answer(call, Reply::Unknown);
-        }
-        for call in waiting {
-            self.answer(call, Reply::NotSent(not_sent.clone()));
-        }
-    }
-
     /// Settles everything that the server can no longer settle. Rows stay readable.
     pub(super) fn end(&mut self, now: Instant, reason: CloseReason) {
         tracing::debug!(?reason, "the connection is closed");
         self.forget_socket();
-        let (sent, waiting) = self.calls.drain();
         let not_sent = match &reason {
             CloseReason::Requested => NotSent::Closed,
             CloseReason::Lost(lost) => NotSent::Lost(lost.clone()),
         };
-        let unapplied = self.abort_all();
-        self.events.extend(unapplied);
-        self.settle_calls(sent, waiting, &not_sent);
+        for event in self.abort_all() {
+            self.say(event);
+        }
+        self.end_calls(&not_sent);
         self.revert_all(now);
         for set in self.subs.drain() {
             self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });

@@ -1,6 +1,7 @@
 //! The loop around the machine.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -9,10 +10,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::dial::{Dialer, Dialing};
+use super::disk::{Disk, has_room};
 use super::socket::{Socket, SocketEvent};
 use crate::cache::is_mutating;
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
+use crate::journal::Store;
 use crate::limits::Limits;
+use crate::types::Timestamp;
 use crate::wire::{FrameOpener, Protocol};
 
 /// How many rows are applied before the socket, the commands and the clock are looked at again: about a millisecond.
@@ -28,13 +32,38 @@ pub struct Shared {
     /// Whether a driver delivers the events. Changes under the lock only.
     driven: AtomicBool,
     wake: Notify,
+    /// Where the journal is written, if there is one. Locked after `connection`.
+    disk: Mutex<DiskState>,
+}
+
+/// Where the journal is written.
+#[derive(Debug)]
+enum DiskState {
+    /// Nowhere yet: what is to be written waits in the machine.
+    None,
+    Open(Disk),
+    Closed,
+}
+
+impl DiskState {
+    fn open(&self) -> Option<&Disk> {
+        match self {
+            Self::Open(disk) => Some(disk),
+            Self::None | Self::Closed => None,
+        }
+    }
 }
 
 impl Shared {
     /// Shares a machine.
     pub fn new(connection: Connection) -> Arc<Self> {
         let (connection, driven) = (Mutex::new(connection), AtomicBool::new(false));
-        Arc::new(Self { connection, driven, wake: Notify::new() })
+        Arc::new(Self {
+            connection,
+            driven,
+            wake: Notify::new(),
+            disk: Mutex::new(DiskState::None),
+        })
     }
 
     /// Commands the machine, and wakes its driver. The lock is held for one command or one step, never longer, and
@@ -46,10 +75,59 @@ impl Shared {
         let result = {
             let (now, mut connection) = (now(), self.lock());
             connection.set_clock(now);
-            command(&mut connection, now)
+            let result = command(&mut connection, now);
+            self.write(&mut connection);
+            result
         };
         self.wake.notify_one();
         result
+    }
+
+    /// Writes the machine's journal to `store` from now on, on a thread of its own. `told` is called, on that thread, after
+    /// the machine was told something: as after a [`command`](Self::command), there may be events to deliver.
+    ///
+    /// # Errors
+    ///
+    /// The system's, if there can be no more threads.
+    pub fn start_disk(
+        self: &Arc<Self>,
+        store: Box<dyn Store>,
+        told: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
+        let disk = Disk::start(store, Arc::downgrade(self), told)?;
+        *self.disk() = DiskState::Open(disk);
+        self.write(&mut self.lock());
+        Ok(())
+    }
+
+    /// Waits until everything is written and the store is closed. Nothing is written later.
+    pub async fn close_disk(&self) {
+        let disk = {
+            let mut connection = self.lock();
+            self.write(&mut connection);
+            std::mem::replace(&mut *self.disk(), DiskState::Closed)
+        };
+        if let DiskState::Open(disk) = disk {
+            disk.close().await;
+        }
+    }
+
+    /// Hands to the disk what the machine wants written: under its lock, so that it is in order.
+    fn write(&self, connection: &mut Connection) {
+        if !connection.has_commits() || matches!(*self.disk(), DiskState::None) {
+            return;
+        }
+        while let Some(batch) = connection.poll_commit() {
+            let ticket = batch.ticket;
+            let written = self.disk().open().is_some_and(|disk| disk.write(batch));
+            if !written {
+                connection.handle_stored(ticket, Err("the store is closed".into()));
+            }
+        }
+    }
+
+    fn disk(&self) -> MutexGuard<'_, DiskState> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next event, if no driver delivers it.
@@ -68,7 +146,10 @@ impl Shared {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Connection) -> T) -> T {
-        act(&mut self.lock())
+        let mut connection = self.lock();
+        let result = act(&mut connection);
+        self.write(&mut connection);
+        result
     }
 
     /// Lets go of delivering, if the connection is closed and everything is delivered.
@@ -174,7 +255,7 @@ enum LinkEvent {
 impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     /// One round: act, deliver, apply a little, wait for what comes next. False when all is over.
     async fn turn(&mut self) -> bool {
-        let Rest { progress, deadline, can_receive } = loop {
+        let Rest { progress, deadline, mut can_receive } = loop {
             match self.shared.with(Next::of) {
                 Next::Act(action) => self.act(action),
                 Next::Deliver(event) => (self.deliver)(event),
@@ -184,6 +265,8 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         if progress == Progress::Idle && matches!(self.link, Link::None) && self.shared.retire() {
             return false;
         }
+        // A disk that is slower than the network is felt by the server.
+        can_receive &= has_room(self.shared.disk().open());
         let pause = match progress {
             Progress::Waiting => Some(now() + VIEWS_PAUSE),
             Progress::Idle | Progress::More => None,
@@ -201,7 +284,11 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
 
     fn act(&mut self, action: Action) {
         match (action, &mut self.link) {
-            (Action::Dial(dial), _) => self.link = Link::Dialing(self.dialer.dial(&dial)),
+            (Action::Dial(dial), _) => {
+                // The clock may have been set meanwhile, and the machine may have slept.
+                self.shared.with(|connection| connection.handle_clock(now(), time_of_day()));
+                self.link = Link::Dialing(self.dialer.dial(&dial));
+            }
             (Action::Send(frame), Link::Open(socket)) => socket.send(frame),
             (Action::Ping, Link::Open(socket)) => socket.ping(),
             (Action::Close, Link::Open(socket)) => socket.close(),
@@ -279,6 +366,13 @@ async fn at(deadline: Option<Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
+}
+
+/// The time of day.
+#[expect(clippy::disallowed_methods, reason = "this is the driver")]
+pub fn time_of_day() -> Timestamp {
+    // A clock before the first or after the last microsecond there is: any time is as good.
+    Timestamp::from_system_time(std::time::SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// The clock: `tokio::time` and not `std::time`, so that tests with a paused clock control it.

@@ -14,12 +14,19 @@ macro_rules! scalars {
             $($name,)*
         }
 
+        impl Scalar {
+            /// As the type is written in Rust.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+
         /// As the type is written in Rust.
         impl fmt::Display for Scalar {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self {
-                    $(Self::$name => $text,)*
-                })
+                f.write_str(self.name())
             }
         }
 

@@ -10,6 +10,9 @@
 mod any;
 mod call;
 mod column;
+pub mod fingerprint;
+#[doc(hidden)]
+pub mod fixed;
 mod index;
 mod sats;
 mod server;

@@ -74,9 +74,33 @@ impl Subscriptions {
         id
     }
 
-    fn name_rows(&mut self, id: SubscriptionId) -> SetId {
+    /// A name for rows of no set yet.
+    pub(crate) fn reserve_rows(&mut self) -> SetId {
         let rows = SetId(self.next_rows);
         self.next_rows += 1;
+        rows
+    }
+
+    /// Adds a set whose rows are in the cache, as they were some time ago.
+    pub(crate) fn add_stale(&mut self, queries: Vec<Box<str>>, rows: SetId) -> SubscriptionId {
+        let id = SubscriptionId(self.next);
+        self.next += 1;
+        self.by_rows.insert(rows, id);
+        self.sets.insert(id, QuerySet { queries, stage: Stage::Stale, wire: None, rows });
+        id
+    }
+
+    /// The rows of a stale set are gone: it is as if it had just been asked for.
+    pub(crate) fn start_over(&mut self, id: SubscriptionId) {
+        let rows = self.name_rows(id);
+        if let Some(set) = self.sets.get_mut(&id) {
+            self.by_rows.remove(&set.rows);
+            (set.rows, set.stage) = (rows, Stage::Waiting);
+        }
+    }
+
+    fn name_rows(&mut self, id: SubscriptionId) -> SetId {
+        let rows = self.reserve_rows();
         self.by_rows.insert(rows, id);
         rows
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::cursor::Cursor;
 use super::{WireError, WireErrorKind};
+use crate::limits::Limits;
 
 /// A list of packed rows, as it came: one piece of the frame that it was decoded from.
 ///
@@ -122,8 +123,15 @@ impl RowList {
     }
 
     /// The list as it is on the wire.
-    pub(super) fn encoded(&self) -> &[u8] {
+    pub(crate) fn encoded(&self) -> &[u8] {
         &self.encoded
+    }
+
+    /// Reads a list as it is on the wire, and checks it.
+    pub(crate) fn from_encoded(encoded: &Bytes, limits: &Limits) -> Result<Self, WireError> {
+        let mut cursor = Cursor::new(encoded, 0, "RowList", limits);
+        let list = Self::decode(&mut cursor, Fields { size_hint: "size_hint", data: "data" })?;
+        cursor.finish().map(|()| list)
     }
 
     fn offsets(&self) -> &[u8] {

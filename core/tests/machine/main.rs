@@ -8,6 +8,7 @@ mod calling;
 mod connecting;
 mod item;
 mod observing;
+mod offline;
 mod optimistic;
 mod random;
 mod reconnecting;

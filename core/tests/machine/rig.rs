@@ -210,6 +210,12 @@ fn tell(event: &Event) -> String {
         Event::Applied(set) => format!("set {} applied", set.0),
         Event::Ended { set, reason } => format!("set {} ended: {}", set.0, end(reason)),
         Event::Answered { call, reply, .. } => format!("call {}: {}", call.0, answer(reply)),
+        Event::Accepted { call, accepted } => format!("call {} accepted: {accepted:?}", call.0),
+        Event::BeforeReplay(calls) => {
+            let names: Vec<_> = calls.iter().map(|call| call.reducer.as_str()).collect();
+            format!("before replay: {}", names.join(" "))
+        }
+        Event::Sync(state) => format!("{} pending, {} failed", state.pending, state.failed),
     }
 }
 

@@ -31,7 +31,7 @@ const fn table(name: &'static str, columns: &'static [ColumnDef]) -> TableDef {
     TableDef {
         name,
         kind: TableKind::Table,
-        row: RowDef { name: "Row", columns },
+        row: RowDef { name: "Row", columns, lenient: false },
         primary_key: None,
         unique: &[],
         indexes: &[],
@@ -82,7 +82,8 @@ fn what_is_the_same_has_no_differences() {
 
 #[test]
 fn columns_differ_by_type_name_order_and_number() {
-    let user = |columns| chat(TableDef { row: RowDef { name: "User", columns }, ..USER });
+    let user =
+        |columns| chat(TableDef { row: RowDef { name: "User", columns, lenient: false }, ..USER });
     assert_eq!(
         user(columns![identity: Identity, name: Option<String>, online: u64]),
         ["table user, column 3: server has online: bool, struct has online: u64"],

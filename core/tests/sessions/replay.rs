@@ -220,8 +220,11 @@ impl<'s> Replay<'s> {
             event @ (Event::Stale { .. }
             | Event::LostForLong
             | Event::Alarm(_)
+            | Event::Accepted { .. }
+            | Event::BeforeReplay(_)
+            | Event::Sync(_)
             | Event::Slow(_)) => {
-                panic!("{}: {event:?}, and nothing was lost, set or slow", self.session.name)
+                panic!("{}: {event:?}, and nothing was lost, set, kept or slow", self.session.name)
             }
             Event::Connected(_) => Some(Told::Greeted),
             Event::Transaction(event) => Some(Told::Changed(self.changed(&event))),

@@ -2,6 +2,8 @@
 
 mod attrs;
 mod decode;
+#[cfg(feature = "schema")]
+mod described;
 mod encode;
 mod generics;
 mod model;
@@ -51,6 +53,11 @@ fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
     let encode = encode::implement(container, stub);
     let decode = decode::implement(container, stub);
     let sats = sats::implement(container, stub);
+    #[cfg(feature = "schema")]
+    let sats = {
+        let described = described::implement(container, stub);
+        quote!(#sats #described)
+    };
     let sql = sql::implement(container, stub);
     crate::scoped(quote!(#encode #decode #sats #sql))
 }

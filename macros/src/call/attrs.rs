@@ -6,10 +6,11 @@ use syn::{LitStr, Path, Type};
 use super::Function;
 use crate::attr::{self, Once};
 use crate::ctxt::Ctxt;
+use crate::schema::SavedSchema;
 use crate::types::check_owned;
 
-const REDUCER: &[&str] = &["name", "ok", "error", "idempotent", "crate"];
-const PROCEDURE: &[&str] = &["name", "returns", "idempotent", "crate"];
+const REDUCER: &[&str] = &["name", "ok", "error", "idempotent", "schema", "crate"];
+const PROCEDURE: &[&str] = &["name", "returns", "idempotent", "schema", "crate"];
 
 /// What the attribute says.
 #[derive(Default)]
@@ -19,6 +20,7 @@ pub(super) struct CallAttrs {
     pub(super) returns: Once<(Span, Type)>,
     pub(super) error: Once<(Span, Type)>,
     pub(super) idempotent: Once<()>,
+    pub(super) schema: Once<SavedSchema>,
     pub(super) krate: Once<Path>,
 }
 
@@ -41,6 +43,9 @@ impl CallAttrs {
                 }
                 ("idempotent", _) => {
                     parsed.idempotent.set(cx, key, "idempotent", entry.flag(cx));
+                }
+                ("schema", _) => {
+                    parsed.schema.set(cx, key, "schema", SavedSchema::parse(cx, &entry));
                 }
                 ("crate", _) => {
                     let path = entry.value_with(cx, "::path", Path::parse_mod_style);

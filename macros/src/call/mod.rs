@@ -12,8 +12,12 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, DeriveInput, Token, Visibility};
 
 use self::attrs::CallAttrs;
+pub(crate) use self::model::Call;
+#[cfg(feature = "schema")]
+pub(crate) use self::model::Param;
 use self::signature::SignatureItem;
 use crate::ctxt::Ctxt;
+use crate::schema;
 
 /// What is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +75,15 @@ pub(crate) fn expand(function: Function, args: TokenStream, item: TokenStream) -
         }
     };
     let errors = cx.finish().err().map(syn::Error::into_compile_error);
-    let expansion = call.map(|call| expand::implement(&call, errors.is_some()));
+    let expansion = call.map(|call| {
+        let implementation = expand::implement(&call, errors.is_some());
+        let compared = call.schema.as_ref().filter(|_| errors.is_none()).map(|saved| {
+            let cx = Ctxt::default();
+            let checks = schema::check_call(&cx, saved, &call);
+            let errors = cx.finish().err().map(syn::Error::into_compile_error);
+            quote!(#errors #checks)
+        });
+        quote!(#implementation #compared)
+    });
     quote!(#errors #expansion)
 }

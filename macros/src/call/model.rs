@@ -4,28 +4,31 @@ use proc_macro2::TokenStream;
 use syn::{DeriveInput, Path, Type};
 
 use super::Function;
+use crate::schema::SavedSchema;
 
 /// A checked declaration.
-pub(super) struct Call {
-    pub(super) function: Function,
-    pub(super) krate: Path,
+pub(crate) struct Call {
+    pub(crate) function: Function,
+    pub(crate) krate: Path,
     /// The name on the wire.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The struct of arguments, the user's or one made from a signature.
-    pub(super) arguments: DeriveInput,
-    pub(super) params: Vec<Param>,
+    pub(crate) arguments: DeriveInput,
+    pub(crate) params: Vec<Param>,
     /// What a reducer returns when it commits, or a procedure at all; `()` where nothing is said.
-    pub(super) returns: Option<Type>,
+    pub(crate) returns: Option<Type>,
     /// What a reducer rejects a call with; `String` where nothing is said.
-    pub(super) error: Option<Type>,
-    pub(super) idempotent: bool,
+    pub(crate) error: Option<Type>,
+    pub(crate) idempotent: bool,
+    /// What to compare it with.
+    pub(crate) schema: Option<SavedSchema>,
     /// The function that makes the struct.
-    pub(super) constructor: TokenStream,
+    pub(crate) constructor: TokenStream,
 }
 
 /// One argument, in wire order.
-pub(super) struct Param {
+pub(crate) struct Param {
     /// As the module's source has it; none in a tuple struct.
-    pub(super) name: Option<String>,
-    pub(super) ty: Type,
+    pub(crate) name: Option<String>,
+    pub(crate) ty: Type,
 }

@@ -77,6 +77,7 @@ pub(super) fn read(
         returns,
         error,
         idempotent: attrs.idempotent.get().is_some(),
+        schema: attrs.schema.take(),
     })
 }
 

@@ -56,6 +56,7 @@ pub(super) fn read(
         returns: attrs.returns.take().map(|(_, ty)| ty),
         error: attrs.error.take().map(|(_, ty)| ty),
         idempotent: attrs.idempotent.get().is_some(),
+        schema: attrs.schema.take(),
         constructor: TokenStream::new(),
     })
 }

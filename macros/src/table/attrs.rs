@@ -7,9 +7,10 @@ use super::arguments::{self, Argument};
 use super::index::{self, IndexAttr};
 use crate::attr::{self, Entry, Once};
 use crate::ctxt::Ctxt;
+use crate::schema::SavedSchema;
 
 const EXPECTED: &[&str] =
-    &["name", "event", "view", "row", "primary_key", "index", "args", "lenient", "crate"];
+    &["name", "event", "view", "row", "primary_key", "index", "args", "lenient", "schema", "crate"];
 
 /// What a module's `#[table(..)]` says and a client's does not.
 const OF_THE_MODULE: &[&str] = &["public", "private", "scheduled", "accessor", "outbox"];
@@ -25,6 +26,7 @@ pub(super) struct TableAttrs {
     pub(super) indexes: Vec<IndexAttr>,
     pub(super) args: Once<(Span, Vec<Argument>)>,
     pub(super) lenient: Once<Span>,
+    pub(super) schema: Once<SavedSchema>,
     pub(super) krate: Once<Path>,
 }
 
@@ -66,6 +68,9 @@ impl TableAttrs {
             "crate" => {
                 let path = entry.value_with(cx, "::path", Path::parse_mod_style);
                 self.krate.set(cx, key, "crate", path);
+            }
+            "schema" => {
+                self.schema.set(cx, key, "schema", SavedSchema::parse(cx, entry));
             }
             "index" => self.indexes.extend(index::parse(cx, entry)),
             "args" => {

@@ -25,10 +25,10 @@ pub(super) struct IndexAttr {
 }
 
 /// An index whose columns exist.
-pub(super) struct MultiIndex {
-    pub(super) constant: Ident,
+pub(crate) struct MultiIndex {
+    pub(crate) constant: Ident,
     /// Positions in the row, in the index's order.
-    pub(super) columns: Vec<usize>,
+    pub(crate) columns: Vec<usize>,
 }
 
 pub(super) fn parse(cx: &Ctxt, entry: &Entry) -> Option<IndexAttr> {

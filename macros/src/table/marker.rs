@@ -29,6 +29,8 @@ pub(super) fn implement(table: &TableInput<'_>, marker: &MarkerModel, stub: bool
     let has_indexes = has_indexes(ident, krate, *kind);
     let arguments = arguments::descriptors(table);
     quote! {
+        // It is used as a type alone: nobody makes one, and that is no mistake.
+        const _: #ident = #ident;
         #view_key
         #[automatically_derived]
         impl #krate::__private::Table for #ident {

@@ -12,15 +12,27 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::DeriveInput;
 
-use self::model::{Shape, TableInput};
+#[cfg(feature = "schema")]
+pub(crate) use self::model::{ColumnModel, Kind, MarkerModel, RowModel};
+pub(crate) use self::model::{Shape, TableInput};
 use crate::ctxt::Ctxt;
+use crate::schema;
 
 /// Expands the derive, or reports every mistake in the input at once.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let cx = Ctxt::default();
     let table = TableInput::parse(&cx, input);
     match cx.finish() {
-        Ok(()) => implement(&table, false),
+        Ok(()) => {
+            let implementation = implement(&table, false);
+            let compared = table.schema.as_ref().map(|saved| {
+                let cx = Ctxt::default();
+                let checks = schema::check_table(&cx, saved, &table);
+                let errors = cx.finish().err().map(syn::Error::into_compile_error);
+                quote!(#errors #checks)
+            });
+            quote!(#implementation #compared)
+        }
         Err(errors) => {
             let errors = errors.into_compile_error();
             // The impls exist all the same, or each use of the type would add an error of its own.

@@ -11,32 +11,35 @@ use super::index::MultiIndex;
 use crate::bsatn::ContainerAttrs;
 use crate::case;
 use crate::ctxt::{Ctxt, quietly};
+use crate::schema::SavedSchema;
 
 /// A struct that names a table.
-pub(super) struct TableInput<'a> {
-    pub(super) ident: &'a Ident,
+pub(crate) struct TableInput<'a> {
+    pub(crate) ident: &'a Ident,
     /// The Rust name, without `r#`.
-    pub(super) rust_name: String,
-    pub(super) krate: Path,
+    pub(crate) rust_name: String,
+    pub(crate) krate: Path,
     /// The name on the wire.
-    pub(super) name: String,
+    pub(crate) name: String,
     pub(super) vis: &'a Visibility,
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// What the view takes.
     pub(super) args: Vec<Argument>,
     /// Whether columns that the server has behind these are left alone.
-    pub(super) lenient: bool,
-    pub(super) shape: Shape<'a>,
+    pub(crate) lenient: bool,
+    pub(crate) shape: Shape<'a>,
+    /// What to compare it with.
+    pub(crate) schema: Option<SavedSchema>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Table,
     Event,
     View,
 }
 
-pub(super) enum Shape<'a> {
+pub(crate) enum Shape<'a> {
     Row(RowModel<'a>),
     Marker(MarkerModel),
     /// Nothing that could be a table; an error says why.
@@ -44,27 +47,27 @@ pub(super) enum Shape<'a> {
 }
 
 /// A row, which is the marker of its own table too.
-pub(super) struct RowModel<'a> {
-    pub(super) columns: Vec<ColumnModel<'a>>,
-    pub(super) indexes: Vec<MultiIndex>,
+pub(crate) struct RowModel<'a> {
+    pub(crate) columns: Vec<ColumnModel<'a>>,
+    pub(crate) indexes: Vec<MultiIndex>,
 }
 
-pub(super) struct ColumnModel<'a> {
-    pub(super) field: &'a Field,
-    pub(super) ident: &'a Ident,
+pub(crate) struct ColumnModel<'a> {
+    pub(crate) field: &'a Field,
+    pub(crate) ident: &'a Ident,
     /// The name of the typed constant.
-    pub(super) constant: Ident,
+    pub(crate) constant: Ident,
     /// The name on the wire.
-    pub(super) name: String,
-    pub(super) primary: Option<Span>,
-    pub(super) unique: Option<Span>,
-    pub(super) index: Option<Span>,
+    pub(crate) name: String,
+    pub(crate) primary: Option<Span>,
+    pub(crate) unique: Option<Span>,
+    pub(crate) index: Option<Span>,
 }
 
 /// A further table of a row that stands elsewhere.
-pub(super) struct MarkerModel {
-    pub(super) row: Path,
-    pub(super) primary_key: Option<Ident>,
+pub(crate) struct MarkerModel {
+    pub(crate) row: Path,
+    pub(crate) primary_key: Option<Ident>,
 }
 
 impl<'a> TableInput<'a> {
@@ -93,6 +96,7 @@ impl<'a> TableInput<'a> {
             args: attrs.args.take().map_or_else(Vec::new, |(_, args)| args),
             lenient: attrs.lenient.get().is_some(),
             shape,
+            schema: attrs.schema.take(),
         }
     }
 }
@@ -251,7 +255,7 @@ fn check_view(cx: &Ctxt, attrs: &TableAttrs, columns: &[ColumnModel<'_>]) {
 
 impl RowModel<'_> {
     /// The position of the primary key.
-    pub(super) fn primary_key(&self) -> Option<usize> {
+    pub(crate) fn primary_key(&self) -> Option<usize> {
         self.columns.iter().position(|column| column.primary.is_some())
     }
 
@@ -259,6 +263,15 @@ impl RowModel<'_> {
     pub(super) fn visibility(&self, columns: &[usize]) -> Visibility {
         let all = columns.iter().map(|&at| &self.columns[at].field.vis);
         all.min_by_key(|vis| reach(vis)).cloned().unwrap_or(Visibility::Inherited)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl ColumnModel<'_> {
+    /// The field without its attributes, to underline.
+    pub(crate) fn field_tokens(&self) -> proc_macro2::TokenStream {
+        let (ident, ty) = (self.ident, &self.field.ty);
+        quote::quote!(#ident: #ty)
     }
 }
 

@@ -96,7 +96,7 @@ impl Error {
         Self(Box::new(Inner { request: request.to_string().into(), repr }))
     }
 
-    pub(super) fn invalid(what: impl fmt::Display) -> Self {
+    pub(crate) fn invalid(what: impl fmt::Display) -> Self {
         Self::new("cannot be sent", Repr::Input(what.to_string().into()))
     }
 

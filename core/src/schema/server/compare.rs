@@ -133,8 +133,10 @@ fn table(schema: &ServerSchema, ours: &TableDef) -> Vec<Difference> {
     }
     found.row(&theirs.columns, ours.row);
     found.primary_key(&theirs.columns, theirs.primary_key, ours);
+    // Columns that stand elsewhere were spoken of.
+    let at = |column: &u16| counterpart(&theirs.columns, ours.row, *column);
     for unique in ours.unique {
-        if !theirs.unique.contains(unique) && ours.primary_key != Some(*unique) {
+        if !theirs.unique.contains(&at(unique)) && ours.primary_key != Some(*unique) {
             let names = column_names(ours.row, &[*unique]);
             let text =
                 format!(", column {}: struct has {names} unique, server has not", unique + 1);
@@ -142,7 +144,8 @@ fn table(schema: &ServerSchema, ours: &TableDef) -> Vec<Difference> {
         }
     }
     for index in ours.indexes {
-        if !theirs.indexes.iter().any(|theirs| theirs.columns == index.columns) {
+        let columns: Vec<_> = index.columns.iter().map(at).collect();
+        if !theirs.indexes.iter().any(|theirs| theirs.columns == columns) {
             let names = column_names(ours.row, index.columns);
             let text = format!(", index: struct has one over {names}, server has none");
             found.add(DifferenceKind::Index, text);
@@ -252,6 +255,8 @@ impl<'s> Found<'s> {
     }
 
     fn row(&mut self, theirs: &[ServerField], ours: RowDef) {
+        let known = if ours.lenient { theirs.len().min(ours.columns.len()) } else { theirs.len() };
+        let theirs = &theirs[..known];
         let ours: Vec<_> =
             ours.columns.iter().map(|column| (Some(column.name), column.ty)).collect();
         self.fields("column", theirs, &ours, |theirs, ours| theirs == ours);
@@ -310,7 +315,7 @@ impl<'s> Found<'s> {
     }
 
     fn primary_key(&mut self, columns: &[ServerField], theirs: Option<u16>, ours: &TableDef) {
-        if theirs == ours.primary_key {
+        if theirs == ours.primary_key.map(|key| counterpart(columns, ours.row, key)) {
             return;
         }
         let name = |at: u16| columns.get(usize::from(at))?.name.as_deref();
@@ -327,6 +332,13 @@ fn named(name: Option<&str>, ty: impl fmt::Display) -> String {
         Some(name) => format!("{name}: {ty}"),
         None => ty.to_string(),
     }
+}
+
+/// Where the server has a column of ours: at the place of its name, or else at ours.
+fn counterpart(theirs: &[ServerField], ours: RowDef, column: u16) -> u16 {
+    let name = ours.columns.get(usize::from(column)).map(|column| column.name);
+    let at = theirs.iter().position(|theirs| theirs.name.as_deref() == name);
+    at.and_then(|at| u16::try_from(at).ok()).unwrap_or(column)
 }
 
 fn column_names(row: RowDef, columns: &[u16]) -> String {

@@ -70,6 +70,10 @@ pub struct ServerTable {
     pub unique: Vec<u16>,
     /// The indexes.
     pub indexes: Vec<ServerIndex>,
+    /// Columns that the server numbers itself where a row comes with 0.
+    pub auto_inc: Vec<u16>,
+    /// The function that the server calls with each row when its time has come, by its name in the module's source.
+    pub schedule: Option<Box<str>>,
     /// Whether its rows are delivered once and never stored; unknown in version 9.
     pub event: Option<bool>,
     /// Whether others than its owner can read it.
@@ -82,6 +86,8 @@ pub struct ServerTable {
 pub struct ServerIndex {
     /// How it finds rows.
     pub algorithm: IndexAlgorithm,
+    /// What the module's source calls it, if that is known.
+    pub accessor: Option<Box<str>>,
     /// Its columns, in its order.
     pub columns: Vec<u16>,
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 
 use super::raw::{
-    RawLifecycle, RawNames, RawProcedure, RawProduct, RawReducer, RawSubmodule, RawTable,
-    RawTypeName, RawTypespace, RawUnique, RawV9, RawV10, RawView, RawViewKey,
+    RawLifecycle, RawNames, RawProcedure, RawProduct, RawReducer, RawSchedule, RawSubmodule,
+    RawTable, RawTypeName, RawTypespace, RawUnique, RawV9, RawV10, RawView, RawViewKey,
 };
 use super::{
     IndexAlgorithm, ServerField, ServerIndex, ServerProcedure, ServerReducer, ServerSchema,
@@ -88,6 +88,7 @@ fn parse_v10(raw: RawV10) -> Result<ServerSchema, SchemaError> {
             "Reducers" => parts.reducers = section_of(&kind, section)?,
             "Procedures" => parts.procedures = section_of(&kind, section)?,
             "Views" => parts.views = section_of(&kind, section)?,
+            "Schedules" => parts.schedules = section_of(&kind, section)?,
             "ViewPrimaryKeys" => parts.view_keys = section_of(&kind, section)?,
             "LifeCycleReducers" => {
                 let lifecycle: Vec<RawLifecycle> = section_of(&kind, section)?;
@@ -150,6 +151,7 @@ struct Parts {
     procedures: Vec<RawProcedure>,
     views: Vec<RawView>,
     view_keys: Vec<RawViewKey>,
+    schedules: Vec<RawSchedule>,
     lifecycle: BTreeSet<Box<str>>,
     names: Names,
 }
@@ -165,13 +167,14 @@ impl Parts {
             procedures: Vec::new(),
             views: Vec::new(),
             view_keys: Vec::new(),
+            schedules: Vec::new(),
             lifecycle: BTreeSet::new(),
             names: Names::default(),
         }
     }
 
     fn into_schema(self) -> Result<ServerSchema, SchemaError> {
-        let Self { names, lifecycle, view_keys, .. } = self;
+        let Self { names, lifecycle, view_keys, schedules, .. } = self;
         let mut schema = ServerSchema {
             version: self.version,
             typespace: self.typespace.types.into_iter().map(ServerType::from).collect(),
@@ -187,7 +190,12 @@ impl Parts {
         };
         for raw in self.tables {
             let name = Names::of(&names.tables, &raw.name);
-            schema.tables.push(table(raw, name, &schema.typespace)?);
+            let schedule = schedules.iter().find(|schedule| schedule.table_name == raw.name);
+            let mut table = table(raw, name, &schema.typespace)?;
+            if let Some(schedule) = schedule {
+                table.schedule = Some(schedule.function_name.clone());
+            }
+            schema.tables.push(table);
         }
         for raw in self.views {
             let key = view_keys.iter().find(|key| key.view_source_name == raw.name);
@@ -245,7 +253,12 @@ fn table(
             unique.insert(column);
         }
     }
-    let indexes = raw.indexes.into_iter().flat_map(|index| index.algorithm);
+    let indexes = raw.indexes.into_iter().flat_map(|raw| {
+        let accessor = raw.accessor_name.into_option();
+        let index =
+            move |(algorithm, columns): (String, _)| index(&algorithm, accessor.clone(), columns);
+        raw.algorithm.into_iter().map(index)
+    });
     Ok(ServerTable {
         name,
         source_name: raw.name,
@@ -253,13 +266,15 @@ fn table(
         columns,
         primary_key,
         unique: unique.into_iter().collect(),
-        indexes: indexes.map(|(algorithm, columns)| index(&algorithm, columns)).collect(),
+        indexes: indexes.collect(),
+        auto_inc: raw.sequences.iter().map(|sequence| sequence.column).collect(),
+        schedule: raw.schedule.into_option().map(|schedule| schedule.reducer_name),
         event: raw.is_event,
         public: raw.table_access.is("Public"),
     })
 }
 
-fn index(algorithm: &str, columns: serde_json::Value) -> ServerIndex {
+fn index(algorithm: &str, accessor: Option<Box<str>>, columns: serde_json::Value) -> ServerIndex {
     // Of a direct index the one column; of one that we do not know, what looks like columns.
     let columns = match serde_json::from_value::<u16>(columns.clone()) {
         Ok(column) => vec![column],
@@ -271,7 +286,7 @@ fn index(algorithm: &str, columns: serde_json::Value) -> ServerIndex {
         "Direct" => IndexAlgorithm::Direct,
         _ => IndexAlgorithm::Unknown,
     };
-    ServerIndex { algorithm, columns }
+    ServerIndex { algorithm, accessor, columns }
 }
 
 fn view(

@@ -136,6 +136,11 @@ pub(super) struct RawTable {
     pub(super) indexes: Vec<RawIndex>,
     #[serde(default)]
     pub(super) constraints: Vec<RawConstraint>,
+    #[serde(default)]
+    pub(super) sequences: Vec<RawSequence>,
+    /// In version 9.
+    #[serde(default)]
+    pub(super) schedule: RawOption<RawTableSchedule>,
     pub(super) table_access: Tag,
     /// Not in version 9.
     #[serde(default)]
@@ -143,7 +148,26 @@ pub(super) struct RawTable {
 }
 
 #[derive(Deserialize)]
+pub(super) struct RawSequence {
+    pub(super) column: u16,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RawTableSchedule {
+    pub(super) reducer_name: Box<str>,
+}
+
+/// In version 10.
+#[derive(Deserialize)]
+pub(super) struct RawSchedule {
+    pub(super) table_name: Box<str>,
+    pub(super) function_name: Box<str>,
+}
+
+#[derive(Deserialize)]
 pub(super) struct RawIndex {
+    #[serde(default)]
+    pub(super) accessor_name: RawOption<Box<str>>,
     pub(super) algorithm: BTreeMap<String, serde_json::Value>,
 }
 

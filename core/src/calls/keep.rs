@@ -1,0 +1,172 @@
+//! Calls that are more than sent once or never: that wait on disk, may be sent again, or expire.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Calls, InFlight, Kind, Request, Waiting};
+use crate::conn::{CallId, CallTimes, WhileDisconnected};
+use crate::journal::Delivery;
+use crate::wire::{ClientMessage, RequestId};
+
+/// What sets a call apart.
+#[derive(Debug)]
+pub(crate) struct Keep {
+    pub(crate) delivery: Delivery,
+    /// What becomes of it without a connection, if not what becomes of all.
+    pub(crate) policy: Option<WhileDisconnected>,
+    /// Its number in the journal, if it is in there.
+    pub(crate) seq: Option<u64>,
+    pub(crate) gate: Gate,
+    pub(crate) expires: Option<Instant>,
+    /// How often it was sent in vain.
+    pub(crate) attempts: u32,
+    /// What was sent, to be sent again.
+    pub(super) request: Option<Request>,
+}
+
+/// What a call waits for beside a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Nothing.
+    Open,
+    /// Its being sent is to be noted on disk first.
+    Unmarked,
+    /// That is being written: the batch of this number has it.
+    Marking(u64),
+    /// It may have run: its probe is to be asked first.
+    Unprobed,
+    /// Its probe is asked.
+    Probing,
+}
+
+impl Keep {
+    pub(crate) fn new(delivery: Delivery, policy: Option<WhileDisconnected>) -> Self {
+        let (gate, expires) = (Gate::Open, None);
+        Self { delivery, policy, seq: None, gate, expires, attempts: 0, request: None }
+    }
+}
+
+impl Waiting {
+    pub(crate) fn new(
+        call: CallId,
+        request: Request,
+        deadline: Option<Instant>,
+        keep: Option<Box<Keep>>,
+    ) -> Self {
+        Self { call, request, made: None, deadline, keep }
+    }
+
+    pub(crate) fn gate(&self) -> Gate {
+        self.keep.as_ref().map_or(Gate::Open, |keep| keep.gate)
+    }
+
+    pub(crate) fn seq(&self) -> Option<u64> {
+        self.keep.as_ref().and_then(|keep| keep.seq)
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.keep.as_ref().map_or(0, |keep| keep.attempts)
+    }
+}
+
+impl Calls {
+    /// The call that waits last.
+    pub(crate) fn last_waiting(&self) -> Option<CallId> {
+        self.waiting.back().map(|waiting| waiting.call)
+    }
+
+    /// Whether such a call waits, for the connection or aside.
+    pub(crate) fn any_waiting(&self, is: impl Fn(&Waiting) -> bool) -> bool {
+        self.waiting.iter().chain(&self.aside).any(is)
+    }
+
+    /// The calls that wait, in their order.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter()
+    }
+
+    /// What sets those apart that wait and are not plain calls, in their order.
+    pub(crate) fn kept_mut(&mut self) -> impl Iterator<Item = &mut Keep> {
+        self.waiting.iter_mut().filter_map(|waiting| waiting.keep.as_deref_mut())
+    }
+
+    pub(crate) fn first(&self) -> Option<&Waiting> {
+        self.waiting.front()
+    }
+
+    pub(crate) fn first_kept(&mut self) -> Option<&mut Keep> {
+        self.waiting.front_mut()?.keep.as_deref_mut()
+    }
+
+    /// Puts calls that were sent in vain in front of all others, in their order.
+    pub(crate) fn put_back(&mut self, calls: Vec<Waiting>) {
+        for waiting in calls.into_iter().rev() {
+            self.note_times(&waiting);
+            self.waiting.push_front(waiting);
+        }
+    }
+
+    /// Takes a call out that waits.
+    pub(crate) fn take_waiting(&mut self, call: CallId) -> Option<Waiting> {
+        let taken = match self.waiting.iter().position(|waiting| waiting.call == call) {
+            Some(at) => self.waiting.remove(at)?,
+            None => {
+                let at = self.aside.iter().position(|waiting| waiting.call == call)?;
+                self.aside.swap_remove(at)
+            }
+        };
+        self.forget_times(call, taken.deadline, taken.keep.as_deref());
+        Some(taken)
+    }
+
+    /// Takes those calls out that wait for the connection and are not to.
+    pub(crate) fn take_all_waiting(&mut self, is_out: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (out, stay): (Vec<_>, Vec<_>) = waiting.partition(is_out);
+        self.waiting = stay.into();
+        for waiting in &out {
+            self.forget_times(waiting.call, waiting.deadline, waiting.keep.as_deref());
+        }
+        out
+    }
+
+    /// Puts a call aside that waits for something else than a connection.
+    pub(crate) fn put_aside(&mut self, waiting: Waiting) {
+        self.note_times(&waiting);
+        self.aside.push(waiting);
+    }
+
+    /// Takes one call whose time to be sent is over.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<CallId> {
+        let (expires, call) = *self.expiries.first()?;
+        if now < expires {
+            return None;
+        }
+        self.expiries.pop_first();
+        let _ = self.take_waiting(call);
+        Some(call)
+    }
+
+    /// The probe of the first call is sent.
+    pub(crate) fn probe(&mut self, request_id: RequestId) -> Option<ClientMessage> {
+        let first = self.waiting.front_mut()?;
+        let keep = first.keep.as_deref_mut()?;
+        let Delivery::Probe(query) = &keep.delivery else { return None };
+        let message = ClientMessage::OneOffQuery { request_id, query: query.clone() };
+        keep.gate = Gate::Probing;
+        let call = first.call;
+        let in_flight = InFlight {
+            call,
+            kind: Kind::Probe,
+            args: Bytes::new(),
+            times: CallTimes::default(),
+            deadline: None,
+            timed_out: false,
+            keep: None,
+        };
+        self.sent(request_id, in_flight);
+        self.probes += 1;
+        Some(message)
+    }
+}

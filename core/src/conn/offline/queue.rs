@@ -1,0 +1,344 @@
+//! Calls on their way into the journal and out of it.
+
+use std::time::Instant;
+
+use super::{CallOptions, Offline, Overflow, Queued};
+use crate::calls::{Gate, Keep, Request, Waiting};
+use crate::conn::{Accepted, CallId, Connection, Event, NotSent, Reply, State, WhileDisconnected};
+use crate::journal::{
+    DeadLetter, Delivery, Entry, EntryState, Failure, Op, QueuedCall, QueuedState, wall_after,
+};
+use crate::types::Uuid;
+
+impl Connection {
+    /// As [`call`](Self::call), with everything that there is to say about it.
+    pub fn call_with(&mut self, now: Instant, request: Request, options: CallOptions) -> CallId {
+        self.make_call(Some(now), request, options)
+    }
+
+    pub(in crate::conn) fn make_call(
+        &mut self,
+        now: Option<Instant>,
+        request: Request,
+        options: CallOptions,
+    ) -> CallId {
+        let call = self.calls.name();
+        let policy = options.while_disconnected.unwrap_or(self.config.while_disconnected);
+        if let Some(refusal) = self.refusal(&request, policy) {
+            self.answer(call, refusal);
+        } else if options.delivery == Delivery::AtMostOnce && self.sends_at_once() {
+            let deadline = options.deadline;
+            self.calls.push(Waiting::new(call, request, deadline, None));
+            self.send_calls();
+            if options.tell_accepted {
+                self.events.push_back(Event::Accepted { call, accepted: Accepted::Sent });
+            }
+        } else {
+            self.keep_call(now, call, request, options, policy);
+        }
+        call
+    }
+
+    /// Makes a call that does not leave at once, or not only.
+    fn keep_call(
+        &mut self,
+        now: Option<Instant>,
+        call: CallId,
+        request: Request,
+        options: CallOptions,
+        policy: WhileDisconnected,
+    ) {
+        let deadline = options.deadline;
+        let tell = options.tell_accepted;
+        let mut keep = Keep::new(options.delivery.clone(), options.while_disconnected);
+        keep.expires = options.ttl.and_then(|ttl| now?.checked_add(ttl));
+        if let Request::Reducer { .. } = request
+            && policy == WhileDisconnected::Wait
+            && self.offline.as_ref().is_some_and(|offline| offline.is_good())
+        {
+            if let Some(full) = self.make_room() {
+                return self.answer(call, Reply::NotSent(full));
+            }
+            self.enter(now, call, &request, options, &mut keep);
+        }
+        let in_journal = keep.seq.is_some();
+        self.calls.push(Waiting::new(call, request, deadline, Some(Box::new(keep))));
+        self.send_calls();
+        if !tell {
+            return;
+        }
+        let waits = self.calls.last_waiting() == Some(call);
+        match &mut self.offline {
+            Some(offline) if waits && in_journal => {
+                offline.accepting.push_back((offline.ticket, call));
+            }
+            _ => {
+                let accepted = if waits { Accepted::Waiting } else { Accepted::Sent };
+                self.events.push_back(Event::Accepted { call, accepted });
+            }
+        }
+    }
+
+    /// Why no more calls can be kept, if so.
+    fn make_room(&mut self) -> Option<NotSent> {
+        let offline = self.offline.as_ref()?;
+        let limit = offline.config.max_queued;
+        if offline.queue.len() < limit {
+            return None;
+        }
+        let is_unsent = |waiting: &&Waiting| waiting.seq().is_some() && waiting.attempts() == 0;
+        let oldest = self.calls.waiting().find(is_unsent).map(|waiting| waiting.call);
+        match (offline.config.overflow, oldest) {
+            (Overflow::DropOldest, Some(oldest)) => {
+                let _ = self.calls.take_waiting(oldest);
+                self.answer(oldest, Reply::Dropped);
+                None
+            }
+            _ => Some(NotSent::QueueFull { limit }),
+        }
+    }
+
+    /// Puts a call into the journal.
+    fn enter(
+        &mut self,
+        now: Option<Instant>,
+        call: CallId,
+        request: &Request,
+        options: CallOptions,
+        keep: &mut Keep,
+    ) {
+        let (Some(offline), Request::Reducer { name, args }) = (&mut self.offline, request) else {
+            return;
+        };
+        let now = now.unwrap_or(offline.clock.at);
+        let created_at = offline.clock.wall(now);
+        let id = options.id.unwrap_or_else(|| offline.random.uuid(created_at));
+        let age = [options.ttl, offline.config.max_age].into_iter().flatten().min();
+        let entry = Entry {
+            seq: offline.next_entry,
+            scope: offline.scope,
+            id,
+            reducer: name.clone(),
+            args: args.clone(),
+            fingerprint: options.fingerprint,
+            created_at,
+            expires_at: age.map(|age| wall_after(created_at, age)),
+            delivery: options.delivery,
+            optimistic: options.optimistic,
+            attempts: 0,
+            state: EntryState::Queued,
+        };
+        offline.next_entry += 1;
+        keep.seq = Some(entry.seq);
+        keep.expires = age.and_then(|age| now.checked_add(age));
+        keep.gate = match entry.delivery {
+            Delivery::AtLeastOnce => Gate::Open,
+            Delivery::AtMostOnce | Delivery::Probe(_) => Gate::Unmarked,
+        };
+        offline.add(entry, call);
+    }
+
+    /// A name for a call, greater than those of milliseconds before.
+    pub fn new_call_name(&mut self, now: Instant) -> Option<Uuid> {
+        let offline = self.offline.as_mut()?;
+        let wall = offline.clock.wall(now);
+        Some(offline.random.uuid(wall))
+    }
+
+    /// A call is answered: it leaves the journal, or becomes a dead letter there.
+    pub(in crate::conn) fn settle_entry(&mut self, call: CallId, reply: &Reply) {
+        let Some(offline) = &mut self.offline else { return };
+        let Some(seq) = offline.by_call.remove(&call) else { return };
+        if let Reply::Kept = reply {
+            return;
+        }
+        let Some(Queued { mut entry, state, .. }) = offline.queue.remove(&seq) else { return };
+        if state == QueuedState::NeedsMigration {
+            offline.held -= 1;
+        }
+        let Some(failure) = failure_of(reply) else {
+            return offline.write_urgently(Op::Forget(seq));
+        };
+        entry.state = EntryState::Dead(failure);
+        offline.write_urgently(Op::Entry(Box::new(entry.clone())));
+        offline.dead.push_back(entry);
+        while offline.dead.len() > offline.config.max_dead_letters {
+            if let Some(oldest) = offline.dead.pop_front() {
+                offline.write(Op::Forget(oldest.seq));
+            }
+        }
+    }
+}
+
+/// Looking at what is kept, and changing it.
+impl Connection {
+    /// The calls in the journal that are not over, in the order of their making.
+    pub fn queued_calls(&self) -> Vec<QueuedCall> {
+        let Some(offline) = &self.offline else { return Vec::new() };
+        offline.queue.values().map(|queued| queued.entry.shown(queued.state)).collect()
+    }
+
+    /// The calls in the journal that failed, oldest first.
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        let Some(offline) = &self.offline else { return Vec::new() };
+        offline.dead.iter().filter_map(Entry::letter).collect()
+    }
+
+    /// Takes a call back that was not sent. False if it was, or is over.
+    pub fn cancel(&mut self, call: CallId) -> bool {
+        let waits = |waiting: &Waiting| waiting.call == call && waiting.attempts() == 0;
+        if !self.calls.any_waiting(waits) {
+            return false;
+        }
+        let _ = self.calls.take_waiting(call);
+        self.answer(call, Reply::Cancelled);
+        self.send_calls();
+        true
+    }
+
+    /// As [`cancel`](Self::cancel), by the call's name.
+    pub fn cancel_queued(&mut self, id: Uuid) -> bool {
+        let Some(offline) = &self.offline else { return false };
+        let queued = offline.queue.values().find(|queued| queued.entry.id == id);
+        queued.map(|queued| queued.call).is_some_and(|call| self.cancel(call))
+    }
+
+    /// Makes a call again that failed: as a new one, of the same name, at the end of the queue. None if there is no such
+    /// dead letter, or the connection is closed.
+    pub fn retry_dead_letter(&mut self, id: Uuid) -> Option<CallId> {
+        if self.is_over() {
+            return None;
+        }
+        let offline = self.offline.as_mut()?;
+        let at = offline.dead.iter().position(|entry| entry.id == id)?;
+        let entry = offline.dead.remove(at)?;
+        offline.write(Op::Forget(entry.seq));
+        Some(self.make_again(entry))
+    }
+
+    /// Forgets a call that failed. False if there is no such dead letter.
+    pub fn discard_dead_letter(&mut self, id: Uuid) -> bool {
+        let Some(offline) = &mut self.offline else { return false };
+        let Some(at) = offline.dead.iter().position(|entry| entry.id == id) else { return false };
+        if let Some(entry) = offline.dead.remove(at) {
+            offline.write_urgently(Op::Forget(entry.seq));
+        }
+        true
+    }
+
+    /// Gives a held call the arguments that its reducer takes now, and puts it at the end of the queue. None if there is
+    /// no such held call.
+    pub fn migrate(&mut self, id: Uuid, args: bytes::Bytes, fingerprint: u64) -> Option<CallId> {
+        if self.is_over() {
+            return None;
+        }
+        let offline = self.offline.as_mut()?;
+        let held = offline
+            .queue
+            .values()
+            .find(|queued| queued.entry.id == id && queued.state == QueuedState::NeedsMigration)?;
+        let call = held.call;
+        let seq = held.entry.seq;
+        let Queued { mut entry, .. } = offline.queue.remove(&seq)?;
+        offline.by_call.remove(&call);
+        offline.held -= 1;
+        offline.write(Op::Forget(seq));
+        let _ = self.calls.take_waiting(call);
+        (entry.args, entry.fingerprint) = (args, fingerprint);
+        Some(self.make_again_as(entry, call))
+    }
+
+    /// What arguments a reducer takes in this program, or on the server; none if there is no such reducer. Calls of it
+    /// that were made with others are held, not sent.
+    pub fn expect_arguments(&mut self, reducer: &str, fingerprint: Option<u64>) {
+        let Some(offline) = &mut self.offline else { return };
+        let known = offline.arguments.insert(reducer.into(), fingerprint.unwrap_or(NO_REDUCER));
+        if known == Some(fingerprint.unwrap_or(NO_REDUCER)) {
+            return;
+        }
+        let mut misfits = Vec::new();
+        for queued in offline.queue.values_mut() {
+            let entry = &queued.entry;
+            if queued.state == QueuedState::Queued
+                && entry.reducer == reducer
+                && entry.fingerprint != UNKNOWN_ARGUMENTS
+                && Some(entry.fingerprint) != fingerprint
+            {
+                misfits.push((queued.call, entry.seq));
+            }
+        }
+        for (call, seq) in misfits {
+            // What is on the wire already is beyond holding.
+            let Some(waiting) = self.calls.take_waiting(call) else { continue };
+            self.calls.put_aside(waiting);
+            if let Some(offline) = &mut self.offline
+                && let Some(queued) = offline.queue.get_mut(&seq)
+            {
+                queued.state = QueuedState::NeedsMigration;
+                offline.held += 1;
+            }
+        }
+        self.send_calls();
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Closing { .. } | State::Closed(_))
+    }
+
+    fn make_again(&mut self, entry: Entry) -> CallId {
+        let call = self.calls.name();
+        self.make_again_as(entry, call)
+    }
+
+    fn make_again_as(&mut self, mut entry: Entry, call: CallId) -> CallId {
+        let Some(offline) = &mut self.offline else { return call };
+        let mut keep = Keep::new(entry.delivery.clone(), Some(WhileDisconnected::Wait));
+        entry.seq = offline.next_entry;
+        offline.next_entry += 1;
+        (entry.state, entry.attempts, entry.expires_at) = (EntryState::Queued, 0, None);
+        keep.gate = match entry.delivery {
+            Delivery::AtLeastOnce => Gate::Open,
+            Delivery::AtMostOnce | Delivery::Probe(_) => Gate::Unmarked,
+        };
+        if offline.is_good() {
+            keep.seq = Some(entry.seq);
+        } else {
+            keep.gate = Gate::Open;
+        }
+        let request = Request::Reducer { name: entry.reducer.clone(), args: entry.args.clone() };
+        if keep.seq.is_some() {
+            offline.add(entry, call);
+        }
+        self.calls.push(Waiting::new(call, request, None, Some(Box::new(keep))));
+        self.send_calls();
+        call
+    }
+}
+
+/// The fingerprint of arguments that nobody knows: they always fit.
+const UNKNOWN_ARGUMENTS: u64 = 0;
+/// The fingerprint of a reducer that is not there: nothing fits.
+const NO_REDUCER: u64 = 1;
+
+impl Offline {
+    fn add(&mut self, entry: Entry, call: CallId) {
+        self.write_urgently(Op::Entry(Box::new(entry.clone())));
+        self.by_call.insert(call, entry.seq);
+        let put = self.ticket;
+        let queued = Queued { call, state: QueuedState::Queued, put, entry };
+        self.queue.insert(queued.entry.seq, queued);
+    }
+}
+
+/// How a call failed, if that is worth keeping.
+fn failure_of(reply: &Reply) -> Option<Failure> {
+    match reply {
+        Reply::Rejected { error, .. } => Some(Failure::Rejected(error.clone())),
+        Reply::Failed(why) => Some(Failure::Failed(why.clone())),
+        Reply::Unknown => Some(Failure::Unknown),
+        Reply::TimedOut { sent } => Some(Failure::TimedOut { sent: *sent }),
+        Reply::Expired => Some(Failure::Expired),
+        Reply::Dropped => Some(Failure::Dropped),
+        _ => None,
+    }
+}

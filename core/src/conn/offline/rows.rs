@@ -1,0 +1,260 @@
+//! Rows that are kept: what the server says of them, and what an earlier run left.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
+
+use crate::cache::{Change, Part, SetId, Step};
+use crate::conn::{Cause, Connection};
+use crate::journal::{KeptPart, LoadedSet, Op};
+use crate::schema::{Table, fingerprint};
+use crate::subs::{Stage, SubscriptionId};
+use crate::wire::TableName;
+
+/// The sets whose rows are kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    next_rows: u64,
+    next_set: u32,
+    /// The numbers in the journal of the sets that have rows there.
+    numbers: HashMap<SetId, u32>,
+    /// Sets of the last run that nobody has asked for again.
+    unclaimed: Vec<Unclaimed>,
+    /// When those are dropped.
+    until: Option<Instant>,
+    /// The tables of those sets whose rows are still those of the last run.
+    loaded: BTreeMap<SetId, Vec<TableName>>,
+    /// What the rows of tables are, as the journal says.
+    tables: BTreeMap<Box<str>, u64>,
+}
+
+#[derive(Debug)]
+struct Unclaimed {
+    queries: Vec<Box<str>>,
+    rows: SetId,
+}
+
+impl Kept {
+    pub(super) fn new(next_rows: u64, next_set: u32, tables: BTreeMap<Box<str>, u64>) -> Self {
+        Self {
+            next_rows,
+            next_set,
+            numbers: HashMap::new(),
+            unclaimed: Vec::new(),
+            until: None,
+            loaded: BTreeMap::new(),
+            tables,
+        }
+    }
+}
+
+/// The fingerprint under which the rows of the table `T` are kept.
+pub fn table_fingerprint<T: Table>() -> u64 {
+    fingerprint::row(&T::DEF.row)
+}
+
+/// What the last run left.
+impl Connection {
+    /// Puts the rows of the last run into the cache, as rows of sets that are stale.
+    pub(super) fn load_rows(&mut self, sets: Vec<LoadedSet>) {
+        for LoadedSet { number, queries, rows: tables } in sets {
+            let set = self.subs.reserve_rows();
+            let names = tables.iter().map(|(table, _)| table.clone()).collect();
+            let parts = tables.into_iter().map(|(table, rows)| Part::Inserts { set, table, rows });
+            let loaded = self.change_now(Change::of(parts.collect()));
+            let Some(offline) = &mut self.offline else { return };
+            offline.rows.numbers.insert(set, number);
+            if loaded {
+                self.cache.mark_stale(set);
+                offline.rows.loaded.insert(set, names);
+                offline.rows.unclaimed.push(Unclaimed { queries, rows: set });
+            } else {
+                self.forget_rows(set);
+            }
+        }
+    }
+
+    /// Makes a change that nobody is told of. Nothing may be under way.
+    fn change_now(&mut self, change: Change) -> bool {
+        self.cache.begin(change);
+        loop {
+            match self.cache.step(usize::MAX) {
+                Step::More => (),
+                Step::Committed(_) => return true,
+                Step::OutOfSync(error) => {
+                    tracing::warn!(%error, "rows of the last run do not fit together");
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// The set of the last run that these queries asked for: its rows are the new set's, until the server says more.
+    pub(in crate::conn) fn claim_rows(&mut self, queries: &[Box<str>]) -> Option<SetId> {
+        let unclaimed = &mut self.offline.as_mut()?.rows.unclaimed;
+        let at = unclaimed.iter().position(|set| set.queries == queries)?;
+        Some(unclaimed.swap_remove(at).rows)
+    }
+
+    /// Rows of the last run that nobody asked for again may stay a while.
+    pub(in crate::conn) fn start_unclaimed(&mut self, now: Instant) {
+        if let Some(offline) = &mut self.offline
+            && !offline.rows.unclaimed.is_empty()
+            && offline.rows.until.is_none()
+        {
+            offline.rows.until = Some(now + offline.config.unclaimed_after);
+        }
+    }
+
+    pub(in crate::conn) fn unclaimed_until(&self) -> Option<Instant> {
+        self.offline.as_ref()?.rows.until
+    }
+
+    /// Drops the rows of the last run that nobody asked for again.
+    pub(in crate::conn) fn drop_unclaimed(&mut self, now: Instant) {
+        let Some(offline) = &mut self.offline else { return };
+        if offline.rows.until.is_none_or(|until| now < until) {
+            return;
+        }
+        offline.rows.until = None;
+        let unclaimed = std::mem::take(&mut offline.rows.unclaimed);
+        let parts = unclaimed.iter().map(|set| Part::DropSet { set: set.rows }).collect();
+        self.apply(Change::of(parts), Cause::Resync, Vec::new());
+    }
+
+    /// The table `T` is mentioned: rows of the last run that are of another type are dropped before anybody sees them.
+    pub(in crate::conn) fn check_loaded<T: Table>(&mut self) {
+        let Some(offline) = &mut self.offline else { return };
+        let now = table_fingerprint::<T>();
+        let before = offline.rows.tables.insert(T::DEF.name.into(), now);
+        if before == Some(now) {
+            return;
+        }
+        let (scope, name) = (offline.scope, T::DEF.name.into());
+        offline.write(Op::Table { scope, name, fingerprint: now });
+        let of_table = |names: &[TableName]| names.iter().any(|name| *name == T::DEF.name);
+        let changed = offline.rows.loaded.iter().filter(|(_, names)| of_table(names));
+        let changed: Vec<SetId> = changed.map(|(set, _)| *set).collect();
+        if before.is_some() {
+            for set in changed {
+                tracing::info!(table = T::DEF.name, "kept rows are of another type, and dropped");
+                self.drop_loaded(set);
+            }
+        }
+    }
+
+    /// Whether a set's rows are those of the last run.
+    pub(in crate::conn) fn is_loaded(&self, set: SetId) -> bool {
+        self.offline.as_ref().is_some_and(|offline| offline.rows.loaded.contains_key(&set))
+    }
+
+    /// Drops the rows of a set of the last run; whoever has asked for it gets the server's.
+    pub(in crate::conn) fn drop_loaded(&mut self, rows: SetId) {
+        let change = Change::of(vec![Part::DropSet { set: rows }]);
+        if self.is_applying() || self.cache.is_applying() {
+            self.apply(change, Cause::Resync, Vec::new());
+        } else {
+            self.change_now(change);
+            self.forget_rows(rows);
+        }
+        if let Some(offline) = &mut self.offline {
+            offline.rows.loaded.remove(&rows);
+            offline.rows.unclaimed.retain(|set| set.rows != rows);
+        }
+        if let Some(set) = self.subs.by_rows(rows) {
+            self.start_set_over(set);
+        }
+    }
+
+    fn start_set_over(&mut self, set: SubscriptionId) {
+        if self.subs.get(set).is_some_and(|set| set.stage == Stage::Stale) {
+            self.subs.start_over(set);
+            if let crate::conn::State::Online { .. } = self.state {
+                self.send_set(set);
+            }
+        }
+    }
+
+    fn forget_rows(&mut self, set: SetId) {
+        let Some(offline) = &mut self.offline else { return };
+        let Some(number) = offline.rows.numbers.remove(&set) else { return };
+        let parts = vec![KeptPart::Drop(number)];
+        offline.write_rows(parts);
+        let scope = offline.scope;
+        offline.write(Op::ForgetSet { scope, set: number });
+    }
+}
+
+/// What the server says.
+impl Connection {
+    /// What of a change is to be kept, if it is made.
+    pub(in crate::conn) fn parts_to_keep(&self, change: &Change) -> Option<Vec<Part>> {
+        let offline = self.offline.as_ref()?;
+        if !offline.config.keeps_rows || !offline.is_good() {
+            return None;
+        }
+        let stored = |part: &&Part| !matches!(part, Part::Events { .. });
+        Some(change.parts.iter().filter(stored).cloned().collect())
+    }
+
+    /// A change was made: it is kept, but for sets that failed, whose rows are gone.
+    pub(in crate::conn) fn keep_rows(&mut self, parts: Vec<Part>, failed: &[SetId]) {
+        let Some(offline) = &mut self.offline else { return };
+        let mut kept = Vec::new();
+        let mut gone: Vec<SetId> = failed.to_vec();
+        for part in parts {
+            let set = part.set();
+            if failed.contains(&set) {
+                continue;
+            }
+            if let Part::DropSet { .. } = part {
+                gone.push(set);
+                continue;
+            }
+            let number = match offline.rows.numbers.get(&set) {
+                Some(number) => *number,
+                None => {
+                    let query_set = self.subs.by_rows(set).and_then(|set| self.subs.get(set));
+                    let Some(query_set) = query_set else { continue };
+                    let (scope, queries) = (offline.scope, query_set.queries.clone());
+                    offline.name_set(scope, set, queries)
+                }
+            };
+            match part {
+                Part::Inserts { table, rows, .. } => {
+                    kept.push(KeptPart::Inserts(number, table, rows));
+                }
+                Part::Deletes { table, rows, .. } => {
+                    kept.push(KeptPart::Deletes(number, table, rows));
+                }
+                Part::Events { .. } | Part::DropSet { .. } => (),
+            }
+        }
+        let scope = offline.scope;
+        for set in gone {
+            offline.rows.loaded.remove(&set);
+            if let Some(number) = offline.rows.numbers.remove(&set) {
+                kept.push(KeptPart::Drop(number));
+                offline.write(Op::ForgetSet { scope, set: number });
+            }
+        }
+        if !kept.is_empty() {
+            offline.write_rows(kept);
+        }
+    }
+}
+
+impl super::Offline {
+    fn name_set(&mut self, scope: u32, set: SetId, queries: Vec<Box<str>>) -> u32 {
+        let number = self.rows.next_set;
+        self.rows.next_set += 1;
+        self.rows.numbers.insert(set, number);
+        self.write(Op::Set { scope, set: number, queries });
+        number
+    }
+
+    fn write_rows(&mut self, parts: Vec<KeptPart>) {
+        let number = self.rows.next_rows;
+        self.rows.next_rows += 1;
+        self.write(Op::Rows { scope: self.scope, number, parts });
+    }
+}

@@ -1,0 +1,67 @@
+//! How far what is kept is in step with the server.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::conn::{Connection, State};
+
+/// How far the calls that are kept have come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct SyncState {
+    /// How many calls are kept that are not answered.
+    pub pending: usize,
+    /// How many of them are held, because the reducer takes other arguments now.
+    pub held: usize,
+    /// How many calls failed, and are kept to be looked at.
+    pub failed: usize,
+    /// When the connection is tried again, if it is waited for.
+    pub next_retry: Option<Instant>,
+    /// What the store is good for.
+    pub storage: Storage,
+    /// Where what was damaged was put, if the store was found damaged when it was opened.
+    pub put_aside: Option<PathBuf>,
+}
+
+/// What the store is good for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Storage {
+    /// There is none.
+    #[default]
+    None,
+    /// It works.
+    Good,
+    /// It failed, with these words: nothing more is kept until the program is started again. Calls that can be sent
+    /// are.
+    Degraded(Box<str>),
+}
+
+impl Connection {
+    /// How far what is kept has come.
+    pub fn sync_state(&self) -> SyncState {
+        let Some(offline) = &self.offline else { return SyncState::default() };
+        let storage = match &offline.degraded {
+            Some(why) => Storage::Degraded(why.clone()),
+            None => Storage::Good,
+        };
+        SyncState {
+            pending: offline.queue.len(),
+            held: offline.held,
+            failed: offline.dead.len(),
+            next_retry: match self.state {
+                State::Waiting { until } => Some(until),
+                _ => None,
+            },
+            storage,
+            put_aside: offline.put_aside.clone(),
+        }
+    }
+
+    /// The state, if the application was told another one.
+    pub(in crate::conn) fn changed_sync(&self) -> Option<SyncState> {
+        let told = &self.offline.as_ref()?.told;
+        let now = self.sync_state();
+        (*told != now).then_some(now)
+    }
+}

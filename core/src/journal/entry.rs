@@ -1,0 +1,316 @@
+//! A call in the journal.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
+use crate::types::{TimeDuration, Timestamp, Uuid};
+use crate::wire::Text;
+
+/// What becomes of a call whose answer is lost with the connection.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// It is sent once. Without an answer it ends as [`Unknown`](crate::conn::Reply::Unknown).
+    #[default]
+    AtMostOnce,
+    /// It is sent again until it is answered: the reducer may be run twice, and must come to the same. Exactly once, if
+    /// an argument names the call and the module skips names that it has seen.
+    AtLeastOnce,
+    /// This query is asked first, when the connection is back: if it has rows, the call has run. Else it is sent again.
+    Probe(Text),
+}
+
+/// How a call failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The reducer refused: the BSATN of its error.
+    Rejected(Bytes),
+    /// It panicked, does not exist, or could not be run, in the server's words.
+    Failed(Box<str>),
+    /// It was sent, and its answer was lost: it may have run, or not.
+    Unknown,
+    /// No answer came within the call's timeout.
+    TimedOut {
+        /// Whether it was sent.
+        sent: bool,
+    },
+    /// It was older than it was allowed to become before it could be sent.
+    Expired,
+    /// It was dropped unsent: by a full queue, a veto, or the wish that it be.
+    Dropped,
+}
+
+/// How far a call is, on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EntryState {
+    /// It may be sent. One that is delivered at least once may have been.
+    Queued,
+    /// It was sent, or was about to be.
+    Sent,
+    /// It is over, and failed.
+    Dead(Failure),
+}
+
+/// A call in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place in the order of calls, for as long as the store lives.
+    pub(crate) seq: u64,
+    pub(crate) scope: u32,
+    pub(crate) id: Uuid,
+    pub(crate) reducer: Text,
+    pub(crate) args: Bytes,
+    pub(crate) fingerprint: u64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) delivery: Delivery,
+    pub(crate) optimistic: Option<Text>,
+    /// How often it was sent in vain.
+    pub(crate) attempts: u32,
+    pub(crate) state: EntryState,
+}
+
+/// A call that waits for being sent, or for its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueuedCall {
+    /// Its name, for good: the same after a restart.
+    pub id: Uuid,
+    /// The reducer's name.
+    pub reducer: Text,
+    /// The BSATN of its arguments.
+    pub args: Bytes,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it is given up if it could not be sent.
+    pub expires_at: Option<Timestamp>,
+    /// How often it was sent in vain.
+    pub attempts: u32,
+    /// How far it is.
+    pub state: QueuedState,
+}
+
+/// How far a call in the journal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueuedState {
+    /// It waits for being sent.
+    Queued,
+    /// It was sent, and is not answered.
+    Sent,
+    /// The reducer takes other arguments than when the call was made: it is not sent until it is made anew or
+    /// discarded.
+    NeedsMigration,
+}
+
+/// A call that failed, kept to be looked at, made again or discarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The call's name.
+    pub id: Uuid,
+    /// The reducer's name.
+    pub reducer: Text,
+    /// The BSATN of its arguments.
+    pub args: Bytes,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How it failed.
+    pub failure: Failure,
+}
+
+impl Entry {
+    /// The call's name, for good.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The reducer's name.
+    pub fn reducer(&self) -> &Text {
+        &self.reducer
+    }
+
+    /// The BSATN of its arguments.
+    pub fn args(&self) -> &Bytes {
+        &self.args
+    }
+
+    /// The name of the mutator that shows what it will come to.
+    pub fn optimistic(&self) -> Option<&Text> {
+        self.optimistic.as_ref()
+    }
+
+    pub(crate) fn shown(&self, state: QueuedState) -> QueuedCall {
+        QueuedCall {
+            id: self.id,
+            reducer: self.reducer.clone(),
+            args: self.args.clone(),
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            attempts: self.attempts,
+            state,
+        }
+    }
+
+    /// As a dead letter, if it is one.
+    pub(crate) fn letter(&self) -> Option<DeadLetter> {
+        let EntryState::Dead(failure) = &self.state else { return None };
+        Some(DeadLetter {
+            id: self.id,
+            reducer: self.reducer.clone(),
+            args: self.args.clone(),
+            created_at: self.created_at,
+            failure: failure.clone(),
+        })
+    }
+}
+
+/// The moment `after` a moment; the last one there is, if that is later.
+pub(crate) fn wall_after(moment: Timestamp, after: Duration) -> Timestamp {
+    let span = TimeDuration::from_duration(after).unwrap_or(TimeDuration::MAX);
+    moment.checked_add(span).unwrap_or(Timestamp::from_micros(i64::MAX))
+}
+
+fn text(reader: &mut Reader<'_>) -> Result<Text, DecodeError> {
+    <&str>::decode(reader).map(Text::from)
+}
+
+fn bytes(reader: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
+    <&[u8]>::decode(reader).map(Bytes::copy_from_slice)
+}
+
+fn put_bytes(out: &mut Writer, bytes: &[u8]) {
+    out.len(bytes.len());
+    out.bytes(bytes);
+}
+
+impl Encode for Entry {
+    fn encode(&self, out: &mut Writer) {
+        self.seq.encode(out);
+        self.scope.encode(out);
+        self.id.encode(out);
+        self.reducer.as_str().encode(out);
+        put_bytes(out, &self.args);
+        self.fingerprint.encode(out);
+        self.created_at.encode(out);
+        self.expires_at.encode(out);
+        self.delivery.encode(out);
+        self.optimistic.as_ref().map(Text::as_str).encode(out);
+        self.attempts.encode(out);
+        self.state.encode(out);
+    }
+}
+
+impl<'de> Decode<'de> for Entry {
+    const SIZE: Option<usize> = None;
+
+    fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            seq: u64::decode(reader)?,
+            scope: u32::decode(reader)?,
+            id: Uuid::decode(reader)?,
+            reducer: text(reader)?,
+            args: bytes(reader)?,
+            fingerprint: u64::decode(reader)?,
+            created_at: Timestamp::decode(reader)?,
+            expires_at: Option::decode(reader)?,
+            delivery: Delivery::decode(reader)?,
+            optimistic: Option::<&str>::decode(reader)?.map(Text::from),
+            attempts: u32::decode(reader)?,
+            state: EntryState::decode(reader)?,
+        })
+    }
+}
+
+impl Encode for Delivery {
+    fn encode(&self, out: &mut Writer) {
+        match self {
+            Self::AtMostOnce => out.tag(0),
+            Self::AtLeastOnce => out.tag(1),
+            Self::Probe(sql) => {
+                out.tag(2);
+                sql.as_str().encode(out);
+            }
+        }
+    }
+}
+
+impl<'de> Decode<'de> for Delivery {
+    const SIZE: Option<usize> = None;
+
+    fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        match reader.tag("Delivery")? {
+            0 => Ok(Self::AtMostOnce),
+            1 => Ok(Self::AtLeastOnce),
+            2 => text(reader).map(Self::Probe),
+            tag => Err(reader.invalid_tag(tag, "Delivery")),
+        }
+    }
+}
+
+impl Encode for EntryState {
+    fn encode(&self, out: &mut Writer) {
+        match self {
+            Self::Queued => out.tag(0),
+            Self::Sent => out.tag(1),
+            Self::Dead(failure) => {
+                out.tag(2);
+                failure.encode(out);
+            }
+        }
+    }
+}
+
+impl<'de> Decode<'de> for EntryState {
+    const SIZE: Option<usize> = None;
+
+    fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        match reader.tag("EntryState")? {
+            0 => Ok(Self::Queued),
+            1 => Ok(Self::Sent),
+            2 => Failure::decode(reader).map(Self::Dead),
+            tag => Err(reader.invalid_tag(tag, "EntryState")),
+        }
+    }
+}
+
+impl Encode for Failure {
+    fn encode(&self, out: &mut Writer) {
+        match self {
+            Self::Rejected(error) => {
+                out.tag(0);
+                put_bytes(out, error);
+            }
+            Self::Failed(why) => {
+                out.tag(1);
+                why.encode(out);
+            }
+            Self::Unknown => out.tag(2),
+            Self::TimedOut { sent } => {
+                out.tag(3);
+                sent.encode(out);
+            }
+            Self::Expired => out.tag(4),
+            Self::Dropped => out.tag(5),
+        }
+    }
+}
+
+impl<'de> Decode<'de> for Failure {
+    const SIZE: Option<usize> = None;
+
+    fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        match reader.tag("Failure")? {
+            0 => bytes(reader).map(Self::Rejected),
+            1 => Box::decode(reader).map(Self::Failed),
+            2 => Ok(Self::Unknown),
+            3 => bool::decode(reader).map(|sent| Self::TimedOut { sent }),
+            4 => Ok(Self::Expired),
+            5 => Ok(Self::Dropped),
+            tag => Err(reader.invalid_tag(tag, "Failure")),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Records behind a codec.
+
+use lightlike_core::driver::{Coded, RecordCodec};
+use lightlike_core::journal::{MemoryStore, Store as _};
+
+use super::{contents, put, records};
+
+/// Adds a number to each byte: no secret is safe with it, and no text is readable.
+struct Shift(u8);
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+impl RecordCodec for Shift {
+    fn encode(&self, _: &[u8], record: &[u8]) -> Result<Vec<u8>, Failed> {
+        Ok([self.0].into_iter().chain(record.iter().map(|b| b.wrapping_add(self.0))).collect())
+    }
+
+    fn decode(&self, _: &[u8], kept: &[u8]) -> Result<Vec<u8>, Failed> {
+        match kept.split_first() {
+            Some((key, rest)) if *key == self.0 => {
+                Ok(rest.iter().map(|b| b.wrapping_sub(self.0)).collect())
+            }
+            _ => Err("another secret".into()),
+        }
+    }
+}
+
+#[test]
+fn records_lie_coded_and_come_back() {
+    let disk = MemoryStore::new();
+    let mut store = Coded::new(disk.clone(), Shift(3));
+    store.commit(&[put("k", "abc")]).unwrap();
+    assert_eq!(contents(&mut disk.clone()), records(&[("k", "\u{3}def")]));
+    assert_eq!(contents(&mut store), records(&[("k", "abc")]));
+}
+
+#[test]
+fn with_another_secret_the_store_is_refused_and_stays() {
+    let disk = MemoryStore::new();
+    Coded::new(disk.clone(), Shift(3)).commit(&[put("k", "abc")]).unwrap();
+    let mut wrong = Coded::new(disk.clone(), Shift(4));
+    let error = wrong.load(&mut |_, _| panic!("nothing is shown")).unwrap_err();
+    assert_eq!(error.to_string(), "cannot decode a record of the store");
+    assert_eq!(disk.len(), 1);
+}

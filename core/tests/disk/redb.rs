@@ -1,0 +1,143 @@
+//! redb over a disk that fails at its k-th write, or forgets what was not synced.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use lightlike_core::driver::RedbStore;
+use lightlike_core::journal::{Store as _, Write};
+use redb::StorageBackend;
+
+use super::{contents, put, records};
+
+/// A disk in memory: what was written, and what of it would survive a loss of power.
+#[derive(Debug, Clone, Default)]
+struct Disk(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    written: Vec<u8>,
+    synced: Vec<u8>,
+    /// How many more writes and syncs work.
+    works: Option<usize>,
+}
+
+impl Disk {
+    fn with(bytes: Vec<u8>, works: Option<usize>) -> Self {
+        let state = State { written: bytes.clone(), synced: bytes, works };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    fn act<T>(&self, act: impl FnOnce(&mut State) -> T) -> io::Result<T> {
+        let mut state = self.0.lock().unwrap();
+        if let Some(left) = &mut state.works {
+            *left = left.checked_sub(1).ok_or_else(|| io::Error::other("the disk failed"))?;
+        }
+        Ok(act(&mut state))
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap().written.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let state = self.0.lock().unwrap();
+        let from = usize::try_from(offset).unwrap();
+        let bytes = state.written.get(from..from + out.len());
+        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.act(|state| state.written.resize(usize::try_from(len).unwrap(), 0))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.act(|state| state.synced = state.written.clone())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let from = usize::try_from(offset).unwrap();
+        self.act(|state| state.written[from..from + data.len()].copy_from_slice(data))
+    }
+}
+
+#[test]
+fn after_a_loss_of_power_at_any_write_every_batch_is_there_whole_or_not_at_all() {
+    let fresh = Disk::default();
+    drop(RedbStore::with_backend(fresh.clone()).unwrap());
+    let fresh = fresh.0.lock().unwrap().synced.clone();
+    let mut worked = 0;
+    for works in 0.. {
+        let disk = Disk::with(fresh.clone(), Some(works));
+        let mut committed = 0;
+        if let Ok(mut store) = RedbStore::with_backend(disk.clone()) {
+            for batch in 0..4 {
+                let writes = [put("a", &batch.to_string()), put(&format!("b{batch}"), "x")];
+                match store.commit(&writes) {
+                    Ok(()) if committed == batch => committed += 1,
+                    // After a failure nothing more is taken.
+                    Ok(()) => panic!("it went on after a failure"),
+                    Err(_) => (),
+                }
+            }
+        }
+        let left = disk.0.lock().unwrap().synced.clone();
+        let mut again = RedbStore::with_backend(Disk::with(left, None)).unwrap();
+        let records = contents(&mut again);
+        // One that was not confirmed may be there; none that was may be missing.
+        let batches = records.len().saturating_sub(1);
+        assert!(batches == committed || batches == committed + 1, "{works}: {records:?}");
+        if batches > 0 {
+            assert_eq!(records[&b"a"[..]], (batches - 1).to_string().as_bytes(), "{works}");
+        }
+        worked = committed;
+        if committed == 4 {
+            break;
+        }
+    }
+    assert_eq!(worked, 4);
+}
+
+#[test]
+fn a_damaged_file_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let mut store = RedbStore::open(&path).unwrap();
+    store.commit(&[put("a", "1")]).unwrap();
+    assert!(RedbStore::open(&path).is_err(), "it can be open once");
+    drop(store);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let len = bytes.len();
+    bytes[64..len.min(8192)].fill(0xee);
+    std::fs::write(&path, &bytes).unwrap();
+    let mut store = RedbStore::open(&path).unwrap();
+    let aside = store.damaged().expect("damage is seen");
+    assert_eq!(std::fs::read(aside).unwrap(), bytes);
+    assert!(contents(&mut store).is_empty());
+    store.commit(&[put("b", "2")]).unwrap();
+    let aside = store.put_aside().unwrap().unwrap();
+    assert!(aside.to_string_lossy().ends_with(".damaged-2"), "{}", aside.display());
+    assert!(contents(&mut store).is_empty());
+}
+
+#[test]
+fn a_file_of_somebody_else_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "milk, eggs, and a text that is longer than a header is").unwrap();
+    assert!(RedbStore::open(&path).is_err());
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("milk"));
+}
+
+#[test]
+fn large_records_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = RedbStore::open(folder.path().join("store.redb")).unwrap();
+    let large = "x".repeat(3 << 20);
+    store.commit(&[put("large", &large)]).unwrap();
+    let writes: Vec<Write> = vec![put("small", "y")];
+    store.commit(&writes).unwrap();
+    assert_eq!(contents(&mut store), records(&[("large", &large), ("small", "y")]));
+}

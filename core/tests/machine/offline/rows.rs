@@ -1,0 +1,262 @@
+//! Rows that are there at the next start, before any network.
+
+use std::time::Duration;
+
+use lightlike_core::bsatn::{self, Bsatn, Decode, DecodeError, Encode, Reader, Writer};
+use lightlike_core::conn::SubscriptionId;
+use lightlike_core::schema::{
+    ColumnDef, IndexVisitor, Row, RowDef, Sats, SatsType, Table, TableDef, TableKind, TypeRef,
+};
+use lightlike_core::wire::{ClientMessage, QuerySetId, ServerMessage};
+
+use super::Offline;
+use crate::rig::{applied, committed, update};
+
+const QUERY: &str = "SELECT * FROM t";
+
+fn subscribe(offline: &mut Offline) -> SubscriptionId {
+    offline.connection().subscribe(vec![QUERY.into()])
+}
+
+/// The sets that are asked for on the wire, in order.
+fn asked(offline: &mut Offline) -> Vec<ClientMessage> {
+    offline.rig.sent()
+}
+
+fn answer(offline: &mut Offline, rows: &[&[u8]]) -> Vec<String> {
+    let sent = asked(offline);
+    let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else {
+        panic!("{sent:?}")
+    };
+    offline.rig.server(applied(request_id, query_set_id, rows));
+    let told = offline.told();
+    offline.store();
+    told
+}
+
+/// A run that had these rows.
+fn with_rows(rows: &[&[u8]]) -> Offline {
+    let mut offline = Offline::new();
+    let _ = offline.connect();
+    subscribe(&mut offline);
+    assert_eq!(answer(&mut offline, rows), ["transaction: Applied", "set 0 applied"]);
+    offline
+}
+
+#[test]
+fn rows_of_the_last_run_are_readable_before_any_network() {
+    let offline = with_rows(&[b"a", b"b"]).restart();
+    assert_eq!(offline.rig.rows(), [b"a", b"b"]);
+    assert!(!offline.rig.connection.is_ready());
+}
+
+#[test]
+fn what_changed_since_comes_as_one_difference_when_the_set_is_asked_for_again() {
+    let mut offline = with_rows(&[b"a", b"b"]).restart();
+    subscribe(&mut offline);
+    assert_eq!(offline.connect(), ["Connected", "Resyncing"]);
+    let told = answer(&mut offline, &[b"b", b"c"]);
+    assert_eq!(told, ["transaction: Resync", "set 0 applied", "Ready"]);
+    assert_eq!(offline.rig.rows(), [b"b", b"c"]);
+    let offline = offline.restart();
+    assert_eq!(offline.rig.rows(), [b"b", b"c"]);
+}
+
+#[test]
+fn unchanged_rows_are_silent_after_a_restart() {
+    let mut offline = with_rows(&[b"a"]).restart();
+    subscribe(&mut offline);
+    let _ = offline.connect();
+    assert_eq!(answer(&mut offline, &[b"a"]), ["set 0 applied", "Ready"]);
+}
+
+#[test]
+fn a_set_asked_for_after_the_connection_is_ready_takes_its_old_rows_over_too() {
+    let mut offline = with_rows(&[b"a"]).restart();
+    assert_eq!(offline.connect(), ["Connected", "Ready"]);
+    assert_eq!(offline.rig.rows(), [b"a"]);
+    subscribe(&mut offline);
+    assert_eq!(answer(&mut offline, &[b"a", b"b"]), ["transaction: Resync", "set 0 applied"]);
+    assert_eq!(offline.rig.rows(), [b"a", b"b"]);
+}
+
+#[test]
+fn rows_that_nobody_asks_for_again_go_after_a_while() {
+    let mut offline = with_rows(&[b"a"]).restart();
+    let _ = offline.connect();
+    offline.rig.now += Duration::from_secs(30);
+    offline.rig.connection.handle_timeout(offline.rig.now);
+    assert_eq!(offline.told(), ["transaction: Resync"]);
+    assert!(offline.rig.rows().is_empty());
+    offline.store();
+    assert!(offline.restart().rig.rows().is_empty());
+}
+
+#[test]
+fn a_set_that_was_ended_is_not_there_at_the_next_start() {
+    let mut offline = with_rows(&[b"a"]);
+    offline.connection().unsubscribe(SubscriptionId(0));
+    let sent = asked(&mut offline);
+    let [ClientMessage::Unsubscribe { request_id, query_set_id, .. }] = sent[..] else { panic!() };
+    offline.rig.server(ServerMessage::UnsubscribeApplied { request_id, query_set_id, rows: None });
+    let _ = offline.told();
+    offline.store();
+    assert!(offline.restart().rig.rows().is_empty());
+}
+
+#[test]
+fn a_set_of_the_last_run_can_be_asked_for_and_ended_without_a_connection() {
+    let mut offline = with_rows(&[b"a"]).restart();
+    let set = subscribe(&mut offline);
+    offline.connection().unsubscribe(set);
+    assert_eq!(offline.told(), ["transaction: Unsubscribed", "set 0 ended: Unsubscribed"]);
+    offline.store();
+    assert!(offline.restart().rig.rows().is_empty());
+}
+
+#[test]
+fn a_call_leaves_the_journal_in_the_batch_that_brings_its_rows() {
+    let mut offline = with_rows(&[b"a"]);
+    offline.lose();
+    offline.call("f", lightlike_core::journal::Delivery::AtLeastOnce);
+    offline.store();
+    let _ = offline.come_back();
+    let sent = asked(&mut offline);
+    let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else { panic!() };
+    offline.rig.server(applied(request_id, query_set_id, &[b"a"]));
+    let _ = offline.told();
+    offline.store();
+    let sent = asked(&mut offline);
+    let [ClientMessage::CallReducer { request_id, .. }] = sent[..] else { panic!("{sent:?}") };
+    offline.rig.server(committed(request_id, update(QuerySetId(1), &[b"b"], &[])));
+    let _ = offline.told();
+    let batch = offline.connection().poll_commit().unwrap();
+    assert!(offline.connection().poll_commit().is_none(), "one batch for both");
+    assert_eq!(batch.ops.len(), 2, "{batch:?}");
+    // The program is killed before it is written: the call is still there, and its row is not.
+    let before = offline.restart();
+    assert_eq!(before.rig.rows(), [b"a"]);
+    assert_eq!(before.restored.len(), 1);
+}
+
+#[test]
+fn rows_are_not_kept_where_that_is_not_wanted() {
+    let mut offline = Offline::with(|config| config.keeps_rows = false);
+    let _ = offline.connect();
+    subscribe(&mut offline);
+    let _ = answer(&mut offline, &[b"a"]);
+    assert!(offline.restart().rig.rows().is_empty());
+}
+
+/// Rows of the table `t` as four bytes.
+#[derive(Debug, Clone, PartialEq)]
+struct Number(u32);
+
+/// Rows of the table `t` as four bytes of another name.
+#[derive(Debug, Clone, PartialEq)]
+struct Renamed(u32);
+
+macro_rules! row_of_a_number {
+    ($row:ident, $column:literal) => {
+        impl Encode for $row {
+            fn encode(&self, out: &mut Writer) {
+                self.0.encode(out);
+            }
+        }
+        impl<'de> Decode<'de> for $row {
+            const SIZE: Option<usize> = Some(4);
+            fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+                u32::decode(reader).map(Self)
+            }
+        }
+        impl Sats for $row {
+            const TYPE: SatsType = SatsType::U32;
+        }
+        impl Row for $row {
+            const DEF: RowDef = RowDef {
+                lenient: false,
+                name: stringify!($row),
+                columns: &[ColumnDef { name: $column, ty: TypeRef::of::<u32>() }],
+            };
+            type Key = ();
+            fn key(&self) -> &() {
+                &()
+            }
+            fn decode_key(_: &mut Reader<'_>) -> Result<(), DecodeError> {
+                Ok(())
+            }
+            fn visit_indexes(_: &mut impl IndexVisitor<Self>) {}
+        }
+        impl Table for $row {
+            type Row = Self;
+            const DEF: TableDef = TableDef {
+                name: "t",
+                kind: TableKind::Table,
+                row: <Self as Row>::DEF,
+                primary_key: None,
+                unique: &[],
+                indexes: &[],
+            };
+        }
+    };
+}
+row_of_a_number!(Number, "number");
+row_of_a_number!(Renamed, "renamed");
+
+fn encoded(value: &impl Bsatn) -> Vec<u8> {
+    bsatn::to_vec(value).unwrap()
+}
+
+fn len<T: Table>(offline: &mut Offline) -> usize {
+    offline.connection().register::<T>().unwrap();
+    let view = offline.rig.connection.reader().read();
+    view.table::<T>().map_or(0, |table| table.len())
+}
+
+#[test]
+fn a_table_gets_its_type_after_its_rows() {
+    let mut offline = with_rows(&[&encoded(&Number(7))]);
+    offline.connection().register::<Number>().unwrap();
+    offline.store();
+    let mut offline = offline.restart();
+    assert_eq!(len::<Number>(&mut offline), 1);
+}
+
+#[test]
+fn rows_of_a_table_that_changed_are_dropped_and_the_queue_stays() {
+    let mut offline = with_rows(&[&encoded(&Number(7))]);
+    offline.connection().register::<Number>().unwrap();
+    offline.lose();
+    offline.call("f", lightlike_core::journal::Delivery::AtMostOnce);
+    offline.store();
+    let mut offline = offline.restart();
+    let set = subscribe(&mut offline);
+    assert_eq!(len::<Renamed>(&mut offline), 0);
+    offline.store();
+    assert_eq!(offline.told(), [""; 0], "nobody is told of rows that nobody could have seen");
+    assert_eq!(offline.restored.len(), 1);
+    // The set is asked for as if it were new.
+    let _ = offline.connect();
+    let sent = asked(&mut offline);
+    let subscribes = sent.iter().filter_map(|message| match message {
+        ClientMessage::Subscribe { request_id, query_set_id, .. } => {
+            Some((*request_id, *query_set_id))
+        }
+        _ => None,
+    });
+    let (request_id, query_set_id) = subscribes.last().unwrap();
+    offline.rig.server(applied(request_id, query_set_id, &[&encoded(&Renamed(8))]));
+    assert!(offline.told().contains(&format!("set {} applied", set.0)));
+    assert_eq!(len::<Renamed>(&mut offline), 1);
+}
+
+#[test]
+fn rows_that_do_not_decode_are_dropped_and_do_not_fail_the_set() {
+    let mut offline = with_rows(&[b"five!"]).restart();
+    let set = subscribe(&mut offline);
+    assert_eq!(len::<Number>(&mut offline), 0);
+    assert_eq!(offline.told(), [""; 0]);
+    let _ = offline.connect();
+    let told = answer(&mut offline, &[&encoded(&Number(1))]);
+    assert_eq!(told, ["transaction: Applied".to_owned(), format!("set {} applied", set.0)]);
+}

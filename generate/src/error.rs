@@ -1,0 +1,45 @@
+//! What a schema can have that Rust, or this crate, has not.
+
+/// Why no source can be made of a schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// A type contains itself, which no column and no argument can: a server takes no such module.
+    #[error("the type `{path}` contains itself, and could have no value of finite size")]
+    Recursive {
+        /// The types from the outermost to the one that comes again.
+        path: Box<str>,
+    },
+    /// A reference leads out of the schema.
+    #[error("{what} refers to type {at}, and the schema has only {types}")]
+    Dangling {
+        /// What refers.
+        what: Box<str>,
+        /// The position that it refers to.
+        at: u32,
+        /// How many types there are.
+        types: usize,
+    },
+    /// A sum has more variants than a tag can tell apart.
+    #[error("{what} has {variants} variants, and a tag tells at most 256 apart")]
+    TooManyVariants {
+        /// What it is the type of.
+        what: Box<str>,
+        /// How many it has.
+        variants: usize,
+    },
+    /// Types are nested so deeply that nobody wrote them.
+    #[error("{what} is nested more than {limit} deep")]
+    TooDeep {
+        /// What it is the type of.
+        what: Box<str>,
+        /// The most that is followed.
+        limit: usize,
+    },
+    /// The module's Rust name cannot be one.
+    #[error("`{name}` is not the name of a Rust module; use letters, digits and underscores")]
+    ModuleName {
+        /// What was given.
+        name: Box<str>,
+    },
+}

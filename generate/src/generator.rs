@@ -1,0 +1,97 @@
+//! What is asked for.
+
+use lightlike_core::schema::ServerSchema;
+
+use crate::error::GenerateError;
+use crate::generated::{Generated, GeneratedFile};
+use crate::model::Model;
+use crate::{client, names, print};
+
+/// Makes source of schemas.
+///
+/// The same schema and options make the same bytes, whatever order the server lists things in.
+#[derive(Debug, Clone)]
+#[must_use = "a generator does nothing until it is given a schema"]
+pub struct Generator {
+    pub(crate) name: Box<str>,
+    pub(crate) private: bool,
+    pub(crate) client: bool,
+    pub(crate) uri: Box<str>,
+    pub(crate) database: Option<Box<str>>,
+}
+
+impl Default for Generator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Generator {
+    /// A generator of one file, `module.rs`, of what clients can see.
+    pub fn new() -> Self {
+        Self {
+            name: "module".into(),
+            private: false,
+            client: false,
+            uri: "http://127.0.0.1:3000".into(),
+            database: None,
+        }
+    }
+
+    /// What the Rust module is called, and with it the file: `chat` makes `chat.rs`.
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Whether tables and views that only the database's owner can read are written too.
+    pub fn private(mut self, private: bool) -> Self {
+        self.private = private;
+        self
+    }
+
+    /// Whether there is a second file, `main.rs`, with a client to begin with: it connects, subscribes to everything and
+    /// prints what changes. It is written once, and yours from then on.
+    pub fn client(mut self, client: bool) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// Where the client of [`client`](Self::client) connects to: a local server, and a database called like the module,
+    /// unless this says otherwise.
+    pub fn database(mut self, uri: &str, database: &str) -> Self {
+        self.uri = uri.into();
+        self.database = Some(database.into());
+        self
+    }
+
+    /// Makes one file of a schema.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError`] if the schema has something that no Rust type can be.
+    pub fn file(&self, schema: &ServerSchema) -> Result<Generated, GenerateError> {
+        let model = self.model(schema)?;
+        let text = print::file(&model);
+        let path = format!("{}.rs", self.name).into();
+        let mut files = vec![GeneratedFile { path, text, once: false }];
+        files.extend(self.client_of(&model));
+        Ok(Generated::new(files))
+    }
+
+    fn model(&self, schema: &ServerSchema) -> Result<Model, GenerateError> {
+        if !names::is_module(&self.name) {
+            return Err(GenerateError::ModuleName { name: self.name.clone() });
+        }
+        Model::new(schema, self)
+    }
+
+    fn client_of(&self, model: &Model) -> Option<GeneratedFile> {
+        let file = || GeneratedFile {
+            path: "main.rs".into(),
+            text: client::main(model, self),
+            once: true,
+        };
+        self.client.then(file)
+    }
+}

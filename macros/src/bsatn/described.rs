@@ -1,0 +1,56 @@
+//! The impl of `Described`: what a schema is compared with while the program is compiled. Feature `schema`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::Type;
+
+use super::generics::bounded;
+use super::model::{Container, ProductField, Shape};
+use crate::types::blame;
+
+pub(super) fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
+    let Container { ident, krate, name, .. } = container;
+    let fixed = quote!(#krate::__private::fixed);
+    let generics = bounded(container.generics, &quote!(#fixed::Described));
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let (_, ty_generics, _) = container.generics.split_for_impl();
+    let list = |types: Vec<Option<&Type>>| {
+        let ty = |ty: &Option<&Type>| match ty {
+            Some(ty) => quote_spanned!(blame(ty)=> #ty),
+            None => quote!(()),
+        };
+        let (eights, rest) = types.as_chunks::<8>();
+        let rest = rest.iter().map(ty).rev().fold(quote!(()), |rest, ty| quote!((#ty, #rest)));
+        eights.iter().rev().fold(rest, |rest, eight| {
+            let eight = eight.iter().map(ty);
+            quote!((#(#eight,)* #rest))
+        })
+    };
+    let (names, shape) = match &container.shape {
+        _ if stub => (Vec::new(), quote!(#fixed::Tuple<()>)),
+        Shape::Transparent(ProductField { ty, .. }) => {
+            (Vec::new(), quote_spanned!(blame(ty)=> <#ty as #fixed::Described>::As))
+        }
+        Shape::Product(fields) => {
+            let types = list(fields.iter().map(|field| Some(field.ty)).collect());
+            let names: Option<Vec<_>> = fields.iter().map(|field| field.name.clone()).collect();
+            (names.unwrap_or_default(), quote!(#fixed::Fields<Self, #types>))
+        }
+        Shape::Sum(variants) => {
+            let types = list(variants.iter().map(|variant| variant.payload).collect());
+            let names = variants.iter().map(|variant| variant.name.clone()).collect();
+            (names, quote!(#fixed::Variants<Self, #types>))
+        }
+    };
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #fixed::Named for #ident #ty_generics #where_clause {
+            const NAME: &'static ::core::primitive::str = #name;
+            const NAMES: &'static [&'static ::core::primitive::str] = &[#(#names),*];
+        }
+        #[automatically_derived]
+        impl #impl_generics #fixed::Described for #ident #ty_generics #where_clause {
+            type As = #shape;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Making a client that works without a network.
+
+use std::sync::Arc;
+
+use lightlike_core::conn::{OfflineConfig, Replay, Restored};
+use lightlike_core::driver::{random_seed, time_of_day};
+use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
+use lightlike_core::schema::{FunctionDef, fingerprint};
+
+use super::hub::{BeforeReplay, lock};
+use crate::builder::ClientBuilder;
+use crate::error::{Error, Repr};
+use crate::hub::Hub;
+
+/// What the builder was told of offline use.
+#[derive(Default)]
+pub(crate) struct Offline {
+    store: Option<Box<dyn Store>>,
+    config: OfflineConfig,
+    before_replay: Option<BeforeReplay>,
+    /// The arguments that reducers have in this program.
+    arguments: Vec<(&'static str, u64)>,
+}
+
+impl ClientBuilder {
+    /// Keeps calls and rows in `store`, so that the client works without a network:
+    ///
+    /// - [`build`](Self::build) loads the rows of the last run's subscriptions, before any network. They are readable at
+    ///   once and [stale](crate::View::is_stale), and become those of a subscription that asks for the same queries.
+    /// - Calls that cannot be sent wait on disk, also over a restart, unless they are to
+    ///   [fail or be dropped](Self::while_disconnected); [`accepted`](crate::Call::accepted) says when one is there.
+    ///   They are sent in their order when the connection is ready.
+    /// - A call that can be sent at once costs no write, unless its reducer is idempotent or it has a probe. Such a call
+    ///   is [`Unknown`](crate::CallError::Unknown) if its answer is lost, and forgotten if the program is killed then.
+    ///
+    /// The store keeps the token too, and so the identity, if no other is given. Whoever can read it is that user. One
+    /// store may have the calls of several users and databases; a call is only ever sent as the user who made it.
+    ///
+    /// With [`confirmed_reads`](Self::confirmed_reads) switched off, a crash of the server may take back what was
+    /// committed and is no longer kept here.
+    pub fn offline(mut self, store: impl Store) -> Self {
+        self.offline.store = Some(Box::new(store));
+        self
+    }
+
+    /// How much is kept, for how long, and what happens beyond that.
+    pub fn offline_config(mut self, config: OfflineConfig) -> Self {
+        self.offline.config = config;
+        self
+    }
+
+    /// Decides what becomes of each call that was made without a connection, before any of them is sent.
+    ///
+    /// It runs when the connection is ready, where the client is driven, and blocks it; it may not make calls. A call that
+    /// may have been sent already is sent again whatever it says.
+    pub fn before_replay(
+        mut self,
+        veto: impl FnMut(&QueuedCall) -> Replay + Send + 'static,
+    ) -> Self {
+        self.offline.before_replay = Some(Box::new(veto));
+        self.offline.config.asks_before_replay = true;
+        self
+    }
+}
+
+/// What a store had, between being read and being used.
+pub(crate) struct Loaded {
+    store: Box<dyn Store>,
+    opened: Opened,
+}
+
+impl Offline {
+    /// What arguments a reducer takes in this version of the program.
+    pub(crate) fn declare(&mut self, reducer: &FunctionDef) {
+        self.arguments.push((reducer.name, fingerprint::arguments(reducer)));
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// Reads the store.
+    pub(crate) fn load(
+        &mut self,
+        server: &str,
+        database: &str,
+        token: Option<&str>,
+    ) -> Result<Option<Loaded>, Error> {
+        let Some(mut store) = self.store.take() else { return Ok(None) };
+        let saved = Saved::load(&mut *store).map_err(Repr::Load)?;
+        let opened = saved.open(server, database, token);
+        Ok(Some(Loaded { store, opened }))
+    }
+
+    /// Goes on with what the store had.
+    pub(crate) fn open(self, loaded: Loaded, hub: &Arc<Hub>) -> Result<(), Error> {
+        let Self { config, before_replay, arguments, .. } = self;
+        *lock(&hub.offline.before_replay) = before_replay;
+        hub.offline.enable();
+        hub.command(|connection, now| {
+            let (wall, seed) = (time_of_day(), random_seed() as u64);
+            for restored in connection.open_journal(now, wall, loaded.opened, config, seed) {
+                let Restored { call, id, reducer, args, .. } = restored;
+                hub.register_call(connection, now, call, (id, reducer, args), true);
+            }
+            for (reducer, fingerprint) in arguments {
+                connection.expect_arguments(reducer, Some(fingerprint));
+            }
+        });
+        let weak = Arc::downgrade(hub);
+        let started = hub.shared.start_disk(loaded.store, move || Hub::deliver_undriven(&weak));
+        started.map_err(|error| Repr::DiskThread(error).into())
+    }
+}

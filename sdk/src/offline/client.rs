@@ -1,0 +1,92 @@
+//! Looking at what is kept, and changing it.
+
+use lightlike_core::bsatn;
+use lightlike_core::conn::SyncState;
+use lightlike_core::journal::{DeadLetter, QueuedCall};
+use lightlike_core::schema::{Reducer, fingerprint};
+use lightlike_core::types::Uuid;
+
+use super::CallOutcome;
+use crate::client::Client;
+use crate::stream::EventStream;
+use crate::watch::Watch;
+
+/// Offline: what is kept of calls. See [`ClientBuilder::offline`](crate::ClientBuilder::offline).
+impl Client {
+    /// How many calls are kept and how many failed, when the connection is tried again, and whether the store works.
+    pub fn sync_state(&self) -> Watch<SyncState> {
+        self.hub().offline.sync.subscribe()
+    }
+
+    /// How each call of a reducer ends, once for each: those that an earlier run of the program made too.
+    ///
+    /// The first stream also has what happened before it was asked for, since the start, if the client has a store; so no
+    /// outcome of an earlier run's call is missed. It ends when the connection is closed for good.
+    pub fn call_outcomes(&self) -> EventStream<CallOutcome> {
+        self.hub().offline.stream()
+    }
+
+    /// The calls that are kept and are not over, oldest first.
+    pub fn queued_calls(&self) -> Vec<QueuedCall> {
+        self.hub().shared.read(lightlike_core::conn::Connection::queued_calls)
+    }
+
+    /// Takes a kept call back that was not sent, so that it ends as [`CallError::Cancelled`](crate::CallError::Cancelled).
+    /// False if it was sent, or is over.
+    pub fn cancel(&self, call: Uuid) -> bool {
+        self.hub().command(|connection, _| connection.cancel_queued(call))
+    }
+
+    /// The kept calls that failed, oldest first; at most
+    /// [`max_dead_letters`](crate::OfflineConfig::max_dead_letters).
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.hub().shared.read(lightlike_core::conn::Connection::dead_letters)
+    }
+
+    /// Makes a call again that failed: at the end of the queue, under its old name. False if there is no such dead
+    /// letter, or the connection is closed.
+    ///
+    /// A call that ended as [unknown](crate::Failure::Unknown) may have run: it may run twice then.
+    pub fn retry(&self, dead_letter: Uuid) -> bool {
+        let hub = self.hub();
+        hub.command(|connection, now| {
+            let letters = connection.dead_letters();
+            let letter = letters.into_iter().find(|letter| letter.id == dead_letter);
+            let call = connection.retry_dead_letter(dead_letter);
+            if let (Some(call), Some(letter)) = (call, letter) {
+                let DeadLetter { id, reducer, args, .. } = letter;
+                hub.register_call(connection, now, call, (id, reducer, args), false);
+            }
+            call.is_some()
+        })
+    }
+
+    /// Forgets a call that failed. False if there is no such dead letter.
+    pub fn discard(&self, dead_letter: Uuid) -> bool {
+        self.hub().command(|connection, _| connection.discard_dead_letter(dead_letter))
+    }
+
+    /// Makes a [held](crate::QueuedState::NeedsMigration) call anew, with the arguments that its reducer takes now: at the
+    /// end of the queue, under its old name. False if there is no such held call, or the arguments have no encoding.
+    pub fn migrate<R: Reducer>(&self, held: Uuid, args: &R) -> bool {
+        let Ok(args) = bsatn::to_vec(args) else { return false };
+        let fingerprint = fingerprint::arguments(&R::DEF);
+        self.hub().command(|connection, _| {
+            let is_of_this = |call: &QueuedCall| call.id == held && call.reducer == R::DEF.name;
+            connection.queued_calls().iter().any(is_of_this)
+                && connection.migrate(held, args.into(), fingerprint).is_some()
+        })
+    }
+
+    /// A new name for a call: for an argument by which the module knows a call that it has run already, and for
+    /// [`Call::named`](crate::Call::named). Names are of UUID version 7: later ones are greater.
+    pub fn new_call_id(&self) -> Uuid {
+        let hub = self.hub();
+        hub.command(|connection, now| connection.new_call_name(now)).unwrap_or_else(|| {
+            let random = lightlike_core::driver::random_seed().to_le_bytes();
+            let mut ten = [0; 10];
+            ten.copy_from_slice(&random[..10]);
+            Uuid::v7(lightlike_core::driver::time_of_day(), ten)
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! How calls ended, for whoever watches all of them.
+
+use bytes::Bytes;
+use lightlike_core::conn::{NotSent, Reply};
+use lightlike_core::types::{Timestamp, Uuid};
+use lightlike_core::wire::Text;
+
+/// How one call of a reducer ended: see [`Client::call_outcomes`](crate::Client::call_outcomes).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CallOutcome {
+    /// The call's name, the same after a restart. None where nothing is kept.
+    pub id: Option<Uuid>,
+    /// The reducer's name.
+    pub reducer: Text,
+    /// Whether an earlier run of the program made the call.
+    pub restored: bool,
+    /// How it ended.
+    pub end: CallEnd,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum CallEnd {
+    /// It has run; its rows are here.
+    Committed {
+        /// When the server ran it. Not known of a call of which only its probe says that it has run.
+        timestamp: Timestamp,
+    },
+    /// The reducer refused: the BSATN of its error.
+    Rejected(Bytes),
+    /// It panicked, does not exist, or could not be run, in the server's words.
+    Failed(Box<str>),
+    /// Its answer was lost: it may have run, or not.
+    Unknown,
+    /// No answer came within its timeout.
+    TimedOut {
+        /// Whether it was sent.
+        sent: bool,
+    },
+    /// It was dropped unsent.
+    Dropped,
+    /// It became too old before it was sent.
+    Expired,
+    /// It was taken back unsent.
+    Cancelled,
+    /// It could not be sent.
+    NotSent(NotSent),
+}
+
+impl CallEnd {
+    /// Whether it has run, and not been refused.
+    pub fn is_committed(&self) -> bool {
+        matches!(self, Self::Committed { .. })
+    }
+
+    /// The outcome that an answer is; none if the call is not over.
+    pub(super) fn of(reply: &Reply) -> Option<Self> {
+        Some(match reply {
+            Reply::Committed { timestamp, .. } => Self::Committed { timestamp: *timestamp },
+            Reply::Rejected { error, .. } => Self::Rejected(error.clone()),
+            Reply::Failed(why) => Self::Failed(why.clone()),
+            Reply::Unknown => Self::Unknown,
+            Reply::TimedOut { sent } => Self::TimedOut { sent: *sent },
+            Reply::Dropped => Self::Dropped,
+            Reply::Expired => Self::Expired,
+            Reply::Cancelled => Self::Cancelled,
+            Reply::NotSent(why) => Self::NotSent(why.clone()),
+            _ => return None,
+        })
+    }
+}

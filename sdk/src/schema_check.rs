@@ -1,0 +1,295 @@
+//! The program's structs beside the module's schema: at connect, and at each later first mention. Feature `http`.
+//!
+//! The schema is fetched once a client, when the server has greeted for the first time. What was mentioned by then is
+//! compared at once, whatever is mentioned later when that happens.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use lightlike_core::conn::{Connection, ConnectionState};
+use lightlike_core::limits::Limits;
+use lightlike_core::schema::{
+    Difference, DifferenceKind, FunctionDef, Item, ServerSchema, TableDef, compare,
+};
+use lightlike_core::types::Identity;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::client::Client;
+use crate::error::{Error, Repr};
+use crate::http::{self, Http};
+use crate::hub::Hub;
+
+/// Whether the program's structs are compared with the module's schema, and what a difference leads to. Feature `http`.
+///
+/// A struct that differs from the module in the types of its columns does not decode, or decodes into nonsense; a key
+/// or an index that the module does not have makes queries that the server refuses. This says so first, and in words:
+/// `table message, column 3: server has sent: Timestamp, struct has sent: u64`.
+///
+/// Compared is what the program mentions: tables that it subscribes to or takes a handle on, functions that it calls,
+/// and what is declared to the builder ([`table`](crate::ClientBuilder::table),
+/// [`reducer`](crate::ClientBuilder::reducer), [`procedure`](crate::ClientBuilder::procedure)). What the module has
+/// beyond that is no difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SchemaCheck {
+    /// Nothing is asked for and nothing is compared.
+    Off,
+    /// The schema is fetched in the background. Each difference is logged, as a warning, and given to
+    /// [`on_schema_drift`](crate::ClientBuilder::on_schema_drift).
+    #[default]
+    Warn,
+    /// [`connect`](crate::ClientBuilder::connect) waits for the schema, and fails if what is declared to the builder
+    /// differs from it, or if there is no schema to be had. What is mentioned only later is as with
+    /// [`Warn`](Self::Warn); so is everything where a client is [built](crate::ClientBuilder::build) and
+    /// [started](Client::start).
+    Strict,
+}
+
+type DriftHook = Arc<dyn Fn(&[Difference]) + Send + Sync>;
+
+/// What the builder was told.
+#[derive(Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) check: SchemaCheck,
+    pub(crate) hook: Option<DriftHook>,
+}
+
+/// Where the schema is.
+pub(crate) struct Origin {
+    pub(crate) uri: Box<str>,
+    pub(crate) database: Box<str>,
+    pub(crate) limits: Limits,
+}
+
+/// What is compared, and what was found. Part of the [`Hub`].
+#[derive(Default)]
+pub(crate) struct SchemaState {
+    config: OnceLock<(Settings, Origin)>,
+    /// Whether mentions are written down: not before the settings are known, and never if they say so.
+    is_active: AtomicBool,
+    mentioned: Mutex<Mentioned>,
+    outcome: Mutex<Option<oneshot::Receiver<Outcome>>>,
+}
+
+type Outcome = Result<Vec<Difference>, http::Error>;
+
+/// The module's schema, as it concerns one client.
+struct Theirs {
+    schema: ServerSchema,
+    /// Whether private tables are none to us.
+    is_owner: bool,
+}
+
+impl Theirs {
+    fn compare(&self, tables: &[TableDef], functions: &[FunctionDef]) -> Vec<Difference> {
+        let mut differences = compare(&self.schema, tables, functions);
+        let hidden = |difference: &Difference| {
+            difference.kind() == DifferenceKind::Visibility
+                && matches!(difference.item(), Item::Table(_) | Item::View(_))
+        };
+        differences.retain(|difference| !(self.is_owner && hidden(difference)));
+        differences
+    }
+}
+
+#[derive(Default)]
+struct Mentioned {
+    theirs: Option<Arc<Theirs>>,
+    names: HashSet<&'static str>,
+    functions: Vec<FunctionDef>,
+}
+
+impl SchemaState {
+    pub(crate) fn configure(&self, settings: Settings, origin: Origin) {
+        let active = settings.check != SchemaCheck::Off;
+        if self.config.set((settings, origin)).is_ok() {
+            self.is_active.store(active, Ordering::Relaxed);
+        }
+    }
+
+    /// A function is about to be called.
+    pub(crate) fn function(&self, function: &FunctionDef) {
+        if !self.is_active.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut mentioned = self.lock();
+        if mentioned.names.insert(function.name) {
+            mentioned.functions.push(*function);
+            let theirs = mentioned.theirs.clone();
+            drop(mentioned);
+            self.compare(theirs.as_deref(), &[], &[*function]);
+        }
+    }
+
+    /// A table is registered.
+    pub(crate) fn table(&self, table: TableDef) {
+        self.tables(|| [table]);
+    }
+
+    /// These tables are registered; they may have been before.
+    pub(crate) fn tables<T: IntoIterator<Item = TableDef>>(&self, tables: impl FnOnce() -> T) {
+        if !self.is_active.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut tables: Vec<_> = tables().into_iter().collect();
+        let mut mentioned = self.lock();
+        tables.retain(|table| mentioned.names.insert(table.name));
+        let theirs = mentioned.theirs.clone();
+        drop(mentioned);
+        self.compare(theirs.as_deref(), &tables, &[]);
+    }
+
+    fn compare(&self, theirs: Option<&Theirs>, tables: &[TableDef], functions: &[FunctionDef]) {
+        if let Some(theirs) = theirs {
+            self.report(&theirs.compare(tables, functions));
+        }
+    }
+
+    fn report(&self, differences: &[Difference]) {
+        for difference in differences {
+            tracing::warn!(%difference, "the program differs from the module");
+        }
+        let hook = self.config.get().and_then(|(settings, _)| settings.hook.clone());
+        if let (Some(hook), false) = (hook, differences.is_empty()) {
+            hook(differences);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mentioned> {
+        self.mentioned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Begins with the check, for a client that has just been started.
+pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {
+    let hub = client.hub();
+    if !hub.schema.is_active.load(Ordering::Relaxed) {
+        return;
+    }
+    let (sender, receiver) = oneshot::channel();
+    *hub.schema.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+    let weak = client.downgrade();
+    let mut state = client.state();
+    let check = async move {
+        let over = |state: &ConnectionState| {
+            matches!(state, ConnectionState::Ready | ConnectionState::Closed(_))
+        };
+        if !matches!(state.wait_for(over).await, Ok(ConnectionState::Ready)) {
+            return;
+        }
+        // Not the client itself: its last handle closes the connection, whether the schema is here or not.
+        let Some((hub, us)) = weak.upgrade().map(|it| (Arc::clone(it.hub()), Us::of(&it))) else {
+            return;
+        };
+        let outcome = match fetch(&hub, us).await {
+            Ok(theirs) => Ok(hub.compare_mentioned(theirs)),
+            Err(error) => {
+                tracing::info!(%error, "cannot compare the program with the module's schema");
+                Err(error)
+            }
+        };
+        // Whoever connects strictly waits for it.
+        let _ = sender.send(outcome);
+    };
+    runtime.spawn(check);
+}
+
+/// Waits for the check of a client that connects strictly.
+pub(crate) async fn connected(client: &Client) -> Result<(), Error> {
+    let state = &client.hub().schema;
+    let strict = |(settings, _): &(Settings, Origin)| settings.check == SchemaCheck::Strict;
+    if !state.config.get().is_some_and(strict) {
+        return Ok(());
+    }
+    let outcome = state.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(outcome) = outcome else { return Ok(()) };
+    match outcome.await {
+        Ok(Ok(differences)) if differences.is_empty() => Ok(()),
+        Ok(Ok(differences)) => Err(Repr::SchemaDrift(differences.into()).into()),
+        Ok(Err(error)) => Err(Repr::NoSchema(error).into()),
+        // The connection was closed meanwhile.
+        Err(_) => Err(client.hub().closed().into()),
+    }
+}
+
+/// Who asks.
+struct Us {
+    identity: Option<Identity>,
+    token: Option<String>,
+}
+
+impl Us {
+    fn of(client: &Client) -> Self {
+        Self { identity: client.identity(), token: client.token() }
+    }
+}
+
+async fn fetch(hub: &Hub, us: Us) -> Result<Theirs, http::Error> {
+    let Some((_, origin)) = hub.schema.config.get() else {
+        return Err(http::Error::invalid("the client was not made by a builder"));
+    };
+    let mut http = Http::new(&origin.uri)?.with_limits(origin.limits);
+    if let Some(token) = us.token {
+        http = http.with_token(token);
+    }
+    let schema = http.schema(&origin.database).await?;
+    let hides = schema.tables.iter().any(|table| !table.public)
+        || schema.views.iter().any(|view| !view.public);
+    let is_owner = hides && Some(http.database(&origin.database).await?.owner) == us.identity;
+    Ok(Theirs { schema, is_owner })
+}
+
+impl Hub {
+    /// Compares everything that was mentioned with a schema, which stands from now on.
+    fn compare_mentioned(&self, theirs: Theirs) -> Vec<Difference> {
+        let theirs = Arc::new(theirs);
+        // All under one lock, so that what is mentioned meanwhile is compared once.
+        let (tables, functions) = {
+            let mut mentioned = self.schema.lock();
+            let tables = self.shared.read(definitions);
+            mentioned.names.extend(tables.iter().map(|table| table.name));
+            mentioned.theirs = Some(Arc::clone(&theirs));
+            (tables, mentioned.functions.clone())
+        };
+        let differences = theirs.compare(&tables, &functions);
+        self.schema.report(&differences);
+        differences
+    }
+}
+
+pub(crate) fn definitions(connection: &Connection) -> Vec<TableDef> {
+    connection.definitions().copied().collect()
+}
+
+impl Client {
+    /// Asks for the module's schema and says how everything that the program has mentioned so far differs from it.
+    /// Feature `http`.
+    ///
+    /// # Errors
+    ///
+    /// [`Connect`](crate::ErrorKind::Connect) or [`Auth`](crate::ErrorKind::Auth) if there is no schema to be had.
+    ///
+    /// ```no_run
+    /// # async fn example(db: &lightlike::Client) -> Result<(), lightlike::Error> {
+    /// for difference in db.check_schema().await? {
+    ///     println!("{difference}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn check_schema(&self) -> Result<Vec<Difference>, Error> {
+        let hub = self.hub();
+        let theirs = fetch(hub, Us::of(self)).await.map_err(Repr::NoSchema)?;
+        let functions = hub.schema.lock().functions.clone();
+        Ok(theirs.compare(&hub.shared.read(definitions), &functions))
+    }
+}
+
+impl fmt::Debug for SchemaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SchemaState").finish_non_exhaustive()
+    }
+}
