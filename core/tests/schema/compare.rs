@@ -114,6 +114,18 @@ fn columns_differ_by_type_name_order_and_number() {
 }
 
 #[test]
+fn a_lenient_row_may_end_before_the_server_s() {
+    let user =
+        |columns| chat(TableDef { row: RowDef { name: "User", columns, lenient: true }, ..USER });
+    assert_eq!(user(columns![identity: Identity, name: Option<String>]), [] as [&str; 0]);
+    let shown = ["table user, column 2: server has name: Option<String>, struct has nick: String"];
+    assert_eq!(user(columns![identity: Identity, nick: String]), shown);
+    let more = columns![identity: Identity, name: Option<String>, online: bool, seen: Timestamp];
+    let shown = ["table user, column 4: server has no column, struct has seen: Timestamp"];
+    assert_eq!(user(more), shown);
+}
+
+#[test]
 fn keys_indexes_and_kinds_differ() {
     let schema = load("modules/chat.v10.json");
     let check = |ours: TableDef, kind: DifferenceKind, text: &str| {
