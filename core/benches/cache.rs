@@ -364,7 +364,7 @@ impl Sats for Entity {
 }
 
 impl Row for Entity {
-    const DEF: RowDef = RowDef { name: "Entity", columns: NO_COLUMNS };
+    const DEF: RowDef = RowDef { name: "Entity", columns: NO_COLUMNS, lenient: false };
 
     type Key = u64;
 
@@ -461,7 +461,7 @@ macro_rules! keyless {
         }
 
         impl Row for $row {
-            const DEF: RowDef = RowDef { name: $name, columns: NO_COLUMNS };
+            const DEF: RowDef = RowDef { name: $name, columns: NO_COLUMNS, lenient: false };
 
             type Key = ();
 

@@ -87,7 +87,6 @@ struct Flight {
     last_seen: usize,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a frame loop lives by the clock")]
 fn fly(
     uri: &str,
     database: &str,

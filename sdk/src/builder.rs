@@ -23,7 +23,7 @@ use crate::park::block_on;
 #[cfg(feature = "http")]
 use crate::schema_check::{self, SchemaCheck};
 use crate::session::Session;
-use crate::tables::NamedTables;
+use crate::tables::ClientIndexes;
 use crate::token::TokenStore;
 
 /// Makes a [`Client`].
@@ -40,10 +40,10 @@ pub struct ClientBuilder {
     while_disconnected: Option<WhileDisconnected>,
     pub(crate) offline: Offline,
     config: Config,
+    pub(crate) indexes: ClientIndexes,
     pub(crate) declared: Declared,
     #[cfg(feature = "http")]
     schema: schema_check::Settings,
-    pub(crate) named: NamedTables,
     pub(crate) mutators: Mutators,
 }
 
@@ -61,10 +61,10 @@ impl ClientBuilder {
             while_disconnected: None,
             offline: Offline::default(),
             config: Config::default(),
+            indexes: ClientIndexes::default(),
             declared: Declared::default(),
             #[cfg(feature = "http")]
             schema: schema_check::Settings::default(),
-            named: NamedTables::default(),
             mutators: Mutators::default(),
         }
     }
@@ -200,7 +200,7 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one,
-    /// [`Schema`](crate::ErrorKind::Schema) if two types that were named are of one table and differ,
+    /// [`Schema`](crate::ErrorKind::Schema) if two declared tables disagree,
     /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, and
     /// [`Storage`](crate::ErrorKind::Storage) if the [offline store](Self::offline) does.
     pub fn build(self) -> Result<Client, Error> {
@@ -268,7 +268,7 @@ impl ClientBuilder {
             self.offline.open(kept, &self.declared, &hub)?;
         }
         hub.command(|connection, _| self.declared.register(connection))?;
-        self.named.register(&hub).map_err(Repr::Register)?;
+        self.indexes.add_to(&hub)?;
         #[cfg(feature = "http")]
         {
             let (uri, database) = (self.uri, self.database);

@@ -5,19 +5,18 @@ use lightlike_core::conn::Connection;
 use lightlike_core::schema::{FunctionDef, Procedure, Reducer, Table};
 
 use crate::builder::ClientBuilder;
-
-type Register = fn(&mut Connection) -> Result<(), RegisterError>;
+use crate::query::Register;
 
 /// Tables and functions that the builder was told of.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Declared {
-    tables: Vec<Register>,
+    pub(crate) tables: Vec<Register>,
     pub(crate) functions: Vec<FunctionDef>,
 }
 
 impl Declared {
     pub(crate) fn register(&self, connection: &mut Connection) -> Result<(), RegisterError> {
-        self.tables.iter().try_for_each(|register| register(connection))
+        self.tables.iter().try_for_each(|register| register(connection).map(drop))
     }
 }
 
@@ -47,7 +46,7 @@ impl ClientBuilder {
     /// # let _ = builder;
     /// ```
     pub fn table<T: Table>(mut self) -> Self {
-        self.declared.tables.push(|connection| connection.register::<T>().map(drop));
+        self.declared.tables.push(|connection| connection.register::<T>());
         self
     }
 

@@ -11,39 +11,33 @@ use lightlike_core::schema::{ClientIndex, Table};
 use crate::builder::ClientBuilder;
 use crate::client::Client;
 use crate::hub::Hub;
-use crate::query::{QueryList, Register, Tables};
+use crate::query::{QueryList, Tables};
 use crate::subscription::{End, Subscription};
 
 type AddIndex = Box<dyn FnOnce(&mut Connection) -> Result<TableId, RegisterError> + Send + Sync>;
 
-/// What a builder was told of tables.
+/// The client's own indexes, as a builder was told of them.
 #[derive(Default)]
-pub(crate) struct NamedTables {
-    tables: Vec<Register>,
-    indexes: Vec<AddIndex>,
-}
+pub(crate) struct ClientIndexes(Vec<AddIndex>);
 
-impl NamedTables {
+impl ClientIndexes {
     /// Tells the machine.
-    pub(crate) fn register(self, hub: &Arc<Hub>) -> Result<(), RegisterError> {
+    pub(crate) fn add_to(self, hub: &Arc<Hub>) -> Result<(), RegisterError> {
         hub.command(|connection, _| {
-            for register in self.tables {
-                register(connection)?;
-            }
-            self.indexes.into_iter().try_for_each(|add| add(connection).map(drop))
+            self.0.into_iter().try_for_each(|add| add(connection).map(drop))
         })
     }
 }
 
-impl fmt::Debug for NamedTables {
+impl fmt::Debug for ClientIndexes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NamedTables").finish_non_exhaustive()
+        f.debug_struct("ClientIndexes").finish_non_exhaustive()
     }
 }
 
 /// Tables.
 impl ClientBuilder {
-    /// Names tables. They are known from the start: their rows are decoded as they come, and
+    /// Declares tables, as [`table`](Self::table) does one. They are known from the start: their rows are decoded as they come, and
     /// [`subscribe_to_all_tables`](Client::subscribe_to_all_tables) asks for them. Others are known from the first mention
     /// of their type on.
     ///
@@ -65,7 +59,7 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn tables<T: Tables>(mut self) -> Self {
-        T::add_to(&mut self.named.tables);
+        T::add_to(&mut self.declared.tables);
         self
     }
 
@@ -91,7 +85,7 @@ impl ClientBuilder {
         mut self,
         index: ClientIndex<T::Row, impl Ord + Send + Sync + 'static>,
     ) -> Self {
-        self.named.indexes.push(Box::new(move |connection| connection.add_index::<T, _>(index)));
+        self.indexes.0.push(Box::new(move |connection| connection.add_index::<T, _>(index)));
         self
     }
 }

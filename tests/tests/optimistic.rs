@@ -66,7 +66,7 @@ fn names(db: &Client) -> Vec<String> {
 #[tokio::test]
 async fn a_row_with_a_temporary_id_is_there_at_once_and_never_beside_the_servers() {
     on_both_servers(async |target| {
-        let mut rig = Rig::new(&target).await;
+        let mut rig = Rig::new(target).await;
         rig.proxy.hold_replies(true);
         let call = rig.db.call(add("Ada")).optimistic(expected).send();
         let row = rig.db.table::<AutoInc>().iter().next().expect("the row is there");
@@ -92,7 +92,7 @@ async fn a_row_with_a_temporary_id_is_there_at_once_and_never_beside_the_servers
 #[tokio::test]
 async fn a_refused_call_leaves_no_trace() {
     on_both_servers(async |target| {
-        let mut rig = Rig::new(&target).await;
+        let mut rig = Rig::new(target).await;
         let call = rig.db.call(fail_with_string("no".into()));
         let call = call.optimistic(|tx, _| tx.insert(PkU32 { key: 1, data: 1 })).send();
         assert_eq!(rig.db.table::<PkU32>().len(), 1);
@@ -109,7 +109,7 @@ async fn a_refused_call_leaves_no_trace() {
 #[tokio::test]
 async fn a_call_that_does_as_expected_changes_a_row_once() {
     on_both_servers(async |target| {
-        let mut rig = Rig::new(&target).await;
+        let mut rig = Rig::new(target).await;
         rig.db.call(InsertPkU32 { key: 1, data: 1 }).await.unwrap();
         let _ = rig.next().await;
         let update = rig.db.call(UpdatePkU32 { key: 1, data: 2 });
@@ -130,7 +130,7 @@ async fn a_call_that_does_as_expected_changes_a_row_once() {
 #[tokio::test]
 async fn somebody_elses_changes_come_beneath_what_is_expected() {
     on_both_servers(async |target| {
-        let rig = Rig::new(&target).await;
+        let rig = Rig::new(target).await;
         let grace = target.connect().await;
         grace.call(InsertPkU32 { key: 1, data: 10 }).await.unwrap();
         let here = |wanted: i32| {
@@ -168,7 +168,7 @@ async fn somebody_elses_changes_come_beneath_what_is_expected() {
 #[tokio::test]
 async fn a_mutator_of_the_builders_is_run_for_every_call_of_its_reducer() {
     on_both_servers(async |target| {
-        let rig = Rig::new(&target).await;
+        let rig = Rig::new(target).await;
         rig.proxy.hold_replies(true);
         for value in 0..3 {
             rig.db.call(InsertOneU8 { value }).forget();
@@ -186,7 +186,7 @@ async fn a_mutator_of_the_builders_is_run_for_every_call_of_its_reducer() {
 #[tokio::test]
 async fn a_call_that_was_cut_off_is_expected_until_the_resync() {
     on_both_servers(async |target| {
-        let rig = Rig::new(&target).await;
+        let rig = Rig::new(target).await;
         rig.proxy.hold_replies(true);
         let call = rig.db.call(add("Ada")).optimistic(expected).send();
         rig.proxy.close(true);
@@ -206,7 +206,7 @@ async fn a_call_that_was_cut_off_is_expected_until_the_resync() {
 #[tokio::test]
 async fn a_mutator_that_uses_the_client_or_panics_harms_nobody() {
     on_both_servers(async |target| {
-        let rig = Rig::new(&target).await;
+        let rig = Rig::new(target).await;
         let db = rig.db.clone();
         let call = rig.db.call(add("Ada")).optimistic(move |tx, args| {
             expected(tx, args);

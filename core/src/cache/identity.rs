@@ -65,7 +65,7 @@ impl<R: Row> Identity<R> for ByBytes {
 
     #[inline]
     fn probe(bytes: &[u8]) -> Result<&[u8], DecodeError> {
-        if R::LENIENT { known::<R>(bytes) } else { Ok(bytes) }
+        if R::DEF.lenient { known::<R>(bytes) } else { Ok(bytes) }
     }
 
     #[inline]
@@ -89,7 +89,7 @@ impl<R: Row> Identity<R> for ByBytes {
 #[inline]
 pub(super) fn encodes_as<R: Row>(row: &R, bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);
-    row.matches(&mut reader) && (R::LENIENT || reader.is_empty())
+    row.matches(&mut reader) && (R::DEF.lenient || reader.is_empty())
 }
 
 /// The part of an encoded row that its type knows.

@@ -40,7 +40,7 @@ impl Sats for RawRow {
 }
 
 impl Row for RawRow {
-    const DEF: RowDef = RowDef { name: "raw row", columns: &[] };
+    const DEF: RowDef = RowDef { name: "raw row", columns: &[], lenient: false };
 
     type Key = ();
 

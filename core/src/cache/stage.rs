@@ -318,7 +318,7 @@ impl<R: Row> TableStore<R> {
 
     #[cold]
     fn mismatch(&self, bytes: &[u8], error: DecodeError) -> Fault {
-        const RAW: RowDef = RowDef { name: "raw row", columns: &[] };
+        const RAW: RowDef = RowDef { name: "raw row", columns: &[], lenient: false };
         let def = self.def.map_or(RAW, |def| def.row);
         Fault::Mismatch(diagnose::diagnose(&def, bytes, error))
     }

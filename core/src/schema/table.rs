@@ -15,17 +15,14 @@ pub trait Row: Encode + for<'a> Decode<'a> + Sats + Send + Sync + 'static {
     /// The columns.
     const DEF: RowDef;
 
-    /// Whether columns that the server has behind these are left alone: see [`decode_row`](Self::decode_row).
-    const LENIENT: bool = false;
-
     /// The type of the primary key's column; `()` where there is none.
     type Key: Hash + Eq + for<'a> Decode<'a> + Send + Sync + 'static;
 
     /// The primary key of this row.
     fn key(&self) -> &Self::Key;
 
-    /// Decodes a row. What the server has appended to it, if anything, belongs to no column of a [lenient](Self::LENIENT)
-    /// type; for others it is a mistake.
+    /// Decodes a row. What the server has appended to it, if anything, belongs to no column of a
+    /// [lenient](RowDef::lenient) type; for others it is a mistake.
     ///
     /// # Errors
     ///
@@ -35,7 +32,7 @@ pub trait Row: Encode + for<'a> Decode<'a> + Sats + Send + Sync + 'static {
     where
         Self: Sized,
     {
-        if Self::LENIENT { Self::decode(&mut Reader::new(bytes)) } else { from_slice(bytes) }
+        if Self::DEF.lenient { Self::decode(&mut Reader::new(bytes)) } else { from_slice(bytes) }
     }
 
     /// Reads the primary key out of an encoded row, skipping what lies before it. The rest is left unread.
@@ -141,6 +138,8 @@ pub struct RowDef {
     pub name: &'static str,
     /// The columns, in wire order.
     pub columns: &'static [ColumnDef],
+    /// Whether the server may have columns behind these.
+    pub lenient: bool,
 }
 
 /// What a column is.

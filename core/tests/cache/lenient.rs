@@ -37,9 +37,7 @@ impl<const KEYED: bool> Sats for Short<KEYED> {
 }
 
 impl<const KEYED: bool> Row for Short<KEYED> {
-    const DEF: RowDef = RowDef { name: "Short", columns: &[] };
-
-    const LENIENT: bool = true;
+    const DEF: RowDef = RowDef { name: "Short", columns: &[], lenient: true };
 
     type Key = u64;
 

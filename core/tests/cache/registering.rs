@@ -151,7 +151,7 @@ impl Sats for Gamer {
     const TYPE: SatsType = SatsType::U64;
 }
 impl Row for Gamer {
-    const DEF: RowDef = RowDef { name: "Gamer", columns: &[] };
+    const DEF: RowDef = RowDef { name: "Gamer", columns: &[], lenient: false };
 
     type Key = ();
 

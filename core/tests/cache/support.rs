@@ -49,6 +49,7 @@ macro_rules! row {
 
         impl $name {
             const ROW: RowDef = RowDef {
+                lenient: false,
                 name: stringify!($name),
                 columns: &[$(ColumnDef { name: stringify!($field), ty: TypeRef::of::<$ty>() }),*],
             };

@@ -59,6 +59,7 @@ impl Sats for Item {
 
 impl Row for Item {
     const DEF: RowDef = RowDef {
+        lenient: false,
         name: "Item",
         columns: &[
             ColumnDef { name: "id", ty: TypeRef::of::<u32>() },

@@ -167,9 +167,9 @@ impl World {
         self.next_tag += 1;
         let again = self.random.chance(40);
         self.once.insert(deed.tag, !again);
-        let mut options = CallOptions::default();
-        options.delivery = if again { Delivery::AtLeastOnce } else { Delivery::AtMostOnce };
-        options.tell_accepted = self.random.chance(50);
+        let delivery = if again { Delivery::AtLeastOnce } else { Delivery::AtMostOnce };
+        let tell_accepted = self.random.chance(50);
+        let mut options = CallOptions { delivery, tell_accepted, ..CallOptions::default() };
         if self.random.chance(15) {
             options.deadline = Some(self.now + Duration::from_millis(self.random.below(2000)));
         }
@@ -447,7 +447,7 @@ impl World {
     }
 
     /// What is seen is what the model says, and what the events add up to; nothing was done twice that must not be.
-    fn check(&mut self) {
+    fn check(&self) {
         let view = self.connection.reader().read();
         let table = view.table::<Item>().unwrap();
         let seen: Items = table.iter().map(|row| (row.id, row.value)).collect();

@@ -89,7 +89,8 @@ impl<'t> Theirs<'t> {
     }
 
     fn check_row(&self, cx: &Ctxt, row: &RowModel<'_>) -> TokenStream {
-        let checks: TokenStream = (0..self.columns.len().max(row.columns.len()))
+        let theirs = if self.table.lenient { 0 } else { self.columns.len() };
+        let checks: TokenStream = (0..theirs.max(row.columns.len()))
             .map(|at| self.check_column(cx, at, row.columns.get(at)))
             .collect();
         self.check_key(cx, row);

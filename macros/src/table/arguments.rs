@@ -65,7 +65,10 @@ pub(super) fn query(table: &TableInput<'_>, stub: bool) -> Option<TokenStream> {
     if args.is_empty() {
         return None;
     }
-    let params = args.iter().map(|Argument { ident, ty }| quote!(#ident: #ty));
+    let params = args.iter().map(|Argument { ident, ty }| {
+        // A stub uses nothing, and two of one name are reported already.
+        if stub { quote!(_: #ty) } else { quote!(#ident: #ty) }
+    });
     let arguments = args.iter().enumerate().map(|(at, Argument { ident, ty })| {
         // What is wrong with its type is reported under it.
         let value = quote_spanned!(blame(ty)=> ::core::convert::identity::<&#ty>(&#ident));

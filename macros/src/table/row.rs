@@ -70,14 +70,9 @@ fn index_constants(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
 }
 
 fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> TokenStream {
-    let TableInput { ident, krate, lenient, .. } = table;
+    let TableInput { ident, krate, .. } = table;
     let Key { ty, get, decode } = if stub { Key::stub() } else { Key::of(table, row) };
     let visit = if stub { crate::unreachable() } else { visit_indexes(row) };
-    let lenient = lenient.then(|| {
-        quote!(
-            const LENIENT: ::core::primitive::bool = true;
-        )
-    });
     quote! {
         // The lifetime makes the bound one that is asked for where the row is used. That is in one place, so that a
         // struct without `Bsatn` is one error and not one for each trait that a row has.
@@ -87,7 +82,6 @@ fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> Toke
             for<'__at_use> #ident: #krate::__private::Encoded,
         {
             const DEF: #krate::__private::RowDef = <Self as #krate::__private::RowKeys>::ROW;
-            #lenient
             type Key = #ty;
 
             #[inline]
@@ -208,7 +202,7 @@ fn compare<'a>(
 
 /// What the row's further tables inherit.
 fn inherit(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
-    let TableInput { ident, krate, rust_name, .. } = table;
+    let TableInput { ident, krate, rust_name, lenient, .. } = table;
     let columns = row.columns.iter().map(|ColumnModel { name, field, .. }| {
         let ty = type_ref(krate, &field.ty);
         quote!(#krate::__private::ColumnDef { name: #name, ty: #ty })
@@ -237,6 +231,7 @@ fn inherit(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
             const ROW: #krate::__private::RowDef = #krate::__private::RowDef {
                 name: #rust_name,
                 columns: &[#(#columns),*],
+                lenient: #lenient,
             };
             const FIELDS: &'static [&'static ::core::primitive::str] = &[#(#fields),*];
             const PRIMARY_KEY: ::core::option::Option<::core::primitive::u16> = #primary_key;

@@ -33,7 +33,7 @@ const COLUMNS: &[ColumnDef] = &[
 ];
 
 fn def(name: &'static str, kind: TableKind, columns: &'static [ColumnDef]) -> TableDef {
-    let row = RowDef { name: "Row", columns };
+    let row = RowDef { name: "Row", columns, lenient: false };
     let indexes = &[IndexDef { columns: &[10] }, IndexDef { columns: &[0, 1] }];
     TableDef { name, kind, row, primary_key: Some(0), unique: &[0, 8], indexes }
 }

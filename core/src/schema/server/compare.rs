@@ -255,6 +255,8 @@ impl<'s> Found<'s> {
     }
 
     fn row(&mut self, theirs: &[ServerField], ours: RowDef) {
+        let known = if ours.lenient { theirs.len().min(ours.columns.len()) } else { theirs.len() };
+        let theirs = &theirs[..known];
         let ours: Vec<_> =
             ours.columns.iter().map(|column| (Some(column.name), column.ty)).collect();
         self.fields("column", theirs, &ours, |theirs, ours| theirs == ours);

@@ -174,6 +174,7 @@ macro_rules! row_of_a_number {
         }
         impl Row for $row {
             const DEF: RowDef = RowDef {
+                lenient: false,
                 name: stringify!($row),
                 columns: &[ColumnDef { name: $column, ty: TypeRef::of::<u32>() }],
             };
