@@ -34,14 +34,19 @@ pub(super) fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
         Shape::Product(fields) => {
             let types = list(fields.iter().map(|field| Some(field.ty)).collect());
             let names: Option<Vec<_>> = fields.iter().map(|field| field.name.clone()).collect();
-            (names.unwrap_or_default(), quote!(#fixed::Fields<Self, #types>))
+            (names.unwrap_or_default(), quote!(#fixed::Fields<#ident #ty_generics, #types>))
         }
         Shape::Sum(variants) => {
             let types = list(variants.iter().map(|variant| variant.payload).collect());
             let names = variants.iter().map(|variant| variant.name.clone()).collect();
-            (names, quote!(#fixed::Variants<Self, #types>))
+            (names, quote!(#fixed::Variants<#ident #ty_generics, #types>))
         }
     };
+    let mut late = generics.clone();
+    let late_clause = late.make_where_clause();
+    late_clause.predicates.push(syn::parse_quote! {
+        for<'__late> #fixed::Late<'__late, #shape>: #fixed::Shape
+    });
     quote! {
         #[automatically_derived]
         impl #impl_generics #fixed::Named for #ident #ty_generics #where_clause {
@@ -50,7 +55,16 @@ pub(super) fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
         }
         #[automatically_derived]
         impl #impl_generics #fixed::Described for #ident #ty_generics #where_clause {
-            type As = #shape;
+            type As = __Described<Self>;
+        }
+        // The types of fields may be less public than the struct, so they are only named inside.
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        pub struct __Described<__T: ?::core::marker::Sized>(::core::marker::PhantomData<__T>);
+        #[automatically_derived]
+        impl #impl_generics #fixed::Shape for __Described<#ident #ty_generics> #late_clause {
+            const TYPE: &'static #fixed::StaticType =
+                <#fixed::Late<'static, #shape> as #fixed::Shape>::TYPE;
         }
     }
 }

@@ -29,6 +29,15 @@ pub trait Shape {
     const TYPE: &'static StaticType;
 }
 
+/// What `S` is, under a lifetime: a bound with any lifetime is not looked into before it is used, so that a type without
+/// an encoding is one mistake and not two.
+#[derive(Debug)]
+pub struct Late<'a, S>(PhantomData<(&'a (), S)>);
+
+impl<S: Shape> Shape for Late<'_, S> {
+    const TYPE: &'static StaticType = S::TYPE;
+}
+
 /// Descriptions in a list of pairs: `(u8, (String, ()))`. Eight at once may stand before the rest, so that a type with
 /// hundreds of variants stays within the depth that the compiler looks into types.
 pub trait List {

@@ -10,7 +10,7 @@ mod text;
 
 pub use compare::{check_key, check_type};
 pub use described::{
-    Array, Described, Fields, Leaf, List, Named, Opt, Res, Shape, Tuple, Variants,
+    Array, Described, Fields, Late, Leaf, List, Named, Opt, Res, Shape, Tuple, Variants,
 };
 
 pub use super::any::Scalar;
