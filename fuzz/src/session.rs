@@ -304,6 +304,7 @@ impl Rig {
                 }
                 event @ (Event::Alarm(_)
                 | Event::Accepted { .. }
+                | Event::Verified { .. }
                 | Event::BeforeReplay(_)
                 | Event::Sync(_)) => panic!("{event:?} was not asked for"),
                 Event::Answered { call, reply, .. } => {

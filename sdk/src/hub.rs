@@ -33,6 +33,7 @@ use crate::panics::{Panicked, Panics};
 use crate::query::QueryList;
 use crate::session::Session;
 use crate::subscription::{End, Stage, Subscription};
+use crate::verify::Verifiers;
 use crate::view::View;
 use crate::watch::Source;
 
@@ -47,6 +48,7 @@ pub(crate) struct Hub {
     calls: Mutex<InOrder<Caller>>,
     pub(crate) offline: OfflineHub,
     alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
+    pub(crate) verifiers: Verifiers,
     pub(crate) state: Source<ConnectionState>,
     /// What `state` says, for reads, which are many.
     is_ready: AtomicBool,
@@ -98,6 +100,7 @@ impl Hub {
             calls: Mutex::default(),
             offline: OfflineHub::default(),
             alarms: Mutex::default(),
+            verifiers: Verifiers::default(),
             state: Source::new(ConnectionState::Idle),
             is_ready: AtomicBool::new(false),
             listeners: Listeners::new(&panics),
@@ -298,6 +301,12 @@ impl Hub {
             conn::Event::BeforeReplay(calls) => self.before_replay(&calls),
             conn::Event::Sync(state) => self.offline.sync_changed(state),
             conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
+            conn::Event::Verified { id, outcome } => {
+                if let Some(sender) = lock(&self.verifiers).remove(&id) {
+                    // Whoever dropped the receiver does not want to know.
+                    let _ = sender.send(outcome);
+                }
+            }
             conn::Event::Alarm(alarm) => {
                 if let Some(sender) = lock(&self.alarms).remove(&alarm) {
                     // Whoever dropped the receiver does not wait any more.
@@ -432,7 +441,7 @@ fn expect(
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

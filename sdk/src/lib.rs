@@ -114,6 +114,7 @@ mod table;
 mod tables;
 mod token;
 pub mod untyped;
+mod verify;
 mod view;
 mod wait;
 mod watch;
@@ -125,7 +126,7 @@ mod watch_table;
 pub mod __private;
 
 pub use lightlike_core::cache::{
-    LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError, RowChange,
+    Drift, LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError, RowChange,
     RowStatus, SetFailure, TempId,
 };
 pub use lightlike_core::conn::{

@@ -21,6 +21,7 @@ mod bucket;
 mod catalog;
 mod change;
 mod client_index;
+mod compare;
 mod config;
 mod diagnose;
 mod diff;
@@ -46,6 +47,7 @@ mod view;
 mod writer;
 
 pub use change::{Change, Part, Step};
+pub use compare::Drift;
 pub use config::CacheConfig;
 pub use diff::{Changes, RowChange, TableDiff, Transaction};
 pub use epoch::{CacheReader, View};

@@ -59,6 +59,7 @@ pub(super) trait AnyTable: Any + Send {
     fn rebase(&mut self);
     fn watch(&mut self, hashes: &mut dyn Iterator<Item = u64>, scanned: bool);
     fn unwatch(&mut self);
+    fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32));
     /// Whether anything is staged that a transaction would show.
     fn has_changes(&self) -> bool;
 
@@ -183,6 +184,10 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn unwatch(&mut self) {
         self.overlay.unwatch();
+    }
+
+    fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
+        self.rows_of_set(set, each);
     }
 
     fn has_changes(&self) -> bool {

@@ -339,6 +339,9 @@ impl Connection {
     }
 
     fn subscribe_applied(&mut self, wire: QuerySetId, rows: QueryRows) -> Result<(), Violation> {
+        if self.compare_set(wire, Some(&rows)) {
+            return Ok(());
+        }
         let Some((set, query_set)) = self.subs.by_wire(wire) else {
             return Err(Violation("it applied a query set that was not asked for"));
         };
@@ -374,6 +377,9 @@ impl Connection {
     }
 
     fn unsubscribe_applied(&mut self, wire: QuerySetId) -> Result<(), Violation> {
+        if self.verifying.ended(wire) {
+            return Ok(());
+        }
         let Some((set, query_set)) = self.subs.by_wire(wire) else {
             return Err(Violation("it ended a query set that it does not have"));
         };
@@ -396,6 +402,9 @@ impl Connection {
 
     /// The server refused a query set, or could not keep it up.
     fn subscription_error(&mut self, wire: QuerySetId, error: &str) {
+        if self.compare_set(wire, None) {
+            return;
+        }
         let Some((set, query_set)) = self.subs.by_wire(wire) else {
             // It may cross our own unsubscribing; there is nothing left to undo.
             tracing::debug!(?wire, error, "the server refused a query set that is over");
@@ -533,6 +542,9 @@ impl Connection {
     fn change_of(&mut self, update: TransactionUpdate) -> Result<Change, Violation> {
         let mut parts = Vec::new();
         for update in update.query_sets {
+            if self.verifying.has(update.query_set_id) {
+                continue;
+            }
             let Some((_, query_set)) = self.subs.by_wire(update.query_set_id) else {
                 return Err(Violation("it updated a query set that it does not have"));
             };

@@ -6,6 +6,7 @@ use super::offline::SyncState;
 use super::slow::SlowConsumer;
 use super::state::{ConnectionState, Lost};
 use super::times::CallTimes;
+use super::{Verification, VerificationId};
 use crate::bsatn;
 use crate::cache::{SetFailure, Transaction};
 use crate::journal::QueuedCall;
@@ -102,6 +103,13 @@ pub enum Event {
     Sync(SyncState),
     /// The application does not keep up. Told once for each time that it falls behind.
     Slow(SlowConsumer),
+    /// A [verification](super::Connection::verify) is done; without an outcome if there is no connection.
+    Verified {
+        /// Which one.
+        id: VerificationId,
+        /// What it came to.
+        outcome: Option<Verification>,
+    },
     /// The moment of an [alarm](super::Connection::set_alarm) has come.
     Alarm(AlarmId),
 }

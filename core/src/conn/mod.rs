@@ -43,6 +43,7 @@ mod socket;
 mod state;
 mod stats;
 mod times;
+mod verify;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -76,6 +77,8 @@ pub use self::slow::{SlowConsumer, SlowReason};
 pub use self::state::{CloseReason, ConnectionState, DialError, Lost};
 pub use self::stats::Stats;
 pub use self::times::CallTimes;
+use self::verify::Verifying;
+pub use self::verify::{Verification, VerificationId};
 pub use crate::calls::Request as CallRequest;
 pub use crate::subs::SubscriptionId;
 
@@ -116,6 +119,7 @@ pub struct Connection {
     applying: Applying,
     inbox: Inbox,
     outbox: Outbox,
+    verifying: Verifying,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
 }
@@ -202,6 +206,7 @@ impl Connection {
             applying: Applying::default(),
             inbox: Inbox::default(),
             outbox: Outbox::default(),
+            verifying: Verifying::default(),
             actions: VecDeque::new(),
             events: VecDeque::new(),
             config,

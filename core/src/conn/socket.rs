@@ -232,6 +232,7 @@ impl Connection {
     }
 
     fn forget_socket(&mut self) {
+        self.give_up_verifying();
         self.resync = None;
         self.ready = false;
         self.inbox.clear();

@@ -115,6 +115,13 @@ impl Subscriptions {
         }
     }
 
+    /// A name on the wire for one more set.
+    pub(crate) fn new_wire(&mut self) -> QuerySetId {
+        let wire = QuerySetId(self.next_wire);
+        self.next_wire = self.next_wire.wrapping_add(1);
+        wire
+    }
+
     /// The set that the server calls `wire`.
     pub(crate) fn by_wire(&self, wire: QuerySetId) -> Option<(SubscriptionId, &QuerySet)> {
         let id = *self.by_wire.get(&wire)?;
@@ -138,8 +145,7 @@ impl Subscriptions {
     pub(crate) fn send(&mut self, id: SubscriptionId) -> Option<(QuerySetId, &[Box<str>])> {
         let resyncs = self.sets.get(&id)?.stage == Stage::Stale;
         let stage = if resyncs { Stage::Resyncing(self.name_rows(id)) } else { Stage::Sent };
-        let wire = QuerySetId(self.next_wire);
-        self.next_wire = self.next_wire.wrapping_add(1);
+        let wire = self.new_wire();
         self.by_wire.insert(wire, id);
         let set = self.sets.get_mut(&id)?;
         set.stage = stage;

@@ -14,3 +14,4 @@ mod optimistic;
 mod random;
 mod reconnecting;
 mod subscribing;
+mod verifying;

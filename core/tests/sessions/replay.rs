@@ -220,6 +220,7 @@ impl<'s> Replay<'s> {
             event @ (Event::Stale { .. }
             | Event::LostForLong
             | Event::Alarm(_)
+            | Event::Verified { .. }
             | Event::Accepted { .. }
             | Event::BeforeReplay(_)
             | Event::Sync(_)

@@ -145,6 +145,7 @@ impl World {
             22 if self.random.chance(40) => self.fail_dial(),
             23 if self.random.chance(30) => self.restart(),
             24 if self.random.chance(10) => self.disk_failed = true,
+            25 if self.random.chance(50) => drop(self.connection.verify()),
             25 => self.cancel(),
             _ => self.store(),
         }
@@ -399,6 +400,9 @@ impl World {
             Event::Applied(set) => self.model.applied(set),
             Event::Ended { set, .. } => self.model.ended(set),
             Event::Answered { call, reply, .. } => self.answered(call, &reply),
+            Event::Verified { outcome, .. } => {
+                assert!(outcome.is_none_or(|verification| verification.drifts.is_empty()));
+            }
             Event::Connected(_)
             | Event::LostForLong
             | Event::Stale { .. }

@@ -69,6 +69,15 @@ impl Overlay {
         !self.entries.is_empty()
     }
 
+    /// Shows the server's rows that a set holds and that mutations stand in for, and how often it does.
+    pub(in crate::cache) fn parked_of(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
+        for parked in self.entries.iter().filter_map(|entry| entry.parked.as_ref()) {
+            if let Some((_, count)) = parked.members.iter().find(|held| held.0 == set) {
+                each(&parked.bytes, *count);
+            }
+        }
+    }
+
     /// Forgets what mutations have read and written: they are about to run again.
     pub(in crate::cache) fn unwatch(&mut self) {
         self.watched.clear();

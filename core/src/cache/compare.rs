@@ -1,0 +1,84 @@
+//! Comparing the rows of a set with those that the server says it has.
+
+use foldhash::{HashMap, HashMapExt};
+
+use super::sets::SetId;
+use super::slots::{RowId, SlotState};
+use super::store::TableStore;
+use super::{Cache, TableId};
+use crate::bsatn::Writer;
+use crate::schema::Row;
+use crate::wire::{QueryRows, RowList};
+
+/// How a table differs from what the server says, in one query set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drift {
+    /// The table's name on the wire.
+    pub table: Box<str>,
+    /// How many rows the server has that are not here.
+    pub missing: u64,
+    /// How many rows are here that the server does not have. A row that differs is one of each.
+    pub surplus: u64,
+}
+
+impl Cache {
+    /// How what a set holds differs from `rows`, table by table; nothing where it does not. A row counts as often as the
+    /// set has it. What mutations make of the rows is left aside.
+    ///
+    /// Takes time and memory in proportion to the rows.
+    pub fn compare(&self, set: SetId, rows: &QueryRows) -> Vec<Drift> {
+        let mut theirs: HashMap<&str, Vec<&RowList>> = HashMap::new();
+        for list in &rows.tables {
+            theirs.entry(&list.table).or_default().push(&list.rows);
+        }
+        let mut drifts = Vec::new();
+        for (table, store) in self.tables.iter().enumerate() {
+            let name = self.table_name(TableId(table as u32)).unwrap_or_default();
+            let mut counts: HashMap<Box<[u8]>, i64> = HashMap::new();
+            for rows in theirs.remove(name).unwrap_or_default() {
+                rows.iter().for_each(|row| *counts.entry(row.into()).or_default() += 1);
+            }
+            store.rows_of_set(set, &mut |row, count| {
+                *counts.entry(row.into()).or_default() -= i64::from(count);
+            });
+            drifts.extend(drift(name, counts.into_values()));
+        }
+        // Tables that are not here at all.
+        drifts.extend(
+            theirs.into_iter().filter_map(|(table, lists)| {
+                drift(table, lists.iter().map(|rows| rows.len() as i64))
+            }),
+        );
+        drifts
+    }
+}
+
+fn drift(table: &str, counts: impl Iterator<Item = i64>) -> Option<Drift> {
+    let (mut missing, mut surplus) = (0, 0);
+    for count in counts {
+        missing += count.max(0).unsigned_abs();
+        surplus += count.min(0).unsigned_abs();
+    }
+    (missing + surplus > 0).then(|| Drift { table: table.into(), missing, surplus })
+}
+
+impl<R: Row> TableStore<R> {
+    /// Shows the encoding of each row that a set holds, and how often it does.
+    pub(super) fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
+        let mut bytes = Writer::new();
+        for chunk in 0..self.sides.len() {
+            for slot in 0..self.sides[chunk].used {
+                let id = RowId::new(chunk, slot);
+                let held = self.lists.members(self.list(id)).iter().find(|held| held.0 == set);
+                let slot = self.slot(id).filter(|slot| slot.state() == SlotState::Live);
+                if let (Some((_, count)), Some(row)) = (held, slot.and_then(|slot| slot.row())) {
+                    bytes.clear();
+                    row.encode(&mut bytes);
+                    each(bytes.as_slice(), *count);
+                }
+            }
+        }
+        self.overlay.parked_of(set, each);
+    }
+}

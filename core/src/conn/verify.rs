@@ -1,0 +1,119 @@
+//! Whether the cache is what the server has: asked on demand.
+//!
+//! Every set that is in step is asked for once more, under another name. The server evaluates it at one point of the
+//! stream of its messages, at which the rows here ought to be the same. They are compared and not applied.
+
+use std::collections::BTreeMap;
+
+use super::{Connection, Event, State};
+use crate::cache::Drift;
+use crate::subs::{Stage, SubscriptionId};
+use crate::wire::{ClientMessage, QueryRows, QuerySetId, Text};
+
+/// Names one verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VerificationId(pub u64);
+
+/// What comparing the cache with the server came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Verification {
+    /// How many query sets were compared: those that were in step when it was asked for, and did not end meanwhile.
+    pub sets: usize,
+    /// How many rows the server sent for it.
+    pub rows: u64,
+    /// Where the rows differ. None, unless something is wrong with the server, the connection or this client.
+    pub drifts: Vec<(SubscriptionId, Drift)>,
+}
+
+/// The verifications under way.
+#[derive(Debug, Default)]
+pub(super) struct Verifying {
+    next: u64,
+    under_way: BTreeMap<VerificationId, (Verification, usize)>,
+    /// The sets on the wire that are there to be compared.
+    asked: BTreeMap<QuerySetId, (VerificationId, SubscriptionId)>,
+    /// Those that are compared and not ended.
+    ending: std::collections::BTreeSet<QuerySetId>,
+}
+
+impl Verifying {
+    /// Whether the set is on the wire for nothing but this.
+    pub(super) fn has(&self, wire: QuerySetId) -> bool {
+        self.asked.contains_key(&wire) || self.ending.contains(&wire)
+    }
+
+    /// The server has ended a set that was compared.
+    pub(super) fn ended(&mut self, wire: QuerySetId) -> bool {
+        self.ending.remove(&wire)
+    }
+}
+
+impl Connection {
+    /// Compares every set that is in step with what the server has now; [`Event::Verified`] tells what came of it.
+    ///
+    /// The server sends the rows of all sets once more. Comparing takes time and memory in proportion to them, at once.
+    pub fn verify(&mut self) -> VerificationId {
+        let id = VerificationId(self.verifying.next);
+        self.verifying.next += 1;
+        if !self.ready || !matches!(self.state, State::Online { .. }) {
+            self.events.push_back(Event::Verified { id, outcome: None });
+            return id;
+        }
+        let sets = self.subs.at(Stage::Applied);
+        for &set in &sets {
+            let (wire, request_id) = (self.subs.new_wire(), self.request_id());
+            let Some(query_set) = self.subs.get(set) else { continue };
+            let queries = query_set.queries.iter().map(|query| Text::from(&**query)).collect();
+            self.verifying.asked.insert(wire, (id, set));
+            self.send(&ClientMessage::Subscribe { request_id, query_set_id: wire, queries });
+        }
+        self.verifying.under_way.insert(id, (Verification::default(), sets.len()));
+        self.verified_if_done(id);
+        id
+    }
+
+    /// The server says what a set has; false if that was not asked for.
+    pub(super) fn compare_set(&mut self, wire: QuerySetId, rows: Option<&QueryRows>) -> bool {
+        let Some((id, set)) = self.verifying.asked.remove(&wire) else { return false };
+        let held = self.subs.get(set).filter(|set| set.stage == Stage::Applied);
+        let drifts = held.zip(rows).map(|(held, rows)| self.cache.compare(held.rows, rows));
+        if let Some((verification, left)) = self.verifying.under_way.get_mut(&id) {
+            *left -= 1;
+            if let (Some(drifts), Some(rows)) = (drifts, rows) {
+                verification.sets += 1;
+                verification.rows +=
+                    rows.tables.iter().map(|list| list.rows.len() as u64).sum::<u64>();
+                verification.drifts.extend(drifts.into_iter().map(|drift| (set, drift)));
+            }
+        }
+        if rows.is_some() {
+            self.verifying.ending.insert(wire);
+            let (request_id, send_dropped_rows) = (self.request_id(), false);
+            self.send(&ClientMessage::Unsubscribe {
+                request_id,
+                query_set_id: wire,
+                send_dropped_rows,
+            });
+        }
+        self.verified_if_done(id);
+        true
+    }
+
+    fn verified_if_done(&mut self, id: VerificationId) {
+        if self.verifying.under_way.get(&id).is_some_and(|(_, left)| *left == 0)
+            && let Some((verification, _)) = self.verifying.under_way.remove(&id)
+        {
+            self.events.push_back(Event::Verified { id, outcome: Some(verification) });
+        }
+    }
+
+    /// There is no socket any more to hear from.
+    pub(super) fn give_up_verifying(&mut self) {
+        let Verifying { next, under_way, .. } = std::mem::take(&mut self.verifying);
+        self.verifying.next = next;
+        for id in under_way.into_keys() {
+            self.events.push_back(Event::Verified { id, outcome: None });
+        }
+    }
+}
