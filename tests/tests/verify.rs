@@ -1,5 +1,4 @@
 //! Comparing the cache with the server, on both servers.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use lightlike::prelude::*;
 use lightlike_tests::conformance::columns::OneU8;
