@@ -146,6 +146,33 @@ async fn calls_made_without_a_network_are_delivered_in_their_order_by_the_next_r
     assert_eq!(settled(&second).await.failed, 0);
 }
 
+#[tokio::test]
+async fn what_a_kept_call_is_expected_to_do_is_seen_by_the_next_run() {
+    let (rig, store) = (Rig::new().await, MemoryStore::new());
+    let build = |store: MemoryStore| {
+        let builder = rig.builder(store).mutator(|tx, call: &AddNote| {
+            let id = tx.temp_id();
+            tx.insert(Note { id, title: call.title.clone() });
+        });
+        builder.build().unwrap()
+    };
+    let first = build(store.clone());
+    assert_eq!(first.call(title("milk")).accepted().await.unwrap(), Accepted::Queued);
+    assert_eq!(titles(&first), ["milk"]);
+    first.disconnect().await;
+    drop(first);
+
+    let second = build(store);
+    let expected = second.table::<Note>().iter().next().expect("it is there before any network");
+    assert!(expected.id.is_temp_id());
+    assert!(matches!(second.table::<Note>().status(&expected), Some(RowStatus::Pending(_))));
+    second.subscribe(Note::all()).keep();
+    start(&second).await;
+    settled(&second).await;
+    assert_eq!(titles(&second), ["milk"]);
+    assert!(second.table::<Note>().iter().all(|note| !note.id.is_temp_id()));
+}
+
 /// A call of each delivery, whose answers are lost: sent, run, and not answered.
 async fn lose_answers(rig: &Rig, client: &Client) -> Uuid {
     rig.proxy.hold_replies(true);
