@@ -23,6 +23,8 @@ struct Rules {
     closed: bool,
     /// What the server says is held back.
     holds_replies: bool,
+    /// How often the servers' halves were closed.
+    half_closes: u64,
 }
 
 impl Proxy {
@@ -65,6 +67,11 @@ impl Proxy {
         self.rules.send_modify(|rules| rules.closed = closed);
     }
 
+    /// Closes the server's half of every connection in order; the client's half goes on.
+    pub fn half_close(&self) {
+        self.rules.send_modify(|rules| rules.half_closes += 1);
+    }
+
     /// Holds back what the server says, or lets it through again.
     pub fn hold_replies(&self, holds: bool) {
         self.rules.send_modify(|rules| rules.holds_replies = holds);
@@ -88,8 +95,26 @@ async fn copy(
 ) {
     let mut buffer = vec![0; 16 * 1024];
     let mut rules = rules;
+    let half_closed = rules.clone().map(|rules| {
+        let before = rules.borrow().half_closes;
+        (rules, before)
+    });
+    let half_closed = async move {
+        let Some((mut rules, before)) = half_closed else { return std::future::pending().await };
+        if rules.wait_for(|rules| rules.half_closes > before).await.is_err() {
+            std::future::pending().await
+        }
+    };
+    tokio::pin!(half_closed);
     loop {
-        let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
+        let read = tokio::select! {
+            () = &mut half_closed => {
+                let _ = to.shutdown().await;
+                return std::future::pending().await;
+            }
+            read = from.read(&mut buffer) => read,
+        };
+        let Ok(read @ 1..) = read else { return };
         if let Some(rules) = &mut rules
             && rules.wait_for(|rules| !rules.holds_replies).await.is_err()
         {
