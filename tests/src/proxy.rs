@@ -102,7 +102,7 @@ async fn copy(
     let half_closed = async move {
         let Some((mut rules, before)) = half_closed else { return std::future::pending().await };
         if rules.wait_for(|rules| rules.half_closes > before).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     };
     tokio::pin!(half_closed);
