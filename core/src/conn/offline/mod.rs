@@ -5,8 +5,9 @@
 //! written whole or not at all: so a call leaves the journal together with the rows that it caused.
 //!
 //! - A call that cannot leave at once is put into the journal; it counts as queued when that is written.
-//! - A call that must not run twice leaves when its being sent is written: after a crash it is not sent again.
-//! - A call that may run twice leaves at once, and is sent again until it is answered.
+//! - A call that waited leaves when its being sent is written: after a crash it is known that it may have run. If it must
+//!   not run twice it is not sent again then.
+//! - A call that may run twice and need not wait leaves at once, and enters the journal as sent.
 //! - When the disk fails, nothing more is kept. Calls that the disk says are not sent stay there, and are not sent now,
 //!   because the next run would send them again.
 
@@ -23,7 +24,7 @@ use std::time::Instant;
 
 use super::{Accepted, CallId, Connection, Event};
 use crate::calls::Gate;
-use crate::journal::{Batch, Elsewhere, Entry, Op, QueuedState, Scope};
+use crate::journal::{Batch, Delivery, Elsewhere, Entry, Op, QueuedState, Scope};
 use crate::types::{Timestamp, Uuid};
 
 pub use self::config::{CallOptions, OfflineConfig, Overflow, Replay};
@@ -191,6 +192,11 @@ impl Connection {
                 Gate::Unmarked => (),
                 Gate::Marking(ticket) if ticket > stored => (),
                 _ => continue,
+            }
+            if keep.delivery == Delivery::AtLeastOnce {
+                // The next run may send it once more.
+                keep.gate = Gate::Open;
+                continue;
             }
             let Some(seq) = keep.seq else { continue };
             let Some(queued) = offline.queue.get(&seq) else { continue };

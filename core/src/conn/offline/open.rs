@@ -96,9 +96,9 @@ impl Connection {
         keep.seq = Some(entry.seq);
         keep.attempts = entry.attempts.max(u32::from(was_sent));
         keep.gate = match &entry.delivery {
-            Delivery::AtLeastOnce => Gate::Open,
+            Delivery::AtLeastOnce if was_sent => Gate::Open,
             Delivery::Probe(_) if was_sent => Gate::Unprobed,
-            Delivery::AtMostOnce | Delivery::Probe(_) => Gate::Unmarked,
+            _ => Gate::Unmarked,
         };
         if keep.attempts == 0 {
             let expires = entry.expires_at.and_then(|wall| offline.clock.instant(now, wall));

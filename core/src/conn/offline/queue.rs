@@ -113,6 +113,8 @@ impl Connection {
         options: CallOptions,
         keep: &mut Keep,
     ) {
+        // What may be sent again leaves without waiting for the disk; that it did is written with it.
+        let leaves = options.delivery == Delivery::AtLeastOnce && self.sends_at_once();
         let (Some(offline), Request::Reducer { name, args }) = (&mut self.offline, request) else {
             return;
         };
@@ -132,15 +134,12 @@ impl Connection {
             delivery: options.delivery,
             optimistic: options.optimistic,
             attempts: 0,
-            state: EntryState::Queued,
+            state: if leaves { EntryState::Sent } else { EntryState::Queued },
         };
         offline.next_entry += 1;
         keep.seq = Some(entry.seq);
         keep.expires = age.and_then(|age| now.checked_add(age));
-        keep.gate = match entry.delivery {
-            Delivery::AtLeastOnce => Gate::Open,
-            Delivery::AtMostOnce | Delivery::Probe(_) => Gate::Unmarked,
-        };
+        keep.gate = if leaves { Gate::Open } else { Gate::Unmarked };
         offline.add(entry, call);
     }
 
@@ -303,14 +302,9 @@ impl Connection {
         entry.seq = offline.next_entry;
         offline.next_entry += 1;
         (entry.state, entry.attempts, entry.expires_at) = (EntryState::Queued, 0, None);
-        keep.gate = match entry.delivery {
-            Delivery::AtLeastOnce => Gate::Open,
-            Delivery::AtMostOnce | Delivery::Probe(_) => Gate::Unmarked,
-        };
         if offline.is_good() {
             keep.seq = Some(entry.seq);
-        } else {
-            keep.gate = Gate::Open;
+            keep.gate = Gate::Unmarked;
         }
         let request = Request::Reducer { name: entry.reducer.clone(), args: entry.args.clone() };
         if keep.seq.is_some() {
