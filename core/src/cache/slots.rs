@@ -1,7 +1,9 @@
 //! Slots: where rows live, and who sees them.
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+
+use spin::Once;
 
 use super::stamp::{AtomicStamp, Stamp};
 
@@ -53,7 +55,7 @@ impl RowId {
 /// | `NEVER` | `ALWAYS`  | a husk: seen by nobody, its memory still to be freed |
 #[derive(Debug)]
 pub(super) struct Slot<R> {
-    row: OnceLock<R>,
+    row: Once<R>,
     born: AtomicStamp,
     died: AtomicStamp,
 }
@@ -61,7 +63,7 @@ pub(super) struct Slot<R> {
 impl<R> Slot<R> {
     fn new() -> Self {
         Self {
-            row: OnceLock::new(),
+            row: Once::new(),
             born: AtomicStamp::new(Stamp::NEVER),
             died: AtomicStamp::new(Stamp::NEVER),
         }
@@ -96,9 +98,14 @@ impl<R> Slot<R> {
         }
     }
 
-    /// Puts a row into a free slot; `false` if it is not free.
+    /// Puts a row into a free slot; `false` if it is not free. Only the table's writer does, so nobody ever spins here.
     pub(super) fn put(&self, row: R) -> bool {
-        self.row.set(row).is_ok()
+        let mut is_free = false;
+        self.row.call_once(|| {
+            is_free = true;
+            row
+        });
+        is_free
     }
 
     pub(super) fn born(&self) -> Stamp {
@@ -127,7 +134,7 @@ impl<R> Slot<R> {
     pub(super) fn take(&mut self) -> Option<R> {
         self.born.set(Stamp::NEVER);
         self.died.set(Stamp::NEVER);
-        self.row.take()
+        core::mem::take(&mut self.row).try_into_inner()
     }
 }
 
@@ -289,6 +296,6 @@ mod tests {
         assert_eq!(next_chunk_slots(5000, 1), 1024);
     }
 
-    /// Eight bytes a slot beside the row and what `OnceLock` needs to know whether it is there.
+    /// Eight bytes a slot beside the row and what `Once` needs to know whether it is there.
     const _: () = assert!(size_of::<Slot<[u64; 10]>>() == 80 + 8 + 8);
 }
