@@ -10,6 +10,7 @@ use crate::client::{Client, Handle};
 use crate::hub::Hub;
 use crate::listen::kind_of;
 use crate::outcome::Latency;
+use crate::spans::Origin;
 
 pub(crate) type SlowCallback = dyn FnMut(&Client, &SlowConsumer) + Send;
 
@@ -65,10 +66,12 @@ impl Hub {
 }
 
 /// The connection's state is another.
-pub(crate) fn state(state: &ConnectionState) {
+pub(crate) fn state(origin: &Origin, state: &ConnectionState) {
+    let database = origin.database();
     match state {
         ConnectionState::Reconnecting { attempt, reason, .. } => tracing::info!(
             name: "lightlike.state",
+            database,
             state = "Reconnecting",
             attempt,
             %reason,
@@ -76,18 +79,20 @@ pub(crate) fn state(state: &ConnectionState) {
         ),
         ConnectionState::NeedsAuth(reason) => tracing::warn!(
             name: "lightlike.state",
+            database,
             state = "NeedsAuth",
             %reason,
             "the token is not accepted"
         ),
         ConnectionState::Closed(reason) => tracing::info!(
             name: "lightlike.state",
+            database,
             state = "Closed",
             ?reason,
             "the connection is closed"
         ),
         state => {
-            tracing::info!(name: "lightlike.state", ?state, "the connection's state is another");
+            tracing::info!(name: "lightlike.state", database, ?state, "the connection's state is another");
         }
     }
 }
@@ -103,7 +108,7 @@ pub(crate) fn transaction(changes: &Changes) {
 }
 
 /// What a cause is, without what it carries: arguments may be secret.
-fn cause(cause: &conn::Cause) -> &'static str {
+pub(crate) fn cause(cause: &conn::Cause) -> &'static str {
     use conn::Cause;
     match cause {
         Cause::Applied(_) => "applied",

@@ -9,6 +9,7 @@ mod pace;
 mod run;
 mod shared;
 mod socket;
+mod span;
 mod tick;
 mod tls;
 

@@ -12,6 +12,7 @@ use super::disk::has_room;
 use super::now;
 use super::shared::{AppliedBy, Shared};
 use super::socket::{Socket, SocketEvent};
+use super::span;
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::limits::Limits;
 use crate::types::Timestamp;
@@ -103,6 +104,7 @@ impl Next {
             if let Some(event) = connection.poll_event() {
                 return Self::Deliver(event);
             }
+            let _applying = span::applying(connection);
             connection.step(now(), ROWS_A_STEP)
         } else if shared.take_held_up() {
             Progress::Waiting
