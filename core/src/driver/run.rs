@@ -251,6 +251,13 @@ pub async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
+/// Whether the tokio runtime that this is called in has timers, without which nothing here can run. It panics, inside, if
+/// it has none: there is no other way to ask.
+#[expect(clippy::disallowed_methods, reason = "this is the driver")]
+pub fn has_timers() -> bool {
+    std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
+}
+
 /// Sleeps until `deadline`, or for ever if there is none.
 #[expect(clippy::disallowed_methods, reason = "this is the driver")]
 async fn at(deadline: Option<Instant>) {

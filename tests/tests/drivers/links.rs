@@ -114,16 +114,18 @@ fn certificates_that_cannot_be_used_are_refused_before_anything_is_sent() {
 #[test]
 fn encrypted_all_the_way_with_certificates_of_our_own() {
     let target = chat();
-    let Target::Embedded(server) = &target else { return };
     let authority = crate::tls_front::Authority::new();
-    let front = crate::tls_front::Front::start(server, &authority);
+    let front = crate::tls_front::Front::start(&target.uri(), &authority);
     let uri = front.uri();
     let trusting = Tls::new().without_web_roots().root_certificates(authority.pem()).unwrap();
     let (chain, key) = authority.client("ada");
     let ada = trusting.clone().client_certificate(chain, key).unwrap();
 
     let db = Client::builder(&uri, target.name()).tls(ada).connect_blocking().unwrap();
+    let messages = wait(db.subscribe(Message::all()).into_future()).unwrap();
     wait(db.call(send_message("in private".into())).into_future()).unwrap();
+    assert_eq!(db.table::<Message>().len(), 1);
+    drop(messages);
     let nobody = Client::builder(&uri, target.name()).tls(trusting).connect_blocking();
     assert_eq!(nobody.unwrap_err().kind(), ErrorKind::Connect, "it shows no certificate");
     let distrusting = Client::builder(&uri, target.name()).connect_blocking();
