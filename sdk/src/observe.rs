@@ -2,6 +2,7 @@
 
 use std::sync::Weak;
 
+use lightlike_core::bsatn::EncodeError;
 use lightlike_core::conn::{self, CallTimes, ConnectionState, Reply, SetEnd, SlowConsumer, Stats};
 
 use crate::callbacks::CallbackId;
@@ -151,4 +152,10 @@ pub(crate) fn answered(function: Option<&str>, reply: &Reply, times: CallTimes) 
             "a call is answered"
         );
     }
+}
+
+/// A call whose arguments have no encoding was not made, and nobody waits for it.
+pub(crate) fn unencodable(function: &str, error: &EncodeError) {
+    let message = error.to_string();
+    tracing::warn!(name: "lightlike.call.unhandled", function, message, "a call was not made");
 }

@@ -3,10 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use lightlike::prelude::*;
 use lightlike::{ErrorKind, Tls};
 use lightlike_tests::chat::{Message, User, send_message};
+use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,6 +62,21 @@ async fn a_transport_is_told_where_to_and_may_fail() {
     let error = target.builder().transport(refuse).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(format!("{error:?}").contains("the tunnel is closed"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_as_long_as_was_said() {
+    let target = Target::chat().await;
+    let proxy = Proxy::start(&target.uri()).await;
+    proxy.hold_replies(true);
+    let builder = Client::builder(proxy.uri(), target.name());
+    let error = builder.connect_timeout(Duration::from_millis(50)).connect().await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Connect, true));
+    assert!(format!("{error:?}").contains("`connect_timeout`"), "{error:?}");
+
+    let db = Client::builder(proxy.uri(), target.name()).connect_timeout(Duration::from_secs(30));
+    let (connected, ()) = tokio::join!(db.connect(), async { proxy.hold_replies(false) });
+    connected.unwrap().call(send_message("at last".into())).await.unwrap();
 }
 
 /// Reads a request's head, and refuses it.
