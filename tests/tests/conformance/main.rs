@@ -17,6 +17,8 @@ mod queries;
 mod reads;
 mod schedules;
 mod sets;
+mod stories;
 mod subscriptions;
+mod timers;
 mod views;
 mod visibility;
