@@ -255,7 +255,12 @@ impl<R: Row> TableStore<R> {
                     old.set_died(at);
                     new.set_born(at);
                 }
-                self.overlay.moved(old, new);
+                if self.overlay.has_rows()
+                    && let Some(row) = self.slot(new).and_then(|slot| slot.row())
+                {
+                    let hash = I::hash_row(row, &self.snapshot.hasher, &mut Writer::new());
+                    self.overlay.moved(hash, old, new);
+                }
                 left.push(old.0);
             }
         }
