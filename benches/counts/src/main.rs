@@ -3,6 +3,7 @@
 //! `bench-counts CASE [ROUNDS]`. What is counted is inside of [`measured`], and each case checks its answer.
 
 mod input;
+mod optimistic;
 mod rig;
 
 use std::env;
@@ -35,6 +36,8 @@ fn main() {
             "update" => update(),
             "events" => events(),
             "calls" => calls(),
+            "optimistic" => optimistic::in_flight(CALLS),
+            "optimistic-beside" => optimistic::beside(100, 100),
             "find" => find(),
             "iterate" => iterate(),
             other => panic!("`{other}` is no case"),

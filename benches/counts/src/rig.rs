@@ -17,14 +17,14 @@ use lightlike_core::wire::{
 use crate::input::{self, Entity};
 
 pub(crate) struct Rig {
-    connection: Connection,
+    pub(crate) connection: Connection,
     reader: CacheReader,
-    now: Instant,
-    set: QuerySetId,
-    requests: u32,
+    pub(crate) now: Instant,
+    pub(crate) set: QuerySetId,
+    pub(crate) requests: u32,
 }
 
-fn body(message: &ServerMessage) -> Bytes {
+pub(crate) fn body(message: &ServerMessage) -> Bytes {
     let mut body = Vec::new();
     encode_server(message, &mut body).expect("a message that is small enough");
     body.into()
