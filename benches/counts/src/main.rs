@@ -6,6 +6,7 @@
 mod growth;
 mod input;
 mod memory;
+mod optimistic;
 mod rig;
 
 use std::env;
@@ -41,6 +42,8 @@ fn main() {
             "update" => update(),
             "events" => events(),
             "calls" => calls(),
+            "optimistic" => optimistic::in_flight(CALLS),
+            "optimistic-beside" => optimistic::beside(100, 100),
             "find" => find(),
             "iterate" => iterate(),
             other => panic!("`{other}` is no case"),

@@ -20,8 +20,8 @@ pub(crate) struct Rig {
     pub(crate) connection: Connection,
     reader: CacheReader,
     pub(crate) now: Instant,
-    set: QuerySetId,
-    requests: u32,
+    pub(crate) set: QuerySetId,
+    pub(crate) requests: u32,
 }
 
 pub(crate) fn body(message: &ServerMessage) -> Bytes {
