@@ -13,6 +13,7 @@ mod keys;
 mod messages;
 mod names;
 mod procedures;
+mod published;
 mod queries;
 mod reads;
 mod schedules;
