@@ -23,6 +23,8 @@ pub enum Module {
     Conformance,
     /// Notes, for clients that work offline.
     Notes,
+    /// What the database calls by itself.
+    Timers,
 }
 
 impl Module {
@@ -31,6 +33,7 @@ impl Module {
             Self::Chat => "chat",
             Self::Conformance => "conformance",
             Self::Notes => "notes",
+            Self::Timers => "timers",
         }
     }
 }

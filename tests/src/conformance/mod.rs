@@ -35,7 +35,7 @@ pub mod declared {
     };
 }
 
-pub use self::story::{Log, next, on_a_real_server, on_both_servers};
+pub use self::story::{Log, next, on_a_real_server, on_a_real_server_of, on_both_servers, within};
 
 /// The module on the embedded server.
 ///

@@ -1,7 +1,11 @@
 //! The client against the module `conformance`, on both servers, with declarations written by hand.
 
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
 #[path = "stories.rs"]
 mod stories;
+mod telling;
+mod timers;
 
 /// What the stories are told with.
 mod module {
