@@ -50,8 +50,8 @@ impl Client {
     pub fn start(&self) -> Result<(), Error> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
         if let Some(driver) = self.driver(AppliedBy::Loop) {
-            runtime.spawn(driver);
             self.check_schema_on(&runtime);
+            runtime.spawn(driver);
         }
         Ok(())
     }

@@ -23,6 +23,8 @@ pub enum Module {
     Conformance,
     /// Notes, for clients that work offline.
     Notes,
+    /// A later version of that, whose reducers take something else.
+    NotesChanged,
 }
 
 impl Module {
@@ -31,6 +33,7 @@ impl Module {
             Self::Chat => "chat",
             Self::Conformance => "conformance",
             Self::Notes => "notes",
+            Self::NotesChanged => "notes_changed",
         }
     }
 }
@@ -121,15 +124,11 @@ impl Real {
     ///
     /// Also [`Failure::NoModule`].
     pub async fn publish(&self, module: Module) -> Result<Database, Failure> {
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("modules/{}.wasm", module.name()));
-        let no_module = |source| Failure::NoModule { path: path.display().to_string(), source };
-        let wasm = fs::read(&path).map_err(no_module)?;
         let owner = self.new_identity().await?;
         let name = format!("{}-{:016x}", module.name(), random());
-        self.ask("PUT", &format!("/v1/database/{name}"), Some(&owner), "application/wasm", wasm)
-            .await?;
-        Ok(Database { server: self.clone(), name, owner })
+        let database = Database { server: self.clone(), name, owner };
+        database.update(module).await?;
+        Ok(database)
     }
 
     /// Sends a request and returns the text of an answer with status 200.
@@ -229,6 +228,19 @@ impl Database {
     /// A version that the server does not know is [`Failure::Refused`] with status 400.
     pub async fn schema(&self, version: u8) -> Result<Value, Failure> {
         parse(&self.ask("GET", &format!("/schema?version={version}"), None, "", Vec::new()).await?)
+    }
+
+    /// Makes a module that of this database, whose rows it takes over.
+    ///
+    /// # Errors
+    ///
+    /// Also [`Failure::NoModule`].
+    pub async fn update(&self, module: Module) -> Result<(), Failure> {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("modules/{}.wasm", module.name()));
+        let no_module = |source| Failure::NoModule { path: path.display().to_string(), source };
+        let wasm = fs::read(&path).map_err(no_module)?;
+        self.ask("PUT", "", Some(&self.owner), "application/wasm", wasm).await.map(drop)
     }
 
     /// Ends the database and, with it, every connection to it.
