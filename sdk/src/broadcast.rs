@@ -12,14 +12,15 @@ use futures_core::Stream;
 use lightlike_core::bsatn::{self, DecodeError};
 use lightlike_core::cache::RowChange;
 use lightlike_core::conn::Cause;
-use lightlike_core::schema::Table;
+use lightlike_core::schema::{ServerSchema, Table};
 
 use crate::changes::Changes;
 use crate::client::Client;
-use crate::event::Lagged;
+use crate::event::{Change, Deleted, Inserted, Lagged, Updated};
 use crate::hub::Hub;
 use crate::listen::Called;
 use crate::stream::{DEFAULT_CAPACITY, EventStream, Feed};
+use crate::untyped::{UntypedRow, changes_of_table};
 
 impl Client {
     /// A feed of everything that happens: rows that come, change and leave, in all tables or some of them, and the
@@ -59,7 +60,8 @@ impl Client {
 /// A feed of everything that happens, or of some tables: see [`Client::broadcast`]. Also a `Stream`.
 ///
 /// Events come in the server's order: rows by table, and a call's result after its rows. It ends when the connection is closed for good,
-/// and keeps nothing open. Of a table without a Rust type, a row that was replaced comes as an insert and a delete.
+/// and keeps nothing open. Of a table without a Rust type, a row that was replaced comes as an insert and a delete, unless a
+/// [schema](Self::schema) says what its primary key is.
 #[must_use = "a feed does nothing unless it is read"]
 pub struct Broadcast {
     hub: Arc<Hub>,
@@ -140,16 +142,18 @@ impl BroadcastRow {
 }
 
 /// What a receiver wants.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Filter {
     /// All, if none are named.
     tables: Option<HashSet<Box<str>>>,
     calls: bool,
+    /// Says what identifies the rows of tables without a Rust type.
+    schema: Option<Arc<ServerSchema>>,
 }
 
 impl Default for Filter {
     fn default() -> Self {
-        Self { tables: None, calls: true }
+        Self { tables: None, calls: true, schema: None }
     }
 }
 
@@ -177,6 +181,25 @@ impl Broadcast {
         let tables = filter.tables.get_or_insert_default();
         tables.extend(names.into_iter().map(|name| Box::from(name.as_ref())));
         Self::new(hub, filter, capacity)
+    }
+
+    /// Tells of a row that was replaced by one with the same primary key as an [update](BroadcastEvent::Update) in tables
+    /// that have no Rust type too, by the keys of this schema: that of the server, or one that was saved. The feed begins
+    /// anew.
+    ///
+    /// In such a table the rows that came or changed are told before those that left.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "http")]
+    /// # async fn example(db: lightlike::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let schema = lightlike::http::Http::new("http://127.0.0.1:3000")?.schema("chat").await?;
+    /// let mut feed = db.broadcast().schema(schema);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn schema(self, schema: impl Into<Arc<ServerSchema>>) -> Self {
+        let Self { hub, filter, capacity, .. } = self;
+        Self::new(hub, Filter { schema: Some(schema.into()), ..filter }, capacity)
     }
 
     /// Without the results of calls. The feed begins anew.
@@ -220,7 +243,8 @@ impl Clone for Broadcast {
 impl fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Broadcast")
-            .field("filter", &self.filter)
+            .field("tables", &self.filter.tables)
+            .field("calls", &self.filter.calls)
             .field("events", &self.events)
             .finish_non_exhaustive()
     }
@@ -278,10 +302,20 @@ impl Broadcasts {
                 continue;
             }
             let table: Arc<str> = name.into();
-            diff.for_each_encoded(changes.transaction(), |change| {
-                let event = of_change(&table, change, changes.cause());
-                wanting.iter().for_each(|receiver| receiver.feed.push(event.clone()));
-            });
+            let (by_schema, plain): (Vec<_>, Vec<_>) =
+                wanting.into_iter().partition(|receiver| receiver.filter.schema.is_some());
+            if !plain.is_empty() {
+                diff.for_each_encoded(changes.transaction(), |change| {
+                    let event = of_change(&table, change, changes.cause());
+                    plain.iter().for_each(|receiver| receiver.feed.push(event.clone()));
+                });
+            }
+            for receiver in by_schema {
+                let schema = receiver.filter.schema.iter();
+                for change in schema.flat_map(|schema| changes_of_table(schema, changes, diff)) {
+                    receiver.feed.push(of_untyped(&table, change));
+                }
+            }
         }
     }
 
@@ -304,6 +338,21 @@ impl Broadcasts {
 
     fn lock(&self) -> MutexGuard<'_, Receivers> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of_untyped(table: &Arc<str>, change: Change<UntypedRow>) -> BroadcastEvent {
+    let row = |row: UntypedRow| BroadcastRow { table: Arc::clone(table), bytes: row.into_bytes() };
+    match change {
+        Change::Inserted(Inserted { row: new, cause }) => {
+            BroadcastEvent::Insert { row: row(new), cause }
+        }
+        Change::Updated(Updated { old, new, cause }) => {
+            BroadcastEvent::Update { old: row(old), new: row(new), cause }
+        }
+        Change::Deleted(Deleted { row: old, cause }) => {
+            BroadcastEvent::Delete { row: row(old), cause }
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::park::block_on;
 #[cfg(feature = "http")]
 use crate::schema_check::{self, SchemaCheck};
 use crate::session::Session;
+use crate::spans::Origin;
 use crate::tables::ClientIndexes;
 use crate::token::TokenStore;
 
@@ -261,9 +262,10 @@ impl ClientBuilder {
         let parameters =
             SubscribeParameters { compression, confirmed: self.confirmed, connection_id: None };
         let limits = self.config.limits;
+        let origin = Origin::new(&endpoint);
         let route = self.link.route(endpoint, parameters, limits)?;
         let connection = Connection::new(self.config, token, random_seed());
-        let hub = Hub::new(connection, session, self.mutators);
+        let hub = Hub::new(connection, session, self.mutators, origin);
         if let Some(kept) = kept {
             self.offline.open(kept, &self.declared, &hub)?;
         }

@@ -21,6 +21,7 @@ use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
 use crate::hub::{Hub, Sink};
+use crate::observe;
 use crate::offline::AcceptedSender;
 use crate::optimistic::Expected;
 use crate::outcome::Outcome;
@@ -202,10 +203,11 @@ impl<R: Reducer> Call<R> {
     }
 
     /// Makes the call now and lets its outcome go by. If it is not committed,
-    /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log.
+    /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log. Arguments without an
+    /// encoding (text or a list of 4 GiB) make no call: of those only the log is told.
     pub fn forget(self) {
         if let Err(error) = self.make(Sink::Forget, None) {
-            tracing::warn!(reducer = R::DEF.name, %error, "a call was not sent");
+            observe::unencodable(R::DEF.name, &error);
         }
     }
 
@@ -306,7 +308,7 @@ impl<P: Procedure> ProcedureCall<P> {
                 let options = CallOptions::default();
                 hub.start_call(request, options, None, timeout, Sink::Forget, None);
             }
-            Err(error) => tracing::warn!(procedure = P::DEF.name, %error, "a call was not sent"),
+            Err(error) => observe::unencodable(P::DEF.name, &error),
         }
     }
 }

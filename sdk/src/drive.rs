@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lightlike_core::conn::{CloseReason, ConnectionState};
-use lightlike_core::driver::{AppliedBy, Budget, drive};
+use lightlike_core::driver::{AppliedBy, Budget, drive, has_timers};
 
 use crate::client::{Client, Handle};
 use crate::error::{Error, Repr};
@@ -42,13 +42,15 @@ impl Client {
     /// Connects in the background: a task on the tokio runtime that this is called in, of either kind. Does nothing if
     /// the client was started before.
     ///
-    /// The task ends with the connection. The runtime needs its I/O and its timers enabled.
+    /// The task ends with the connection. The runtime needs its timers, and its I/O unless there is a
+    /// [`transport`](crate::ClientBuilder::transport); without I/O the connection closes with an error that says so.
     ///
     /// # Errors
     ///
-    /// [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime.
+    /// [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime, or in one without timers.
     pub fn start(&self) -> Result<(), Error> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
+        check_timers()?;
         if let Some(driver) = self.driver(AppliedBy::Loop) {
             self.check_schema_on(&runtime);
             runtime.spawn(driver);
@@ -81,6 +83,7 @@ impl Client {
     /// - Why the connection could not be made or was lost for good: [`Auth`](crate::ErrorKind::Auth),
     ///   [`NotFound`](crate::ErrorKind::NotFound) or [`Disconnected`](crate::ErrorKind::Disconnected). A connection that
     ///   the application closed is no error.
+    /// - [`NoRuntime`](crate::ErrorKind::NoRuntime) in a tokio runtime without timers.
     /// - [`Driver`](crate::ErrorKind::Driver) if the client was started before, or the system has no thread left.
     ///
     /// # Cancel safety
@@ -92,6 +95,7 @@ impl Client {
         async move {
             let client = || handle.upgrade().map(Self::from_handle);
             if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                check_timers()?;
                 match driver(&hub, Weak::clone(&handle), route, AppliedBy::Loop) {
                     Some(driver) => {
                         client().iter().for_each(|client| client.check_schema_on(&runtime));
@@ -240,6 +244,10 @@ fn driver(
     #[cfg(feature = "auth")]
     let driver = crate::auth::with_renewal(driver, Arc::clone(hub), route.refresh);
     Some(driver)
+}
+
+fn check_timers() -> Result<(), Error> {
+    if has_timers() { Ok(()) } else { Err(Repr::NoTimers.into()) }
 }
 
 impl DriverThread {

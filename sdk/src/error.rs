@@ -27,7 +27,7 @@ pub struct Error(Box<Repr>);
 pub enum ErrorKind {
     /// The builder was given something that cannot work: an address, a name, a token.
     Configuration,
-    /// The program is not in an async runtime that the client could run on.
+    /// The program is not in a tokio runtime that the client could run on.
     NoRuntime,
     /// The client cannot be driven in this way: it is driven in another, or the system has no thread for it.
     Driver,
@@ -67,6 +67,10 @@ pub(crate) enum Repr {
         "there is no tokio runtime here: call this inside one, or use `start_thread`, `run` or `build_manual`"
     )]
     NoRuntime,
+    #[error(
+        "the tokio runtime here has no timers: build it with `enable_all`, or use `start_thread` or `build_manual`"
+    )]
+    NoTimers,
     #[error("the client was started before: one driver is enough")]
     AlreadyDriven,
     #[error("only a client that was made by `build_manual` is driven by ticks")]
@@ -164,7 +168,7 @@ impl Error {
             | Repr::NoTables => ErrorKind::Configuration,
             #[cfg(feature = "http")]
             Repr::Http(_) => ErrorKind::Configuration,
-            Repr::NoRuntime => ErrorKind::NoRuntime,
+            Repr::NoRuntime | Repr::NoTimers => ErrorKind::NoRuntime,
             Repr::AlreadyDriven
             | Repr::NotManual
             | Repr::Busy(_)

@@ -32,6 +32,7 @@ use crate::optimistic::Mutators;
 use crate::panics::{Panicked, Panics};
 use crate::query::QueryList;
 use crate::session::Session;
+use crate::spans::{self, CallSpan, Origin, Sessions};
 use crate::subscription::{End, Stage, Subscription};
 use crate::verify::Verifiers;
 use crate::view::View;
@@ -60,6 +61,7 @@ pub(crate) struct Hub {
     panics: Arc<Panics>,
     pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
     pub(crate) session: Session,
+    sessions: Sessions,
     #[cfg(feature = "http")]
     pub(crate) schema: crate::schema_check::SchemaState,
 }
@@ -75,6 +77,7 @@ pub(crate) struct Caller {
     pub(crate) id: Option<Uuid>,
     /// An earlier run of the program made the call.
     pub(crate) restored: bool,
+    span: CallSpan,
 }
 
 /// Who waits for an answer.
@@ -87,7 +90,12 @@ pub(crate) enum Sink {
 }
 
 impl Hub {
-    pub(crate) fn new(connection: Connection, session: Session, mutators: Mutators) -> Arc<Self> {
+    pub(crate) fn new(
+        connection: Connection,
+        session: Session,
+        mutators: Mutators,
+        origin: Origin,
+    ) -> Arc<Self> {
         let reader = connection.reader();
         let panics = Arc::default();
         Arc::new(Self {
@@ -114,6 +122,7 @@ impl Hub {
             // Its own panics are only logged: they could go on for ever.
             panicked: Callbacks::new("on_panic", None, &Arc::default()),
             session,
+            sessions: Sessions::new(origin),
         })
     }
 
@@ -205,12 +214,15 @@ impl Hub {
         accepted: Option<AcceptedSender>,
     ) -> CallId {
         options.tell_accepted = accepted.is_some();
-        self.command(|connection, now| {
+        let span = CallSpan::new(&request, !matches!(sink, Sink::Forget));
+        let made = span.clone();
+        let call = self.command(|connection, now| {
             options.deadline = timeout.and_then(|timeout| now.checked_add(timeout));
             if self.offline.is_enabled() && options.id.is_none() {
                 options.id = connection.new_call_name(now);
             }
-            let caller = Caller { request: request.clone(), sink, id: options.id, restored: false };
+            let (request_kept, id) = (request.clone(), options.id);
+            let caller = Caller { request: request_kept, sink, id, restored: false, span };
             let call = connection.call_with(now, request, options);
             // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
             lock(&self.calls).push(call.0, caller);
@@ -219,12 +231,19 @@ impl Hub {
             }
             expect(connection, now, call, mutation);
             call
-        })
+        });
+        made.made(call);
+        call
     }
 
     /// The request of a call that is not answered.
     pub(crate) fn request_of(&self, call: CallId) -> Option<CallRequest> {
         lock(&self.calls).get(call.0).map(|caller| caller.request.clone())
+    }
+
+    /// The span of a call that is not answered.
+    fn span_of(&self, call: CallId) -> CallSpan {
+        lock(&self.calls).get(call.0).map(|caller| caller.span.clone()).unwrap_or_default()
     }
 
     /// A call that nobody waits for: of an earlier run of the program, or made again.
@@ -238,8 +257,10 @@ impl Hub {
     ) {
         let mutation = self.mutators.mutation(&reducer, &args);
         let request = CallRequest::Reducer { name: reducer, args };
-        lock(&self.calls)
-            .push(call.0, Caller { request, sink: Sink::Nobody, id: Some(id), restored });
+        // Nobody does anything that it could be a part of.
+        let span = CallSpan::default();
+        let caller = Caller { request, sink: Sink::Nobody, id: Some(id), restored, span };
+        lock(&self.calls).push(call.0, caller);
         expect(connection, now, call, mutation);
     }
 
@@ -276,6 +297,8 @@ impl Hub {
 
     /// Hands one event of the machine's to those who wait for it. Runs callbacks; no lock is held meanwhile.
     pub(crate) fn deliver(self: &Arc<Self>, handle: &Weak<Handle>, event: conn::Event) {
+        let session = self.sessions.of(&event);
+        let _in_session = session.enter();
         match event {
             conn::Event::State(state) => self.state_changed(state),
             conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
@@ -335,7 +358,7 @@ impl Hub {
     }
 
     fn state_changed(&self, state: ConnectionState) {
-        observe::state(&state);
+        observe::state(&self.sessions.origin, &state);
         let closed = matches!(state, ConnectionState::Closed(_));
         self.is_ready.store(matches!(state, ConnectionState::Ready), Ordering::Relaxed);
         self.state.set(state);
@@ -356,6 +379,8 @@ impl Hub {
         let client = Client::from_handle(handle);
         let changes = Changes::new(event.transaction, event.cause);
         observe::transaction(&changes);
+        let span = spans::transaction(&changes, |call| self.span_of(call));
+        let _in_transaction = span.enter();
         let after = self.view(changes.transaction().after().clone());
         let before = self.view(changes.transaction().before().clone());
         let event = Event::new(&client, changes.cause(), &before, &after);
@@ -381,7 +406,10 @@ impl Hub {
     fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply, times: CallTimes) {
         let Some(caller) = lock(&self.calls).take(call.0) else { return };
         self.offline.ended(&caller, &reply);
-        let Caller { request, sink, .. } = caller;
+        let Caller { request, sink, span, .. } = caller;
+        span.answered(&reply);
+        let span = span.span();
+        let _in_call = span.enter();
         observe::answered(function(&request), &reply, times);
         if !(self.listeners.is_empty() && self.broadcasts.is_empty())
             && let Some(called) = Called::new(call, &request, &reply, times)
@@ -446,7 +474,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The function that a request calls; none of a query.
-fn function(request: &CallRequest) -> Option<&str> {
+pub(crate) fn function(request: &CallRequest) -> Option<&str> {
     match request {
         CallRequest::Reducer { name, .. } | CallRequest::Procedure { name, .. } => {
             Some(name.as_str())

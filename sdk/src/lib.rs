@@ -108,6 +108,7 @@ mod reads;
 #[cfg(feature = "http")]
 mod schema_check;
 mod session;
+mod spans;
 mod stream;
 mod subscription;
 mod table;

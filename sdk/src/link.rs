@@ -11,6 +11,7 @@ use lightlike_core::limits::Limits;
 
 use crate::builder::ClientBuilder;
 use crate::error::{Error, Repr};
+use crate::spans::{Origin, Traced};
 
 /// The wishes of a builder about how to reach the server.
 #[derive(Default)]
@@ -43,6 +44,7 @@ impl Link {
         for (name, value) in &self.headers {
             check_header(name, value).map_err(Repr::Header)?;
         }
+        let origin = Origin::new(&endpoint);
         let mut options = DialOptions::new(endpoint, parameters, limits);
         options.headers = self.headers;
         let tls = self.tls.unwrap_or_default();
@@ -70,7 +72,7 @@ impl Link {
             None => dialer,
         };
         Ok(Route {
-            dialer,
+            dialer: Arc::new(Traced::new(dialer, origin)),
             #[cfg(feature = "auth")]
             refresh: self.refresh,
         })

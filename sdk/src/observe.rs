@@ -2,6 +2,7 @@
 
 use std::sync::Weak;
 
+use lightlike_core::bsatn::EncodeError;
 use lightlike_core::conn::{self, CallTimes, ConnectionState, Reply, SetEnd, SlowConsumer, Stats};
 
 use crate::callbacks::CallbackId;
@@ -10,6 +11,7 @@ use crate::client::{Client, Handle};
 use crate::hub::Hub;
 use crate::listen::kind_of;
 use crate::outcome::Latency;
+use crate::spans::Origin;
 
 pub(crate) type SlowCallback = dyn FnMut(&Client, &SlowConsumer) + Send;
 
@@ -65,10 +67,12 @@ impl Hub {
 }
 
 /// The connection's state is another.
-pub(crate) fn state(state: &ConnectionState) {
+pub(crate) fn state(origin: &Origin, state: &ConnectionState) {
+    let database = origin.database();
     match state {
         ConnectionState::Reconnecting { attempt, reason, .. } => tracing::info!(
             name: "lightlike.state",
+            database,
             state = "Reconnecting",
             attempt,
             %reason,
@@ -76,18 +80,20 @@ pub(crate) fn state(state: &ConnectionState) {
         ),
         ConnectionState::NeedsAuth(reason) => tracing::warn!(
             name: "lightlike.state",
+            database,
             state = "NeedsAuth",
             %reason,
             "the token is not accepted"
         ),
         ConnectionState::Closed(reason) => tracing::info!(
             name: "lightlike.state",
+            database,
             state = "Closed",
             ?reason,
             "the connection is closed"
         ),
         state => {
-            tracing::info!(name: "lightlike.state", ?state, "the connection's state is another");
+            tracing::info!(name: "lightlike.state", database, ?state, "the connection's state is another");
         }
     }
 }
@@ -103,7 +109,7 @@ pub(crate) fn transaction(changes: &Changes) {
 }
 
 /// What a cause is, without what it carries: arguments may be secret.
-fn cause(cause: &conn::Cause) -> &'static str {
+pub(crate) fn cause(cause: &conn::Cause) -> &'static str {
     use conn::Cause;
     match cause {
         Cause::Applied(_) => "applied",
@@ -146,4 +152,10 @@ pub(crate) fn answered(function: Option<&str>, reply: &Reply, times: CallTimes) 
             "a call is answered"
         );
     }
+}
+
+/// A call whose arguments have no encoding was not made, and nobody waits for it.
+pub(crate) fn unencodable(function: &str, error: &EncodeError) {
+    let message = error.to_string();
+    tracing::warn!(name: "lightlike.call.unhandled", function, message, "a call was not made");
 }

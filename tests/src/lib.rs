@@ -6,3 +6,4 @@ pub mod notes;
 pub mod proxy;
 pub mod real;
 pub mod target;
+pub mod timers;

@@ -25,6 +25,8 @@ pub enum Module {
     Notes,
     /// A later version of that, whose reducers take something else.
     NotesChanged,
+    /// What the database calls by itself.
+    Timers,
 }
 
 impl Module {
@@ -34,6 +36,7 @@ impl Module {
             Self::Conformance => "conformance",
             Self::Notes => "notes",
             Self::NotesChanged => "notes_changed",
+            Self::Timers => "timers",
         }
     }
 }

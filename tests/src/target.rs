@@ -69,6 +69,16 @@ impl Target {
         }
     }
 
+    /// A fresh database of a module on the real server; `None` if there is no real one.
+    ///
+    /// # Panics
+    ///
+    /// If the real server does not take the module.
+    pub async fn real(module: Module) -> Option<Self> {
+        let database = Real::from_env()?.publish(module).await;
+        Some(Self::Real(database.expect("a module that the server takes")))
+    }
+
     /// The server's address.
     pub fn uri(&self) -> String {
         match self {

@@ -29,6 +29,7 @@ mod epoch;
 mod error;
 mod hash;
 mod identity;
+mod life;
 mod optimistic;
 mod ordered;
 mod raw;

@@ -25,6 +25,8 @@ pub(super) struct Reclaiming<R> {
     pub(super) husky: Vec<u32>,
     /// Chunks in which nobody may see a row any more.
     pub(super) empty: Vec<u32>,
+    /// Chunks that had no free slot left, and may be settled.
+    pub(super) full: Vec<u32>,
     /// Chunks to be evacuated, the next one last, and how far that one is.
     pub(super) sources: Vec<u32>,
     next_slot: usize,
@@ -39,6 +41,7 @@ impl<R: Row> Reclaiming<R> {
         Self {
             husky: Vec::new(),
             empty: Vec::new(),
+            full: Vec::new(),
             sources: Vec::new(),
             next_slot: 0,
             reaped: Vec::new(),
@@ -107,8 +110,8 @@ impl<R: Row> TableStore<R> {
 
     /// Whether there is nothing to reclaim, nor will be before the table changes.
     pub(super) fn is_clean(&self) -> bool {
-        let Reclaiming { husky, empty, sources, .. } = &self.reclaiming;
-        let done = husky.is_empty() && empty.is_empty() && sources.is_empty();
+        let Reclaiming { husky, empty, full, sources, .. } = &self.reclaiming;
+        let done = husky.is_empty() && empty.is_empty() && full.is_empty() && sources.is_empty();
         done && !self.stale && self.dead.is_empty() && !self.is_sparse()
     }
 
@@ -251,10 +254,9 @@ impl<R: Row> TableStore<R> {
                 let list = self.list(old);
                 self.set_list(new, list);
                 self.set_list(old, ListId::EMPTY);
-                if let (Some(old), Some(new)) = (self.slot(old), self.slot(new)) {
-                    old.set_died(at);
-                    new.set_born(at);
-                }
+                self.kill(old, at);
+                self.bear(new, at);
+                self.changed_at = version;
                 if self.overlay.has_rows()
                     && let Some(row) = self.slot(new).and_then(|slot| slot.row())
                 {

@@ -9,6 +9,7 @@ use super::identity::{ByBytes, ByKey, Identity};
 use super::raw::{Moving, RawRow};
 use super::sets::{ListId, SetId};
 use super::slots::{RowId, SlotState};
+use super::stamp::Stamp;
 use super::store::{DeadRows, TableStore};
 use super::{Cache, TableId};
 use crate::bsatn;
@@ -143,18 +144,16 @@ impl<R: Row> TableStore<R> {
         for failure in &failed {
             self.forget_set(failure.set);
         }
+        self.changed_at = version;
         self.copy_lens(raw, version);
         failed
     }
 
     fn adopt_live(&mut self, row: R, raw: &TableStore<RawRow>, moving: &Moving<'_>) {
         let Some(id) = self.adopt_row(row) else { return };
-        if let Some(slot) = self.slot(id) {
-            slot.set_born(moving.born);
-        }
+        self.bear(id, moving.born);
         let list = self.lists.intern_members(raw.lists.members(moving.list));
         self.set_list(id, list);
-        self.len += 1;
     }
 
     fn adopt_dead(&mut self, raw: &TableStore<RawRow>, dead: &DeadRows) {
@@ -162,10 +161,8 @@ impl<R: Row> TableStore<R> {
         for (moving, died) in raw.dead_rows_of(dead) {
             let Ok(row) = R::decode_row(moving.bytes) else { continue };
             let Some(id) = self.adopt_row(row) else { continue };
-            if let Some(slot) = self.slot(id) {
-                slot.set_born(moving.born);
-                slot.set_died(died);
-            }
+            self.bear(id, moving.born);
+            self.kill(id, died);
             ids.push(id.0);
         }
         self.bury_later(dead.version, ids);
@@ -228,11 +225,11 @@ impl<R: Row> TableStore<R> {
                 let id = RowId::new(chunk, slot);
                 let Some(without) = self.lists.without(self.list(id), set) else { continue };
                 self.set_list(id, without);
-                if without == ListId::EMPTY
-                    && let Some(slot) = self.slot(id)
-                {
-                    slot.set_husk();
-                    self.len -= 1;
+                if without == ListId::EMPTY {
+                    self.kill(id, Stamp::ALWAYS);
+                    if let Some(slot) = self.slot(id) {
+                        slot.set_husk();
+                    }
                     gone.push(id.0);
                 }
             }

@@ -63,8 +63,8 @@ impl<R: Row> TableStore<R> {
             }
             self.set_list(old, ListId::GONE);
         }
-        if !stays && let Some(slot) = self.slot(RowId(pair.new)) {
-            slot.set_died(Stamp::ALWAYS);
+        if !stays {
+            self.discard(RowId(pair.new));
         }
         Ok(stays)
     }
@@ -94,17 +94,11 @@ impl<R: Row> TableStore<R> {
                 return false;
             }
             self.staging.committed += 1;
-            if pair.new != NO_ROW
-                && let Some(slot) = self.slot(RowId(pair.new))
-            {
-                slot.set_born(at);
-                self.len += 1;
+            if pair.new != NO_ROW {
+                self.bear(RowId(pair.new), at);
             }
-            if pair.old != NO_ROW
-                && let Some(slot) = self.slot(RowId(pair.old))
-            {
-                slot.set_died(at);
-                self.len -= 1;
+            if pair.old != NO_ROW {
+                self.kill(RowId(pair.old), at);
                 self.set_list(RowId(pair.old), ListId::EMPTY);
                 self.staging.died.push(pair.old);
             }
@@ -116,6 +110,7 @@ impl<R: Row> TableStore<R> {
     pub(super) fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
         let Staging { pairs, waste, events, died, .. } =
             core::mem::replace(&mut self.staging, Staging::new());
+        self.changed_at = version;
         self.bury_later(0, waste);
         self.bury_later(version, died);
         if !pairs.is_empty() {
@@ -144,13 +139,11 @@ impl<R: Row> TableStore<R> {
         let Staging { pairs, log, mut waste, settling, committed, .. } =
             core::mem::replace(&mut self.staging, Staging::new());
         for pair in &pairs[..committed] {
-            if let Some(slot) = self.slot(RowId(pair.new)) {
-                slot.set_born(Stamp::NEVER);
-                self.len -= 1;
+            if pair.new != NO_ROW {
+                self.unbear(RowId(pair.new));
             }
-            if let Some(slot) = self.slot(RowId(pair.old)) {
-                slot.set_died(Stamp::NEVER);
-                self.len += 1;
+            if pair.old != NO_ROW {
+                self.revive(RowId(pair.old));
             }
         }
         for &(id, before) in log.iter().rev() {
@@ -163,9 +156,7 @@ impl<R: Row> TableStore<R> {
                 continue;
             }
             let id = RowId(pair.new);
-            if let Some(slot) = self.slot(id) {
-                slot.set_died(Stamp::ALWAYS);
-            }
+            self.discard(id);
             self.set_list(id, ListId::EMPTY);
             waste.push(pair.new);
         }

@@ -1,6 +1,9 @@
 //! Slots: where rows live, and who sees them.
 
-use std::sync::{Arc, OnceLock};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::Arc;
+
+use spin::Once;
 
 use super::stamp::{AtomicStamp, Stamp};
 
@@ -52,7 +55,7 @@ impl RowId {
 /// | `NEVER` | `ALWAYS`  | a husk: seen by nobody, its memory still to be freed |
 #[derive(Debug)]
 pub(super) struct Slot<R> {
-    row: OnceLock<R>,
+    row: Once<R>,
     born: AtomicStamp,
     died: AtomicStamp,
 }
@@ -60,7 +63,7 @@ pub(super) struct Slot<R> {
 impl<R> Slot<R> {
     fn new() -> Self {
         Self {
-            row: OnceLock::new(),
+            row: Once::new(),
             born: AtomicStamp::new(Stamp::NEVER),
             died: AtomicStamp::new(Stamp::NEVER),
         }
@@ -95,9 +98,14 @@ impl<R> Slot<R> {
         }
     }
 
-    /// Puts a row into a free slot; `false` if it is not free.
+    /// Puts a row into a free slot; `false` if it is not free. Only the table's writer does, so nobody ever spins here.
     pub(super) fn put(&self, row: R) -> bool {
-        self.row.set(row).is_ok()
+        let mut is_free = false;
+        self.row.call_once(|| {
+            is_free = true;
+            row
+        });
+        is_free
     }
 
     pub(super) fn born(&self) -> Stamp {
@@ -126,7 +134,7 @@ impl<R> Slot<R> {
     pub(super) fn take(&mut self) -> Option<R> {
         self.born.set(Stamp::NEVER);
         self.died.set(Stamp::NEVER);
-        self.row.take()
+        core::mem::take(&mut self.row).try_into_inner()
     }
 }
 
@@ -143,7 +151,30 @@ pub(super) type Chunk<R> = Arc<[Slot<R>]>;
 
 /// The chunks of a table; a chunk that was freed leaves a gap.
 pub(super) struct Chunks<R> {
-    list: Vec<Option<Chunk<R>>>,
+    list: Vec<Place<R>>,
+}
+
+/// Where a chunk is, or a gap.
+///
+/// A chunk is *settled* while all its slots have rows that every view sees which has this place. Most chunks are, most
+/// of the time; of those nobody reads the stamps, which often lie in a cache line of their own. Before a row dies in
+/// it, the writer takes the mark away, and publishes that with the death. An older copy of the place may keep the mark:
+/// its views are older than the death.
+struct Place<R> {
+    chunk: Option<Chunk<R>>,
+    settled: AtomicBool,
+}
+
+impl<R> Place<R> {
+    fn is_settled(&self) -> bool {
+        self.settled.load(Relaxed)
+    }
+}
+
+impl<R> Clone for Place<R> {
+    fn clone(&self) -> Self {
+        Self { chunk: self.chunk.clone(), settled: self.is_settled().into() }
+    }
 }
 
 impl<R> Chunks<R> {
@@ -154,7 +185,21 @@ impl<R> Chunks<R> {
     /// The slot of a row; none if this list does not have its chunk.
     #[inline]
     pub(super) fn slot(&self, id: RowId) -> Option<&Slot<R>> {
-        self.list.get(id.chunk())?.as_deref()?.get(id.slot())
+        self.list.get(id.chunk())?.chunk.as_deref()?.get(id.slot())
+    }
+
+    /// The row in a slot, if views of version `at` see it.
+    #[inline]
+    pub(super) fn visible(&self, id: RowId, at: Stamp) -> Option<&R> {
+        let place = self.list.get(id.chunk())?;
+        let slot = place.chunk.as_deref()?.get(id.slot())?;
+        if place.is_settled() || slot.is_visible(at) { slot.row() } else { None }
+    }
+
+    pub(super) fn set_settled(&self, chunk: usize, settled: bool) {
+        if let Some(place) = self.list.get(chunk) {
+            place.settled.store(settled, Relaxed);
+        }
     }
 
     /// The row in a slot, whoever may see it.
@@ -163,19 +208,21 @@ impl<R> Chunks<R> {
         self.slot(id)?.row()
     }
 
-    /// All slots from a chunk on, chunk by chunk.
-    pub(super) fn iter_from(&self, chunk: usize) -> impl Iterator<Item = &[Slot<R>]> {
-        self.list[chunk.min(self.list.len())..].iter().flatten().map(|chunk| &**chunk)
+    /// The slots of one chunk, and whether it is settled.
+    #[inline]
+    pub(super) fn slots_to_read(&self, chunk: usize) -> (&[Slot<R>], bool) {
+        let Some(place) = self.list.get(chunk) else { return (&[], false) };
+        (place.chunk.as_deref().unwrap_or_default(), place.is_settled())
     }
 
     /// The slots of one chunk; none at a gap.
     #[inline]
     pub(super) fn slots(&self, chunk: usize) -> &[Slot<R>] {
-        self.list.get(chunk).and_then(Option::as_deref).unwrap_or_default()
+        self.slots_to_read(chunk).0
     }
 
     pub(super) fn slots_mut(&mut self, chunk: usize) -> Option<&mut [Slot<R>]> {
-        Arc::get_mut(self.list.get_mut(chunk)?.as_mut()?)
+        Arc::get_mut(self.list.get_mut(chunk)?.chunk.as_mut()?)
     }
 
     /// How many chunks there are, gaps counted.
@@ -186,16 +233,17 @@ impl<R> Chunks<R> {
     /// Adds a chunk at `index`, which must be a gap or the end.
     pub(super) fn add(&mut self, index: usize, slots: usize) {
         let chunk = (0..slots).map(|_| Slot::new()).collect();
+        let place = Place { chunk: Some(chunk), settled: false.into() };
         if index == self.list.len() {
-            self.list.push(Some(chunk));
+            self.list.push(place);
         } else {
-            self.list[index] = Some(chunk);
+            self.list[index] = place;
         }
     }
 
     /// Leaves a gap at `index` and hands out what was there.
     pub(super) fn remove(&mut self, index: usize) -> Option<Chunk<R>> {
-        self.list.get_mut(index)?.take()
+        self.list.get_mut(index)?.chunk.take()
     }
 }
 
@@ -248,6 +296,6 @@ mod tests {
         assert_eq!(next_chunk_slots(5000, 1), 1024);
     }
 
-    /// Eight bytes a slot beside the row and what `OnceLock` needs to know whether it is there.
+    /// Eight bytes a slot beside the row and what `Once` needs to know whether it is there.
     const _: () = assert!(size_of::<Slot<[u64; 10]>>() == 80 + 8 + 8);
 }

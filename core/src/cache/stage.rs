@@ -30,6 +30,34 @@ struct Probed<'b, P> {
     probe: Result<(u64, P), DecodeError>,
 }
 
+/// Where the next rows of a list may be: as far from the last ones as those are from the ones before.
+///
+/// A server tells the two sides of its updates in different orders, but in stretches of each the rows lie one behind
+/// the other, there as here. There it costs less to compare a row's key than to look the key up.
+#[derive(Debug, Default)]
+struct Guess {
+    last: Found,
+    before: Found,
+}
+
+impl Guess {
+    fn learn(&mut self, found: Found) {
+        self.before = core::mem::replace(&mut self.last, found);
+    }
+
+    fn next(&self) -> Option<Found> {
+        let next =
+            |last: RowId, before: RowId| RowId(last.0.wrapping_add(last.0.wrapping_sub(before.0)));
+        let live = next(self.last.live?, self.before.live?);
+        let staged = match (self.last.staged, self.before.staged) {
+            (Some(last), Some(before)) => Some(next(last, before)),
+            (None, None) => None,
+            _ => return None,
+        };
+        Some(Found { live: Some(live), staged })
+    }
+}
+
 /// How many rows are looked at ahead of being staged: more than a processor fetches at once.
 const AHEAD_ROWS: usize = 32;
 
@@ -216,24 +244,57 @@ impl<R: Row> TableStore<R> {
     ) -> Result<(), Fault> {
         let mut less = Stepper::new(set, Step::Less);
         let mut ahead = Vec::new();
-        while self.look_ahead::<I>(&mut rows, &mut ahead) {
-            for row in ahead.drain(..) {
-                self.delete_one::<I>(row, &mut less)?;
+        let mut guess = Guess::default();
+        loop {
+            let mut missed = None;
+            for bytes in rows.by_ref() {
+                let probe = I::probe(bytes).map_err(|error| self.mismatch(bytes, error))?;
+                let Some(found) = self.guessed::<I>(&mut guess, &probe) else {
+                    missed = Some(bytes);
+                    break;
+                };
+                self.delete_found(bytes, found, &mut less)?;
+            }
+            let mut rest = missed.into_iter().chain(rows.by_ref());
+            if !self.look_ahead::<I>(&mut rest, &mut ahead) {
+                return Ok(());
+            }
+            for Probed { bytes, probe } in ahead.drain(..) {
+                let (hash, probe) = probe.map_err(|error| self.mismatch(bytes, error))?;
+                let found = self.probe::<I>(hash, &probe);
+                guess.learn(found);
+                self.delete_found(bytes, found, &mut less)?;
             }
         }
-        Ok(())
+    }
+
+    /// The rows of a probe, if they are where the guess says.
+    fn guessed<I: Identity<R>>(&self, guess: &mut Guess, probe: &I::Probe<'_>) -> Option<Found> {
+        let found = guess.next()?;
+        let is = |id: RowId, state| {
+            let slot = self.slot(id)?;
+            (slot.state() == state && I::is(probe, slot.row()?)).then_some(())
+        };
+        is(found.live?, SlotState::Live)?;
+        match found.staged {
+            Some(id) => is(id, SlotState::Staged)?,
+            // There may be one all the same.
+            None if !self.staging.pairs.is_empty() => return None,
+            None => (),
+        }
+        guess.learn(found);
+        Some(found)
     }
 
     #[inline]
-    fn delete_one<I: Identity<R>>(
+    fn delete_found(
         &mut self,
-        Probed { bytes, probe }: Probed<'_, I::Probe<'_>>,
+        bytes: &[u8],
+        found: Found,
         less: &mut Stepper,
     ) -> Result<(), Fault> {
-        let (hash, probe) = probe.map_err(|error| self.mismatch(bytes, error))?;
         let row_bytes = bytes.len();
-        let Found { live, staged } = self.probe::<I>(hash, &probe);
-        let live = match (live, staged) {
+        let live = match (found.live, found.staged) {
             (None, None) => return Err(Fault::OutOfSync(OutOfSyncKind::UnknownRow { row_bytes })),
             (Some(live), None) => live,
             // A row is being replaced: the delete means one or the other.

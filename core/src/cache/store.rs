@@ -43,6 +43,8 @@ pub(super) struct TableStore<R: Row> {
     /// How many slots there are, and how many have a row that somebody sees, or may yet see.
     pub(super) capacity: usize,
     pub(super) occupied: usize,
+    /// The version that last changed any slot.
+    pub(super) changed_at: u64,
     pub(super) reclaiming: Reclaiming<R>,
     scratch: Writer,
 }
@@ -58,6 +60,10 @@ pub(super) struct Side {
     pub(super) free: Vec<u16>,
     /// Slots whose rows nobody sees any more, and that still hold them.
     pub(super) husks: Vec<u16>,
+    /// How many slots have live rows.
+    pub(super) live: usize,
+    /// Whether the chunk is settled: see [`Chunks::visible`](super::slots::Chunks::visible).
+    pub(super) settled: bool,
     /// Whether the chunk is listed in `open`.
     is_open: bool,
     /// Whether rows are moved out of it: no slot is given away any more.
@@ -116,6 +122,7 @@ impl<R: Row> TableStore<R> {
             len: 0,
             capacity: 0,
             occupied: 0,
+            changed_at: 0,
             reclaiming: Reclaiming::new(),
             scratch: Writer::new(),
         }
@@ -162,6 +169,7 @@ impl<R: Row> TableStore<R> {
             }
             side.is_open = false;
             self.open.pop();
+            self.reclaiming.full.push(chunk);
         }
     }
 

@@ -77,6 +77,7 @@ pub(super) trait AnyTable: Any + Send {
     fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
     fn drop_reaped(&mut self);
     fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool;
+    fn settle_chunks(&mut self, horizon: u64);
     fn freeze(&self, chunk: usize, horizon: u64) -> bool;
     fn usage(&self) -> Usage;
 }
@@ -234,6 +235,10 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool {
         self.evacuate(version, budget)
+    }
+
+    fn settle_chunks(&mut self, horizon: u64) {
+        self.settle_chunks(horizon);
     }
 
     fn freeze(&self, chunk: usize, horizon: u64) -> bool {

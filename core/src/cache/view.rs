@@ -54,7 +54,7 @@ impl<'v, T: Table> TableView<'v, T> {
     /// All rows, in no particular order, which is the same each time for one view.
     pub fn iter(&self) -> Rows<'v, T::Row> {
         let at = Stamp::of(self.version);
-        Rows { snapshot: self.snapshot, at, next_chunk: 0, slots: [].iter() }
+        Rows { snapshot: self.snapshot, at, next_chunk: 0, slots: [].iter(), settled: false }
     }
 
     /// All rows with their ids.
@@ -89,7 +89,7 @@ impl<'v, T: Table> TableView<'v, T> {
         };
         let at = Stamp::of(self.version);
         index.find(snapshot.hasher.hash_one(value), |id| {
-            let row = snapshot.chunks.slot(RowId(id))?.visible(at)?;
+            let row = snapshot.chunks.visible(RowId(id), at)?;
             (column.get(row).borrow() == value).then_some(row)
         })
     }
@@ -133,7 +133,7 @@ impl<'v, T: Table> TableView<'v, T> {
         let snapshot = self.snapshot;
         let at = Stamp::of(self.version);
         snapshot.primary.find(snapshot.hasher.hash_one(key), |id| {
-            let row = snapshot.chunks.slot(RowId(id))?.visible(at)?;
+            let row = snapshot.chunks.visible(RowId(id), at)?;
             (row.key().borrow() == key).then_some(row)
         })
     }
@@ -204,6 +204,8 @@ pub struct Rows<'v, R> {
     at: Stamp,
     next_chunk: usize,
     slots: core::slice::Iter<'v, Slot<R>>,
+    /// Whether all of these are seen.
+    settled: bool,
 }
 
 impl<R> fmt::Debug for Rows<'_, R> {
@@ -219,29 +221,31 @@ impl<'v, R> Iterator for Rows<'v, R> {
     fn next(&mut self) -> Option<&'v R> {
         loop {
             for slot in self.slots.by_ref() {
-                if let Some(row) = slot.visible(self.at) {
-                    return Some(row);
+                let row = if self.settled { slot.row() } else { slot.visible(self.at) };
+                if row.is_some() {
+                    return row;
                 }
             }
             if self.next_chunk == self.snapshot.chunks.len() {
                 return None;
             }
-            self.slots = self.snapshot.chunks.slots(self.next_chunk).iter();
+            let (slots, settled) = self.snapshot.chunks.slots_to_read(self.next_chunk);
+            (self.slots, self.settled) = (slots.iter(), settled);
             self.next_chunk += 1;
         }
     }
 
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
-        let mut done = init;
-        let rest = self.snapshot.chunks.iter_from(self.next_chunk);
-        for slots in core::iter::once(self.slots.as_slice()).chain(rest) {
-            for slot in slots {
-                if let Some(row) = slot.visible(self.at) {
-                    done = f(done, row);
-                }
+        let Self { snapshot: Snapshot { chunks, .. }, at, .. } = self;
+        let rest = (self.next_chunk..chunks.len()).map(|chunk| chunks.slots_to_read(chunk));
+        let all = core::iter::once((self.slots.as_slice(), self.settled)).chain(rest);
+        all.fold(init, |done, (slots, settled)| {
+            if settled {
+                slots.iter().filter_map(Slot::row).fold(done, &mut f)
+            } else {
+                slots.iter().filter_map(|slot| slot.visible(at)).fold(done, &mut f)
             }
-        }
-        done
+        })
     }
 }
 
@@ -353,9 +357,9 @@ impl<'v, R: Row> Ordered<'v, R> {
         while !self.finished {
             for &id in &self.batch.ids()[self.used..] {
                 self.used += 1;
-                let slot = self.snapshot.chunks.slot(RowId(id));
-                if let Some(row) = slot.and_then(|slot| slot.visible(self.at)) {
-                    return Some(row);
+                let row = self.snapshot.chunks.visible(RowId(id), self.at);
+                if row.is_some() {
+                    return row;
                 }
             }
             self.used = 0;

@@ -173,6 +173,7 @@ impl Cache {
         });
         let mut moved = false;
         if self.applying.is_none() {
+            self.each_unclean(|table| table.settle_chunks(horizon));
             moved = self.evacuate(&mut budget);
             self.publish_if_stale();
         }

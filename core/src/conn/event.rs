@@ -43,6 +43,8 @@ pub struct Dial {
     pub token: Option<Box<str>>,
     /// Names the client over its reconnects, so that the server can tell its old socket from a second client.
     pub session_id: u128,
+    /// Which attempt this is since the connection was last stable, or since the beginning: the first is 1.
+    pub attempt: u32,
 }
 
 impl std::fmt::Debug for Dial {

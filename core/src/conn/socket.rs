@@ -170,7 +170,8 @@ impl Connection {
         self.state = State::Dialing { since: now };
         self.kept_token = None;
         // The session's current token, not the one that it began with.
-        let dial = Dial { token: self.token.clone(), session_id: self.session_id };
+        let (token, attempt) = (self.token.clone(), self.recovery.attempt().saturating_add(1));
+        let dial = Dial { token, session_id: self.session_id, attempt };
         self.actions.push_back(Action::Dial(dial));
     }
 

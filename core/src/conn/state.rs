@@ -150,7 +150,8 @@ impl Lost {
                 | DialError::Handshake(_)
                 | DialError::NoToken(_),
             ) => false,
-            Self::Dial(DialError::Io { .. } | DialError::TimedOut(_)) => true,
+            Self::Dial(DialError::Io { source, .. }) => source.kind() != io::ErrorKind::Unsupported,
+            Self::Dial(DialError::TimedOut(_)) => true,
             Self::NotGreeted(_) | Self::HungUp | Self::Io(_) | Self::Silent(_) => true,
             Self::Closed { .. } => true,
             Self::Frame(_) | Self::Wire(_) | Self::OutOfSync(_) | Self::Violation(_) => true,

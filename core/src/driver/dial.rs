@@ -1,9 +1,12 @@
 //! Opening a socket: a stream of bytes, TLS, handshake.
 
 use std::fmt::Write as _;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -148,12 +151,26 @@ impl Connect for Tcp {
     fn connect(&self, server: &Server) -> Connecting {
         let (host, port) = (server.host().to_owned(), server.port());
         Box::pin(async move {
-            let stream = TcpStream::connect((&*host, port)).await?;
+            let stream = with_io(TcpStream::connect((&*host, port))).await?;
             // A call is one small message that should leave at once.
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Io>)
         })
     }
+}
+
+/// Does what needs the runtime's I/O. A runtime without any panics then, and there is no way to ask before.
+async fn with_io<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let mut connecting = pin!(connecting);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| connecting.as_mut().poll(cx)));
+        // It is not polled again after a panic.
+        polled.unwrap_or_else(|_| {
+            let why = "the tokio runtime has no I/O: build it with `enable_io` or `enable_all`";
+            Poll::Ready(Err(io::Error::new(io::ErrorKind::Unsupported, why)))
+        })
+    })
+    .await
 }
 
 fn unreachable(server: &Server, source: io::Error) -> DialError {

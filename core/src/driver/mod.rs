@@ -9,6 +9,7 @@ mod pace;
 mod run;
 mod shared;
 mod socket;
+mod span;
 mod tick;
 mod tls;
 
@@ -21,7 +22,7 @@ pub use self::dial::{
 #[cfg(feature = "redb")]
 pub use self::disk::RedbStore;
 pub use self::disk::{Coded, FileStore, RecordCodec};
-pub use self::run::{drive, random_seed, sleep, time_of_day};
+pub use self::run::{drive, has_timers, random_seed, sleep, time_of_day};
 pub use self::shared::{AppliedBy, Shared};
 pub use self::socket::{Io, Socket};
 pub use self::tick::{Budget, Busy, Ticked};

@@ -12,6 +12,7 @@ use super::disk::has_room;
 use super::now;
 use super::shared::{AppliedBy, Shared};
 use super::socket::{Socket, SocketEvent};
+use super::span;
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::limits::Limits;
 use crate::types::Timestamp;
@@ -103,6 +104,7 @@ impl Next {
             if let Some(event) = connection.poll_event() {
                 return Self::Deliver(event);
             }
+            let _applying = span::applying(connection);
             connection.step(now(), ROWS_A_STEP)
         } else if shared.take_held_up() {
             Progress::Waiting
@@ -247,6 +249,13 @@ impl Link {
 #[expect(clippy::disallowed_methods, reason = "this is the driver")]
 pub async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
+}
+
+/// Whether the tokio runtime that this is called in has timers, without which nothing here can run. It panics, inside, if
+/// it has none: there is no other way to ask.
+#[expect(clippy::disallowed_methods, reason = "this is the driver")]
+pub fn has_timers() -> bool {
+    std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
 }
 
 /// Sleeps until `deadline`, or for ever if there is none.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::now;
 use super::shared::Shared;
+use super::span;
 use crate::conn::{Connection, Event, Progress};
 
 /// How much one tick may do. What is given together bounds together; what is not given does not bound.
@@ -167,7 +168,9 @@ impl Shared {
         self.with(|connection| {
             // Under the lock: waiting for it is no part of the step.
             let start = now();
+            let applying = span::applying(connection);
             let progress = connection.step(start, rows);
+            drop(applying);
             Stepped {
                 progress,
                 took: now().saturating_duration_since(start),

@@ -46,7 +46,8 @@ async fn dial(answer: &'static str) -> (Result<Protocol, DialError>, String) {
     };
     let options = DialOptions::new(endpoint, parameters, Limits::DEFAULT);
     let dialer = StreamDialer::new(options).unwrap();
-    let outcome = dialer.dial(&Dial { token: Some("secret".into()), session_id: 0x12 }).await;
+    let outcome =
+        dialer.dial(&Dial { token: Some("secret".into()), session_id: 0x12, attempt: 1 }).await;
     (outcome.map(|opened| opened.protocol), server.join().unwrap())
 }
 
@@ -151,6 +152,7 @@ async fn a_port_where_nobody_listens_is_named() {
     };
     let options = DialOptions::new(endpoint, parameters, Limits::DEFAULT);
     let dialer = StreamDialer::new(options).unwrap();
-    let error = dialer.dial(&Dial { token: None, session_id: 1 }).await.map(drop).unwrap_err();
+    let error =
+        dialer.dial(&Dial { token: None, session_id: 1, attempt: 1 }).await.map(drop).unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }

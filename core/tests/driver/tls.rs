@@ -64,7 +64,7 @@ fn options(uri: &str) -> DialOptions {
 }
 
 async fn dial(dialer: StreamDialer) -> Result<Protocol, DialError> {
-    let opened = dialer.dial(&Dial { token: None, session_id: 1 }).await;
+    let opened = dialer.dial(&Dial { token: None, session_id: 1, attempt: 1 }).await;
     opened.map(|opened| opened.protocol)
 }
 

@@ -85,7 +85,9 @@ fn a_lost_connection_is_tried_again_after_pauses_that_are_spread() {
         let (pause, told) = pause(&mut rig);
         assert!(pause <= limit, "attempt {attempt}: {pause:?} is above {limit:?}");
         assert_eq!(told, attempt);
-        while !rig.actions().iter().any(|action| matches!(action, Action::Dial(_))) {
+        let dialed =
+            |action: &Action| matches!(action, Action::Dial(dial) if dial.attempt == attempt + 1);
+        while !rig.actions().iter().any(dialed) {
             rig.sleep();
             let _ = rig.events();
         }

@@ -41,6 +41,8 @@ pub(crate) struct Table {
     pub(crate) is_keyed: bool,
     /// Whether its rows cannot be asked for by its name alone.
     pub(crate) takes_arguments: bool,
+    /// What it takes, where SQL has literals for all of it.
+    pub(crate) arguments: Vec<(String, Ty)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

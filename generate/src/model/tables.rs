@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use lightlike_core::schema::{
-    IndexAlgorithm, ServerField, ServerIndex, ServerSchema, ServerTable, ServerType, ServerView,
+    IndexAlgorithm, Scalar, ServerField, ServerIndex, ServerSchema, ServerTable, ServerType,
+    ServerView,
 };
 
 use super::types::Types;
-use super::{Column, Derives, Index, Kind, Rows, Table};
+use super::{Column, Derives, Index, Kind, Rows, Table, Ty};
 use crate::error::GenerateError;
 use crate::generator::Generator;
 use crate::names::{self, Scope};
@@ -128,7 +129,16 @@ fn write_table(
         docs.push("Only the database's owner can read it.".to_owned());
     }
     let is_keyed = kind == Kind::Table && table.primary_key.is_some();
-    Ok(Table { ident, name: name.to_string(), kind, docs, rows, is_keyed, takes_arguments: false })
+    Ok(Table {
+        ident,
+        name: name.to_string(),
+        kind,
+        docs,
+        rows,
+        is_keyed,
+        takes_arguments: false,
+        arguments: Vec::new(),
+    })
 }
 
 fn write_view(
@@ -175,16 +185,21 @@ fn write_view(
             format!("The view `{name}`, {whose}: its rows are [`{row}`]s.")
         }
     }];
-    if !view.params.is_empty() {
-        let mut params = Vec::new();
-        for (at, param) in view.params.iter().enumerate() {
-            let name = param.name.clone().unwrap_or_else(|| format!("arg{at}").into());
-            let ty =
-                types.ty(&param.ty, &format!("`{name}` of the view `{}`", view.name), &hint)?;
-            params.push(format!("{name}: {ty}"));
+    let params = view_params(view, types, &hint)?;
+    let shown: Vec<_> = params.iter().map(|(param, ty)| format!("{param}: {ty}")).collect();
+    let arguments = if view.params.iter().all(|param| has_literals(&param.ty)) {
+        let names: Vec<_> = params.iter().map(|(param, _)| param.as_str()).collect();
+        if !names.is_empty() {
+            docs.push(format!("`{ident}::with({})` asks for its rows.", names.join(", ")));
         }
-        docs.push(format!("It takes arguments: `{name}({})`.", params.join(", ")));
-    }
+        params
+    } else {
+        docs.push(format!(
+            "It takes arguments that SQL cannot write, so that nobody can ask for it: `{name}({})`.",
+            shown.join(", ")
+        ));
+        Vec::new()
+    };
     if !view.public {
         docs.push("Only the database's owner can read it.".to_owned());
     }
@@ -196,7 +211,34 @@ fn write_view(
         rows,
         is_keyed: view.primary_key.is_some(),
         takes_arguments: !view.params.is_empty(),
+        arguments,
     })
+}
+
+/// The names and types of what a view takes.
+fn view_params(
+    view: &ServerView,
+    types: &mut Types<'_>,
+    hint: &str,
+) -> Result<Vec<(String, Ty)>, GenerateError> {
+    let mut names = Scope::of_values();
+    let params = view.params.iter().enumerate().map(|(at, param)| {
+        let numbered = format!("arg{at}");
+        let name = param.name.as_deref().unwrap_or(&numbered);
+        let ident = names.give(&[&names::value(name.trim_start_matches('_'))]);
+        let what = format!("`{name}` of the view `{}`", view.name);
+        Ok((ident, types.ty(&param.ty, &what, &format!("{hint}{}", names::ty(name)))?))
+    });
+    params.collect()
+}
+
+/// Whether SQL has literals for the values of a type.
+fn has_literals(ty: &ServerType) -> bool {
+    match ty {
+        ServerType::Scalar(scalar) => !matches!(scalar, Scalar::TimeDuration | Scalar::ScheduleAt),
+        ServerType::Array(element) => matches!(**element, ServerType::Scalar(Scalar::U8)),
+        _ => false,
+    }
 }
 
 /// The row type of a view in the typespace.

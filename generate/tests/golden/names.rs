@@ -151,12 +151,31 @@ pub struct RowView;
 #[table(name = "all_rows", view, row = Row, primary_key = id)]
 pub struct AllRows;
 
+/// The view `by_duration`, computed for each caller: its rows are [`Row`]s.
+///
+/// It takes arguments that SQL cannot write, so that nobody can ask for it: `by_duration(lasts: TimeDuration)`.
+#[derive(Table)]
+#[table(name = "by_duration", view, row = Row)]
+pub struct ByDuration;
+
 /// The view `by_point`, computed for each caller: its rows are [`Row`]s.
 ///
-/// It takes arguments: `by_point(point: Point, arg1: u32)`.
+/// It takes arguments that SQL cannot write, so that nobody can ask for it: `by_point(point: Point, arg1: u32)`.
 #[derive(Table)]
 #[table(name = "by_point", view, row = Row)]
 pub struct ByPoint;
+
+/// The view `by_words`, the same for everybody: its rows are [`Row`]s.
+///
+/// `ByWords::with(r#type, self_, bytes, owner, arg4)` asks for its rows.
+#[derive(Table)]
+#[table(
+    name = "by_words",
+    view,
+    row = Row,
+    args(r#type: u32, self_: String, bytes: Vec<u8>, owner: Identity, arg4: f64)
+)]
+pub struct ByWords;
 
 /// A row of the view `identities`, computed for each caller.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
@@ -172,6 +191,15 @@ pub struct Identities {
 pub struct InlineRows {
     pub a: u32,
     pub b: Point,
+}
+
+/// A row of the view `inline_rows_by_time`, computed for each caller.
+///
+/// `InlineRowsByTime::with(at)` asks for its rows.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "inline_rows_by_time", view, args(at: Timestamp))]
+pub struct InlineRowsByTime {
+    pub a: u32,
 }
 
 /// The view `who_is_here`, the same for everybody: its rows are [`LoggedIn`]s.

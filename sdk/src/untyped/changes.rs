@@ -34,6 +34,15 @@ pub(super) fn of_transaction(
     all
 }
 
+/// What a transaction changed in one table, by a schema that may not have it.
+pub(crate) fn changes_of_table(
+    schema: &Arc<ServerSchema>,
+    transaction: &Changes,
+    diff: &TableDiff,
+) -> Vec<Change<UntypedRow>> {
+    of_table(&Arc::new(Shape::of(schema, diff.name())), transaction, diff)
+}
+
 /// What a transaction changed in one table: inserts and updates, then deletes, then events.
 pub(super) fn of_table(
     shape: &Arc<Shape>,

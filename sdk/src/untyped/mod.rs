@@ -59,6 +59,7 @@ use crate::hub::Hub;
 
 pub use self::call::{Args, RawCall, UntypedCall};
 pub use self::changes::UntypedChange;
+pub(crate) use self::changes::changes_of_table;
 pub use self::error::UntypedError;
 pub use self::row::UntypedRow;
 pub use self::table::UntypedTable;

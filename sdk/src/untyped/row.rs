@@ -72,6 +72,10 @@ impl UntypedRow {
         SatsValue::from_slice(self.shape.schema.resolve(ty), self.key_bytes()?).ok()
     }
 
+    pub(crate) fn into_bytes(self) -> bytes::Bytes {
+        self.bytes.into()
+    }
+
     pub(super) fn key_bytes(&self) -> Option<&[u8]> {
         self.shape.key_of(&self.bytes)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lightlike::EventStream;
 
-use crate::real::Real;
+use crate::real::Module;
 use crate::target::Target;
 
 /// Far more than any test takes: one that waits for what never comes fails, and does not hang.
@@ -17,9 +17,21 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 ///
 /// If it takes more than a minute.
 pub async fn on_both_servers(story: impl AsyncFnOnce(&Target)) {
-    let target = Target::conformance().await;
-    tokio::time::timeout(TIME_LIMIT, story(&target)).await.expect("the test is over in time");
-    if let Target::Real(database) = &target {
+    tell(&Target::conformance().await, TIME_LIMIT, story).await;
+}
+
+/// Tells the story on a database that others may use too.
+///
+/// # Panics
+///
+/// If it takes longer than `limit`.
+pub async fn within(limit: Duration, target: &Target, story: impl AsyncFnOnce(&Target)) {
+    tokio::time::timeout(limit, story(target)).await.expect("the test is over in time");
+}
+
+async fn tell(target: &Target, limit: Duration, story: impl AsyncFnOnce(&Target)) {
+    within(limit, target, story).await;
+    if let Target::Real(database) = target {
         database.delete().await.expect("the server deletes the database");
     }
 }
@@ -29,10 +41,19 @@ pub async fn on_both_servers(story: impl AsyncFnOnce(&Target)) {
 /// # Panics
 ///
 /// If it takes more than a minute.
-#[expect(clippy::print_stderr, reason = "a test that is not run has to say so")]
 pub async fn on_a_real_server(story: impl AsyncFnOnce(&Target)) {
-    if Real::from_env().is_some() {
-        on_both_servers(story).await;
+    on_a_real_server_of(Module::Conformance, story).await;
+}
+
+/// As [`on_a_real_server`], with another module.
+///
+/// # Panics
+///
+/// If it takes more than a minute.
+#[expect(clippy::print_stderr, reason = "a test that is not run has to say so")]
+pub async fn on_a_real_server_of(module: Module, story: impl AsyncFnOnce(&Target)) {
+    if let Some(target) = Target::real(module).await {
+        tell(&target, TIME_LIMIT, story).await;
     } else {
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
         eprintln!("skipped: {test} needs a real server; see `tests/engine/run`");

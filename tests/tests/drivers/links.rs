@@ -3,10 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use lightlike::prelude::*;
 use lightlike::{ErrorKind, Tls};
 use lightlike_tests::chat::{Message, User, send_message};
+use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -62,6 +64,21 @@ async fn a_transport_is_told_where_to_and_may_fail() {
     assert!(format!("{error:?}").contains("the tunnel is closed"), "{error:?}");
 }
 
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_as_long_as_was_said() {
+    let target = Target::chat().await;
+    let proxy = Proxy::start(&target.uri()).await;
+    proxy.hold_replies(true);
+    let builder = Client::builder(proxy.uri(), target.name());
+    let error = builder.connect_timeout(Duration::from_millis(50)).connect().await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Connect, true));
+    assert!(format!("{error:?}").contains("`connect_timeout`"), "{error:?}");
+
+    let db = Client::builder(proxy.uri(), target.name()).connect_timeout(Duration::from_secs(30));
+    let (connected, ()) = tokio::join!(db.connect(), async { proxy.hold_replies(false) });
+    connected.unwrap().call(send_message("at last".into())).await.unwrap();
+}
+
 /// Reads a request's head, and refuses it.
 async fn head_of_the_next_request(listener: TcpListener) -> String {
     let (mut stream, _) = listener.accept().await.unwrap();
@@ -114,16 +131,18 @@ fn certificates_that_cannot_be_used_are_refused_before_anything_is_sent() {
 #[test]
 fn encrypted_all_the_way_with_certificates_of_our_own() {
     let target = chat();
-    let Target::Embedded(server) = &target else { return };
     let authority = crate::tls_front::Authority::new();
-    let front = crate::tls_front::Front::start(server, &authority);
+    let front = crate::tls_front::Front::start(&target.uri(), &authority);
     let uri = front.uri();
     let trusting = Tls::new().without_web_roots().root_certificates(authority.pem()).unwrap();
     let (chain, key) = authority.client("ada");
     let ada = trusting.clone().client_certificate(chain, key).unwrap();
 
     let db = Client::builder(&uri, target.name()).tls(ada).connect_blocking().unwrap();
+    let messages = wait(db.subscribe(Message::all()).into_future()).unwrap();
     wait(db.call(send_message("in private".into())).into_future()).unwrap();
+    assert_eq!(db.table::<Message>().len(), 1);
+    drop(messages);
     let nobody = Client::builder(&uri, target.name()).tls(trusting).connect_blocking();
     assert_eq!(nobody.unwrap_err().kind(), ErrorKind::Connect, "it shows no certificate");
     let distrusting = Client::builder(&uri, target.name()).connect_blocking();

@@ -5,6 +5,7 @@
 mod closing;
 mod databases;
 mod links;
+mod offers;
 mod support;
 mod ticks;
 mod tls_front;

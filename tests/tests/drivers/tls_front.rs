@@ -1,8 +1,7 @@
-//! TLS before the embedded server.
+//! TLS before a server.
 
 use std::sync::Arc;
 
-use lightlike_testkit::Server;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
@@ -10,7 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
@@ -69,17 +68,18 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    pub(crate) fn start(server: &Server, authority: &Authority) -> Self {
+    /// Stands before the server at `uri`.
+    pub(crate) fn start(uri: &str, authority: &Authority) -> Self {
         let runtime = multi_thread();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
         let acceptor = TlsAcceptor::from(Arc::new(authority.server_config()));
-        let server = server.clone();
+        let server = uri.trim_start_matches("http://").to_owned();
         runtime.spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
                 // A client that does not trust us, or that we do not trust, ends it here.
                 let Ok(mut encrypted) = acceptor.accept(tcp).await else { continue };
-                let mut plain = server.connect().await.unwrap();
+                let mut plain = TcpStream::connect(&server).await.unwrap();
                 tokio::task::spawn(async move {
                     // Either side may end it.
                     let _ = tokio::io::copy_bidirectional(&mut encrypted, &mut plain).await;

@@ -202,3 +202,27 @@ fn a_callback_cannot_join_the_thread_that_runs_it() {
     });
     assert_eq!(hear.recv().unwrap(), ErrorKind::Driver);
 }
+
+/// A runtime without timers, and one without I/O, are errors that say so, and no panics.
+#[test]
+fn a_runtime_that_lacks_something_is_said_to() {
+    let target = chat();
+    let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = bare.block_on(target.builder().connect()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoRuntime);
+    assert!(error.to_string().contains("has no timers"), "{error}");
+    let db = target.builder().build().unwrap();
+    assert_eq!(bare.block_on(db.run()).unwrap_err().kind(), ErrorKind::NoRuntime);
+
+    let timers = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let error = timers.block_on(target.builder().connect()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(!error.is_retryable() && format!("{error:?}").contains("enable_io"), "{error:?}");
+
+    // A client with a thread of its own needs nothing of either.
+    let db = bare.block_on(async { target.builder().build().unwrap() });
+    let thread = bare.block_on(async { db.start_thread() }).unwrap();
+    wait(db.call(send_message("all the same".into())).into_future()).unwrap();
+    drop(db);
+    thread.join().unwrap();
+}

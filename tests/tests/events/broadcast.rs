@@ -122,3 +122,37 @@ async fn a_clone_begins_anew_and_a_slow_receiver_harms_no_other() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn by_a_schema_rows_of_tables_without_a_type_are_updated_too() {
+    on_both_servers(async |target| {
+        let http = lightlike::http::Http::new(&target.uri()).unwrap();
+        let schema = http.schema(target.name()).await.unwrap();
+        let db = target.connect().await;
+        let all = "SELECT * FROM";
+        let tables = ["pk_u_32", "unique_u_32"].map(|table| format!("{all} {table}"));
+        let _set = db.subscribe(tables).await.unwrap();
+        let mut plain = db.broadcast().tables(["pk_u_32"]).without_calls();
+        let mut feed = db.broadcast().schema(schema).without_calls();
+        db.call(PkU32::insert(1, 10)).await.unwrap();
+        db.call(PkU32::update(1, 11)).await.unwrap();
+        db.call(PkU32::delete(1)).await.unwrap();
+        db.call(UniqueU32::insert(1, 10)).await.unwrap();
+        db.call(UniqueU32::update(1, 11)).await.unwrap();
+        let expected = [
+            "insert 10 mine",
+            "update 10 11 mine",
+            "delete 11 mine",
+            "insert 8 bytes of unique_u_32 mine",
+            "insert 8 bytes of unique_u_32 mine",
+            "delete 8 bytes of unique_u_32 mine",
+        ];
+        assert_eq!(lines(&mut feed.clone()), [""; 0], "a clone begins anew");
+        assert_eq!(lines(&mut feed), expected);
+        let mut plain = lines(&mut plain);
+        plain.sort();
+        let expected = ["delete 10 mine", "delete 11 mine", "insert 10 mine", "insert 11 mine"];
+        assert_eq!(plain, expected);
+    })
+    .await;
+}

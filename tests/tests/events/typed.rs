@@ -1,8 +1,10 @@
 //! What reducers return and what they refuse with, in types of their own. Only the embedded server can show it: the
-//! engine's modules return nothing and refuse with text.
+//! engine (`spacetimedb-core` 2.14.0) makes text of whatever bytes a module refuses with, and drops what one written in Rust
+//! returns. A procedure's result is of the module's own types there too: see `conformance/procedures.rs`.
 
 use lightlike::prelude::*;
 use lightlike_testkit::Server;
+use lightlike_tests::conformance::on_both_servers;
 
 #[derive(Bsatn, Clone, Debug, PartialEq)]
 enum Refusal {
@@ -82,4 +84,23 @@ async fn an_answer_of_another_type_says_whether_the_call_was_committed() {
     assert!(matches!(error, CallError::Undecodable { committed: true, .. }), "{error:?}");
     let error = call(3).await.unwrap_err();
     assert!(matches!(error, CallError::Undecodable { committed: false, .. }), "{error:?}");
+}
+
+/// A module's error is text on the real server, whatever type is declared for it here.
+#[tokio::test]
+async fn a_refusal_in_text_where_another_type_is_declared_is_an_error_of_the_declaration() {
+    #[reducer(name = "fail_with_string", error = Refusal)]
+    struct FailOtherwise {
+        message: String,
+    }
+
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let error = db.call(FailOtherwise { message: "no".into() }).await.unwrap_err();
+        let CallError::Undecodable { committed: false, source } = error else {
+            panic!("{error:?}")
+        };
+        assert!(source.to_string().contains("Refusal"), "{source}");
+    })
+    .await;
 }

@@ -154,21 +154,15 @@ impl<R: Row> TableStore<R> {
         let mut waste = Vec::new();
         for Lifted { entry, came_back } in lifted {
             if let Some(id) = came_back {
-                if let Some(slot) = self.slot(id) {
-                    slot.set_died(Stamp::ALWAYS);
-                }
+                self.kill(id, Stamp::ALWAYS);
                 self.set_list(id, ListId::EMPTY);
-                self.len -= 1;
                 waste.push(id.0);
             }
             if entry.shown != NO_ROW {
                 let id = RowId(entry.shown);
-                if let Some(slot) = self.slot(id) {
-                    slot.set_died(Stamp::NEVER);
-                }
+                self.revive(id);
                 let local = self.local_list();
                 self.set_list(id, local);
-                self.len += 1;
             }
             self.overlay.add(entry);
         }
@@ -193,20 +187,14 @@ impl<R: Row> TableStore<R> {
         self.index_row::<I>(hash, id);
         self.index_further(&[id.0]);
         self.set_list(id, list);
-        if let Some(slot) = self.slot(id) {
-            slot.set_born(at);
-        }
-        self.len += 1;
+        self.bear(id, at);
         Ok(id)
     }
 
     /// Hides a live row from the version `at` on. Who does it lists it among those that died.
     fn hide(&mut self, id: RowId, at: Stamp) {
-        if let Some(slot) = self.slot(id) {
-            slot.set_died(at);
-        }
+        self.kill(id, at);
         self.set_list(id, ListId::EMPTY);
-        self.len -= 1;
     }
 
     fn local_list(&mut self) -> ListId {

@@ -186,7 +186,7 @@ pub(super) fn base_of<T: Table>(
 ) -> Option<RowId> {
     let at = Stamp::of(view.version);
     view.snapshot.primary.find(hash, |id| {
-        let row = view.snapshot.chunks.slot(RowId(id))?.visible(at)?;
+        let row = view.snapshot.chunks.visible(RowId(id), at)?;
         is(row).then_some(RowId(id))
     })
 }

@@ -1,0 +1,205 @@
+//! Spans for `tracing`: an attempt at a socket, a session, a transaction, a call. Its events are in `observe`.
+//!
+//! Names and fields are those of `docs/observability.md`. Where nobody listens each costs what asking for the level does.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lightlike_core::cache::TableDiff;
+use lightlike_core::conn::{
+    CallId, CallRequest, Cause, CloseReason, ConnectionState, Dial, Endpoint, Event, Greeting,
+    Lost, Reply,
+};
+use lightlike_core::driver::{Dialer, Dialing};
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, Span};
+
+use crate::changes::Changes;
+use crate::hub::function;
+use crate::listen::kind_of;
+use crate::observe;
+
+/// Which database a client is of, as spans and events say it.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Origin {
+    address: Box<str>,
+    database: Box<str>,
+}
+
+impl Origin {
+    pub(crate) fn new(endpoint: &Endpoint) -> Self {
+        let address = endpoint.server().http_uri("").into();
+        Self { address, database: endpoint.database().into() }
+    }
+
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+}
+
+/// A dialer each of whose attempts is a span, the exchange of tokens included.
+pub(crate) struct Traced {
+    dialer: Arc<dyn Dialer>,
+    origin: Origin,
+}
+
+impl Traced {
+    pub(crate) fn new(dialer: Arc<dyn Dialer>, origin: Origin) -> Self {
+        Self { dialer, origin }
+    }
+}
+
+impl Dialer for Traced {
+    fn dial(&self, dial: &Dial) -> Dialing {
+        let span = tracing::info_span!(
+            "lightlike.dial",
+            address = &*self.origin.address,
+            database = &*self.origin.database,
+            attempt = dial.attempt,
+            protocol = Empty,
+            error = Empty,
+        );
+        if span.is_disabled() {
+            return self.dialer.dial(dial);
+        }
+        let dialing = span.in_scope(|| self.dialer.dial(dial));
+        let recorded = span.clone();
+        let attempt = async move {
+            let outcome = dialing.await;
+            match &outcome {
+                Ok(opened) => recorded.record("protocol", opened.protocol.subprotocol()),
+                Err(error) => recorded.record("error", display(error)),
+            };
+            outcome
+        };
+        Box::pin(attempt.instrument(span))
+    }
+}
+
+/// The session that is open, if there is one and somebody listens.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    pub(crate) origin: Origin,
+    /// What `open` says, for events, which are many.
+    is_open: AtomicBool,
+    open: Mutex<Option<Span>>,
+}
+
+impl Sessions {
+    pub(crate) fn new(origin: Origin) -> Self {
+        Self { origin, ..Self::default() }
+    }
+
+    /// The session that an event is of: one begins with the server's greeting, and ends with the state that says that
+    /// the socket is lost.
+    pub(crate) fn of(&self, event: &Event) -> Span {
+        match event {
+            Event::Connected(greeting) => self.begin(greeting),
+            _ if !self.is_open.load(Ordering::Relaxed) => Span::none(),
+            Event::State(
+                ConnectionState::Reconnecting { reason, .. }
+                | ConnectionState::NeedsAuth(reason)
+                | ConnectionState::Closed(CloseReason::Lost(reason)),
+            ) => self.end(Some(reason)),
+            Event::State(ConnectionState::Closed(_)) => self.end(None),
+            _ => self.lock().clone().unwrap_or_else(Span::none),
+        }
+    }
+
+    fn begin(&self, greeting: &Greeting) -> Span {
+        let span = tracing::info_span!(
+            "lightlike.session",
+            address = &*self.origin.address,
+            database = &*self.origin.database,
+            connection = %greeting.connection_id.to_hex(),
+            reason = Empty,
+        );
+        if !span.is_disabled() {
+            *self.lock() = Some(span.clone());
+            self.is_open.store(true, Ordering::Relaxed);
+        }
+        span
+    }
+
+    fn end(&self, reason: Option<&Lost>) -> Span {
+        self.is_open.store(false, Ordering::Relaxed);
+        let span = self.lock().take().unwrap_or_else(Span::none);
+        match reason {
+            Some(reason) => span.record("reason", display(reason)),
+            None => span.record("reason", "closed"),
+        };
+        span
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Span>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A transaction that is about to be told. `call` is asked for the span of the call that made it.
+pub(crate) fn transaction(changes: &Changes, call: impl FnOnce(CallId) -> CallSpan) -> Span {
+    let span = tracing::debug_span!(
+        "lightlike.transaction",
+        cause = observe::cause(changes.cause()),
+        tables = changes.diffs().len(),
+        rows = changes.diffs().iter().map(TableDiff::len).sum::<usize>(),
+    );
+    if !span.is_disabled()
+        && let Cause::Call { call: id, .. } | Cause::Optimistic(id) = changes.cause()
+    {
+        span.follows_from(call(*id).span());
+    }
+    span
+}
+
+/// The span of a call or a query, if somebody listens.
+#[derive(Default, Clone)]
+pub(crate) struct CallSpan(Option<Arc<Span>>);
+
+impl CallSpan {
+    /// Of a call that is about to be made. It is a part of what its caller does, if the caller waits for it; otherwise it
+    /// only follows from that, which may be over long before.
+    pub(crate) fn new(request: &CallRequest, is_awaited: bool) -> Self {
+        let span = tracing::debug_span!(
+            parent: is_awaited.then(|| Span::current().id()).flatten(),
+            "lightlike.call",
+            kind = kind(request),
+            function = function(request),
+            call = Empty,
+            outcome = Empty,
+        );
+        if span.is_disabled() {
+            return Self::default();
+        }
+        if !is_awaited {
+            span.follows_from(Span::current());
+        }
+        Self(Some(Arc::new(span)))
+    }
+
+    /// The call was made, and is called this.
+    pub(crate) fn made(&self, call: CallId) {
+        if let Some(span) = &self.0 {
+            span.record("call", call.0);
+        }
+    }
+
+    pub(crate) fn answered(&self, reply: &Reply) {
+        if let Some(span) = &self.0 {
+            span.record("outcome", kind_of(reply));
+        }
+    }
+
+    /// The span; none where nobody listens.
+    pub(crate) fn span(&self) -> Span {
+        self.0.as_deref().cloned().unwrap_or_else(Span::none)
+    }
+}
+
+fn kind(request: &CallRequest) -> &'static str {
+    match request {
+        CallRequest::Reducer { .. } => "reducer",
+        CallRequest::Procedure { .. } => "procedure",
+        CallRequest::Query { .. } => "query",
+    }
+}
