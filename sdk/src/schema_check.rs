@@ -33,6 +33,11 @@ use crate::hub::Hub;
 /// and what is declared to the builder ([`table`](crate::ClientBuilder::table),
 /// [`reducer`](crate::ClientBuilder::reducer), [`procedure`](crate::ClientBuilder::procedure)). What the module has
 /// beyond that is no difference.
+///
+/// Calls that an earlier run of the program [kept](crate::ClientBuilder::offline) are compared too, before they are sent:
+/// they wait for the schema (30 s at most, and then go as they are), and one whose reducer is gone or takes other
+/// arguments is [held](crate::QueuedState::NeedsMigration). A call that is made when the connection is ready never waits
+/// for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SchemaCheck {
