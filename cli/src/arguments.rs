@@ -45,9 +45,10 @@ impl<'s> Function<'s> {
             _ => Err(Failure::new(
                 Exit::Usage,
                 format_args!(
-                    "`{}` takes {} arguments and not {}",
+                    "`{}` takes {} {} and not {}",
                     self.signature(),
                     self.params.len(),
+                    if self.params.len() == 1 { "argument" } else { "arguments" },
                     typed.len()
                 ),
             )),

@@ -120,11 +120,18 @@ impl Failure {
                 plain(Exit::Auth, format!("the server does not accept the token{said}")).tip(BAD_TOKEN)
             }
             Kind::Auth => plain(Exit::Auth, format!("not allowed to {what}{said}")).tip(NOT_YOURS),
+            Kind::NotFound if text.is_empty() => {
+                plain(Exit::NotFound, format!("cannot {what}: {server} knows no such request"))
+                    .tip(NOT_A_SERVER)
+            }
             Kind::NotFound => plain(Exit::NotFound, format!("cannot {what}{said}"))
                 .tip("`lightlike identity` lists your databases, `lightlike describe DATABASE` what one has"),
             Kind::Rejected => plain(Exit::Refused, format!("the reducer refused{said}")),
             Kind::OutOfEnergy => plain(Exit::Refused, format!("the database is out of energy{said}")),
-            Kind::Refused => plain(Exit::Refused, format!("the server refuses to {what}{said}")),
+            Kind::Refused => {
+                let failure = plain(Exit::Refused, format!("the server refuses to {what}{said}"));
+                if said.contains("no such table") { failure.tip(DESCRIBE) } else { failure }
+            }
             Kind::Server => plain(Exit::Refused, format!("the server failed to {what}{said}")),
             Kind::InvalidInput => {
                 let failure = Self::new(Exit::Usage, "this cannot be sent");
@@ -180,6 +187,7 @@ const IS_IT_THERE: &str = "is a server running there? `--server URL` names anoth
 const BAD_TOKEN: &str =
     "`lightlike logout` and `lightlike login` make a new identity, `--anonymous` presents no token";
 const NOT_YOURS: &str = "only the owner may: `lightlike identity` shows who you are, `lightlike login --token TOKEN` makes you another";
+const DESCRIBE: &str = "`lightlike describe DATABASE` shows what it has";
 const NOT_A_SERVER: &str = "is it a SpacetimeDB 2.x server, and this the newest `lightlike`?";
 
 impl From<lightlike::Error> for Failure {
@@ -202,7 +210,7 @@ impl From<UntypedError> for Failure {
         };
         let failure = Self::new(exit, "").because_only(&error);
         match exit {
-            Exit::NotFound => failure.tip("`lightlike describe DATABASE` shows what it has"),
+            Exit::NotFound => failure.tip(DESCRIBE),
             _ => failure,
         }
     }

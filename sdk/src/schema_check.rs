@@ -98,6 +98,9 @@ impl Theirs {
 #[derive(Default)]
 struct Mentioned {
     theirs: Option<Arc<Theirs>>,
+    /// The names of tables; a function may have the same.
+    tables: HashSet<&'static str>,
+    /// The names of functions.
     names: HashSet<&'static str>,
     functions: Vec<FunctionDef>,
 }
@@ -136,7 +139,7 @@ impl SchemaState {
         }
         let mut tables: Vec<_> = tables().into_iter().collect();
         let mut mentioned = self.lock();
-        tables.retain(|table| mentioned.names.insert(table.name));
+        tables.retain(|table| mentioned.tables.insert(table.name));
         let theirs = mentioned.theirs.clone();
         drop(mentioned);
         self.compare(theirs.as_deref(), &tables, &[]);
@@ -250,7 +253,7 @@ impl Hub {
         let (tables, functions) = {
             let mut mentioned = self.schema.lock();
             let tables = self.shared.read(definitions);
-            mentioned.names.extend(tables.iter().map(|table| table.name));
+            mentioned.tables.extend(tables.iter().map(|table| table.name));
             mentioned.theirs = Some(Arc::clone(&theirs));
             (tables, mentioned.functions.clone())
         };

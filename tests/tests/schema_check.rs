@@ -77,6 +77,10 @@ mod wrong {
     #[reducer]
     pub(super) fn no_such_reducer();
 
+    /// Called as the table is.
+    #[reducer(name = "nowhere")]
+    pub(super) fn go_nowhere();
+
     #[procedure]
     pub(super) fn return_primitive(lhs: u32, rhs: u32) -> Option<u32>;
 }
@@ -172,6 +176,9 @@ async fn a_difference_is_told_when_the_schema_comes_and_at_each_later_mention() 
         let _handle = db.table::<wrong::Nowhere>();
         let nowhere = "table nowhere: server has no such table";
         assert_eq!(heard.try_recv().unwrap(), [nowhere]);
+        let _ = db.call(wrong::go_nowhere()).await;
+        let no_reducer = "reducer nowhere: server has no such reducer";
+        assert_eq!(heard.try_recv().unwrap(), [no_reducer]);
         let one_timestamp =
             "table one_timestamp, column 1: server has value: Timestamp, struct has value: u64";
         let set = db.subscribe((wrong::OneTimestamp::all(), Score::all()));
@@ -188,7 +195,7 @@ async fn a_difference_is_told_when_the_schema_comes_and_at_each_later_mention() 
         db.call(no_op()).await.unwrap();
         assert!(heard.try_recv().is_err());
         let all = db.check_schema().await.unwrap();
-        assert_eq!(lines(&all), [tick_event, nowhere, one_timestamp, no_such_reducer]);
+        assert_eq!(lines(&all), [tick_event, nowhere, one_timestamp, no_reducer, no_such_reducer]);
     })
     .await;
 }

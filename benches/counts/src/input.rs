@@ -41,8 +41,8 @@ pub(crate) fn hp(id: u64, revision: i32) -> i32 {
     (id % 1000) as i32 + revision
 }
 
-pub(crate) fn entities(ids: Range<u64>, revision: i32) -> Vec<Vec<u8>> {
-    let entity = |id: u64| Entity {
+pub(crate) fn entity(id: u64, revision: i32) -> Entity {
+    Entity {
         id,
         owner: Identity::from_le_bytes([7; 32]),
         x: id as f32,
@@ -50,8 +50,11 @@ pub(crate) fn entities(ids: Range<u64>, revision: i32) -> Vec<Vec<u8>> {
         z: 3.0,
         hp: hp(id, revision),
         name: "entity name.."[..11 + id as usize % 3].to_owned(),
-    };
-    ids.map(|id| encoded(&entity(id))).collect()
+    }
+}
+
+pub(crate) fn entities(ids: impl IntoIterator<Item = u64>, revision: i32) -> Vec<Vec<u8>> {
+    ids.into_iter().map(|id| encoded(&entity(id, revision))).collect()
 }
 
 pub(crate) fn messages(numbers: Range<u64>) -> Vec<Vec<u8>> {

@@ -1,8 +1,12 @@
 //! One case of codec, cache and machine on fixed input, without a socket: for counting instructions, and for profiles.
 //!
 //! `bench-counts CASE [ROUNDS]`. What is counted is inside of [`measured`], and each case checks its answer.
+//! `bench-counts growth CASE SIZE` is one of those whose costs are compared between sizes.
 
+mod growth;
 mod input;
+mod memory;
+mod optimistic;
 mod rig;
 
 use std::env;
@@ -27,6 +31,9 @@ fn measured<T>(act: impl FnOnce() -> T) -> T {
 fn main() {
     let mut args = env::args().skip(1);
     let case = args.next().unwrap_or_default();
+    if case == "growth" {
+        return growth::run(args);
+    }
     let rounds = args.next().map_or(1, |rounds| rounds.parse::<u64>().expect("a number"));
     for _ in 0..rounds {
         match case.as_str() {
@@ -35,6 +42,8 @@ fn main() {
             "update" => update(),
             "events" => events(),
             "calls" => calls(),
+            "optimistic" => optimistic::in_flight(CALLS),
+            "optimistic-beside" => optimistic::beside(100, 100),
             "find" => find(),
             "iterate" => iterate(),
             other => panic!("`{other}` is no case"),
@@ -100,7 +109,7 @@ fn events() {
             }
         });
     });
-    assert_eq!(sum, (0..CHANGED).sum());
+    assert_eq!(sum, (0..CHANGED).sum::<u64>());
 }
 
 fn calls() {

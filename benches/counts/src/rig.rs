@@ -17,14 +17,14 @@ use lightlike_core::wire::{
 use crate::input::{self, Entity};
 
 pub(crate) struct Rig {
-    connection: Connection,
+    pub(crate) connection: Connection,
     reader: CacheReader,
-    now: Instant,
-    set: QuerySetId,
-    requests: u32,
+    pub(crate) now: Instant,
+    pub(crate) set: QuerySetId,
+    pub(crate) requests: u32,
 }
 
-fn body(message: &ServerMessage) -> Bytes {
+pub(crate) fn body(message: &ServerMessage) -> Bytes {
     let mut body = Vec::new();
     encode_server(message, &mut body).expect("a message that is small enough");
     body.into()
@@ -85,7 +85,7 @@ impl Rig {
         }
     }
 
-    fn sent(&mut self) -> ClientMessage {
+    pub(crate) fn sent(&mut self) -> ClientMessage {
         let Some(Action::Send(frame)) = self.connection.poll_action() else {
             panic!("nothing is to be sent")
         };
@@ -95,15 +95,8 @@ impl Rig {
 
     /// Subscribes to a table; the body of the answer with these rows.
     pub(crate) fn subscribe<T: Table>(&mut self, rows: Vec<Vec<u8>>) -> Bytes {
-        self.connection.subscribe(vec!["SELECT".into()]);
-        let ClientMessage::Subscribe { request_id, query_set_id, .. } = self.sent() else {
-            panic!("a subscription is to be sent")
-        };
-        self.set = query_set_id;
         let table = TableName::from(T::DEF.name);
-        let tables = vec![TableRows { table, rows: RowList::from_rows(rows) }];
-        let rows = QueryRows { tables };
-        body(&ServerMessage::SubscribeApplied { request_id, query_set_id, rows })
+        self.ask_for_set(vec![TableRows { table, rows: RowList::from_rows(rows) }])
     }
 
     fn transaction<T: Table>(&self, rows: UpdateRows) -> Bytes {
@@ -143,5 +136,44 @@ impl Rig {
             event,
             Some(Event::Answered { call: answered, reply: Reply::Committed { .. }, .. }) if answered == call
         )
+    }
+}
+
+/// Many query sets.
+impl Rig {
+    /// Asks for a query set; the body of the answer with these rows.
+    pub(crate) fn ask_for_set(&mut self, tables: Vec<TableRows>) -> Bytes {
+        self.connection.subscribe(vec!["SELECT".into()]);
+        let ClientMessage::Subscribe { request_id, query_set_id, .. } = self.sent() else {
+            panic!("a subscription is to be sent")
+        };
+        self.set = query_set_id;
+        let rows = QueryRows { tables };
+        body(&ServerMessage::SubscribeApplied { request_id, query_set_id, rows })
+    }
+
+    /// A query set with these rows.
+    pub(crate) fn add_set(&mut self, tables: Vec<TableRows>) -> QuerySetId {
+        let body = self.ask_for_set(tables);
+        self.receive(body);
+        self.settle(|_| ());
+        self.set
+    }
+
+    /// A transaction with these rows in each of the sets.
+    pub(crate) fn update_in<T: Table>(
+        &self,
+        sets: &[QuerySetId],
+        came: &[Vec<u8>],
+        left: &[Vec<u8>],
+    ) -> Bytes {
+        let query_sets = sets.iter().map(|&query_set_id| {
+            let (inserts, deletes) = (RowList::from_rows(came), RowList::from_rows(left));
+            let rows = vec![UpdateRows::Persistent { inserts, deletes }];
+            let tables = vec![TableUpdate { table: TableName::from(T::DEF.name), rows }];
+            QuerySetUpdate { query_set_id, tables }
+        });
+        let query_sets = query_sets.collect();
+        body(&ServerMessage::TransactionUpdate(TransactionUpdate { query_sets }))
     }
 }

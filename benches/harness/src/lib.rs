@@ -7,4 +7,6 @@ mod measure;
 
 pub use cases::main;
 pub use client::{Call, Client, Compression, Lookup, Lookups, Options, Reached, Table};
-pub use measure::{Span, cpu, emit, heap, percentile, preemptions, resident, thread_cpu, trim};
+pub use measure::{
+    Span, cpu, emit, faults, heap, percentile, preemptions, resident, thread_cpu, trim,
+};

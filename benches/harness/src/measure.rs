@@ -45,14 +45,25 @@ pub fn thread_cpu() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// How often the system took this thread's processor away for another's sake.
-pub fn preemptions() -> i64 {
+/// What the system counts of this thread.
+fn thread_usage() -> libc::rusage {
     // SAFETY: all-zero is a valid `rusage`, and the pointer is to it.
     unsafe {
         let mut usage = std::mem::zeroed::<libc::rusage>();
         libc::getrusage(libc::RUSAGE_THREAD, &mut usage);
-        usage.ru_nivcsw
+        usage
     }
+}
+
+/// How often the system took this thread's processor away for another's sake.
+pub fn preemptions() -> i64 {
+    thread_usage().ru_nivcsw
+}
+
+/// How often the system had to find a page of memory for this thread.
+pub fn faults() -> i64 {
+    let usage = thread_usage();
+    usage.ru_minflt + usage.ru_majflt
 }
 
 /// Bytes of live heap blocks, with what the allocator puts around them.

@@ -16,7 +16,8 @@ Examples:
   lightlike generate chat                             src/chat.rs, of a database that runs
   lightlike generate chat --client                    and src/main.rs, to begin with
   lightlike generate chat --split                     the folder src/chat, one file a table
-  lightlike generate --schema schema.json --name chat of a schema that was kept
+  lightlike generate --schema schema.json --name chat
+                                                      of a schema that was kept
   lightlike generate --module server --name chat      of a module's source, or its .wasm
   lightlike generate chat --check                     in CI: code 7 where the file is not that";
 

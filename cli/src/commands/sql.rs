@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::table::Table;
 use crate::output::value::{Ids, cell, json};
-use crate::output::{csv, stdout};
+use crate::output::{csv, stdout, terminal_width};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// How rows are written: `json` is an object a line.
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
     format: Format,
-    /// Show identities with all their digits, in tables too.
+    /// Show identities with all their digits and long texts whole, in tables too.
     #[arg(long)]
     full: bool,
     /// Wait until what is shown is durable on the server.
@@ -60,6 +60,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let reply = context.http().sql_with(&args.database, statements, options).await;
     let reply = reply.map_err(context.refused(&format!("run this on `{}`", args.database)))?;
     let ids = if args.full || args.format != Format::Table { Ids::Full } else { Ids::Short };
+    let room = if args.full { None } else { terminal_width() };
     let mut out = stdout();
     for (at, statement) in reply.statements().iter().enumerate() {
         if at > 0 && args.format == Format::Table {
@@ -68,7 +69,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
         let rows = statement.values().map_err(context.refused("read the rows"))?;
         match args.format {
             _ if statement.columns().is_empty() => (),
-            Format::Table => table(statement, &rows, ids).write(&mut out)?,
+            Format::Table => table(statement, &rows, ids).within(room).write(&mut out)?,
             Format::Json => write_json(&mut out, statement, &rows)?,
             Format::Csv => write_csv(&mut out, statement, &rows)?,
         }
@@ -96,7 +97,9 @@ fn statements(args: &Args) -> Result<Vec<String>, Failure> {
     };
     let statements = split(&text);
     if statements.is_empty() {
-        return Err(Failure::new(Exit::Usage, "there is no SQL statement"));
+        return Err(Failure::new(Exit::Usage, "there is no SQL statement").tip(
+            "`lightlike sql DATABASE \"SELECT * FROM user\"`, or statements on standard input",
+        ));
     }
     Ok(statements)
 }

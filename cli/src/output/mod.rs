@@ -14,6 +14,12 @@ pub(crate) fn stdout() -> impl Write {
     anstream::stdout()
 }
 
+/// How wide a line of a result is, where results go to a terminal.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    (width.0 > 0).then_some(usize::from(width.0))
+}
+
 /// Asks a question on the terminal; none if there is nobody to ask.
 pub(crate) fn ask(question: &str) -> io::Result<Option<String>> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {

@@ -7,7 +7,7 @@ use std::thread;
 
 use lightlike_tests::target::Target;
 
-use crate::program::User;
+use crate::program::{Run, User};
 
 /// A server that answers every request with the same; its address.
 fn answers(status: &'static str, body: &'static str) -> String {
@@ -89,6 +89,24 @@ fn what_is_no_spacetimedb_server_is_not_understood() {
     }
     let user = User::at(&answers("502 Bad Gateway", "nothing behind this"));
     assert!(user.fails(1, &["describe", "chat"]).contains("nothing behind this"));
+}
+
+#[test]
+fn a_server_without_a_route_is_said_to_be_another_version() {
+    let user = User::at(&answers("404 Not Found", ""));
+    let said = user.fails(4, &["describe", "chat"]);
+    assert!(said.contains("knows no such request"), "{said}");
+    assert!(said.contains("is it a SpacetimeDB 2.x server"), "{said}");
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_asked() {
+    let proxy = answers("407 Proxy Authentication Required", "say who you are");
+    let user = User::at("http://database.example:3000");
+    let mut command = user.command(&["describe", "chat"]);
+    let run = Run::from(command.env("http_proxy", &proxy).env_remove("no_proxy").output().unwrap());
+    assert_eq!(run.code, 1, "{}", run.err);
+    assert!(run.err.contains("say who you are"), "{}", run.err);
 }
 
 #[test]

@@ -123,9 +123,7 @@ async fn calls_are_made_and_refusals_are_told() {
     let said = call(1, &["set_name", ""]);
     assert_eq!(said, "error: the reducer refused: Names must not be empty\n");
     assert!(call(4, &["set_nam", "Ada"]).contains("did you mean `set_name`?"));
-    assert!(
-        call(2, &["set_name"]).contains("`set_name(name: String)` takes 1 arguments and not 0")
-    );
+    assert!(call(2, &["set_name"]).contains("`set_name(name: String)` takes 1 argument and not 0"));
     assert!(call(2, &["set_name", "--json", "[7]"]).contains("`set_name(name: String)`"));
     assert!(call(1, &["no_such", "--raw", "00"]).contains("no such reducer"));
 }

@@ -6,7 +6,7 @@ use super::change::{Change, Part, Step};
 use super::diff::Transaction;
 use super::epoch::View;
 use super::error::{OutOfSync, RowMismatch, SetFailure};
-use super::optimistic::MutationId;
+use super::optimistic::{Lifting, MutationId};
 use super::sets::SetId;
 use super::stage::DropCursor;
 use super::stamp::{Stamp, VIEW_AGE_MAX};
@@ -28,8 +28,8 @@ pub(super) struct Applying {
     row: usize,
     /// The sets to drop: those that the change names, then those that failed.
     drops: Vec<SetId>,
-    /// Whether the rows of mutations are taken away for its time.
-    lifted: bool,
+    /// The mutations whose rows are taken away for its time.
+    pub(super) lifting: Lifting,
     drop_cursor: DropCursor,
     failed: Vec<SetFailure>,
 }
@@ -62,7 +62,7 @@ impl Applying {
             at: 0,
             row: 0,
             drops: Vec::new(),
-            lifted: false,
+            lifting: Lifting::default(),
             drop_cursor: DropCursor::default(),
             failed: Vec::new(),
         }
@@ -75,16 +75,17 @@ impl Applying {
 
     /// Whether what it has done so far would show if a version was published now.
     pub(super) fn would_show(&self) -> bool {
-        self.lifted || self.phase == Phase::Commit
+        self.lifting.is_lifted() || self.phase == Phase::Commit
     }
 
-    /// Whether mutations end with it, or sets.
-    pub(super) fn ends_or_drops(&self) -> bool {
-        !self.change.ends.is_empty() || !self.drops.is_empty()
+    /// Whether sets end with it.
+    pub(super) fn drops_sets(&self) -> bool {
+        !self.drops.is_empty()
     }
 
-    pub(super) fn ends(&self, mutation: MutationId) -> bool {
-        self.change.ends.contains(&mutation)
+    /// The mutations that end with it.
+    pub(super) fn ends(&self) -> &[MutationId] {
+        &self.change.ends
     }
 
     pub(super) fn touched(&self) -> &[TableId] {
@@ -101,8 +102,19 @@ impl Applying {
         }
     }
 
+    /// Starts over, after what it did was undone, without the sets that failed.
+    fn start_over(&mut self) {
+        self.touched.clear();
+        self.lifting = Lifting::default();
+        self.enter(Phase::Start);
+    }
+
     fn enter(&mut self, phase: Phase) {
         (self.phase, self.at, self.row) = (phase, 0, 0);
+    }
+
+    fn is_done(&self) -> bool {
+        self.phase == Phase::Commit && self.at == self.touched.len()
     }
 
     fn next(&mut self) {
@@ -145,11 +157,20 @@ impl Cache {
         let mut budget = max_rows.max(1);
         loop {
             match self.run(&mut applying, &mut budget) {
-                Ok(true) => {
-                    if let Some(transaction) = self.commit_if_done(&mut applying) {
-                        return Step::Committed(transaction);
+                Ok(true) if applying.is_done() => match self.rebase(&mut applying) {
+                    Ok(()) => return Step::Committed(self.finish(&mut applying)),
+                    Err(wanted) => {
+                        self.undo(&applying);
+                        let failed = self.mention(wanted);
+                        let is_new = |failure: &SetFailure| {
+                            applying.failed.iter().all(|known| known.set != failure.set)
+                        };
+                        let failed: Vec<_> = failed.into_iter().filter(is_new).collect();
+                        applying.failed.extend(failed);
+                        applying.start_over();
                     }
-                }
+                },
+                Ok(true) => (),
                 Ok(false) => {
                     self.applying = Some(applying);
                     return Step::More;
@@ -161,9 +182,7 @@ impl Cache {
                 Err(Stop::Mismatch(table, reason)) => {
                     self.fail_sets(&mut applying, table, &reason);
                     self.undo(&applying);
-                    applying.touched.clear();
-                    applying.lifted = false;
-                    applying.phase = Phase::Start;
+                    applying.start_over();
                 }
             }
         }
@@ -197,14 +216,11 @@ impl Cache {
                 applying.enter(Phase::Look);
             }
             Phase::Look => {
-                if self.has_mutations() && !applying.lifted {
-                    if !self.must_lift(applying) && !self.look(applying, budget) {
+                if self.has_mutations() {
+                    if !applying.drops_sets() && !self.look(applying, budget) {
                         return Ok(false);
                     }
-                    if applying.lifted || self.must_lift(applying) {
-                        applying.lifted = true;
-                        self.lift(applying);
-                    }
+                    self.lift(applying);
                 }
                 applying.enter(Phase::Inserts);
             }
@@ -243,11 +259,6 @@ impl Cache {
             }
         }
         Ok(true)
-    }
-
-    fn commit_if_done(&mut self, applying: &mut Applying) -> Option<Transaction> {
-        let done = applying.phase == Phase::Commit && applying.at == applying.touched.len();
-        done.then(|| self.finish(applying))
     }
 
     /// Whether there are too many rows that left and that views hold.
@@ -324,13 +335,12 @@ impl Cache {
         Ok(true)
     }
 
-    /// Looks for rows that mutations have read or written, and says whether it is through; `lifted` is set if there
-    /// are some.
+    /// Looks for rows that mutations have read or written, and for these mutations; whether it is through.
     fn look(&self, applying: &mut Applying, budget: &mut usize) -> bool {
         while let Some(part) = applying.change.parts.get(applying.at) {
             let table = applying.tables[applying.at].map(|table| &self.tables[table.0 as usize]);
             let (Some(table), Some(rows)) =
-                (table.filter(|table| table.is_watched()), part.stored_rows())
+                (table.filter(|table| table.overlay().is_watched()), part.stored_rows())
             else {
                 applying.next();
                 continue;
@@ -340,10 +350,8 @@ impl Cache {
                 return false;
             }
             let count = left.min(*budget);
-            if table.touches_overlay(rows, applying.row, count) {
-                applying.lifted = true;
-                return true;
-            }
+            let Applying { lifting, row, .. } = applying;
+            table.touching(rows, *row, count, &mut |turn| lifting.extend([turn]));
             // Looking at a row costs much less than applying it.
             *budget -= count.div_ceil(4);
             applying.row += count;
@@ -393,12 +401,9 @@ impl Cache {
         }
         let failed = core::mem::take(&mut applying.failed);
         self.change_is_over();
-        if applying.lifted {
-            self.rebase(applying);
-        }
         let changes = |table: &TableId| self.tables[table.0 as usize].has_changes();
         // Rows that were lifted are in other slots now.
-        if !applying.lifted && !applying.touched.iter().any(changes) {
+        if !applying.lifting.is_lifted() && !applying.touched.iter().any(changes) {
             for table in &applying.touched {
                 let unchanged = self.tables[table.0 as usize].finish(self.version, self.version);
                 debug_assert!(unchanged.is_none());

@@ -257,7 +257,12 @@ impl<R: Row> TableStore<R> {
                 self.kill(old, at);
                 self.bear(new, at);
                 self.changed_at = version;
-                self.overlay.moved(old, new);
+                if self.overlay.has_rows()
+                    && let Some(row) = self.slot(new).and_then(|slot| slot.row())
+                {
+                    let hash = I::hash_row(row, &self.snapshot.hasher, &mut Writer::new());
+                    self.overlay.moved(hash, old, new);
+                }
                 left.push(old.0);
             }
         }

@@ -1,6 +1,10 @@
 //! Which query sets hold a row, and how often each: four bytes a row, an id into lists that nearly all rows share.
 
+use core::hash::BuildHasher as _;
+
+use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashMapExt};
+use hashbrown::HashTable;
 
 /// The machine's own number of a query set, the same over all connections. Not the wire's `QuerySetId`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +34,8 @@ type Member = (SetId, u32);
 struct List {
     /// In the sets' order.
     members: Box<[Member]>,
+    /// The sum of its members' hashes, so that one more or one less does not take a look at all of them.
+    hash: u64,
     /// How many rows have this list.
     rows: usize,
 }
@@ -39,11 +45,14 @@ struct List {
 /// # Invariants
 ///
 /// `lists[0]` is the empty one. A list's `rows` is the number of slots that carry its id, which the table keeps by
-/// moving every change through [`move_row`](Self::move_row).
+/// moving every change through [`move_row`](Self::move_row). `unused` is the [`cost`](List::cost) of all lists that have no
+/// rows.
 #[derive(Debug)]
 pub(super) struct SetLists {
     lists: Vec<List>,
-    by_members: HashMap<Box<[Member]>, ListId>,
+    unused: usize,
+    hasher: RandomState,
+    by_members: HashTable<ListId>,
     /// What a list becomes by one more or one less of a set; none if it has none of the set.
     steps: HashMap<(ListId, SetId, Step), Option<ListId>>,
     /// Ids to use again.
@@ -57,15 +66,30 @@ pub(super) enum Step {
     Less,
 }
 
-/// How many lists that no row has are worth a pass to forget them.
-const UNUSED_LISTS_MAX: usize = 256;
+impl List {
+    /// What keeping it costs, in members: its own, and about as much as sixteen for the list and the steps to it. None for
+    /// the empty one.
+    fn cost(&self) -> usize {
+        if self.members.is_empty() { 0 } else { self.members.len() + 16 }
+    }
+}
+
+/// What lists that no row has may cost before they are forgotten: 8 MiB. A row that a thousand sets hold goes through two
+/// thousand lists when it changes, which take this much, and are there the next time.
+const UNUSED_COST_MAX: usize = 1 << 20;
 
 impl SetLists {
     pub(super) fn new() -> Self {
-        let empty = List { members: Box::default(), rows: 0 };
-        let mut by_members = HashMap::new();
-        by_members.insert(Box::default(), ListId::EMPTY);
-        Self { lists: vec![empty], by_members, steps: HashMap::new(), free: Vec::new() }
+        let mut lists = Self {
+            lists: vec![List { members: Box::default(), hash: 0, rows: 0 }],
+            unused: 0,
+            hasher: RandomState::default(),
+            by_members: HashTable::new(),
+            steps: HashMap::new(),
+            free: Vec::new(),
+        };
+        lists.by_members.insert_unique(0, ListId::EMPTY, |_| 0);
+        lists
     }
 
     /// Counts a row that moved from one list to another.
@@ -73,8 +97,14 @@ impl SetLists {
     pub(super) fn move_row(&mut self, from: ListId, to: ListId) {
         if let Some(list) = self.lists.get_mut(from.0 as usize) {
             list.rows = list.rows.saturating_sub(1);
+            if list.rows == 0 {
+                self.unused += list.cost();
+            }
         }
         if let Some(list) = self.lists.get_mut(to.0 as usize) {
+            if list.rows == 0 {
+                self.unused -= list.cost();
+            }
             list.rows += 1;
         }
     }
@@ -84,8 +114,14 @@ impl SetLists {
         if let Some(&known) = self.steps.get(&(list, set, step)) {
             return known;
         }
-        let members = &self.lists[list.0 as usize].members;
-        let next = stepped(members, set, step).map(|members| self.intern(members));
+        let List { members, hash, .. } = &self.lists[list.0 as usize];
+        let hash = *hash;
+        let next = stepped(members, set, step).map(|Stepped { members, before, after }| {
+            let hash = hash
+                .wrapping_sub(self.hash_member((set, before)))
+                .wrapping_add(self.hash_member((set, after)));
+            self.intern_hashed(members, hash)
+        });
         self.steps.insert((list, set, step), next);
         next
     }
@@ -127,28 +163,41 @@ impl SetLists {
         self.intern(members.into())
     }
 
-    /// Forgets lists that no row has, if there are many. No list id may be remembered outside of the slots.
+    /// Forgets lists that no row has, if they take much. No list id may be remembered outside of the slots.
     pub(super) fn sweep(&mut self) {
-        let unused = |list: &&List| list.rows == 0 && !list.members.is_empty();
-        let count = self.lists.iter().filter(unused).count();
-        if count < UNUSED_LISTS_MAX.max(self.lists.len() / 2) {
+        if self.unused < UNUSED_COST_MAX {
             return;
         }
         self.steps.clear();
+        self.unused = 0;
+        self.by_members.retain(|id| *id == ListId::EMPTY || self.lists[id.0 as usize].rows > 0);
         for (id, list) in self.lists.iter_mut().enumerate() {
             if list.rows == 0 && !list.members.is_empty() {
-                self.by_members.remove(&list.members);
                 list.members = Box::default();
                 self.free.push(ListId(id as u32));
             }
         }
     }
 
+    /// None of a set has no hash.
+    fn hash_member(&self, (set, count): Member) -> u64 {
+        if count == 0 { 0 } else { self.hasher.hash_one((set, count)) }
+    }
+
     fn intern(&mut self, members: Box<[Member]>) -> ListId {
-        if let Some(&id) = self.by_members.get(&members) {
+        let hashes = members.iter().map(|&member| self.hash_member(member));
+        let hash = hashes.fold(0, u64::wrapping_add);
+        self.intern_hashed(members, hash)
+    }
+
+    fn intern_hashed(&mut self, members: Box<[Member]>, hash: u64) -> ListId {
+        let lists = &self.lists;
+        let same = |id: &ListId| lists[id.0 as usize].members == members;
+        if let Some(&id) = self.by_members.find(hash, same) {
             return id;
         }
-        let list = List { members: members.clone(), rows: 0 };
+        let list = List { members, hash, rows: 0 };
+        self.unused += list.cost();
         let id = match self.free.pop() {
             Some(id) => {
                 self.lists[id.0 as usize] = list;
@@ -159,21 +208,30 @@ impl SetLists {
                 ListId(self.lists.len() as u32 - 1)
             }
         };
-        self.by_members.insert(members, id);
+        self.by_members.insert_unique(hash, id, |id| self.lists[id.0 as usize].hash);
         id
     }
 }
 
-fn stepped(members: &[Member], set: SetId, step: Step) -> Option<Box<[Member]>> {
-    let mut members = members.to_vec();
-    match (members.binary_search_by_key(&set, |member| member.0), step) {
-        (Ok(at), Step::More) => members[at].1 = members[at].1.checked_add(1)?,
-        (Err(at), Step::More) => members.insert(at, (set, 1)),
-        (Ok(at), Step::Less) if members[at].1 == 1 => drop(members.remove(at)),
-        (Ok(at), Step::Less) => members[at].1 -= 1,
-        (Err(_), Step::Less) => return None,
-    }
-    Some(members.into())
+/// A list's members after a step, and how often it had the set before and has it now.
+struct Stepped {
+    members: Box<[Member]>,
+    before: u32,
+    after: u32,
+}
+
+fn stepped(members: &[Member], set: SetId, step: Step) -> Option<Stepped> {
+    let place = members.binary_search_by_key(&set, |member| member.0);
+    let before = place.map_or(0, |at| members[at].1);
+    let after = match step {
+        Step::More => before.checked_add(1)?,
+        Step::Less => before.checked_sub(1)?,
+    };
+    let (Ok(at) | Err(at)) = place;
+    let rest = &members[at + usize::from(place.is_ok())..];
+    let changed = [(set, after)];
+    let changed = if after == 0 { &[][..] } else { &changed[..] };
+    Some(Stepped { members: [&members[..at], changed, rest].concat().into(), before, after })
 }
 
 /// Takes the same step for one row after the other, most of which have the same list.
@@ -234,15 +292,20 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_no_row_has_are_forgotten_when_there_are_many() {
+    fn lists_that_no_row_has_are_forgotten_when_they_take_much() {
         let mut lists = SetLists::new();
         let kept = lists.step(ListId::EMPTY, A, Step::More).unwrap();
         lists.move_row(ListId::EMPTY, kept);
-        for set in 10..1000 {
-            lists.step(ListId::EMPTY, SetId(set), Step::More).unwrap();
+        let mut last = kept;
+        let mut count = 0;
+        while lists.unused < UNUSED_COST_MAX {
+            lists.sweep();
+            assert_eq!(lists.free.len(), 0, "{} members", lists.unused);
+            last = lists.step(last, SetId(10 + count), Step::More).unwrap();
+            count += 1;
         }
         lists.sweep();
-        assert!(lists.free.len() > 900);
+        assert_eq!((lists.free.len(), lists.unused), (count as usize, 0));
         assert_eq!(lists.step(ListId::EMPTY, A, Step::More), Some(kept));
         assert!(lists.any_names(A) && !lists.any_names(SetId(10)));
     }

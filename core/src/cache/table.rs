@@ -8,6 +8,7 @@ use foldhash::HashSet;
 
 use super::diff::TableDiff;
 use super::error::{OutOfSyncKind, RowMismatch};
+use super::optimistic::{Overlay, Turn};
 use super::sets::SetId;
 use super::snapshot::AnySnapshot;
 use super::stage::DropCursor;
@@ -52,13 +53,11 @@ pub(super) trait AnyTable: Any + Send {
     fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool;
     fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff>;
     fn abort(&mut self);
-    fn is_watched(&self) -> bool;
-    fn touches_overlay(&self, rows: &RowList, from: usize, max: usize) -> bool;
-    fn has_overlay(&self) -> bool;
-    fn lift(&mut self, at: Stamp);
+    fn overlay(&self) -> &Overlay;
+    fn overlay_mut(&mut self) -> &mut Overlay;
+    fn touching(&self, rows: &RowList, from: usize, max: usize, found: &mut dyn FnMut(Turn));
+    fn lift(&mut self, hashes: &[u64], at: Stamp);
     fn rebase(&mut self);
-    fn watch(&mut self, hashes: &mut dyn Iterator<Item = u64>, scanned: bool);
-    fn unwatch(&mut self);
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32));
     /// Whether anything is staged that a transaction would show.
     fn has_changes(&self) -> bool;
@@ -159,32 +158,24 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.unlift();
     }
 
-    fn is_watched(&self) -> bool {
-        self.overlay.is_watched()
+    fn overlay(&self) -> &Overlay {
+        &self.overlay
     }
 
-    fn touches_overlay(&self, rows: &RowList, from: usize, max: usize) -> bool {
-        self.touches_overlay(rows, from, max)
+    fn overlay_mut(&mut self) -> &mut Overlay {
+        &mut self.overlay
     }
 
-    fn has_overlay(&self) -> bool {
-        self.overlay.has_rows()
+    fn touching(&self, rows: &RowList, from: usize, max: usize, found: &mut dyn FnMut(Turn)) {
+        self.touching(rows, from, max, found);
     }
 
-    fn lift(&mut self, at: Stamp) {
-        self.lift(at);
+    fn lift(&mut self, hashes: &[u64], at: Stamp) {
+        self.lift(hashes, at);
     }
 
     fn rebase(&mut self) {
         self.rebase();
-    }
-
-    fn watch(&mut self, hashes: &mut dyn Iterator<Item = u64>, scanned: bool) {
-        self.overlay.watch(hashes, scanned);
-    }
-
-    fn unwatch(&mut self) {
-        self.overlay.unwatch();
     }
 
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {

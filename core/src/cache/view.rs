@@ -94,6 +94,34 @@ impl<'v, T: Table> TableView<'v, T> {
         })
     }
 
+    /// All rows with this value in a unique column, of which there may be some while calls are not answered.
+    pub(super) fn find_all<V, K, Q>(
+        &self,
+        column: Column<T::Row, V, K>,
+        value: &Q,
+        mut each: impl FnMut(RowId, &'v T::Row),
+    ) where
+        V: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let snapshot = self.snapshot;
+        let Some((_, index)) = snapshot.uniques.iter().find(|unique| unique.0 == column.index())
+        else {
+            let rows = self.iter_with_ids();
+            let is = |row: &&T::Row| column.get(row).borrow() == value;
+            return rows.filter(|(_, row)| is(row)).for_each(|(id, row)| each(id, row));
+        };
+        let at = Stamp::of(self.version);
+        index.find(snapshot.hasher.hash_one(value), |id| {
+            let id = RowId(id);
+            let row = snapshot.chunks.slot(id)?.visible(at)?;
+            if column.get(row).borrow() == value {
+                each(id, row);
+            }
+            None::<()>
+        });
+    }
+
     /// The row with this primary key.
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&'v T::Row>

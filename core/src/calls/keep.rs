@@ -99,11 +99,15 @@ impl Calls {
         self.waiting.front_mut()?.keep.as_deref_mut()
     }
 
-    /// Puts calls that were sent in vain in front of all others, in their order.
+    /// Puts calls in front of all others, in their order; but not of one whose probe is asked.
     pub(crate) fn put_back(&mut self, calls: Vec<Waiting>) {
+        let probing = self.waiting.pop_front_if(|first| first.gate() == Gate::Probing);
         for waiting in calls.into_iter().rev() {
             self.note_times(&waiting);
             self.waiting.push_front(waiting);
+        }
+        if let Some(probing) = probing {
+            self.waiting.push_front(probing);
         }
     }
 

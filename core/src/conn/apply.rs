@@ -190,8 +190,7 @@ impl Connection {
             self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
         }
         self.follow(now, then, &failed);
-        let mentioned = self.cache.register_wanted();
-        for failure in failed.into_iter().chain(mentioned) {
+        for failure in failed {
             self.fail_set(failure);
         }
     }

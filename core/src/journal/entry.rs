@@ -91,6 +91,35 @@ pub struct QueuedCall {
     pub attempts: u32,
     /// How far it is.
     pub state: QueuedState,
+    /// Why it is held, if it [is](QueuedState::NeedsMigration).
+    pub held: Option<Held>,
+}
+
+/// Why a call is held: what it was made with is not what its reducer takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Held {
+    /// The reducer takes other arguments in this version of the program.
+    Program,
+    /// It takes other arguments on the server: these, as text.
+    Server(Box<str>),
+    /// There is no such reducer that clients can call.
+    NoReducer,
+}
+
+impl core::fmt::Display for Held {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Program => f.write_str(
+                "the program's reducer takes other arguments than when the call was made",
+            ),
+            Self::Server(params) => write!(
+                f,
+                "the server's reducer takes other arguments than the call was made with: ({params})"
+            ),
+            Self::NoReducer => f.write_str("there is no such reducer any more"),
+        }
+    }
 }
 
 /// How far a call in the journal is.
@@ -143,7 +172,7 @@ impl Entry {
         self.optimistic.as_ref()
     }
 
-    pub(crate) fn shown(&self, state: QueuedState) -> QueuedCall {
+    pub(crate) fn shown(&self, state: QueuedState, held: Option<Held>) -> QueuedCall {
         QueuedCall {
             id: self.id,
             reducer: self.reducer.clone(),
@@ -152,6 +181,7 @@ impl Entry {
             expires_at: self.expires_at,
             attempts: self.attempts,
             state,
+            held,
         }
     }
 

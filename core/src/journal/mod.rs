@@ -25,7 +25,7 @@ mod saved;
 mod store;
 
 pub use self::batch::{Batch, KeptPart, Op};
-pub use self::entry::{DeadLetter, Delivery, Entry, Failure, QueuedCall, QueuedState};
+pub use self::entry::{DeadLetter, Delivery, Entry, Failure, Held, QueuedCall, QueuedState};
 pub(crate) use self::entry::{EntryState, wall_after};
 pub use self::memory::MemoryStore;
 pub(crate) use self::saved::Elsewhere;

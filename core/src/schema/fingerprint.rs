@@ -1,23 +1,47 @@
 //! A number that says whether two types are the same: for what is kept longer than the program that wrote it.
 
-use super::sats::{FieldDef, SatsType, TypeRef};
+use super::any::{AnyType, Fields, Shape, Variants};
+use super::sats::{ProductDef, SatsType};
+use super::server::{ServerReducer, ServerSchema};
 use super::{FunctionDef, RowDef};
 
-/// The fingerprint of a function's arguments: of their names, order and types. What it returns does not count.
+/// The fingerprint of a function's arguments: of their names, order and types. What it returns does not count, nor how
+/// words are told apart in names, which a server changes.
 ///
 /// The same in every program and every version of this library. Two functions whose arguments differ have different
 /// ones, but for one chance in 2^64.
 pub fn arguments(def: &FunctionDef) -> u64 {
+    let params = ProductDef { name: None, fields: def.params };
     let mut print = Print::new();
-    print.fields(def.params);
+    print.ty(SatsType::Product(params).into());
     print.hash
 }
+
+/// The [fingerprint](arguments) of the arguments that a server's reducer takes: that of a function of a program's that
+/// takes the same. None if they are larger than any that a program would have.
+pub fn server_arguments(schema: &ServerSchema, reducer: &ServerReducer) -> Option<u64> {
+    let mut print = Print { left: SERVER_TYPES_MAX, depth_left: SERVER_DEPTH_MAX, ..Print::new() };
+    print.byte(b'(');
+    for param in &reducer.params {
+        print.name(param.name.as_deref());
+        print.ty(schema.resolve(&param.ty));
+    }
+    print.byte(b')');
+    (!print.gave_up).then_some(print.hash)
+}
+
+/// How many types there may be in one of a server's, each as often as it is met: a few lines of a schema can make more
+/// of them than can be counted.
+const SERVER_TYPES_MAX: usize = 100_000;
+/// How deep they may lie in each other.
+const SERVER_DEPTH_MAX: usize = 100;
 
 /// The fingerprint of a row: of its columns' names, order and types. Keys and indexes do not count.
 pub fn row(def: &RowDef) -> u64 {
     let mut print = Print::new();
     for column in def.columns {
-        print.field(Some(column.name), column.ty);
+        print.name(Some(column.name));
+        print.ty(column.ty.get().into());
     }
     print.hash
 }
@@ -26,12 +50,35 @@ pub fn row(def: &RowDef) -> u64 {
 struct Print {
     hash: u64,
     /// The named types around what is being looked at: one that contains itself is named and not entered again.
-    around: Vec<&'static str>,
+    around: Vec<Named>,
+    /// How many types more may be looked at, and how deep.
+    left: usize,
+    depth_left: usize,
+    gave_up: bool,
+}
+
+/// Which type it is: by its Rust name, or by its place in a server's schema.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Rust(&'static str),
+    Server(u32),
+}
+
+impl Named {
+    fn of(ty: AnyType<'_>) -> Option<Self> {
+        let rust = match ty.rust() {
+            Some(SatsType::Product(product)) => product.name,
+            Some(SatsType::Sum(sum)) => Some(sum.name),
+            _ => None,
+        };
+        rust.map(Self::Rust).or_else(|| ty.reference().map(Self::Server))
+    }
 }
 
 impl Print {
     fn new() -> Self {
-        Self { hash: 0xcbf2_9ce4_8422_2325, around: Vec::new() }
+        let (hash, around) = (0xcbf2_9ce4_8422_2325, Vec::new());
+        Self { hash, around, left: usize::MAX, depth_left: usize::MAX, gave_up: false }
     }
 
     fn byte(&mut self, byte: u8) {
@@ -44,46 +91,63 @@ impl Print {
         self.byte(0xff);
     }
 
-    fn field(&mut self, name: Option<&str>, ty: TypeRef) {
-        self.text(name.unwrap_or_default());
-        self.ty(&ty.get());
+    /// `playerName`, `player_name` and `PlayerName` are one name.
+    fn name(&mut self, name: Option<&str>) {
+        let letters = name.unwrap_or_default().bytes().filter(|letter| *letter != b'_');
+        letters.for_each(|letter| self.byte(letter.to_ascii_lowercase()));
+        self.byte(0xff);
     }
 
-    fn fields(&mut self, fields: &[FieldDef]) {
-        self.byte(b'(');
-        fields.iter().for_each(|field| self.field(field.name, field.ty));
-        self.byte(b')');
+    fn ty(&mut self, ty: AnyType<'_>) {
+        if self.left == 0 || self.depth_left == 0 {
+            self.gave_up = true;
+            return;
+        }
+        self.left -= 1;
+        self.depth_left -= 1;
+        self.shape(ty);
+        self.depth_left += 1;
     }
 
-    fn ty(&mut self, ty: &SatsType) {
-        match ty {
-            SatsType::Array(element) => self.inside("[", [*element]),
-            SatsType::Option(some) => self.inside("?", [*some]),
-            SatsType::Result(ok, err) => self.inside("!", [*ok, *err]),
-            SatsType::Product(product) => {
-                self.named(product.name, |print| print.fields(product.fields));
-            }
-            SatsType::Sum(sum) => self.named(Some(sum.name), |print| {
-                for variant in sum.variants {
-                    print.text(variant.name);
-                    if let Some(payload) = variant.payload {
-                        print.ty(&payload.get());
-                    }
-                    print.byte(b'|');
-                }
-            }),
+    fn shape(&mut self, ty: AnyType<'_>) {
+        match ty.shape() {
+            Shape::Array(element) => self.inside("[", [element]),
+            Shape::Option(some) => self.inside("?", [some]),
+            Shape::Result(ok, err) => self.inside("!", [ok, err]),
+            Shape::Product(fields) => self.named(ty, |print| print.fields(fields)),
+            Shape::Sum(variants) => self.named(ty, |print| print.variants(variants)),
             // Their names are those of SpacetimeDB.
-            simple => self.text(&format!("{simple:?}")),
+            Shape::Scalar(scalar) => self.text(&format!("{scalar:?}")),
         }
     }
 
-    fn inside<const N: usize>(&mut self, mark: &str, types: [TypeRef; N]) {
+    fn inside<const N: usize>(&mut self, mark: &str, types: [AnyType<'_>; N]) {
         self.text(mark);
-        types.iter().for_each(|ty| self.ty(&ty.get()));
+        types.into_iter().for_each(|ty| self.ty(ty));
+    }
+
+    fn fields(&mut self, fields: Fields<'_>) {
+        self.byte(b'(');
+        for (at, ty) in fields.types().enumerate() {
+            self.name(fields.name(at));
+            self.ty(ty);
+        }
+        self.byte(b')');
+    }
+
+    fn variants(&mut self, variants: Variants<'_>) {
+        for tag in 0..variants.len() {
+            self.name(variants.name(tag));
+            if let Some(payload) = variants.payload(tag).flatten() {
+                self.ty(payload);
+            }
+            self.byte(b'|');
+        }
     }
 
     /// A type's Rust name does not count: the server does not know it, and it may be changed freely.
-    fn named(&mut self, name: Option<&'static str>, contents: impl FnOnce(&mut Self)) {
+    fn named(&mut self, ty: AnyType<'_>, contents: impl FnOnce(&mut Self)) {
+        let name = Named::of(ty);
         match name.and_then(|name| self.around.iter().rposition(|around| *around == name)) {
             Some(at) => self.text(&format!("^{}", self.around.len() - at)),
             None => {
@@ -100,7 +164,7 @@ impl Print {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{ProductDef, Sats};
+    use crate::schema::{FieldDef, ProductDef, Sats, TypeRef};
 
     fn of(params: &'static [FieldDef]) -> u64 {
         arguments(&FunctionDef {
@@ -141,6 +205,13 @@ mod tests {
             of(&const { [field::<String>("title"), field::<Vec<u8>>("body")] }),
             12_452_980_647_322_948_444
         );
+    }
+
+    #[test]
+    fn how_words_are_told_apart_in_names_does_not_count() {
+        let name = of(&const { [field::<u32>("player_name")] });
+        assert_eq!(of(&const { [field::<u32>("playerName")] }), name);
+        assert_ne!(of(&const { [field::<u32>("player_names")] }), name);
     }
 
     struct Tree;

@@ -8,6 +8,7 @@ mod indexes;
 mod lenient;
 mod model;
 mod optimistic;
+mod optimistic_connected;
 mod optimistic_versus_model;
 mod reading;
 mod reclaiming;

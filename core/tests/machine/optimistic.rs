@@ -1,5 +1,7 @@
 //! What calls are expected to do: from when it is seen, and until when.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -248,4 +250,37 @@ fn a_message_that_cannot_follow_leaves_what_is_expected() {
     let events = told(&rig.events());
     assert_eq!(events, ["call 0: Unknown", "Reconnecting"]);
     assert_eq!(rig.items(), [item(2, 20)]);
+}
+
+#[test]
+fn thousands_of_calls_in_flight_are_expected_once_each() {
+    const CALLS: u32 = 5000;
+    let items: Vec<_> = (0..CALLS).map(|id| item(id, id)).collect();
+    let mut rig = rig(&items);
+    let runs = Arc::new(AtomicUsize::new(0));
+    for id in 0..CALLS {
+        let runs = Arc::clone(&runs);
+        rig.expect(move |tx| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            let value = tx.find(Item::ID, &id).map_or(0, |item| item.value);
+            tx.upsert(item(id, value + 1));
+        });
+        let _ = rig.connection.poll_event();
+    }
+    let _ = rig.sent();
+    for id in 0..CALLS {
+        let (came, left) = (item(id, id + 1).bytes(), item(id, id).bytes());
+        // Every third one is refused.
+        if id % 3 == 0 {
+            rig.refuse(id + 1);
+        } else {
+            let update = update(QuerySetId(0), &[&came], &[&left]);
+            rig.server(committed(RequestId(id + 1), update));
+        }
+        let told = rig.events().len();
+        assert_eq!(told, if id % 3 == 0 { 2 } else { 1 });
+    }
+    assert_eq!(runs.load(Ordering::Relaxed), CALLS as usize);
+    let value = |id| if id % 3 == 0 { id } else { id + 1 };
+    assert!(rig.items().iter().all(|item| item.value == value(item.id)));
 }

@@ -1,6 +1,7 @@
 //! Schemas that servers gave, and how the constants of a program differ from them.
 
 mod compare;
+mod fingerprint;
 mod parse;
 
 use std::fs;

@@ -6,7 +6,7 @@ use crate::model::{
 };
 
 pub(crate) fn table(table: &Table) -> String {
-    let Table { ident, name, kind, docs, rows, .. } = table;
+    let Table { ident, name, kind, docs, rows, arguments: takes, .. } = table;
     let mut lines = Lines::default();
     lines.docs(docs);
     let mut arguments = vec![format!("name = {name:?}")];
@@ -15,16 +15,20 @@ pub(crate) fn table(table: &Table) -> String {
         Kind::Event => Some("event".to_owned()),
         Kind::View => Some("view".to_owned()),
     });
+    let takes: Vec<_> = takes.iter().map(|(param, ty)| format!("{param}: {ty}")).collect();
+    let takes = (!takes.is_empty()).then(|| format!("args({})", takes.join(", ")));
     match rows {
         Rows::Of { row, primary_key } => {
             lines.line(0, "#[derive(Table)]");
             arguments.push(format!("row = {row}"));
             arguments.extend(primary_key.as_ref().map(|key| format!("primary_key = {key}")));
+            arguments.extend(takes);
             lines.attribute(0, "table", &arguments);
             lines.line(0, format!("pub struct {ident};"));
         }
         Rows::Own { derives, columns, indexes } => {
             lines.line(0, derive("Bsatn, Table, ", *derives));
+            arguments.extend(takes);
             arguments.extend(indexes.iter().map(index));
             lines.attribute(0, "table", &arguments);
             let columns: Vec<_> = columns.iter().collect();

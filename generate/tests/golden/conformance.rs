@@ -1241,9 +1241,9 @@ pub struct PlayersAboveLevel1;
 
 /// The view `players_at_level`, the same for everybody: its rows are [`Player`]s.
 ///
-/// It takes arguments: `players_at_level(level: u64)`.
+/// `PlayersAtLevel::with(level)` asks for its rows.
 #[derive(Table)]
-#[table(name = "players_at_level", view, row = Player)]
+#[table(name = "players_at_level", view, row = Player, args(level: u64))]
 pub struct PlayersAtLevel;
 
 /// The view `players_at_level_0`, the same for everybody: its rows are [`Player`]s.

@@ -61,7 +61,10 @@ pub enum UntypedError {
         signature: Box<str>,
     },
     /// There are more or fewer arguments than parameters.
-    #[error("`{signature}` takes {expected} arguments and not {found}")]
+    #[error(
+        "`{signature}` takes {expected} {} and not {found}",
+        if *.expected == 1 { "argument" } else { "arguments" }
+    )]
     ArgumentCount {
         /// The function.
         function: Box<str>,

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod logs;
+mod proxy;
 mod recorded;
 mod scripted;
 mod sql;

@@ -3,6 +3,8 @@
 use lightlike::prelude::*;
 use lightlike_testkit::{Builder, Tx};
 
+pub use super::values::{point, text};
+
 /// Rows 0 to count - 1.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
 #[table]
@@ -82,15 +84,4 @@ pub(super) fn install(builder: Builder) -> Builder {
             }
             Ok(())
         })
-}
-
-/// The point with this `x`.
-pub fn point(x: u64) -> BulkPoint {
-    BulkPoint { x, y: -(x as i64), z: x as f64 / 2.0 }
-}
-
-/// The text of the row with this id: the id in decimal, repeated and cut.
-pub fn text(id: u64, bytes: u32) -> String {
-    let unit = format!("{id} ");
-    unit.chars().cycle().take(bytes as usize).collect()
 }

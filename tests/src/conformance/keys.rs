@@ -1,32 +1,15 @@
 //! Tables with a key: `unique_*` by a unique column without a primary key (a change is a delete and an insert), `pk_*` by
 //! a primary key (a change is an update).
 
-use std::fmt::Debug;
-use std::hash::Hash;
-
 use lightlike::prelude::*;
-use lightlike::schema::{Column, FindIn};
 use lightlike_testkit::{Builder, Tx};
 
 use super::columns::fresh_uuid_v7;
 use super::types::SimpleEnum;
-
-/// A table of a key and an `i32`, with the reducers that write it.
-pub trait Keyed: Table<Row = Self> + Clone + Debug + PartialEq {
-    type Key: Bsatn + Clone + Debug + Hash + Eq;
-    type Kind: FindIn<Self>;
-    type Insert: Reducer<Ok = (), Error = String>;
-    type Update: Reducer<Ok = (), Error = String>;
-    type Delete: Reducer<Ok = (), Error = String>;
-    const KEY_COLUMN: Column<Self, Self::Key, Self::Kind>;
-    fn of(key: Self::Key, data: i32) -> Self;
-    fn insert(key: Self::Key, data: i32) -> Self::Insert;
-    fn update(key: Self::Key, data: i32) -> Self::Update;
-    fn delete(key: Self::Key) -> Self::Delete;
-}
+pub use super::values::Keyed;
 
 macro_rules! keyed {
-    ($install:ident, $attribute:ident, $Kind:ident:
+    ($install:ident, $attribute:ident:
         $($Row:ident $Insert:ident $Update:ident $Delete:ident $ty:ty;)*) => {
         $(
             #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
@@ -52,34 +35,6 @@ macro_rules! keyed {
             #[reducer]
             pub struct $Delete {
                 pub key: $ty,
-            }
-
-            impl Keyed for $Row {
-                type Key = $ty;
-                type Kind = lightlike::schema::Kind<
-                    lightlike::schema::$Kind,
-                    lightlike::schema::Plain,
-                >;
-                type Insert = $Insert;
-                type Update = $Update;
-                type Delete = $Delete;
-                const KEY_COLUMN: Column<Self, $ty, Self::Kind> = Self::KEY;
-
-                fn of(key: $ty, data: i32) -> Self {
-                    Self { key, data }
-                }
-
-                fn insert(key: $ty, data: i32) -> $Insert {
-                    $Insert { key, data }
-                }
-
-                fn update(key: $ty, data: i32) -> $Update {
-                    $Update { key, data }
-                }
-
-                fn delete(key: $ty) -> $Delete {
-                    $Delete { key }
-                }
             }
         )*
 
@@ -107,49 +62,9 @@ fn delete<R: Keyed>(tx: &mut Tx, key: &R::Key) -> Result<(), String> {
     deleted.then_some(()).ok_or_else(|| "no row has this key".into())
 }
 
-keyed! { install_unique, unique, Unique:
-    UniqueU8 InsertUniqueU8 UpdateUniqueU8 DeleteUniqueU8 u8;
-    UniqueU16 InsertUniqueU16 UpdateUniqueU16 DeleteUniqueU16 u16;
-    UniqueU32 InsertUniqueU32 UpdateUniqueU32 DeleteUniqueU32 u32;
-    UniqueU64 InsertUniqueU64 UpdateUniqueU64 DeleteUniqueU64 u64;
-    UniqueU128 InsertUniqueU128 UpdateUniqueU128 DeleteUniqueU128 u128;
-    UniqueU256 InsertUniqueU256 UpdateUniqueU256 DeleteUniqueU256 U256;
-    UniqueI8 InsertUniqueI8 UpdateUniqueI8 DeleteUniqueI8 i8;
-    UniqueI16 InsertUniqueI16 UpdateUniqueI16 DeleteUniqueI16 i16;
-    UniqueI32 InsertUniqueI32 UpdateUniqueI32 DeleteUniqueI32 i32;
-    UniqueI64 InsertUniqueI64 UpdateUniqueI64 DeleteUniqueI64 i64;
-    UniqueI128 InsertUniqueI128 UpdateUniqueI128 DeleteUniqueI128 i128;
-    UniqueI256 InsertUniqueI256 UpdateUniqueI256 DeleteUniqueI256 I256;
-    UniqueBool InsertUniqueBool UpdateUniqueBool DeleteUniqueBool bool;
-    UniqueString InsertUniqueString UpdateUniqueString DeleteUniqueString String;
-    UniqueIdentity InsertUniqueIdentity UpdateUniqueIdentity DeleteUniqueIdentity Identity;
-    UniqueConnectionId InsertUniqueConnectionId UpdateUniqueConnectionId DeleteUniqueConnectionId ConnectionId;
-    UniqueTimestamp InsertUniqueTimestamp UpdateUniqueTimestamp DeleteUniqueTimestamp Timestamp;
-    UniqueUuid InsertUniqueUuid UpdateUniqueUuid DeleteUniqueUuid Uuid;
-}
+unique_tables! { keyed install_unique, unique: }
 
-keyed! { install_pk, primary_key, Primary:
-    PkU8 InsertPkU8 UpdatePkU8 DeletePkU8 u8;
-    PkU16 InsertPkU16 UpdatePkU16 DeletePkU16 u16;
-    PkU32 InsertPkU32 UpdatePkU32 DeletePkU32 u32;
-    PkU64 InsertPkU64 UpdatePkU64 DeletePkU64 u64;
-    PkU128 InsertPkU128 UpdatePkU128 DeletePkU128 u128;
-    PkU256 InsertPkU256 UpdatePkU256 DeletePkU256 U256;
-    PkI8 InsertPkI8 UpdatePkI8 DeletePkI8 i8;
-    PkI16 InsertPkI16 UpdatePkI16 DeletePkI16 i16;
-    PkI32 InsertPkI32 UpdatePkI32 DeletePkI32 i32;
-    PkI64 InsertPkI64 UpdatePkI64 DeletePkI64 i64;
-    PkI128 InsertPkI128 UpdatePkI128 DeletePkI128 i128;
-    PkI256 InsertPkI256 UpdatePkI256 DeletePkI256 I256;
-    PkBool InsertPkBool UpdatePkBool DeletePkBool bool;
-    PkString InsertPkString UpdatePkString DeletePkString String;
-    PkIdentity InsertPkIdentity UpdatePkIdentity DeletePkIdentity Identity;
-    PkConnectionId InsertPkConnectionId UpdatePkConnectionId DeletePkConnectionId ConnectionId;
-    PkTimestamp InsertPkTimestamp UpdatePkTimestamp DeletePkTimestamp Timestamp;
-    PkUuid InsertPkUuid UpdatePkUuid DeletePkUuid Uuid;
-    PkSimpleEnum InsertPkSimpleEnum UpdatePkSimpleEnum DeletePkSimpleEnum SimpleEnum;
-    PkU32Two InsertPkU32Two UpdatePkU32Two DeletePkU32Two u32;
-}
+pk_tables! { keyed install_pk, primary_key: }
 
 #[reducer]
 pub fn insert_caller_unique_identity(data: i32) -> Result<(), String>;

@@ -3,6 +3,9 @@
 
 #![expect(missing_docs, reason = "`tests/modules/README.md` lists every table, function and type")]
 
+#[macro_use]
+mod tables;
+
 pub mod bulk;
 pub mod columns;
 pub mod connections;
@@ -17,10 +20,20 @@ pub mod procedures;
 pub mod schedules;
 mod story;
 pub mod types;
+pub mod values;
 pub mod views;
 pub mod visibility;
 
 use lightlike_testkit::Server;
+
+/// All of it at one level, as a generator writes it.
+pub mod declared {
+    pub use super::{
+        bulk::*, columns::*, connections::*, events::*, failures::*, indexes::*, joins::*,
+        keyed_views::*, keys::*, names::*, procedures::*, schedules::*, types::*, values::*,
+        views::*, visibility::*,
+    };
+}
 
 pub use self::story::{Log, next, on_a_real_server, on_a_real_server_of, on_both_servers, within};
 

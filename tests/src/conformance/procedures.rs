@@ -34,12 +34,9 @@ pub struct ProcedureRow {
 #[procedure]
 pub fn return_primitive(lhs: u32, rhs: u32) -> u32;
 
-/// A struct, because a signature's would be called as the type that it returns.
-#[procedure(name = "return_struct", returns = ReturnStruct)]
-pub struct ReturnStructCall {
-    pub a: u32,
-    pub b: String,
-}
+/// By another name, because a signature's type would be called as the one that it returns.
+#[procedure(name = "return_struct")]
+pub fn call_return_struct(a: u32, b: String) -> ReturnStruct;
 
 #[procedure]
 pub fn return_enum_a(a: u32) -> ReturnEnum;
@@ -128,7 +125,7 @@ pub(super) fn install(builder: Builder) -> Builder {
 fn install_values(builder: Builder) -> Builder {
     builder
         .procedure(|_, ReturnPrimitive { lhs, rhs }| lhs.wrapping_add(rhs))
-        .procedure(|_, ReturnStructCall { a, b }| ReturnStruct { a, b })
+        .procedure(|_, CallReturnStruct { a, b }| ReturnStruct { a, b })
         .procedure(|_, ReturnEnumA { a }| ReturnEnum::A(a))
         .procedure(|_, ReturnEnumB { b }| ReturnEnum::B(b))
         .procedure(|_, ReturnEnumC| ReturnEnum::C)

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use lightlike::prelude::*;
 use lightlike::{CallErrorKind, reducer};
-use lightlike_tests::conformance::columns::{InsertOneU8, OneU8};
-use lightlike_tests::conformance::failures::*;
 use lightlike_tests::conformance::{Log, next, on_a_real_server, on_both_servers};
 use lightlike_tests::target::Target;
 use serde_json::json;
+
+use crate::module::*;
 
 fn rejection<T>(outcome: Result<T, CallError<String>>) -> String {
     match outcome {

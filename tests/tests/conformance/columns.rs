@@ -2,9 +2,9 @@
 
 use lightlike::bsatn::{self, Bsatn};
 use lightlike::prelude::*;
-use lightlike_tests::conformance::columns::*;
-use lightlike_tests::conformance::types::*;
 use lightlike_tests::conformance::{Log, next, on_both_servers};
+
+use crate::module::*;
 
 /// By their encodings, because a NaN equals nothing.
 fn same<R: Bsatn>(a: &R, b: &R) -> bool {

@@ -2,9 +2,9 @@
 
 use lightlike::ErrorKind;
 use lightlike::prelude::*;
-use lightlike_tests::conformance::connections::*;
-use lightlike_tests::conformance::failures::no_op;
 use lightlike_tests::conformance::{next, on_both_servers};
+
+use crate::module::*;
 
 /// The official flow of connecting and disconnecting, and scenario 34.
 #[tokio::test]

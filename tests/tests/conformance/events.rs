@@ -1,10 +1,9 @@
 //! Events: delivered once, in order, with their duplicates, and never there.
 
 use lightlike::prelude::*;
-use lightlike_tests::conformance::columns::OneU64;
-use lightlike_tests::conformance::events::*;
-use lightlike_tests::conformance::failures::no_op;
 use lightlike_tests::conformance::{Log, next, on_both_servers};
+
+use crate::module::*;
 
 /// Subscribes to the events and logs them, with how many the table has meanwhile.
 async fn watch(db: &Client) -> (Subscription, Log) {

@@ -1,10 +1,9 @@
 //! Reads by indexes: one column, several, a time, an enum; in order, within bounds.
 
 use lightlike::prelude::*;
-use lightlike_tests::conformance::indexes::*;
-use lightlike_tests::conformance::joins::{Entry, delete_from_btree_u32, insert_into_btree_u32};
-use lightlike_tests::conformance::types::SimpleEnum;
 use lightlike_tests::conformance::{next, on_both_servers};
+
+use crate::module::*;
 
 fn ids<'a>(rows: impl Iterator<Item = &'a Score>) -> Vec<u64> {
     rows.map(|row| row.id).collect()

@@ -1,10 +1,9 @@
 //! Joins: rows of one table that rows of another select, and overlap with other queries.
 
 use lightlike::prelude::*;
-use lightlike_tests::conformance::indexes::BtreeU32;
-use lightlike_tests::conformance::joins::*;
-use lightlike_tests::conformance::keys::*;
 use lightlike_tests::conformance::{Log, on_both_servers};
+
+use crate::module::*;
 
 /// What the callbacks of the table see from now on.
 fn watch<T>(db: &Client) -> Log

@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use lightlike::prelude::*;
 use lightlike::schema::HasKey;
-use lightlike_tests::conformance::keys::*;
-use lightlike_tests::conformance::types::SimpleEnum;
 use lightlike_tests::conformance::{Log, next, on_both_servers};
+
+use crate::module::*;
 
 /// What the callbacks of the table see from now on.
 fn watch<T: Keyed>(db: &Client) -> Log {

@@ -1,25 +1,14 @@
-//! The client against the module `conformance`, on both servers: one file an area. The numbers are those of the official
-//! client's scenarios.
+//! The client against the module `conformance`, on both servers, with declarations written by hand.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
-mod calls;
-mod columns;
-mod connections;
-mod events;
-mod indexes;
-mod joins;
-mod keys;
-mod messages;
-mod names;
-mod procedures;
 mod published;
-mod queries;
-mod reads;
-mod schedules;
-mod sets;
+#[path = "stories.rs"]
 mod stories;
-mod subscriptions;
+mod telling;
 mod timers;
-mod views;
-mod visibility;
+
+/// What the stories are told with.
+mod module {
+    pub(crate) use lightlike_tests::conformance::declared::*;
+}

@@ -2,9 +2,9 @@
 
 use lightlike::Compression;
 use lightlike::prelude::*;
-use lightlike_tests::conformance::bulk::*;
-use lightlike_tests::conformance::columns::{InsertVecU8, VecU8};
 use lightlike_tests::conformance::{next, on_both_servers};
+
+use crate::module::*;
 
 const COMPRESSIONS: [Compression; 3] = [Compression::None, Compression::Gzip, Compression::Brotli];
 

@@ -4,10 +4,9 @@ use std::io::{Read, Write};
 
 use lightlike::prelude::*;
 use lightlike::{CallErrorKind, procedure};
-use lightlike_tests::conformance::failures::no_op;
-use lightlike_tests::conformance::keys::PkUuid;
-use lightlike_tests::conformance::procedures::*;
 use lightlike_tests::conformance::{next, on_a_real_server, on_both_servers};
+
+use crate::module::*;
 
 /// The texts of the rows that are there, in the order in which they were written.
 fn texts(db: &Client) -> Vec<String> {
@@ -22,7 +21,7 @@ async fn values_of_every_kind_are_returned() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         assert_eq!(db.call_procedure(return_primitive(1, 2)).await.unwrap(), 3);
-        let structure = db.call_procedure(ReturnStructCall { a: 1, b: "b".into() }).await.unwrap();
+        let structure = db.call_procedure(call_return_struct(1, "b".into())).await.unwrap();
         assert_eq!(structure, ReturnStruct { a: 1, b: "b".into() });
         assert_eq!(db.call_procedure(return_enum_a(1)).await.unwrap(), ReturnEnum::A(1));
         let variant = db.call_procedure(return_enum_b("b".into())).await.unwrap();

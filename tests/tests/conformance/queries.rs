@@ -6,12 +6,9 @@ use futures_util::future::join_all;
 use lightlike::prelude::*;
 use lightlike::query::SqlValue;
 use lightlike::{ErrorKind, bsatn};
-use lightlike_tests::conformance::columns::*;
-use lightlike_tests::conformance::indexes::*;
-use lightlike_tests::conformance::keyed_views::*;
-use lightlike_tests::conformance::keys::{Keyed, PkU32};
-use lightlike_tests::conformance::names::*;
 use lightlike_tests::conformance::{next, on_both_servers};
+
+use crate::module::*;
 
 /// The rows, in an order that does not depend on where they come from.
 fn sorted<R: bsatn::Encode>(rows: impl IntoIterator<Item = R>) -> Vec<Vec<u8>> {
@@ -266,44 +263,50 @@ async fn semijoins_return_rows_that_others_select() {
         for (name, level) in [("one", 1), ("two", 2), ("too", 2)] {
             db.call(create_player1(name.into(), level)).await.unwrap();
         }
-        let level_2 = || Player1::filter(Player1::CURRENT_LEVEL2.eq(2));
+        let level_2 = || Player1::filter(Player1::CURRENT_LEVEL_2.eq(2));
         let players = db.query(level_2()).await.unwrap();
         assert_eq!(players.len(), 2);
         for (name, player) in [("Grace", &players[0]), ("Ada", &players[0]), ("Kay", &players[1])] {
-            db.call(add_person2(name.into(), player.player1_id, 36, 99)).await.unwrap();
+            db.call(add_person2(name.into(), player.player_1_id, 36, 99)).await.unwrap();
         }
-        let names = |people: Vec<Person2>| {
+        let names = |people: Vec<Person2Row>| {
             let mut names: Vec<_> = people.into_iter().map(|person| person.first_name).collect();
             names.sort();
             names
         };
         let of = |player: &Player1| Player1::filter(Player1::PLAYER_NAME.eq(&player.player_name));
         let joined = |players| {
-            Person2::all().left_semijoin(players, Person2::PLAYER_REF, Player1::PLAYER1_ID)
+            Person2Row::all().left_semijoin(players, Person2Row::PLAYER_REF, Player1::PLAYER_1_ID)
         };
         let found = db.query(joined(of(&players[0]))).await.unwrap();
         assert_eq!(names(found), ["Ada", "Grace"]);
         let found =
-            db.query(joined(level_2()).filter(Person2::FIRST_NAME.ne("Ada"))).await.unwrap();
+            db.query(joined(level_2()).filter(Person2Row::FIRST_NAME.ne("Ada"))).await.unwrap();
         assert_eq!(names(found), ["Grace", "Kay"]);
-        let either = Person2::FIRST_NAME.eq("Ada").or(Person2::FIRST_NAME.eq("Kay"));
-        let people = Person2::filter(either);
+        let either = Person2Row::FIRST_NAME.eq("Ada").or(Person2Row::FIRST_NAME.eq("Kay"));
+        let people = Person2Row::filter(either);
         let right = of(&players[0]).right_semijoin(
             people.clone(),
-            Player1::PLAYER1_ID,
-            Person2::PLAYER_REF,
+            Player1::PLAYER_1_ID,
+            Person2Row::PLAYER_REF,
         );
         let _set = db.subscribe(right).await.unwrap();
-        assert_eq!(names(db.table::<Person2>().iter().collect()), ["Ada"]);
+        assert_eq!(names(db.table::<Person2Row>().iter().collect()), ["Ada"]);
         assert!(db.table::<Player1>().is_empty(), "rows that only select do not come");
         let players_of =
-            people.right_semijoin(Player1::all(), Person2::PLAYER_REF, Player1::PLAYER1_ID);
+            people.right_semijoin(Player1::all(), Person2Row::PLAYER_REF, Player1::PLAYER_1_ID);
         let _set = db.subscribe(players_of).await.unwrap();
         assert_eq!(db.table::<Player1>().len(), 2);
         // Both conditions are chains of "or", and each holds as a whole.
-        let any_level = Player1::CURRENT_LEVEL2.eq(1).or(Player1::CURRENT_LEVEL2.eq(2));
-        let both = Person2::filter(Person2::FIRST_NAME.eq("Kay").or(Person2::FIRST_NAME.eq("Ada")))
-            .left_semijoin(Player1::filter(any_level), Person2::PLAYER_REF, Player1::PLAYER1_ID);
+        let any_level = Player1::CURRENT_LEVEL_2.eq(1).or(Player1::CURRENT_LEVEL_2.eq(2));
+        let both = Person2Row::filter(
+            Person2Row::FIRST_NAME.eq("Kay").or(Person2Row::FIRST_NAME.eq("Ada")),
+        )
+        .left_semijoin(
+            Player1::filter(any_level),
+            Person2Row::PLAYER_REF,
+            Player1::PLAYER_1_ID,
+        );
         assert_eq!(names(db.query(both).await.unwrap()), ["Ada", "Kay"]);
     })
     .await;

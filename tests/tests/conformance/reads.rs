@@ -3,9 +3,9 @@
 
 use lightlike::ClientIndex;
 use lightlike::prelude::*;
-use lightlike_tests::conformance::indexes::*;
-use lightlike_tests::conformance::keys::{Keyed, PkU32};
 use lightlike_tests::conformance::on_both_servers;
+
+use crate::module::*;
 
 const BY_POINTS: ClientIndex<Score, i64> = ClientIndex::on(Score::POINTS);
 const BY_PLAYER: ClientIndex<Score, String> = ClientIndex::on(Score::PLAYER);

@@ -1,9 +1,9 @@
 //! What the database calls itself: at a time, again and again, reducers and procedures.
 
 use lightlike::prelude::*;
-use lightlike_tests::conformance::procedures::{ProcedureRow, schedule_and_sleep};
-use lightlike_tests::conformance::schedules::*;
 use lightlike_tests::conformance::{next, on_a_real_server};
+
+use crate::module::*;
 
 #[tokio::test]
 async fn a_scheduled_reducer_runs_once_and_its_row_goes() {

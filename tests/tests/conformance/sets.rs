@@ -4,13 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use lightlike::ErrorKind;
 use lightlike::prelude::*;
-use lightlike_tests::conformance::columns::{InsertOneU8, InsertOneU16, OneU8, OneU16};
-use lightlike_tests::conformance::connections::Connected;
-use lightlike_tests::conformance::failures::no_op;
-use lightlike_tests::conformance::keys::*;
-use lightlike_tests::conformance::views::{Player, insert_player};
-use lightlike_tests::conformance::visibility::Secret;
 use lightlike_tests::conformance::{Log, next, on_both_servers};
+
+use crate::module::*;
 
 /// What the callbacks of `pk_u_32` see from now on.
 fn watch(db: &Client) -> Log {

@@ -2,12 +2,9 @@
 
 use lightlike::ErrorKind;
 use lightlike::prelude::*;
-use lightlike_tests::conformance::columns::*;
-use lightlike_tests::conformance::failures::no_op;
-use lightlike_tests::conformance::joins::*;
-use lightlike_tests::conformance::keys::*;
 use lightlike_tests::conformance::on_both_servers;
-use lightlike_tests::conformance::views::*;
+
+use crate::module::*;
 
 #[tokio::test]
 async fn a_set_that_failed_can_be_asked_for_again_under_the_same_handle() {

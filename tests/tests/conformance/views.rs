@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use lightlike::prelude::*;
-use lightlike_tests::conformance::keyed_views::*;
-use lightlike_tests::conformance::views::*;
 use lightlike_tests::conformance::{Log, next, on_a_real_server, on_both_servers};
+
+use crate::module::*;
 
 fn identity(number: u32) -> Identity {
     Identity::from_u256(U256::from(number))

@@ -2,10 +2,10 @@
 
 use lightlike::ErrorKind;
 use lightlike::prelude::*;
-use lightlike_tests::conformance::failures::no_op;
-use lightlike_tests::conformance::visibility::*;
 use lightlike_tests::conformance::{next, on_a_real_server, on_both_servers};
 use lightlike_tests::target::Target;
+
+use crate::module::*;
 
 #[tokio::test]
 async fn a_private_table_is_none() {

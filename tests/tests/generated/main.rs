@@ -1,5 +1,5 @@
-//! What the generator makes of real modules' schemas is compiled here, and a part of the conformance stories is told with
-//! it.
+//! What the generator makes of real modules' schemas is compiled here, and the conformance stories are told with it: the
+//! same source as in `tests/conformance`, with generated declarations instead of written ones.
 
 #![deny(warnings)]
 #![allow(
@@ -11,6 +11,9 @@
 )]
 #![allow(unreachable_pub, reason = "whoever generates a module says how far it is seen")]
 
+mod declared;
+mod module;
+#[path = "../conformance/stories.rs"]
 mod stories;
 
 macro_rules! golden {

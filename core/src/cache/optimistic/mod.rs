@@ -10,15 +10,21 @@
 //! nobody to see) and *rebasing* (the mutations run again), all with one version: whoever reads sees the outcome, and
 //! the transaction lists the difference between what was seen before and what is seen now.
 
+mod connected;
+mod footprint;
+mod nets;
 mod overlay;
+mod pending;
 mod rebase;
 mod temp_id;
 mod tx;
 mod writes;
 
+pub(super) use self::connected::Lifting;
+pub(super) use self::footprint::Turn;
 pub(super) use self::overlay::Overlay;
-pub(super) use self::rebase::Mutations;
-pub use self::rebase::{Mutated, RowStatus};
+pub(super) use self::pending::Mutations;
+pub use self::pending::{Mutated, RowStatus};
 pub use self::temp_id::TempId;
 pub use self::tx::{LocalTable, LocalTableMut, LocalTx, is_mutating};
 
@@ -69,12 +75,6 @@ pub enum MutationError {
     TooManyTempIds {
         /// How many there can be.
         limit: u32,
-    },
-    /// It names a table that nobody mentioned before. It contributes from its next run on.
-    #[error("table `{table}` was not mentioned before")]
-    Unmentioned {
-        /// The table.
-        table: &'static str,
     },
     /// A table that it names has another row type.
     #[error(transparent)]

@@ -1,8 +1,8 @@
 //! One table's optimistic rows, and the rows of the server's that they stand in for.
 
-use foldhash::{HashMap, HashSet};
+use hashbrown::HashTable;
 
-use super::MutationId;
+use super::footprint::{Touched, Touchers, Turn};
 use super::writes::Write;
 use crate::bsatn::Writer;
 use crate::cache::diff::Pair;
@@ -20,27 +20,24 @@ const LOCAL: SetId = SetId(u32::MAX);
 /// What pending mutations have done to a table.
 #[derive(Debug, Default)]
 pub(in crate::cache) struct Overlay {
-    /// The rows that differ from the server's, in the order of the writes.
-    entries: Vec<Entry>,
-    /// The hashes of all rows that mutations read or wrote.
-    watched: HashSet<u64>,
-    /// Whether a mutation looked at all rows.
-    scanned: bool,
+    /// The rows that differ from the server's, by the hashes of what identifies them.
+    entries: HashTable<Entry>,
+    /// Who read and wrote what.
+    pub(super) touched: Touched,
     /// The entries that were lifted for the change under way, with the server's rows that came back.
-    lifted: Vec<Lifted>,
+    pub(super) lifted: Vec<Lifted>,
     /// What writing over the rows of the change under way has changed.
-    rewritten: Vec<Pair>,
+    pub(super) rewritten: Vec<Pair>,
 }
 
-/// A row that mutations changed.
+/// A row that mutations changed: another than the server's.
 #[derive(Debug)]
-struct Entry {
+pub(super) struct Entry {
     hash: u64,
     /// What readers see; [`NO_ROW`] if it was deleted.
-    shown: u32,
+    pub(super) shown: u32,
     /// The server's row, if there is one. Either this or `shown` is there.
     parked: Option<Parked>,
-    by: Vec<MutationId>,
 }
 
 /// A row of the server's that a mutation's stands in for.
@@ -52,16 +49,16 @@ struct Parked {
 }
 
 #[derive(Debug)]
-struct Lifted {
-    entry: Entry,
+pub(super) struct Lifted {
+    pub(super) entry: Entry,
     /// The server's row, in a slot again.
-    came_back: Option<RowId>,
+    pub(super) came_back: Option<RowId>,
 }
 
 impl Overlay {
     /// Whether mutations have read or written anything.
     pub(in crate::cache) fn is_watched(&self) -> bool {
-        self.scanned || !self.watched.is_empty()
+        !self.touched.is_empty()
     }
 
     /// Whether rows differ from the server's.
@@ -69,7 +66,7 @@ impl Overlay {
         !self.entries.is_empty()
     }
 
-    /// Shows the server's rows that a set holds and that mutations stand in for, and how often it does.
+    /// Shows the server's rows that a set holds and that mutations stand in for, and how often it does; in no order.
     pub(in crate::cache) fn parked_of(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
         for parked in self.entries.iter().filter_map(|entry| entry.parked.as_ref()) {
             if let Some((_, count)) = parked.members.iter().find(|held| held.0 == set) {
@@ -78,74 +75,76 @@ impl Overlay {
         }
     }
 
-    /// Forgets what mutations have read and written: they are about to run again.
-    pub(in crate::cache) fn unwatch(&mut self) {
-        self.watched.clear();
-        self.scanned = false;
-    }
-
-    /// Notes what a mutation has read.
-    pub(in crate::cache) fn watch(&mut self, hashes: impl IntoIterator<Item = u64>, scanned: bool) {
-        self.watched.extend(hashes);
-        self.scanned |= scanned;
-    }
-
-    /// A row was moved to another slot.
-    pub(in crate::cache) fn moved(&mut self, old: RowId, new: RowId) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.shown == old.0) {
+    /// A row of this hash was moved to another slot.
+    pub(in crate::cache) fn moved(&mut self, hash: u64, old: RowId, new: RowId) {
+        if let Some(entry) = self.entries.find_mut(hash, |entry| entry.shown == old.0) {
             entry.shown = new.0;
         }
+    }
+
+    fn add(&mut self, entry: Entry) {
+        self.entries.insert_unique(entry.hash, entry, |entry| entry.hash);
+    }
+
+    fn take(&mut self, hash: u64, is: impl FnMut(&Entry) -> bool) -> Option<Entry> {
+        let found = self.entries.find_entry(hash, is).ok()?;
+        Some(found.remove().0)
     }
 }
 
 /// Changes of the server's.
 impl<R: Row> TableStore<R> {
-    /// Whether rows of a list are such that a mutation has to run again.
-    pub(in crate::cache) fn touches_overlay(
+    /// Finds the mutations that have to run again because of rows of a list.
+    pub(in crate::cache) fn touching(
         &self,
         rows: &RowList,
         from: usize,
         max: usize,
-    ) -> bool {
-        let overlay = &self.overlay;
-        if overlay.scanned {
-            return max > 0;
+        found: &mut dyn FnMut(Turn),
+    ) {
+        if self.is_event() || max == 0 {
+            return;
         }
-        if overlay.watched.is_empty() || self.is_event() {
-            return false;
+        if from == 0 {
+            self.overlay.touched.scanners.iter().copied().for_each(&mut *found);
         }
         let rows = rows.iter_from(from).take(max);
         if self.is_keyed() {
-            self.any_watched::<ByKey>(rows)
+            self.touching_rows::<ByKey>(rows, found);
         } else {
-            self.any_watched::<ByBytes>(rows)
+            self.touching_rows::<ByBytes>(rows, found);
         }
     }
 
-    fn any_watched<'b, I: Identity<R>>(&self, mut rows: impl Iterator<Item = &'b [u8]>) -> bool {
-        rows.any(|bytes| {
+    fn touching_rows<'b, I: Identity<R>>(
+        &self,
+        rows: impl Iterator<Item = &'b [u8]>,
+        found: &mut dyn FnMut(Turn),
+    ) {
+        for bytes in rows {
             // A row that does not decode is found again when it is staged.
-            I::probe(bytes).is_ok_and(|probe| {
-                self.overlay.watched.contains(&I::hash(&probe, &self.snapshot.hasher))
-            })
-        })
+            let Ok(probe) = I::probe(bytes) else { continue };
+            let row = self.overlay.touched.row(I::hash(&probe, &self.snapshot.hasher));
+            row.into_iter().flat_map(Touchers::all).for_each(&mut *found);
+        }
     }
 
-    /// Takes the mutations' rows away, and puts the server's back, for the version `at`; nobody sees it.
-    pub(in crate::cache) fn lift(&mut self, at: Stamp) {
-        let entries = core::mem::take(&mut self.overlay.entries);
-        for entry in entries {
-            if entry.shown != NO_ROW {
-                self.hide(RowId(entry.shown), at);
-            }
-            let came_back = entry.parked.as_ref().and_then(|parked| {
-                if self.is_keyed() {
-                    self.unpark::<ByKey>(parked, at)
-                } else {
-                    self.unpark::<ByBytes>(parked, at)
+    /// Takes the mutations' rows of these hashes away, and puts the server's back, for the version `at`; nobody sees it.
+    pub(in crate::cache) fn lift(&mut self, hashes: &[u64], at: Stamp) {
+        for &hash in hashes {
+            while let Some(entry) = self.overlay.take(hash, |entry| entry.hash == hash) {
+                if entry.shown != NO_ROW {
+                    self.hide(RowId(entry.shown), at);
                 }
-            });
-            self.overlay.lifted.push(Lifted { entry, came_back });
+                let came_back = entry.parked.as_ref().and_then(|parked| {
+                    if self.is_keyed() {
+                        self.unpark::<ByKey>(parked, at)
+                    } else {
+                        self.unpark::<ByBytes>(parked, at)
+                    }
+                });
+                self.overlay.lifted.push(Lifted { entry, came_back });
+            }
         }
     }
 
@@ -165,82 +164,12 @@ impl<R: Row> TableStore<R> {
                 let local = self.local_list();
                 self.set_list(id, local);
             }
-            self.overlay.entries.push(entry);
+            self.overlay.add(entry);
         }
         self.bury_later(0, waste);
     }
 
-    /// Brings what was lifted, what the change did, and what was written over it to one list of changes: from what was
-    /// seen before it to what is seen after it.
-    pub(in crate::cache) fn rebase(&mut self) {
-        let lifted = core::mem::take(&mut self.overlay.lifted);
-        let rewritten = core::mem::take(&mut self.overlay.rewritten);
-        if lifted.is_empty() && rewritten.is_empty() {
-            return;
-        }
-        self.staging
-            .died
-            .extend(lifted.iter().map(|lifted| lifted.entry.shown).filter(|&id| id != NO_ROW));
-        let pairs = core::mem::take(&mut self.staging.pairs);
-        self.staging.pairs = if self.is_keyed() {
-            self.net::<ByKey>(lifted, pairs, &rewritten)
-        } else {
-            self.net::<ByBytes>(lifted, pairs, &rewritten)
-        };
-        self.staging.committed = self.staging.pairs.len();
-    }
-
-    fn net<I: Identity<R>>(
-        &self,
-        lifted: Vec<Lifted>,
-        pairs: Vec<Pair>,
-        rewritten: &[Pair],
-    ) -> Vec<Pair> {
-        let mut nets = Nets::default();
-        for Lifted { entry, came_back } in lifted {
-            let new = came_back.map_or(NO_ROW, |id| id.0);
-            nets.add::<R, I>(self, Pair { old: entry.shown, new });
-        }
-        // Their rows may be among those of the change, and must be found there.
-        let lifts = nets.list.len();
-        for &pair in rewritten {
-            if nets.find::<R, I>(self, pair).is_none() {
-                nets.add::<R, I>(self, pair);
-            }
-        }
-        let mut rest = Vec::with_capacity(pairs.len());
-        for pair in pairs {
-            match nets.find::<R, I>(self, pair) {
-                Some(at) if at < lifts || nets.list[at].is_changed => {
-                    nets.list[at].pair.new = pair.new;
-                }
-                Some(at) => {
-                    // Seen before the change, as it was.
-                    nets.list[at].pair = pair;
-                    nets.list[at].is_changed = true;
-                }
-                None => rest.push(pair),
-            }
-        }
-        for &pair in rewritten {
-            if let Some(at) = nets.find::<R, I>(self, pair) {
-                nets.list[at].pair.new = pair.new;
-            }
-        }
-        rest.extend(nets.list.iter().map(|net| net.pair).filter(|&pair| self.is_seen(pair)));
-        rest
-    }
-
-    /// Whether readers notice.
-    fn is_seen(&self, Pair { old, new }: Pair) -> bool {
-        match (self.row_of(old), self.row_of(new)) {
-            (Some(old), Some(new)) => !super::writes::encode_alike(old, new),
-            (None, None) => false,
-            _ => true,
-        }
-    }
-
-    fn row_of(&self, id: u32) -> Option<&R> {
+    pub(super) fn row_of(&self, id: u32) -> Option<&R> {
         if id == NO_ROW { None } else { self.slot(RowId(id))?.row() }
     }
 
@@ -273,56 +202,11 @@ impl<R: Row> TableStore<R> {
     }
 }
 
-/// Changes of one row, one after the other.
-#[derive(Default)]
-struct Nets {
-    list: Vec<Net>,
-    by_hash: HashMap<u64, Vec<u32>>,
-}
-
-struct Net {
-    pair: Pair,
-    /// Any slot whose row says which row it is.
-    witness: u32,
-    is_changed: bool,
-}
-
-impl Nets {
-    fn witness(pair: Pair) -> u32 {
-        if pair.old == NO_ROW { pair.new } else { pair.old }
-    }
-
-    fn add<R: Row, I: Identity<R>>(&mut self, store: &TableStore<R>, pair: Pair) {
-        let witness = Self::witness(pair);
-        // A deleted row that came back as nothing.
-        let Some(row) = store.row_of(witness) else { return };
-        let hash = I::hash_row(row, &store.snapshot.hasher, &mut Writer::new());
-        self.by_hash.entry(hash).or_default().push(self.list.len() as u32);
-        self.list.push(Net { pair, witness, is_changed: false });
-    }
-
-    fn find<R: Row, I: Identity<R>>(&self, store: &TableStore<R>, pair: Pair) -> Option<usize> {
-        let row = store.row_of(Self::witness(pair))?;
-        let mut bytes = Writer::new();
-        let hash = I::hash_row(row, &store.snapshot.hasher, &mut bytes);
-        let same_hash = self.by_hash.get(&hash)?;
-        bytes.clear();
-        row.encode(&mut bytes);
-        let probe = I::probe(bytes.as_slice()).ok()?;
-        let is = |at: &&u32| {
-            let other = store.row_of(self.list[**at as usize].witness);
-            other.is_some_and(|other| I::is(&probe, other))
-        };
-        same_hash.iter().find(is).map(|&at| at as usize)
-    }
-}
-
 /// Writes of mutations.
 impl<R: Row> TableStore<R> {
     /// Makes the writes of mutations, for the version `at`.
     pub(super) fn overlay_writes(&mut self, writes: Vec<Write<R>>, at: Stamp) {
         for write in writes {
-            self.overlay.watched.insert(write.hash);
             if self.is_keyed() {
                 self.overlay_write::<ByKey>(write, at);
             } else {
@@ -332,20 +216,19 @@ impl<R: Row> TableStore<R> {
     }
 
     fn overlay_write<I: Identity<R>>(&mut self, write: Write<R>, at: Stamp) {
-        let Write { hash, base, row, is_deleted, by } = write;
+        let Write { hash, base, row, is_deleted } = write;
         let mut bytes = Writer::new();
         let Some(subject) = row.as_ref().or_else(|| self.slot(base?)?.row()) else { return };
         subject.encode(&mut bytes);
         let Ok(probe) = I::probe(bytes.as_slice()) else { return };
-        let entry = self
-            .overlay
-            .entries
-            .iter()
-            .position(|entry| entry.hash == hash && self.is_entry_of::<I>(entry, &probe));
+        let mut entries = core::mem::take(&mut self.overlay.entries);
+        let is = |entry: &Entry| entry.hash == hash && self.is_entry_of::<I>(entry, &probe);
+        let entry = entries.find_entry(hash, is).ok().map(|found| found.remove().0);
+        self.overlay.entries = entries;
         let wanted = row.filter(|_| !is_deleted);
         match entry {
-            None => self.overlay_first::<I>(hash, &probe, bytes.as_slice(), wanted, by, at),
-            Some(entry) => self.overlay_again::<I>(entry, bytes.as_slice(), wanted, by, at),
+            None => self.overlay_first::<I>(hash, &probe, bytes.as_slice(), wanted, at),
+            Some(entry) => self.overlay_again::<I>(entry, bytes.as_slice(), wanted, at),
         }
     }
 
@@ -366,7 +249,6 @@ impl<R: Row> TableStore<R> {
         probe: &I::Probe<'_>,
         bytes: &[u8],
         wanted: Option<R>,
-        by: Vec<MutationId>,
         at: Stamp,
     ) {
         let live = self.snapshot.primary.find(hash, |id| {
@@ -382,35 +264,38 @@ impl<R: Row> TableStore<R> {
         let shown = self.show_local::<I>(wanted, at);
         let old = live.map_or(NO_ROW, |id| id.0);
         self.overlay.rewritten.push(Pair { old, new: shown });
-        self.overlay.entries.push(Entry { hash, shown, parked, by });
+        self.overlay.add(Entry { hash, shown, parked });
     }
 
     /// A row that has a write gets another.
     fn overlay_again<I: Identity<R>>(
         &mut self,
-        entry: usize,
+        mut entry: Entry,
         bytes: &[u8],
         wanted: Option<R>,
-        by: Vec<MutationId>,
         at: Stamp,
     ) {
-        let old = self.overlay.entries[entry].shown;
-        self.overlay.entries[entry].by.extend(by);
-        let same = self.row_of(old).is_some_and(|row| encodes_as(row, bytes));
-        if same && wanted.is_some() {
-            return;
+        let old = entry.shown;
+        if wanted.is_some() && self.row_of(old).is_some_and(|row| encodes_as(row, bytes)) {
+            return self.overlay.add(entry);
         }
         if old != NO_ROW {
             self.hide(RowId(old), at);
             self.staging.died.push(old);
         }
-        let shown = self.show_local::<I>(wanted, at);
-        self.overlay.rewritten.push(Pair { old, new: shown });
-        let slot = &mut self.overlay.entries[entry];
-        slot.shown = shown;
-        if shown == NO_ROW && slot.parked.is_none() {
-            self.overlay.entries.remove(entry);
-        }
+        let is_parked = |parked: &Parked| wanted.is_some() && *parked.bytes == *bytes;
+        let new = if let Some(parked) = entry.parked.take_if(|parked| is_parked(parked)) {
+            // As if nobody had ever written it.
+            self.unpark::<I>(&parked, at).map_or(NO_ROW, |id| id.0)
+        } else {
+            entry.shown = self.show_local::<I>(wanted, at);
+            let shown = entry.shown;
+            if shown != NO_ROW || entry.parked.is_some() {
+                self.overlay.add(entry);
+            }
+            shown
+        };
+        self.overlay.rewritten.push(Pair { old, new });
     }
 
     fn show_local<I: Identity<R>>(&mut self, row: Option<R>, at: Stamp) -> u32 {
@@ -431,11 +316,9 @@ impl<R: Row> TableStore<R> {
         Parked { bytes: bytes.as_slice().into(), members }
     }
 
-    /// Who wrote the row of this hash, for which `is` says yes.
-    pub(super) fn pending_by(&self, hash: u64, is: impl Fn(&R) -> bool) -> Option<&[MutationId]> {
-        let entries = self.overlay.entries.iter();
-        let mut of_hash = entries.filter(|entry| entry.hash == hash);
-        let entry = of_hash.find(|entry| self.row_of(entry.shown).is_some_and(&is))?;
-        Some(&entry.by)
+    /// Whether the row of this hash for which `is` says yes is a mutation's.
+    pub(super) fn shows_local(&self, hash: u64, is: impl Fn(&R) -> bool) -> bool {
+        let is = |entry: &Entry| entry.hash == hash && self.row_of(entry.shown).is_some_and(&is);
+        self.overlay.entries.find(hash, is).is_some()
     }
 }

@@ -6,14 +6,17 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::hash::{BuildHasher, Hash};
 use core::marker::PhantomData;
+use std::collections::BTreeMap;
 
-use foldhash::{HashMap, HashMapExt, HashSet};
+use foldhash::{HashMap, HashSet};
 
+use super::footprint::Footprint;
 use super::writes::{AnyWrites, TableWrites, base_of, identity_hash, same_row};
 use super::{MutationError, MutationId, TempId};
+use crate::bsatn::Writer;
 use crate::cache::slots::RowId;
 use crate::cache::view::TableView;
-use crate::cache::{Cache, RegisterError, SetFailure, View};
+use crate::cache::{Cache, RegisterError, SetFailure, TableId, View};
 use crate::schema::{Column, FindIn, HasKey, Row, Table, TableKind};
 
 /// A transaction of a mutation's: it reads what readers see and what mutations before it and it itself wrote, and its
@@ -24,32 +27,48 @@ pub struct LocalTx {
     view: View,
     mutation: MutationId,
     temp_ids: u32,
-    writes: HashMap<TypeId, Box<dyn AnyWrites>>,
-    /// The order of the tables' first mentions.
-    order: Vec<TypeId>,
-    reads: RefCell<HashMap<TypeId, Reads>>,
+    writes: HashMap<TableId, Box<dyn AnyWrites>>,
+    /// The order of the tables' first writes.
+    order: Vec<TableId>,
+    /// What the mutation that runs has read.
+    reads: RefCell<BTreeMap<TableId, Reads>>,
     error: RefCell<Option<MutationError>>,
     /// Tables that were named and have no row type yet.
     wanted: RefCell<Vec<Want>>,
+    /// Tables that cannot have the types by which they are named.
+    refused: Vec<(TypeId, RegisterError)>,
 }
 
-/// Gives a table its row type.
-pub(super) type Want = fn(&mut Cache) -> Result<Vec<SetFailure>, RegisterError>;
+/// A table that has to be given its row type for a mutation to run.
+pub(in crate::cache) struct Want {
+    pub(super) marker: TypeId,
+    pub(super) register: fn(&mut Cache) -> Result<Vec<SetFailure>, RegisterError>,
+}
 
-/// What was read of one table.
+/// What was read of one table, and, when that is over, written.
 #[derive(Default)]
-pub(super) struct Reads {
-    /// The hashes of the rows that were looked for, and of those that were written.
-    pub(super) hashes: HashSet<u64>,
+struct Reads {
+    /// The hashes of the rows that were looked for.
+    hashes: HashSet<u64>,
     /// Whether any row may have been looked at.
-    pub(super) scanned: bool,
+    scanned: bool,
+    /// The hashes of the rows that were written: each was looked for.
+    written: Vec<u64>,
 }
 
-/// What the mutations that ran read and wrote.
+/// What became of a mutation that ran.
 pub(super) struct Ran {
-    /// In the order of the tables' first writes.
-    pub(super) writes: Vec<Box<dyn AnyWrites>>,
-    pub(super) reads: HashMap<TypeId, Reads>,
+    pub(super) footprints: Vec<(TableId, Footprint)>,
+    pub(super) result: Result<(), MutationError>,
+}
+
+/// What mutations wrote to a table.
+pub(super) type Writes = (TableId, Box<dyn AnyWrites>);
+
+/// A table as readers see it.
+struct Base<'t, T: Table> {
+    table: TableId,
+    view: TableView<'t, T>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,25 +89,22 @@ pub fn is_mutating() -> bool {
 
 /// Running mutations.
 impl LocalTx {
-    pub(super) fn new(view: View) -> Self {
+    pub(super) fn new(view: View, refused: Vec<(TypeId, RegisterError)>) -> Self {
         Self {
             view,
             mutation: MutationId(0),
             temp_ids: 0,
-            writes: HashMap::new(),
+            writes: HashMap::default(),
             order: Vec::new(),
             reads: RefCell::default(),
             error: RefCell::new(None),
             wanted: RefCell::default(),
+            refused,
         }
     }
 
     /// Runs `body` as this mutation: keeps what it writes, or nothing if it fails.
-    pub(super) fn run_as(
-        &mut self,
-        mutation: MutationId,
-        body: impl FnOnce(&mut Self),
-    ) -> Result<(), MutationError> {
+    pub(super) fn run_as(&mut self, mutation: MutationId, body: impl FnOnce(&mut Self)) -> Ran {
         (self.mutation, self.temp_ids) = (mutation, 0);
         // What is seen of it afterwards is undone.
         let run = std::panic::AssertUnwindSafe(|| body(self));
@@ -98,34 +114,55 @@ impl LocalTx {
         if let Err(panic) = outcome {
             self.fail_with(MutationError::Panicked(said(&*panic)));
         }
-        match self.error.get_mut().take() {
-            None => {
-                self.writes.values_mut().for_each(|writes| writes.keep());
-                Ok(())
-            }
-            Some(error) => {
-                self.writes.values_mut().for_each(|writes| writes.roll_back());
-                Err(error)
-            }
-        }
+        let result = self.error.get_mut().take().map_or(Ok(()), Err);
+        Ran { footprints: self.take_footprints(result.is_ok()), result }
     }
 
-    /// The tables that have to be given their types for the mutations to run.
+    /// Ends a run: keeps its writes or rolls them back, and says what it read and wrote.
+    fn take_footprints(&mut self, keeps: bool) -> Vec<(TableId, Footprint)> {
+        let mut reads = core::mem::take(self.reads.get_mut());
+        let mut footprints = Vec::with_capacity(reads.len());
+        for (table, writes) in &mut self.writes {
+            if !keeps {
+                writes.roll_back();
+                continue;
+            }
+            let written = writes.keep();
+            if let Some(reads) = reads.get_mut(table) {
+                for hash in &written {
+                    reads.hashes.remove(hash);
+                }
+                reads.written = written;
+            }
+        }
+        for (table, Reads { hashes, scanned, written }) in reads {
+            // Whoever may have looked at any row need not say at which.
+            let read = hashes.into_iter().filter(|_| !scanned).collect();
+            footprints.push((table, Footprint { read, written, scanned }));
+        }
+        footprints
+    }
+
+    /// The tables that have to be given their types for the mutations to run. If there are any, what was run is void.
     pub(super) fn take_wanted(&mut self) -> Vec<Want> {
         core::mem::take(self.wanted.get_mut())
     }
 
-    pub(super) fn into_ran(mut self) -> Ran {
+    /// What was written, in the order of the tables' first writes.
+    pub(super) fn into_writes(mut self) -> Vec<Writes> {
         let order = self.order.into_iter();
-        Ran {
-            writes: order.filter_map(|table| self.writes.remove(&table)).collect(),
-            reads: self.reads.into_inner(),
-        }
+        order.filter_map(|table| Some((table, self.writes.remove(&table)?))).collect()
     }
 
     fn fail_with(&self, error: MutationError) {
         self.error.borrow_mut().get_or_insert(error);
     }
+}
+
+fn encoded<R: Row>(row: &R) -> Box<[u8]> {
+    let mut bytes = Writer::new();
+    row.encode(&mut bytes);
+    bytes.as_slice().into()
 }
 
 /// What a panic said.
@@ -218,50 +255,75 @@ impl LocalTx {
 /// Inner ways.
 impl LocalTx {
     /// The table as readers see it.
-    fn base<T: Table>(&self) -> Option<TableView<'_, T>> {
-        let view = self.view.table::<T>();
-        if view.is_none() {
-            self.wanted.borrow_mut().push(|cache| Ok(cache.register::<T>()?.failed));
-            self.fail_with(MutationError::Unmentioned { table: T::DEF.name });
+    fn base<T: Table>(&self) -> Option<Base<'_, T>> {
+        let marker = TypeId::of::<T>();
+        let table = self.view.epoch.tables.catalog.by_type.get(marker).map(TableId);
+        let base = table.zip(self.view.table::<T>()).map(|(table, view)| Base { table, view });
+        if base.is_none() {
+            match self.refused.iter().find(|refused| refused.0 == marker) {
+                Some((_, error)) => self.fail_with(error.clone().into()),
+                None => {
+                    let register = |cache: &mut Cache| Ok(cache.register::<T>()?.failed);
+                    self.wanted.borrow_mut().push(Want { marker, register });
+                }
+            }
         }
-        view
+        base
     }
 
-    fn writes<T: Table>(&self) -> Option<&TableWrites<T>> {
-        let writes: &dyn Any = &**self.writes.get(&TypeId::of::<T>())?;
+    fn writes<R: Row>(&self, table: TableId) -> Option<&TableWrites<R>> {
+        let writes: &dyn Any = &**self.writes.get(&table)?;
         writes.downcast_ref()
     }
 
-    fn writes_mut<T: Table>(&mut self) -> Option<&mut TableWrites<T>> {
-        let table = TypeId::of::<T>();
+    fn writes_mut<R: Row>(&mut self, table: TableId) -> Option<&mut TableWrites<R>> {
         let order = &mut self.order;
         let writes = self.writes.entry(table).or_insert_with(|| {
             order.push(table);
-            Box::new(TableWrites::<T>::new())
+            Box::new(TableWrites::<R>::new())
         });
         let writes: &mut dyn Any = &mut **writes;
         writes.downcast_mut()
     }
 
-    fn note_read<T: Table>(&self, hash: u64) {
-        self.reads.borrow_mut().entry(TypeId::of::<T>()).or_default().hashes.insert(hash);
+    fn note_read(&self, table: TableId, hash: u64) {
+        self.reads.borrow_mut().entry(table).or_default().hashes.insert(hash);
     }
 
-    fn note_scan<T: Table>(&self) {
-        self.reads.borrow_mut().entry(TypeId::of::<T>()).or_default().scanned = true;
+    fn note_scan(&self, table: TableId) {
+        self.reads.borrow_mut().entry(table).or_default().scanned = true;
     }
 
-    /// Where a row is that is identified as `is` says: its write, if there is one, else its place in the view.
+    /// Where a row is that is identified as `is` says.
     fn locate<T: Table>(
         &self,
+        base: &Base<'_, T>,
         hash: u64,
         is: impl Fn(&T::Row) -> bool,
-    ) -> Option<(Option<usize>, Option<RowId>)> {
-        self.note_read::<T>(hash);
-        let base = self.base::<T>()?;
-        let at = self.writes::<T>().and_then(|writes| writes.find(base.snapshot, hash, &is));
-        let id = if at.is_none() { base_of(&base, hash, is) } else { None };
-        Some((at, id))
+    ) -> Place {
+        self.note_read(base.table, hash);
+        let writes = self.writes::<T::Row>(base.table);
+        let write = writes.and_then(|writes| writes.find(base.view.snapshot, hash, &is));
+        let id = if write.is_none() { base_of(&base.view, hash, is) } else { None };
+        let is_there = match (write, writes) {
+            (Some(at), Some(writes)) => writes.row(at).is_some(),
+            _ => id.is_some(),
+        };
+        Place { table: base.table, hash, write, base: id, is_there }
+    }
+
+    fn locate_row<T: Table>(&self, base: &Base<'_, T>, row: &T::Row) -> Place {
+        let keyed = T::DEF.primary_key.is_some();
+        let hash = identity_hash(row, keyed, &base.view.snapshot.hasher);
+        self.locate(base, hash, |other| same_row(row, other, keyed))
+    }
+
+    /// The row at a place.
+    fn row_at<'t, T: Table>(&'t self, base: &Base<'t, T>, place: &Place) -> Option<&'t T::Row> {
+        match place.write {
+            Some(at) => self.writes::<T::Row>(place.table)?.row(at),
+            None => base.view.snapshot.chunks.row(place.base?),
+        }
     }
 
     fn write<T: Table>(&mut self, row: T::Row, mode: Mode) {
@@ -269,18 +331,9 @@ impl LocalTx {
         if T::DEF.kind == TableKind::Event {
             return self.fail_with(MutationError::EventTable { table: name });
         }
-        let Some(hasher) = self.base::<T>().map(|base| base.snapshot.hasher.clone()) else {
-            return;
-        };
-        let hash = identity_hash::<T>(&row, &hasher);
-        let Some((at, base)) = self.locate::<T>(hash, |other| same_row::<T>(&row, other)) else {
-            return;
-        };
-        let is_there = match at {
-            Some(at) => self.writes::<T>().is_some_and(|writes| writes.row(at).is_some()),
-            None => base.is_some(),
-        };
-        match (mode, is_there) {
+        let Some(base) = self.base::<T>() else { return };
+        let place = self.locate_row::<T>(&base, &row);
+        match (mode, place.is_there) {
             (Mode::Insert, true) if T::DEF.primary_key.is_some() => {
                 return self.fail_with(MutationError::KeyTaken { table: name });
             }
@@ -291,28 +344,28 @@ impl LocalTx {
             }
             _ => (),
         }
-        let mutation = self.mutation;
-        if let Some(writes) = self.writes_mut::<T>() {
-            writes.put(at, base, row, hash, mutation);
+        if let Some(writes) = self.writes_mut::<T::Row>(place.table) {
+            writes.put(place.write, place.base, row, place.hash);
         }
     }
 
-    fn delete_located<T: Table>(
-        &mut self,
-        hash: u64,
-        at: Option<usize>,
-        base: Option<RowId>,
-    ) -> bool {
-        let is_there = match at {
-            Some(at) => self.writes::<T>().is_some_and(|writes| writes.row(at).is_some()),
-            None => base.is_some(),
-        };
-        let mutation = self.mutation;
-        if is_there && let Some(writes) = self.writes_mut::<T>() {
-            writes.delete(at, base, hash, mutation);
+    fn delete_at<R: Row>(&mut self, place: &Place) -> bool {
+        if place.is_there
+            && let Some(writes) = self.writes_mut::<R>(place.table)
+        {
+            writes.delete(place.write, place.base, place.hash);
         }
-        is_there
+        place.is_there
     }
+}
+
+/// Where a row is, or would be: its write, if there is one, else its place in the view.
+struct Place {
+    table: TableId,
+    hash: u64,
+    write: Option<usize>,
+    base: Option<RowId>,
+    is_there: bool,
 }
 
 /// A table as a mutation sees it.
@@ -330,15 +383,13 @@ impl<'t, T: Table> LocalTable<'t, T> {
         Q: Hash + Eq + ?Sized,
     {
         let base = self.tx.base::<T>()?;
-        let hash = base.snapshot.hasher.hash_one(key);
-        let (at, id) = self.tx.locate::<T>(hash, |row| row.key().borrow() == key)?;
-        match at {
-            Some(at) => self.tx.writes::<T>()?.row(at),
-            None => base.snapshot.chunks.row(id?),
-        }
+        let hash = base.view.snapshot.hasher.hash_one(key);
+        let place = self.tx.locate(&base, hash, |row| row.key().borrow() == key);
+        self.tx.row_at(&base, &place)
     }
 
-    /// The row with this value in a unique column.
+    /// The row with this value in a unique column. Where several have it, as may be before calls are answered, always
+    /// the same of them.
     pub fn find<V, K, Q>(&self, column: Column<T::Row, V, K>, value: &Q) -> Option<&'t T::Row>
     where
         K: FindIn<T>,
@@ -348,26 +399,37 @@ impl<'t, T: Table> LocalTable<'t, T> {
         let base = self.tx.base::<T>()?;
         let is = |row: &T::Row| column.get(row).borrow() == value;
         if K::PRIMARY {
-            let hash = base.snapshot.hasher.hash_one(value);
-            let (at, id) = self.tx.locate::<T>(hash, is)?;
-            return match at {
-                Some(at) => self.tx.writes::<T>()?.row(at),
-                None => base.snapshot.chunks.row(id?),
-            };
+            let hash = base.view.snapshot.hasher.hash_one(value);
+            let place = self.tx.locate(&base, hash, is);
+            return self.tx.row_at(&base, &place);
         }
         // Any row may get this value.
-        self.tx.note_scan::<T>();
-        let Some(writes) = self.tx.writes::<T>() else { return base.find(column, value) };
-        let written = writes.rows().find(|row| is(row));
-        written.or_else(|| base.find(column, value).filter(|row| !self.is_replaced(&base, row)))
+        self.tx.note_scan(base.table);
+        let writes = self.tx.writes::<T::Row>(base.table);
+        let mut found = Vec::new();
+        base.view.find_all(column, value, |id, row| {
+            if writes.is_none_or(|writes| !writes.replaces(id)) {
+                found.push(row);
+            }
+        });
+        found.extend(writes.into_iter().flat_map(TableWrites::rows).filter(|row| is(row)));
+        // Not by where they lie, which is another thing each time that mutations run.
+        if found.len() < 2 {
+            found.pop()
+        } else {
+            found.into_iter().min_by_key(|row| encoded(*row))
+        }
     }
 
     /// All rows, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &'t T::Row> + use<'t, T> {
-        self.tx.note_scan::<T>();
-        let writes = self.tx.writes::<T>();
-        let base = self.tx.base::<T>().into_iter().flat_map(|base| base.iter_with_ids());
-        let rest = base.filter(move |(id, _)| writes.is_none_or(|writes| !writes.replaces(*id)));
+        let base = self.tx.base::<T>();
+        if let Some(base) = &base {
+            self.tx.note_scan(base.table);
+        }
+        let writes = base.as_ref().and_then(|base| self.tx.writes::<T::Row>(base.table));
+        let rows = base.into_iter().flat_map(|base| base.view.iter_with_ids());
+        let rest = rows.filter(move |(id, _)| writes.is_none_or(|writes| !writes.replaces(*id)));
         let written = writes.into_iter().flat_map(TableWrites::rows);
         rest.map(|(_, row)| row).chain(written)
     }
@@ -380,13 +442,6 @@ impl<'t, T: Table> LocalTable<'t, T> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
-    }
-
-    fn is_replaced(&self, base: &TableView<'_, T>, row: &T::Row) -> bool {
-        let hash = identity_hash::<T>(row, &base.snapshot.hasher);
-        let id = base_of(base, hash, |other| same_row::<T>(row, other));
-        let writes = self.tx.writes::<T>();
-        id.zip(writes).is_some_and(|(id, writes)| writes.replaces(id))
     }
 }
 
@@ -421,9 +476,8 @@ impl<T: Table> LocalTableMut<'_, T> {
     /// As [`LocalTx::delete`].
     pub fn delete(&mut self, row: &T::Row) -> bool {
         let Some(base) = self.tx.base::<T>() else { return false };
-        let hash = identity_hash::<T>(row, &base.snapshot.hasher);
-        let found = self.tx.locate::<T>(hash, |other| same_row::<T>(row, other));
-        found.is_some_and(|(at, base)| self.tx.delete_located::<T>(hash, at, base))
+        let place = self.tx.locate_row::<T>(&base, row);
+        self.tx.delete_at::<T::Row>(&place)
     }
 
     /// As [`LocalTx::delete_by`].
@@ -435,9 +489,8 @@ impl<T: Table> LocalTableMut<'_, T> {
     {
         let Some(base) = self.tx.base::<T>() else { return false };
         let Some(row) = self.tx.table::<T>().find(column, value) else { return false };
-        let hash = identity_hash::<T>(row, &base.snapshot.hasher);
-        let found = self.tx.locate::<T>(hash, |other| same_row::<T>(row, other));
-        found.is_some_and(|(at, base)| self.tx.delete_located::<T>(hash, at, base))
+        let place = self.tx.locate_row::<T>(&base, row);
+        self.tx.delete_at::<T::Row>(&place)
     }
 }
 

@@ -4,10 +4,9 @@ use core::any::Any;
 use core::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
-use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use foldhash::{HashMap, HashSet};
 
-use super::MutationId;
-use crate::bsatn::{Encode, Writer};
+use crate::bsatn::Writer;
 use crate::cache::slots::RowId;
 use crate::cache::snapshot::Snapshot;
 use crate::cache::stamp::Stamp;
@@ -15,14 +14,14 @@ use crate::cache::view::TableView;
 use crate::cache::{Cache, TableId};
 use crate::schema::{Row, Table};
 
-/// The writes of all mutations that ran, to the table `T`.
-pub(super) struct TableWrites<T: Table> {
-    pub(super) writes: Vec<Write<T::Row>>,
+/// The writes of all mutations that ran, to one table.
+pub(super) struct TableWrites<R> {
+    writes: Vec<Write<R>>,
     by_hash: HashMap<u64, Vec<u32>>,
     /// The rows that readers see and that a write stands in for.
     replaced: HashSet<RowId>,
     /// What the mutation that runs has changed here, to be undone if it fails.
-    log: Vec<Undo<T::Row>>,
+    log: Vec<Undo<R>>,
 }
 
 /// What became of one row.
@@ -33,23 +32,16 @@ pub(super) struct Write<R> {
     /// The row as it is to be; of one that was deleted, the last of which that is known. Either this or `base` is there.
     pub(super) row: Option<R>,
     pub(super) is_deleted: bool,
-    /// Who wrote it.
-    pub(super) by: Vec<MutationId>,
 }
 
 enum Undo<R> {
     Added,
-    Changed { at: u32, row: Option<R>, was_deleted: bool, was_by: usize },
+    Changed { at: u32, row: Option<R>, was_deleted: bool },
 }
 
-/// Whether the row is known by its key, or by its encoding.
-fn is_keyed<T: Table>() -> bool {
-    T::DEF.primary_key.is_some()
-}
-
-/// The hash of what identifies a row.
-pub(super) fn identity_hash<T: Table>(row: &T::Row, hasher: &RandomState) -> u64 {
-    if is_keyed::<T>() {
+/// The hash of what identifies a row: its key, or its encoding.
+pub(super) fn identity_hash<R: Row>(row: &R, is_keyed: bool, hasher: &RandomState) -> u64 {
+    if is_keyed {
         return hasher.hash_one(row.key());
     }
     let mut bytes = Writer::new();
@@ -58,8 +50,8 @@ pub(super) fn identity_hash<T: Table>(row: &T::Row, hasher: &RandomState) -> u64
 }
 
 /// Whether two rows are one by what identifies them.
-pub(super) fn same_row<T: Table>(one: &T::Row, other: &T::Row) -> bool {
-    if is_keyed::<T>() { one.key() == other.key() } else { encode_alike(one, other) }
+pub(super) fn same_row<R: Row>(one: &R, other: &R, is_keyed: bool) -> bool {
+    if is_keyed { one.key() == other.key() } else { encode_alike(one, other) }
 }
 
 /// Whether two rows have the same encoding.
@@ -69,12 +61,12 @@ pub(super) fn encode_alike<R: Row>(one: &R, other: &R) -> bool {
     crate::cache::identity::encodes_as(other, bytes.as_slice())
 }
 
-impl<T: Table> TableWrites<T> {
+impl<R: Row> TableWrites<R> {
     pub(super) fn new() -> Self {
         Self {
             writes: Vec::new(),
-            by_hash: HashMap::new(),
-            replaced: HashSet::new(),
+            by_hash: HashMap::default(),
+            replaced: HashSet::default(),
             log: Vec::new(),
         }
     }
@@ -82,28 +74,28 @@ impl<T: Table> TableWrites<T> {
     /// The write of the row with this hash for which `is` says yes.
     pub(super) fn find(
         &self,
-        snapshot: &Snapshot<T::Row>,
+        snapshot: &Snapshot<R>,
         hash: u64,
-        is: impl Fn(&T::Row) -> bool,
+        is: impl Fn(&R) -> bool,
     ) -> Option<usize> {
         let same_hash = self.by_hash.get(&hash)?.iter();
         same_hash.map(|&at| at as usize).find(|&at| self.subject(snapshot, at).is_some_and(&is))
     }
 
     /// The row that a write is about.
-    fn subject<'a>(&'a self, snapshot: &'a Snapshot<T::Row>, at: usize) -> Option<&'a T::Row> {
+    fn subject<'a>(&'a self, snapshot: &'a Snapshot<R>, at: usize) -> Option<&'a R> {
         let write = &self.writes[at];
         write.row.as_ref().or_else(|| snapshot.chunks.row(write.base?))
     }
 
     /// The row as it is to be; none if it was deleted.
-    pub(super) fn row(&self, at: usize) -> Option<&T::Row> {
+    pub(super) fn row(&self, at: usize) -> Option<&R> {
         let write = self.writes.get(at).filter(|write| !write.is_deleted)?;
         write.row.as_ref()
     }
 
     /// The rows that are to be there and that were written.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &T::Row> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &R> {
         let there = self.writes.iter().filter(|write| !write.is_deleted);
         there.filter_map(|write| write.row.as_ref())
     }
@@ -114,60 +106,51 @@ impl<T: Table> TableWrites<T> {
     }
 
     /// Writes a row of this hash; `at` is its earlier write, if there is one.
-    pub(super) fn put(
-        &mut self,
-        at: Option<usize>,
-        base: Option<RowId>,
-        row: T::Row,
-        hash: u64,
-        by: MutationId,
-    ) {
-        match at {
-            Some(at) => self.change(at, Some(row), false, by),
-            None => self.add(Write { hash, base, row: Some(row), is_deleted: false, by: vec![by] }),
-        }
+    pub(super) fn put(&mut self, at: Option<usize>, base: Option<RowId>, row: R, hash: u64) {
+        let Some(at) = at else {
+            return self.add(Write { hash, base, row: Some(row), is_deleted: false });
+        };
+        let write = &mut self.writes[at];
+        let was_deleted = core::mem::replace(&mut write.is_deleted, false);
+        let row = write.row.replace(row);
+        // A deleted row that has none of its own is the one in `base`.
+        self.log.push(Undo::Changed { at: at as u32, row, was_deleted });
     }
 
     /// Deletes a row of this hash, which is there.
-    pub(super) fn delete(
-        &mut self,
-        at: Option<usize>,
-        base: Option<RowId>,
-        hash: u64,
-        by: MutationId,
-    ) {
-        match at {
-            Some(at) => {
-                let was_by = self.writes[at].by.len();
-                let write = &mut self.writes[at];
-                write.is_deleted = true;
-                note(&mut write.by, by);
-                self.log.push(Undo::Changed {
-                    at: at as u32,
-                    row: None,
-                    was_deleted: false,
-                    was_by,
-                });
-            }
-            None => self.add(Write { hash, base, row: None, is_deleted: true, by: vec![by] }),
-        }
+    pub(super) fn delete(&mut self, at: Option<usize>, base: Option<RowId>, hash: u64) {
+        let Some(at) = at else {
+            return self.add(Write { hash, base, row: None, is_deleted: true });
+        };
+        self.writes[at].is_deleted = true;
+        self.log.push(Undo::Changed { at: at as u32, row: None, was_deleted: false });
     }
 
-    fn add(&mut self, write: Write<T::Row>) {
+    fn add(&mut self, write: Write<R>) {
         self.by_hash.entry(write.hash).or_default().push(self.writes.len() as u32);
         self.replaced.extend(write.base);
         self.writes.push(write);
         self.log.push(Undo::Added);
     }
 
-    fn change(&mut self, at: usize, row: Option<T::Row>, is_deleted: bool, by: MutationId) {
-        let write = &mut self.writes[at];
-        let was_by = write.by.len();
-        note(&mut write.by, by);
-        let was_deleted = core::mem::replace(&mut write.is_deleted, is_deleted);
-        let row = core::mem::replace(&mut write.row, row);
-        // A deleted row that has none of its own is the one in `base`.
-        self.log.push(Undo::Changed { at: at as u32, row, was_deleted, was_by });
+    /// The writes that were changed since the last time, in their order.
+    fn take_changed(&mut self) -> Vec<u32> {
+        let mut added = self.writes.len() as u32;
+        let log = core::mem::take(&mut self.log);
+        let mut changed: Vec<_> = log
+            .iter()
+            .rev()
+            .map(|undo| match undo {
+                Undo::Added => {
+                    added -= 1;
+                    added
+                }
+                Undo::Changed { at, .. } => *at,
+            })
+            .collect();
+        changed.sort_unstable();
+        changed.dedup();
+        changed
     }
 
     fn undo(&mut self) {
@@ -182,9 +165,8 @@ impl<T: Table> TableWrites<T> {
                         self.replaced.remove(&base);
                     }
                 }
-                Undo::Changed { at, row, was_deleted, was_by } => {
+                Undo::Changed { at, row, was_deleted } => {
                     let write = &mut self.writes[at as usize];
-                    write.by.truncate(was_by);
                     // A delete leaves the row where it is.
                     if was_deleted || row.is_some() {
                         write.row = row;
@@ -193,12 +175,6 @@ impl<T: Table> TableWrites<T> {
                 }
             }
         }
-    }
-}
-
-fn note(by: &mut Vec<MutationId>, mutation: MutationId) {
-    if by.last() != Some(&mutation) {
-        by.push(mutation);
     }
 }
 
@@ -217,36 +193,30 @@ pub(super) fn base_of<T: Table>(
 
 /// [`TableWrites`] of whatever table.
 pub(super) trait AnyWrites: Any {
-    /// Keeps what the mutation that ran has written.
-    fn keep(&mut self);
+    /// Keeps what the mutation that ran has written: the hashes of those rows, in the order of the first writes.
+    fn keep(&mut self) -> Vec<u64>;
 
     /// Forgets what the mutation that ran has written.
     fn roll_back(&mut self);
 
-    /// The table in the cache.
-    fn table(&self, cache: &Cache) -> Option<TableId>;
-
     /// Makes the writes in the table, for the version `at`.
-    fn apply(self: Box<Self>, cache: &mut Cache, at: Stamp);
+    fn apply(self: Box<Self>, cache: &mut Cache, table: TableId, at: Stamp);
 }
 
-impl<T: Table> AnyWrites for TableWrites<T> {
-    fn keep(&mut self) {
-        self.log.clear();
+impl<R: Row> AnyWrites for TableWrites<R> {
+    fn keep(&mut self) -> Vec<u64> {
+        let changed = self.take_changed().into_iter();
+        changed.map(|at| self.writes[at as usize].hash).collect()
     }
 
     fn roll_back(&mut self) {
         self.undo();
     }
 
-    fn table(&self, cache: &Cache) -> Option<TableId> {
-        cache.table_of::<T>()
-    }
-
-    fn apply(self: Box<Self>, cache: &mut Cache, at: Stamp) {
-        let store = cache.table_of::<T>().and_then(|table| cache.store_mut::<T::Row>(table));
+    fn apply(self: Box<Self>, cache: &mut Cache, table: TableId, at: Stamp) {
         // The table was found when the mutation ran, and tables stay.
-        let Some(store) = store else { return };
-        store.overlay_writes(self.writes, at);
+        if let Some(store) = cache.store_mut::<R>(table) {
+            store.overlay_writes(self.writes, at);
+        }
     }
 }

@@ -12,6 +12,7 @@
 //!   because the next run would send them again.
 
 mod config;
+mod live;
 mod open;
 mod queue;
 mod replay;
@@ -24,10 +25,11 @@ use std::time::Instant;
 
 use super::{Accepted, CallId, Connection, Event};
 use crate::calls::Gate;
-use crate::journal::{Batch, Delivery, Elsewhere, Entry, Op, QueuedState, Scope};
+use crate::journal::{Batch, Delivery, Elsewhere, Entry, Held, Op, QueuedCall, QueuedState, Scope};
 use crate::types::{Timestamp, Uuid};
 
 pub use self::config::{CallOptions, OfflineConfig, Overflow, Replay};
+pub use self::live::LiveReducer;
 pub use self::open::Restored;
 pub use self::rows::table_fingerprint;
 pub use self::sync::{Storage, SyncState};
@@ -53,6 +55,8 @@ pub(super) struct Offline {
     rows: rows::Kept,
     /// The arguments that reducers have in this program.
     arguments: HashMap<Box<str>, u64>,
+    /// Those that they have on the server.
+    live: live::Live,
     /// What is to be written.
     ops: Vec<Op>,
     urgent: bool,
@@ -75,8 +79,18 @@ struct Queued {
     entry: Entry,
     call: CallId,
     state: QueuedState,
+    /// Why it is held, if it is.
+    held: Option<Held>,
+    /// Whether an earlier run of the program made it.
+    is_restored: bool,
     /// The batch that put it there.
     put: u64,
+}
+
+impl Queued {
+    fn shown(&self) -> QueuedCall {
+        self.entry.shown(self.state, self.held.clone())
+    }
 }
 
 /// The time of day, out of the machine's time.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::live::Live;
 use super::{Clock, Offline, OfflineConfig, Queued, Random, SyncState, rows};
 use crate::calls::{Gate, Keep, Request, Waiting};
 use crate::conn::{CallId, Connection, Greeting, Lost, Reply};
@@ -61,6 +62,7 @@ impl Connection {
             dead: VecDeque::new(),
             rows: rows::Kept::new(next.rows, next.set, tables),
             arguments: HashMap::new(),
+            live: Live::default(),
             ops: first,
             urgent: true,
             ticket: 1,
@@ -108,7 +110,8 @@ impl Connection {
         let request = Request::Reducer { name: entry.reducer.clone(), args: entry.args.clone() };
         offline.by_call.insert(call, entry.seq);
         let state = QueuedState::Queued;
-        offline.queue.insert(entry.seq, Queued { entry, call, state, put: 0 });
+        let queued = Queued { entry, call, state, held: None, is_restored: true, put: 0 };
+        offline.queue.insert(queued.entry.seq, queued);
         if lost {
             self.answer(call, Reply::Unknown);
         } else {

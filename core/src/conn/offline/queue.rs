@@ -6,7 +6,7 @@ use super::{CallOptions, Offline, Overflow, Queued};
 use crate::calls::{Gate, Keep, Request, Waiting};
 use crate::conn::{Accepted, CallId, Connection, Event, NotSent, Reply, State, WhileDisconnected};
 use crate::journal::{
-    DeadLetter, Delivery, Entry, EntryState, Failure, Op, QueuedCall, QueuedState, wall_after,
+    DeadLetter, Delivery, Entry, EntryState, Failure, Held, Op, QueuedCall, QueuedState, wall_after,
 };
 use crate::types::Uuid;
 
@@ -180,7 +180,7 @@ impl Connection {
     /// The calls in the journal that are not over, in the order of their making.
     pub fn queued_calls(&self) -> Vec<QueuedCall> {
         let Some(offline) = &self.offline else { return Vec::new() };
-        offline.queue.values().map(|queued| queued.entry.shown(queued.state)).collect()
+        offline.queue.values().map(Queued::shown).collect()
     }
 
     /// The calls in the journal that failed, oldest first.
@@ -218,7 +218,10 @@ impl Connection {
         let at = offline.dead.iter().position(|entry| entry.id == id)?;
         let entry = offline.dead.remove(at)?;
         offline.write(Op::Forget(entry.seq));
-        Some(self.make_again(entry))
+        let call = self.make_again(entry);
+        self.hold_misfits();
+        self.send_calls();
+        Some(call)
     }
 
     /// Forgets a call that failed. False if there is no such dead letter.
@@ -262,29 +265,52 @@ impl Connection {
             return;
         }
         offline.arguments.insert(reducer.into(), takes);
-        let mut misfits = Vec::new();
-        for queued in offline.queue.values_mut() {
-            let entry = &queued.entry;
-            if queued.state == QueuedState::Queued
-                && entry.reducer == reducer
+        let why = fingerprint.map_or(Held::NoReducer, |_| Held::Program);
+        self.hold(|entry| {
+            let misfits = entry.reducer == reducer
                 && entry.fingerprint != UNKNOWN_ARGUMENTS
-                && Some(entry.fingerprint) != fingerprint
-            {
-                misfits.push((queued.call, entry.seq));
-            }
-        }
-        for (call, seq) in misfits {
-            // What is on the wire already is beyond holding.
-            let Some(waiting) = self.calls.take_waiting(call) else { continue };
-            self.calls.put_aside(waiting);
-            if let Some(offline) = &mut self.offline
-                && let Some(queued) = offline.queue.get_mut(&seq)
-            {
-                queued.state = QueuedState::NeedsMigration;
-                offline.held += 1;
-            }
-        }
+                && Some(entry.fingerprint) != fingerprint;
+            misfits.then(|| why.clone())
+        });
         self.send_calls();
+    }
+
+    /// Holds those of the calls that wait for which there is a reason.
+    pub(super) fn hold(&mut self, why: impl Fn(&Entry) -> Option<Held>) {
+        let Some(offline) = &self.offline else { return };
+        let waits = offline.queue.values().filter(|queued| queued.state == QueuedState::Queued);
+        let misfits = waits.filter_map(|queued| Some((queued.call, why(&queued.entry)?)));
+        let misfits: Vec<_> = misfits.collect();
+        for (call, why) in misfits {
+            // What is on the wire already is beyond holding, or its probe is.
+            let waits = |waiting: &Waiting| waiting.call == call && waiting.gate() != Gate::Probing;
+            if self.calls.any_waiting(waits)
+                && let Some(waiting) = self.calls.take_waiting(call)
+            {
+                self.hold_one(waiting, why);
+            }
+        }
+    }
+
+    fn hold_one(&mut self, mut waiting: Waiting, why: Held) {
+        if let Some(offline) = &mut self.offline
+            && let Some(queued) = waiting.seq().and_then(|seq| offline.queue.get_mut(&seq))
+        {
+            let (id, reducer) = (queued.entry.id, &queued.entry.reducer);
+            tracing::warn!(%id, %reducer, %why, "a kept call is held");
+            queued.state = QueuedState::NeedsMigration;
+            queued.held = Some(why);
+            offline.held += 1;
+            if let Some(keep) = &mut waiting.keep
+                && let Gate::Marking(_) = keep.gate
+            {
+                keep.gate = Gate::Unmarked;
+                queued.entry.state = EntryState::Queued;
+                let entry = Box::new(queued.entry.clone());
+                offline.write_urgently(Op::Entry(entry));
+            }
+        }
+        self.calls.put_aside(waiting);
     }
 
     fn is_over(&self) -> bool {
@@ -317,7 +343,7 @@ impl Connection {
 }
 
 /// The fingerprint of arguments that nobody knows: they always fit.
-const UNKNOWN_ARGUMENTS: u64 = 0;
+pub(super) const UNKNOWN_ARGUMENTS: u64 = 0;
 /// The fingerprint of a reducer that is not there: nothing fits.
 const NO_REDUCER: u64 = 1;
 
@@ -326,7 +352,8 @@ impl Offline {
         self.write_urgently(Op::Entry(Box::new(entry.clone())));
         self.by_call.insert(call, entry.seq);
         let put = self.ticket;
-        let queued = Queued { call, state: QueuedState::Queued, put, entry };
+        let state = QueuedState::Queued;
+        let queued = Queued { call, state, held: None, is_restored: false, put, entry };
         self.queue.insert(queued.entry.seq, queued);
     }
 }

@@ -1,6 +1,6 @@
 //! Sending calls: those that the disk must know of first, those that may have run, and what a lost socket leaves.
 
-use super::Replay;
+use super::{Queued, Replay};
 use crate::calls::{Gate, Sent, Waiting};
 use crate::conn::{Connection, Event, NotSent, Reply, WhileDisconnected};
 use crate::journal::{Delivery, EntryState, Op, QueuedState};
@@ -99,18 +99,20 @@ impl Connection {
         } else if let Some(keep) = self.calls.first_kept() {
             // On disk it is marked as sent, and asked about again after a crash: that it need not be marked.
             keep.gate = Gate::Open;
+            self.hold_misfits();
         }
         self.send_calls();
     }
 
     /// The connection is ready: sends what waits, or asks the application first.
     pub(in crate::conn) fn start_replay(&mut self) {
+        self.put_unchecked_aside();
         if let Some(offline) = &mut self.offline
             && offline.config.asks_before_replay
         {
             let calls: Vec<_> = (offline.queue.values())
                 .filter(|queued| queued.state == QueuedState::Queued)
-                .map(|queued| queued.entry.shown(queued.state))
+                .map(Queued::shown)
                 .collect();
             offline.asking = !calls.is_empty();
             if offline.asking {
@@ -146,6 +148,7 @@ impl Connection {
     pub(in crate::conn) fn let_go_of_calls(&mut self, not_sent: &NotSent) {
         if let Some(offline) = &mut self.offline {
             offline.asking = false;
+            offline.live.forget();
         }
         let mut again = Vec::new();
         for Sent { call, kept } in self.calls.drain_sent() {

@@ -4,6 +4,7 @@ mod calls;
 mod crashes;
 mod letters;
 mod rows;
+mod schema;
 
 use std::time::Duration;
 

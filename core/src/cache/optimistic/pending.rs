@@ -1,0 +1,256 @@
+//! The mutations that have not ended, running one for the first time, and what is to be known of them.
+
+use core::any::{Any, TypeId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::footprint::{Footprint, Turn};
+use super::overlay::Overlay;
+use super::tx::{Ran, Want, Writes};
+use super::writes::{identity_hash, same_row};
+use super::{LocalTx, Mutation, MutationError, MutationId};
+use crate::cache::diff::Transaction;
+use crate::cache::epoch::View;
+use crate::cache::slots::{RowId, SlotState};
+use crate::cache::stamp::Stamp;
+use crate::cache::store::TableStore;
+use crate::cache::{Cache, RegisterError, SetFailure, TableId};
+use crate::schema::{Row, Table};
+
+/// The mutations that have not ended, in order.
+#[derive(Default)]
+pub(in crate::cache) struct Mutations {
+    pub(super) list: BTreeMap<Turn, Pending>,
+    by_id: BTreeSet<(MutationId, Turn)>,
+    next: u64,
+    /// Tables that mutations named and that have other types.
+    pub(super) refused: Vec<(TypeId, RegisterError)>,
+    /// How often the change under way was started anew because a mutation came in between.
+    restarts: u32,
+}
+
+pub(super) struct Pending {
+    pub(super) id: MutationId,
+    pub(super) mutation: Box<dyn Mutation>,
+    pub(super) error: Option<MutationError>,
+    pub(super) footprints: Vec<(TableId, Footprint)>,
+}
+
+impl Mutations {
+    pub(super) fn turns_of(&self, id: MutationId) -> impl Iterator<Item = Turn> {
+        let turns = (id, Turn(0))..=(id, Turn(u64::MAX));
+        self.by_id.range(turns).map(|&(_, turn)| turn)
+    }
+
+    pub(super) fn footprints_of(&self, turn: Turn) -> &[(TableId, Footprint)] {
+        self.list.get(&turn).map_or(&[], |pending| &pending.footprints)
+    }
+
+    pub(super) fn remove(&mut self, turn: Turn) {
+        if let Some(pending) = self.list.remove(&turn) {
+            self.by_id.remove(&(pending.id, turn));
+        }
+    }
+
+    pub(in crate::cache) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+/// What became of a mutation that was added.
+#[derive(Debug)]
+pub struct Mutated {
+    /// What it changed, if anything.
+    pub transaction: Transaction,
+    /// Sets that ended, because it mentioned a table first whose rows are not what its Rust type says.
+    pub failed: Vec<SetFailure>,
+    /// Why it contributes nothing, if so. It is pending all the same.
+    pub error: Option<MutationError>,
+}
+
+/// Whose word a row is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowStatus {
+    /// The server's, and it would tell if the row changed.
+    Confirmed,
+    /// The server's, as it was when it was last heard.
+    Stale,
+    /// These pending mutations', in their order.
+    Pending(Vec<MutationId>),
+}
+
+/// How often a change is started anew before it is finished at once.
+const RESTARTS_MAX: u32 = 3;
+
+impl Cache {
+    /// Adds a mutation behind the others and runs it: its rows are visible when this returns.
+    ///
+    /// A change under way that has to do with the same tables starts from its beginning, or, after it did so a few
+    /// times, ought to be [finished](Self::must_finish_first) before this is called.
+    pub fn mutate(&mut self, id: MutationId, mutation: Box<dyn Mutation>) -> Mutated {
+        let mut failed = Vec::new();
+        let (Ran { footprints, result }, writes) = loop {
+            let mut tx = LocalTx::new(self.reader().read(), self.mutations.refused.clone());
+            let ran = tx.run_as(id, |tx| mutation.run(tx));
+            let wanted = tx.take_wanted();
+            if wanted.is_empty() {
+                break (ran, tx.into_writes());
+            }
+            failed.extend(self.give_types(wanted));
+        };
+        let restart = self.stop_if_touched(&footprints);
+        let turn = Turn(self.mutations.next);
+        self.mutations.next += 1;
+        self.note_footprints(turn, &footprints);
+        self.mutations.by_id.insert((id, turn));
+        let error = result.err();
+        let pending = Pending { id, mutation, error: error.clone(), footprints };
+        self.mutations.list.insert(turn, pending);
+        let transaction = self.commit_writes(writes);
+        if let Some(change) = restart {
+            self.begin(change);
+        }
+        Mutated { transaction, failed, error }
+    }
+
+    /// Gives tables their types, or notes that they have others: each is wanted once.
+    pub(super) fn give_types(&mut self, wanted: Vec<Want>) -> Vec<SetFailure> {
+        let mut failed = Vec::new();
+        for Want { marker, register } in wanted {
+            match register(self) {
+                Ok(more) => failed.extend(more),
+                Err(error) => self.mutations.refused.push((marker, error)),
+            }
+        }
+        failed
+    }
+
+    pub(super) fn note_footprints(&mut self, turn: Turn, footprints: &[(TableId, Footprint)]) {
+        for (table, footprint) in footprints {
+            self.overlay_of_mut(*table).touched.add(turn, footprint);
+        }
+    }
+
+    /// Undoes the change under way, if the mutation's rows are among what it works on.
+    fn stop_if_touched(
+        &mut self,
+        footprints: &[(TableId, Footprint)],
+    ) -> Option<crate::cache::Change> {
+        let applying = self.applying.as_ref()?;
+        let touches = footprints.iter().any(|(table, _)| applying.touches(*table));
+        if !applying.would_show() && !touches {
+            return None;
+        }
+        let applying = self.applying.take()?;
+        self.undo(&applying);
+        self.mutations.restarts += 1;
+        Some(applying.into_change())
+    }
+
+    fn commit_writes(&mut self, writes: Vec<Writes>) -> Transaction {
+        let version = self.version + 1;
+        let touched = self.overlay(writes, Stamp::of(version));
+        for &table in &touched {
+            self.tables[table.0 as usize].rebase();
+        }
+        let before = View { epoch: self.shared.current() };
+        let horizon = self.horizon();
+        if !touched.iter().any(|table| self.tables[table.0 as usize].has_changes()) {
+            let view = before.clone();
+            return Transaction {
+                before: view,
+                after: before,
+                tables: Vec::new(),
+                failed: Vec::new(),
+            };
+        }
+        let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
+        let tables = touched.iter().filter_map(finish).collect();
+        let after = View { epoch: self.publish(version) };
+        Transaction { before, after, tables, failed: Vec::new() }
+    }
+
+    /// Makes the writes. The tables that were written, in order.
+    pub(super) fn overlay(&mut self, writes: Vec<Writes>, at: Stamp) -> Vec<TableId> {
+        let mut touched = Vec::with_capacity(writes.len());
+        for (table, writes) in writes {
+            touched.push(table);
+            self.touch(table);
+            writes.apply(self, table, at);
+        }
+        touched
+    }
+
+    /// Whether a change under way was interrupted by mutations so often that it should be stepped to its end before
+    /// the next one is added.
+    pub fn must_finish_first(&self) -> bool {
+        self.is_applying() && self.mutations.restarts >= RESTARTS_MAX && !self.waiting
+    }
+
+    pub(in crate::cache) fn change_is_over(&mut self) {
+        self.mutations.restarts = 0;
+    }
+
+    /// Whether the mutation is pending.
+    pub fn has_mutation(&self, id: MutationId) -> bool {
+        self.mutations.turns_of(id).next().is_some()
+    }
+
+    /// The pending mutations, in order.
+    pub fn mutations(&self) -> impl Iterator<Item = MutationId> {
+        self.mutations.list.values().map(|pending| pending.id)
+    }
+
+    /// Why a pending mutation contributes nothing, if so.
+    pub fn mutation_error(&self, id: MutationId) -> Option<&MutationError> {
+        let turn = self.mutations.turns_of(id).next()?;
+        self.mutations.list.get(&turn)?.error.as_ref()
+    }
+
+    /// Whose word a row is; none if there is no such row now.
+    pub fn row_status<T: Table>(&self, row: &T::Row) -> Option<RowStatus> {
+        let store = self.store::<T::Row>(self.table_of::<T>()?)?;
+        let hash = identity_hash::<T::Row>(row, store.is_keyed(), &store.snapshot.hasher);
+        let is = |other: &T::Row| same_row::<T::Row>(row, other, store.is_keyed());
+        if store.shows_local(hash, is) {
+            let writers = store.overlay.touched.writers_of(hash).iter();
+            let pending = writers.filter_map(|turn| self.mutations.list.get(turn));
+            return Some(RowStatus::Pending(pending.map(|pending| pending.id).collect()));
+        }
+        let id = store.snapshot.primary.find(hash, |id| {
+            let slot = store.slot(RowId(id)).filter(|slot| slot.state() == SlotState::Live)?;
+            is(slot.row()?).then_some(RowId(id))
+        })?;
+        let holders = store.lists.members(store.list(id));
+        // Nobody holds a row that a change under way takes away.
+        let stale = !holders.is_empty() && holders.iter().all(|(set, _)| self.stale.contains(set));
+        Some(if stale { RowStatus::Stale } else { RowStatus::Confirmed })
+    }
+
+    pub(super) fn table_of<T: Table>(&self) -> Option<TableId> {
+        self.catalog.by_type.get(TypeId::of::<T>()).map(TableId)
+    }
+
+    fn store<R: Row>(&self, table: TableId) -> Option<&TableStore<R>> {
+        let table: &dyn Any = &**self.tables.get(table.0 as usize)?;
+        table.downcast_ref()
+    }
+
+    pub(super) fn store_mut<R: Row>(&mut self, table: TableId) -> Option<&mut TableStore<R>> {
+        let table: &mut dyn Any = &mut **self.tables.get_mut(table.0 as usize)?;
+        table.downcast_mut()
+    }
+
+    pub(super) fn overlay_of(&self, table: TableId) -> &Overlay {
+        self.tables[table.0 as usize].overlay()
+    }
+
+    pub(super) fn overlay_of_mut(&mut self, table: TableId) -> &mut Overlay {
+        self.tables[table.0 as usize].overlay_mut()
+    }
+}
+
+impl core::fmt::Debug for Mutations {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.list.values().map(|pending| pending.id)).finish()
+    }
+}

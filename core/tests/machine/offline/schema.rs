@@ -1,0 +1,248 @@
+//! Calls of an earlier run beside what the server's reducers take now.
+
+use std::time::Duration;
+
+use lightlike_core::conn::LiveReducer;
+use lightlike_core::journal::Delivery::{AtLeastOnce, AtMostOnce, Probe};
+use lightlike_core::journal::{Held, QueuedState};
+use lightlike_core::wire::{QueryRows, RequestId, ServerMessage, TransactionUpdate};
+
+use super::Offline;
+use crate::rig::committed;
+
+const OLD: u64 = 10;
+const NEW: u64 = 11;
+
+/// Reducers of the server's, and what they take.
+fn live(reducers: &[(&str, u64)]) -> Option<Vec<LiveReducer>> {
+    let reducers = reducers.iter().map(|&(name, arguments)| LiveReducer {
+        name: name.into(),
+        arguments: Some(arguments),
+        params: "title: String".into(),
+    });
+    Some(reducers.collect())
+}
+
+/// A run after one that made these calls without a connection, which is told of the server's reducers.
+fn after(calls: &[&'static str]) -> Offline {
+    let mut offline = Offline::new();
+    for name in calls {
+        offline.call_with(name, |options| options.fingerprint = OLD);
+    }
+    offline.store();
+    let mut offline = offline.restart();
+    offline.connection().await_schema();
+    offline
+}
+
+/// Writes what is to be written, and says which reducers were called.
+fn sent(offline: &mut Offline) -> Vec<String> {
+    let mut called = offline.called();
+    offline.store();
+    called.extend(offline.called());
+    called
+}
+
+#[test]
+fn calls_of_an_earlier_run_wait_for_the_schema_and_those_made_when_ready_do_not() {
+    let mut offline = after(&["a", "b"]);
+    let _ = offline.connect();
+    offline.call("now", AtMostOnce);
+    assert_eq!(sent(&mut offline), ["now"]);
+    offline.connection().handle_schema(live(&[("a", OLD), ("b", OLD), ("now", OLD)]));
+    assert_eq!(sent(&mut offline), ["a", "b"]);
+}
+
+#[test]
+fn what_was_made_after_them_without_a_connection_keeps_its_place_behind_them() {
+    let mut offline = after(&["a"]);
+    offline.call("b", AtMostOnce);
+    offline.store();
+    let _ = offline.connect();
+    assert_eq!(sent(&mut offline), [""; 0]);
+    offline.connection().handle_schema(live(&[("a", OLD), ("b", OLD)]));
+    assert_eq!(sent(&mut offline), ["a", "b"]);
+}
+
+#[test]
+fn without_calls_of_an_earlier_run_nothing_waits() {
+    let mut offline = Offline::new();
+    offline.connection().await_schema();
+    offline.call("a", AtMostOnce);
+    offline.store();
+    let _ = offline.connect();
+    assert_eq!(sent(&mut offline), ["a"]);
+}
+
+#[test]
+fn a_call_whose_reducer_takes_something_else_or_is_gone_is_held_and_says_why() {
+    let mut offline = after(&["same", "changed", "gone"]);
+    offline.connection().expect_arguments("changed", Some(OLD));
+    let _ = offline.connect();
+    offline.connection().handle_schema(live(&[("same", OLD), ("changed", NEW)]));
+    assert_eq!(sent(&mut offline), ["same"]);
+    assert_eq!(offline.connection().sync_state().held, 2);
+    let queued = offline.connection().queued_calls();
+    let held: Vec<_> = queued.iter().filter_map(|call| call.held.clone()).collect();
+    assert_eq!(held, [Held::Server("title: String".into()), Held::NoReducer]);
+    assert_eq!(
+        held[0].to_string(),
+        "the server's reducer takes other arguments than the call was made with: (title: String)"
+    );
+    assert!(queued[1..].iter().all(|call| call.state == QueuedState::NeedsMigration));
+    let (changed, gone) = (queued[1].id, queued[2].id);
+    offline.connection().expect_arguments("changed", Some(NEW));
+    assert!(offline.connection().migrate(changed, b"new".as_slice().into(), NEW).is_some());
+    assert_eq!(sent(&mut offline), ["changed"]);
+    assert!(offline.connection().cancel_queued(gone));
+    assert_eq!(offline.connection().sync_state().held, 0);
+}
+
+#[test]
+fn a_call_that_is_held_is_looked_at_anew_by_the_next_run() {
+    let mut offline = after(&["f"]);
+    let _ = offline.connect();
+    offline.connection().handle_schema(live(&[("f", NEW)]));
+    assert_eq!(sent(&mut offline), [""; 0]);
+    // The module is changed back.
+    let mut offline = offline.restart();
+    offline.connection().await_schema();
+    let _ = offline.connect();
+    offline.connection().handle_schema(live(&[("f", OLD)]));
+    assert_eq!(sent(&mut offline), ["f"]);
+}
+
+#[test]
+fn without_a_schema_calls_go_as_if_nobody_had_asked() {
+    let mut offline = after(&["a", "b"]);
+    let _ = offline.connect();
+    assert_eq!(sent(&mut offline), [""; 0]);
+    offline.connection().handle_schema(None);
+    assert_eq!(sent(&mut offline), ["a", "b"]);
+    assert_eq!(offline.connection().sync_state().held, 0);
+}
+
+#[test]
+fn they_go_on_waiting_over_a_lost_socket() {
+    let mut offline = after(&["a", "b"]);
+    let _ = offline.connect();
+    offline.lose();
+    offline.call("c", AtMostOnce);
+    offline.store();
+    let _ = offline.come_back();
+    assert_eq!(sent(&mut offline), [""; 0]);
+    offline.lose();
+    // It is told when the connection is lost again, and counts.
+    offline.connection().handle_schema(live(&[("a", OLD), ("b", NEW), ("c", OLD)]));
+    let _ = offline.come_back();
+    assert_eq!(sent(&mut offline), ["a", "c"]);
+    assert_eq!(offline.connection().sync_state().held, 1);
+}
+
+#[test]
+fn what_is_known_of_the_server_is_forgotten_with_the_connection() {
+    let mut offline = after(&["f"]);
+    let _ = offline.connect();
+    offline.connection().handle_schema(live(&[("f", OLD)]));
+    assert_eq!(sent(&mut offline), ["f"]);
+    offline.rig.server(ServerMessage::ReducerResult {
+        request_id: RequestId(0),
+        timestamp: lightlike_core::types::Timestamp::from_micros(5),
+        outcome: lightlike_core::wire::ReducerOutcome::InternalError("no".into()),
+    });
+    let _ = offline.told();
+    let letter = offline.connection().dead_letters()[0].id;
+    // As long as it counts, a call that is made again is looked at.
+    offline.connection().handle_schema(live(&[]));
+    assert!(offline.connection().retry_dead_letter(letter).is_some());
+    assert_eq!(sent(&mut offline), [""; 0]);
+    assert_eq!(offline.connection().queued_calls()[0].held, Some(Held::NoReducer));
+    offline.lose();
+    let _ = offline.come_back();
+    offline.call_with("g", |options| options.fingerprint = NEW);
+    assert_eq!(sent(&mut offline), ["g"]);
+}
+
+#[test]
+fn calls_that_may_have_run_are_held_or_asked_about_like_the_others() {
+    let mut offline = Offline::new();
+    let _ = offline.connect();
+    offline.call_with("again", |options| {
+        (options.delivery, options.fingerprint) = (AtLeastOnce, OLD);
+    });
+    offline.call_with("ask", |options| {
+        (options.delivery, options.fingerprint) = (Probe("did it?".into()), OLD);
+    });
+    assert_eq!(sent(&mut offline), ["again", "ask"]);
+    let mut offline = offline.restart();
+    offline.connection().await_schema();
+    let _ = offline.connect();
+    assert_eq!(sent(&mut offline), [""; 0]);
+    offline.connection().handle_schema(live(&[("again", NEW), ("ask", OLD)]));
+    assert_eq!(sent(&mut offline), ["probe: did it?"]);
+    // While the probe is out the module is said to be another one: then it is not sent even if it did not run.
+    offline.connection().handle_schema(live(&[("ask", NEW)]));
+    let result = Ok(QueryRows { tables: Vec::new() });
+    offline.rig.server(ServerMessage::OneOffQueryResult { request_id: RequestId(0), result });
+    let _ = offline.told();
+    assert_eq!(sent(&mut offline), [""; 0]);
+    assert_eq!(offline.connection().sync_state().held, 2);
+}
+
+#[test]
+fn a_call_that_is_about_to_leave_and_is_held_is_not_taken_for_sent_by_the_next_run() {
+    let mut offline = Offline::new();
+    offline.call_with("f", |options| options.fingerprint = OLD);
+    offline.store();
+    let mut offline = offline.restart();
+    offline.rig.connection.start(offline.rig.now);
+    let _ = offline.rig.actions();
+    offline.rig.connection.handle_opened(lightlike_core::wire::Protocol::V3);
+    offline.rig.server(crate::rig::greeting());
+    let _ = offline.told();
+    // It is being marked as sent.
+    offline.connection().handle_schema(live(&[("f", NEW)]));
+    assert_eq!(sent(&mut offline), [""; 0]);
+    let mut offline = offline.restart();
+    assert_eq!(offline.told(), [""; 0], "it is not unknown");
+    let _ = offline.connect();
+    assert_eq!(sent(&mut offline), ["f"]);
+}
+
+#[test]
+fn a_call_may_expire_or_be_taken_back_while_it_waits() {
+    let mut offline = Offline::new();
+    offline.call_with("old", |options| options.ttl = Some(Duration::from_secs(61)));
+    offline.call("back", AtMostOnce);
+    offline.call("stays", AtMostOnce);
+    offline.store();
+    let mut offline = offline.restart();
+    offline.connection().await_schema();
+    let _ = offline.connect();
+    let back = offline.restored[1].id;
+    assert!(offline.connection().cancel_queued(back));
+    offline.rig.now += Duration::from_secs(2);
+    let now = offline.rig.now;
+    offline.connection().handle_timeout(now);
+    assert_eq!(offline.told(), ["call 1: Cancelled", "call 0: Expired"]);
+    offline.connection().handle_schema(live(&[("stays", OLD)]));
+    assert_eq!(sent(&mut offline), ["stays"]);
+}
+
+#[test]
+fn a_disk_that_fails_meanwhile_stops_those_that_it_has_as_unsent_and_nothing_else() {
+    let mut offline = after(&["stays"]);
+    let _ = offline.connect();
+    offline.call("g", AtLeastOnce);
+    let batch = offline.connection().poll_commit().unwrap();
+    offline.connection().handle_stored(batch.ticket, Err("the disk is full".into()));
+    offline.connection().handle_schema(live(&[("stays", OLD), ("g", OLD)]));
+    offline.call("h", AtMostOnce);
+    assert_eq!(offline.called(), ["g", "h"]);
+    offline.rig.server(committed(RequestId(0), TransactionUpdate::default()));
+    assert_eq!(offline.told().last().unwrap(), "call 1: Committed");
+    // The next run sends it.
+    let mut offline = offline.restart();
+    let _ = offline.connect();
+    assert_eq!(sent(&mut offline), ["stays"]);
+}
