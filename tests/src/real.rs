@@ -23,6 +23,8 @@ pub enum Module {
     Conformance,
     /// Notes, for clients that work offline.
     Notes,
+    /// A later version of that, whose reducers take something else.
+    NotesChanged,
     /// What the database calls by itself.
     Timers,
 }
@@ -33,6 +35,7 @@ impl Module {
             Self::Chat => "chat",
             Self::Conformance => "conformance",
             Self::Notes => "notes",
+            Self::NotesChanged => "notes_changed",
             Self::Timers => "timers",
         }
     }
@@ -252,6 +255,16 @@ impl Database {
         wasm.extend_from_slice(&random().to_le_bytes().map(|byte| b'a' + byte % 26));
         let route = format!("?clear={clear}");
         self.ask("PUT", &route, Some(&self.owner), "application/wasm", wasm).await.map(drop)
+    }
+
+    /// Makes a module that of this database, whose rows it takes over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Real::publish`].
+    pub async fn update(&self, module: Module) -> Result<(), Failure> {
+        let wasm = module.wasm()?;
+        self.ask("PUT", "", Some(&self.owner), "application/wasm", wasm).await.map(drop)
     }
 
     /// Ends the database and, with it, every connection to it.
