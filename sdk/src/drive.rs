@@ -52,8 +52,8 @@ impl Client {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
         check_timers()?;
         if let Some(driver) = self.driver(AppliedBy::Loop) {
-            runtime.spawn(driver);
             self.check_schema_on(&runtime);
+            runtime.spawn(driver);
         }
         Ok(())
     }

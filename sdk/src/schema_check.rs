@@ -1,17 +1,18 @@
 //! The program's structs beside the module's schema: at connect, and at each later first mention. Feature `http`.
 //!
 //! The schema is fetched once a client, when the server has greeted for the first time. What was mentioned by then is
-//! compared at once, whatever is mentioned later when that happens.
+//! compared at once, whatever is mentioned later when that happens. Kept calls of an earlier run wait for it, and those
+//! that do not fit are held.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use lightlike_core::conn::{Connection, ConnectionState};
+use lightlike_core::conn::{Connection, ConnectionState, LiveReducer};
 use lightlike_core::limits::Limits;
 use lightlike_core::schema::{
-    Difference, DifferenceKind, FunctionDef, Item, ServerSchema, TableDef, compare,
+    Difference, DifferenceKind, FunctionDef, Item, ServerSchema, TableDef, compare, takes_arguments,
 };
 use lightlike_core::types::Identity;
 use tokio::runtime;
@@ -32,6 +33,11 @@ use crate::hub::Hub;
 /// and what is declared to the builder ([`table`](crate::ClientBuilder::table),
 /// [`reducer`](crate::ClientBuilder::reducer), [`procedure`](crate::ClientBuilder::procedure)). What the module has
 /// beyond that is no difference.
+///
+/// Calls that an earlier run of the program [kept](crate::ClientBuilder::offline) are compared too, before they are sent:
+/// they wait for the schema (30 s at most, and then go as they are), and one whose reducer is gone or takes other
+/// arguments is [held](crate::QueuedState::NeedsMigration). A call that is made when the connection is ready never waits
+/// for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SchemaCheck {
@@ -78,7 +84,7 @@ type Outcome = Result<Vec<Difference>, http::Error>;
 
 /// The module's schema, as it concerns one client.
 struct Theirs {
-    schema: ServerSchema,
+    schema: Arc<ServerSchema>,
     /// Whether private tables are none to us.
     is_owner: bool,
 }
@@ -98,6 +104,8 @@ impl Theirs {
 #[derive(Default)]
 struct Mentioned {
     theirs: Option<Arc<Theirs>>,
+    /// What kept calls were compared with.
+    of_kept: Option<Arc<ServerSchema>>,
     /// The names of tables; a function may have the same.
     tables: HashSet<&'static str>,
     /// The names of functions.
@@ -174,6 +182,7 @@ pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {
     }
     let (sender, receiver) = oneshot::channel();
     *hub.schema.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+    hub.command(|connection, _| connection.await_schema());
     let weak = client.downgrade();
     let mut state = client.state();
     let check = async move {
@@ -187,10 +196,14 @@ pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {
         let Some((hub, us)) = weak.upgrade().map(|it| (Arc::clone(it.hub()), Us::of(&it))) else {
             return;
         };
-        let outcome = match fetch(&hub, us).await {
+        let outcome = match fetch(&hub, us, |schema| hub.compare_kept(schema)).await {
             Ok(theirs) => Ok(hub.compare_mentioned(theirs)),
             Err(error) => {
-                tracing::info!(%error, "cannot compare the program with the module's schema");
+                tracing::info!(
+                    %error,
+                    "cannot compare the program, and kept calls, with the module's schema"
+                );
+                hub.command(|connection, _| connection.handle_schema(None));
                 Err(error)
             }
         };
@@ -230,7 +243,12 @@ impl Us {
     }
 }
 
-async fn fetch(hub: &Hub, us: Us) -> Result<Theirs, http::Error> {
+/// Asks for the schema, and shows it as soon as it is here.
+async fn fetch(
+    hub: &Hub,
+    us: Us,
+    each: impl FnOnce(&Arc<ServerSchema>),
+) -> Result<Theirs, http::Error> {
     let Some((_, origin)) = hub.schema.config.get() else {
         return Err(http::Error::invalid("the client was not made by a builder"));
     };
@@ -238,7 +256,8 @@ async fn fetch(hub: &Hub, us: Us) -> Result<Theirs, http::Error> {
     if let Some(token) = us.token {
         http = http.with_token(token);
     }
-    let schema = http.schema(&origin.database).await?;
+    let schema = Arc::new(http.schema(&origin.database).await?);
+    each(&schema);
     let hides = schema.tables.iter().any(|table| !table.public)
         || schema.views.iter().any(|view| !view.public);
     let is_owner = hides && Some(http.database(&origin.database).await?.owner) == us.identity;
@@ -246,6 +265,29 @@ async fn fetch(hub: &Hub, us: Us) -> Result<Theirs, http::Error> {
 }
 
 impl Hub {
+    /// Says what the server's reducers take, for the sake of kept calls.
+    fn compare_kept(self: &Arc<Self>, schema: &Arc<ServerSchema>) {
+        if !self.offline.is_enabled() {
+            return;
+        }
+        let functions = {
+            let mut mentioned = self.schema.lock();
+            mentioned.of_kept = Some(Arc::clone(schema));
+            mentioned.functions.clone()
+        };
+        let reducers = LiveReducer::all(schema, &functions);
+        self.command(|connection, _| connection.handle_schema(Some(reducers)));
+    }
+
+    /// Whether a reducer of the program's takes what the server's does, as far as that is known.
+    pub(crate) fn takes(&self, ours: &FunctionDef) -> bool {
+        let schema = self.schema.lock().of_kept.clone();
+        schema.is_none_or(|schema| {
+            let reducer = schema.reducer(ours.name).filter(|reducer| reducer.callable);
+            reducer.is_some_and(|reducer| takes_arguments(&schema, reducer, ours))
+        })
+    }
+
     /// Compares everything that was mentioned with a schema, which stands from now on.
     fn compare_mentioned(&self, theirs: Theirs) -> Vec<Difference> {
         let theirs = Arc::new(theirs);
@@ -285,7 +327,7 @@ impl Client {
     /// ```
     pub async fn check_schema(&self) -> Result<Vec<Difference>, Error> {
         let hub = self.hub();
-        let theirs = fetch(hub, Us::of(self)).await.map_err(Repr::NoSchema)?;
+        let theirs = fetch(hub, Us::of(self), |_| ()).await.map_err(Repr::NoSchema)?;
         let functions = hub.schema.lock().functions.clone();
         Ok(theirs.compare(&hub.shared.read(definitions), &functions))
     }

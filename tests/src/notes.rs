@@ -58,6 +58,35 @@ pub async fn embedded() -> Server {
         .await
 }
 
+/// What the later version of the module, `tests/modules/notes_changed`, takes.
+pub mod changed {
+    use lightlike::prelude::*;
+
+    /// Adds a note as often as that.
+    #[reducer]
+    pub fn add_note(title: String, copies: u8) -> Result<(), String>;
+}
+
+/// The later version of the module on the embedded server.
+pub async fn embedded_changed() -> Server {
+    Server::builder()
+        .database("notes")
+        .table::<Note>()
+        .private_table::<ProcessedCall>()
+        .reducer(|tx: &mut Tx, changed::AddNote { title, copies }| {
+            (0..copies).try_for_each(|_| add(tx, title.clone()))
+        })
+        .reducer(|tx: &mut Tx, AddNoteOnce { call, title }| {
+            if tx.find(ProcessedCall::ID, &call).is_some() {
+                return Ok(());
+            }
+            tx.insert(ProcessedCall { id: call, at: tx.timestamp() });
+            add(tx, title)
+        })
+        .start()
+        .await
+}
+
 fn add(tx: &mut Tx, title: String) -> Result<(), String> {
     if title.is_empty() {
         return Err("Notes must have a title".into());

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 /// Passes bytes on, until it is told otherwise. It ends when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
+    server: Arc<Mutex<String>>,
     rules: watch::Sender<Rules>,
     connections: Arc<Mutex<JoinSet<()>>>,
     _accepting: JoinSet<()>,
@@ -34,7 +35,8 @@ impl Proxy {
     ///
     /// If there is no port to listen on.
     pub async fn start(uri: &str) -> Self {
-        let server = uri.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let server = Arc::new(Mutex::new(address_of(uri)));
+        let target = Arc::clone(&server);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let (rules, seen) = watch::channel(Rules::default());
@@ -44,17 +46,23 @@ impl Proxy {
         accepting.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if !seen.borrow().closed {
-                    let passing = pass(client, server.clone(), seen.clone());
+                    let server = target.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    let passing = pass(client, server, seen.clone());
                     open.lock().unwrap_or_else(PoisonError::into_inner).spawn(passing);
                 }
             }
         });
-        Self { address, rules, connections, _accepting: accepting }
+        Self { address, server, rules, connections, _accepting: accepting }
     }
 
     /// The address to give to the client.
     pub fn uri(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Connections that are made from now on go to the server at `uri`.
+    pub fn point_to(&self, uri: &str) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = address_of(uri);
     }
 
     /// Ends every connection, without a word to either side.
@@ -76,6 +84,10 @@ impl Proxy {
     pub fn hold_replies(&self, holds: bool) {
         self.rules.send_modify(|rules| rules.holds_replies = holds);
     }
+}
+
+fn address_of(uri: &str) -> String {
+    uri.trim_start_matches("http://").trim_end_matches('/').to_owned()
 }
 
 async fn pass(client: TcpStream, server: String, rules: watch::Receiver<Rules>) {

@@ -53,6 +53,22 @@ impl Target {
         }
     }
 
+    /// The database of the notes module, with the later version of it: the same one on a real server, a fresh one on an
+    /// embedded server.
+    ///
+    /// # Panics
+    ///
+    /// If the real server does not take the module.
+    pub async fn into_changed_notes(self) -> Self {
+        match self {
+            Self::Real(database) => {
+                database.update(Module::NotesChanged).await.expect("the changed notes module");
+                Self::Real(database)
+            }
+            Self::Embedded(_) => Self::Embedded(crate::notes::embedded_changed().await),
+        }
+    }
+
     /// A fresh database of a module on the real server; `None` if there is no real one.
     ///
     /// # Panics

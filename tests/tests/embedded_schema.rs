@@ -76,6 +76,39 @@ async fn the_schema_of_the_conformance_module_is_its_own() {
     compare(&lightlike_tests::conformance::embedded().await, "conformance").await;
 }
 
+#[test]
+fn what_reducers_take_has_one_fingerprint_in_the_program_and_in_the_schema() {
+    use lightlike::schema::{Reducer, fingerprint};
+    use lightlike_tests::conformance::columns::*;
+
+    let mut seen = std::collections::HashSet::new();
+    for version in ["v9", "v10"] {
+        let file = format!("{}/modules/conformance.{version}.json", env!("CARGO_MANIFEST_DIR"));
+        let schema = ServerSchema::parse(&fs::read_to_string(file).unwrap()).unwrap();
+        macro_rules! same {
+            ($($Call:ident)*) => {$({
+                let ours = <$Call as Reducer>::DEF;
+                let theirs = schema.reducer(ours.name).unwrap();
+                let print = fingerprint::arguments(&ours);
+                let same = fingerprint::server_arguments(&schema, theirs);
+                assert_eq!(same, Some(print), "{} in {version}", ours.name);
+                seen.insert(print);
+            })*};
+        }
+        same! {
+            InsertOneU8 InsertOneU256 InsertOneI256 InsertOneBool InsertOneF64 InsertOneString
+            InsertOneIdentity InsertOneConnectionId InsertOneTimestamp InsertOneTimeDuration
+            InsertOneScheduleAt InsertOneUuid InsertOneSimpleEnum InsertOneEnumWithPayload
+            InsertOneUnitStruct InsertOneByteStruct InsertOneEveryPrimitiveStruct
+            InsertOneEveryVecStruct InsertOneNestedStruct InsertVecEnumWithPayload
+            InsertVecUnitStruct InsertOptionString InsertOptionOptionString
+            InsertOptionVecOptionI32 InsertResultEveryPrimitiveStructString InsertLargeTable
+            InsertNoColumns
+        }
+    }
+    assert_eq!(seen.len(), 27, "of each its own");
+}
+
 #[tokio::test]
 async fn versions_and_databases_that_there_are_not_are_refused() {
     let server = lightlike_tests::chat::embedded().await;

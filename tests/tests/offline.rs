@@ -6,9 +6,10 @@ use std::time::Duration;
 use lightlike::prelude::*;
 use lightlike::{
     Accepted, CallEnd, CallOutcome, Delivery, EventStream, FileStore, MemoryStore, OfflineConfig,
-    Reconnect, RedbStore, Replay, Storage, Store, StoreError, SyncState, WhileDisconnected, Write,
+    Reconnect, RedbStore, Replay, SchemaCheck, Storage, Store, StoreError, SyncState,
+    WhileDisconnected, Write,
 };
-use lightlike_tests::notes::{AddNote, Note, add_note, add_note_once, rename_note};
+use lightlike_tests::notes::{AddNote, Note, add_note, add_note_once, changed, rename_note};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;
 
@@ -63,11 +64,7 @@ impl Rig {
 
     /// The titles that the database has, when there are so many.
     async fn titles(&self, count: usize) -> Vec<String> {
-        let mut inserts = self.other.table::<Note>().inserts();
-        while self.other.table::<Note>().len() < count {
-            inserts.next().await.unwrap().unwrap();
-        }
-        titles(&self.other)
+        some_titles(&self.other, count).await
     }
 }
 
@@ -79,6 +76,15 @@ async fn start(client: &Client) {
 async fn ready(client: &Client) {
     let ready = |state: &ConnectionState| matches!(state, ConnectionState::Ready);
     client.state().wait_for(ready).await.unwrap();
+}
+
+/// The titles that a client sees, when there are so many.
+async fn some_titles(client: &Client, count: usize) -> Vec<String> {
+    let mut inserts = client.table::<Note>().inserts();
+    while client.table::<Note>().len() < count {
+        inserts.next().await.unwrap().unwrap();
+    }
+    titles(client)
 }
 
 fn titles(client: &Client) -> Vec<String> {
@@ -339,6 +345,82 @@ async fn a_call_whose_arguments_changed_is_held_until_it_is_made_anew() {
     assert!(client.migrate(held, &title("seven")));
     settled(&client).await;
     assert_eq!(rig.titles(2).await, ["not held up", "seven"]);
+}
+
+/// A run that kept calls of the module as it was, and the next one, which finds a later version of it.
+async fn after_a_change_of_the_module(
+    make: impl AsyncFnOnce(&Client),
+    build: impl FnOnce(lightlike::ClientBuilder) -> lightlike::ClientBuilder,
+) -> (Client, Client, Proxy, Target) {
+    let (store, target) = (MemoryStore::new(), Target::notes().await);
+    let proxy = Proxy::start(&target.uri()).await;
+    let builder = || Client::builder(proxy.uri(), target.name()).schema_check(SchemaCheck::Warn);
+    let client = builder().offline(store.clone()).build().unwrap();
+    make(&client).await;
+    client.disconnect().await;
+    drop(client);
+    let client = build(builder().offline(store)).build().unwrap();
+    let target = target.into_changed_notes().await;
+    proxy.point_to(&target.uri());
+    let other = target.connect().await;
+    other.subscribe(Note::all()).await.unwrap().keep();
+    start(&client).await;
+    (client, other, proxy, target)
+}
+
+#[tokio::test]
+async fn kept_calls_that_do_not_fit_the_module_as_it_is_now_are_held_and_say_why() {
+    let make = async |client: &Client| {
+        client.call(title("seven")).accepted().await.unwrap();
+        client.call(rename_note(1, "eight".into())).accepted().await.unwrap();
+        let once = add_note_once(client.new_call_id(), "once".into());
+        client.call(once).accepted().await.unwrap();
+    };
+    // The program has not changed: what it takes is what the calls were made with.
+    let build = |builder: lightlike::ClientBuilder| builder.reducer::<AddNote>();
+    let (client, other, _proxy, _target) = after_a_change_of_the_module(make, build).await;
+
+    let state = client.sync_state().wait_for(|state| state.pending == 2).await.unwrap();
+    assert_eq!(state.held, 2, "and the third one was sent");
+    let held = client.queued_calls();
+    let why: Vec<_> = held.iter().map(|call| call.held.as_ref().unwrap().to_string()).collect();
+    let takes = "the server's reducer takes other arguments than the call was made with";
+    let takes = format!("{takes}: (title: String, copies: u8)");
+    assert_eq!(why, [takes.as_str(), "there is no such reducer any more"]);
+    assert_eq!(some_titles(&other, 1).await, ["once"]);
+
+    // Arguments that the program takes and the server does not are no way out; those that both take are.
+    assert!(!client.migrate(held[0].id, &title("seven")));
+    assert!(client.migrate(held[0].id, &changed::add_note("seven".into(), 2)));
+    assert!(client.cancel(held[1].id));
+    settled(&client).await;
+    assert_eq!(some_titles(&other, 3).await, ["once", "seven", "seven"]);
+}
+
+#[tokio::test]
+async fn calls_of_this_run_go_whatever_the_schema_says_and_while_it_is_not_known() {
+    let make = async |client: &Client| {
+        client.call(title("kept")).accepted().await.unwrap();
+    };
+    let (client, other, _proxy, _target) = after_a_change_of_the_module(make, |it| it).await;
+    client.call(changed::add_note("now".into(), 1)).await.unwrap();
+    client.sync_state().wait_for(|state| state.held == 1).await.unwrap();
+    client.call(changed::add_note("then".into(), 1)).await.unwrap();
+    client.disconnect().await;
+    assert_eq!(some_titles(&other, 2).await, ["now", "then"]);
+}
+
+#[tokio::test]
+async fn without_a_schema_check_kept_calls_go_as_the_program_takes_them() {
+    let make = async |client: &Client| {
+        client.call(title("kept")).accepted().await.unwrap();
+    };
+    let off = |builder: lightlike::ClientBuilder| builder.schema_check(SchemaCheck::Off);
+    let (client, other, _proxy, _target) = after_a_change_of_the_module(make, off).await;
+    settled(&client).await;
+    assert_eq!(client.sync_state().get().held, 0);
+    assert_eq!(client.dead_letters().len(), 1, "the server could not make anything of it");
+    assert_eq!(titles(&other), [""; 0]);
 }
 
 /// A disk that fails after so many writes.

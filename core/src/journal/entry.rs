@@ -130,8 +130,8 @@ pub enum QueuedState {
     Queued,
     /// It was sent, and is not answered.
     Sent,
-    /// The reducer takes other arguments than when the call was made: it is not sent until it is made anew or
-    /// discarded.
+    /// The reducer takes other arguments than when the call was made, in the program or on the server: it is not sent
+    /// until it is made anew with those, or taken back. The next run of the program looks at it again.
     NeedsMigration,
 }
 

@@ -28,6 +28,7 @@ pub use server::{
     Difference, DifferenceKind, IndexAlgorithm, Item, ServerField, ServerIndex, ServerProcedure,
     ServerReducer, ServerSchema, ServerTable, ServerType, ServerTypeName, ServerVariant,
     ServerView, compare, compare_procedure, compare_reducer, compare_table, compare_types,
+    takes_arguments,
 };
 #[cfg(feature = "json")]
 pub use server::{SchemaError, parse_columns};

@@ -67,8 +67,13 @@ impl Client {
     }
 
     /// Makes a [held](crate::QueuedState::NeedsMigration) call anew, with the arguments that its reducer takes now: at the
-    /// end of the queue, under its old name. False if there is no such held call, or the arguments have no encoding.
+    /// end of the queue, under its old name. False if there is no such held call, if the arguments have no encoding, or if
+    /// the server's reducer took others when this run of the program looked at its schema.
     pub fn migrate<R: Reducer>(&self, held: Uuid, args: &R) -> bool {
+        #[cfg(feature = "http")]
+        if !self.hub().takes(&R::DEF) {
+            return false;
+        }
         let Ok(args) = bsatn::to_vec(args) else { return false };
         let fingerprint = fingerprint::arguments(&R::DEF);
         self.hub().command(|connection, _| {

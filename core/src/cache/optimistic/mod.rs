@@ -5,10 +5,11 @@
 //! [ends](super::Change::ends).
 //!
 //! Its rows are ordinary versions in ordinary slots, so reading costs nothing extra. The server's row of a key that a
-//! mutation writes is *parked* beside the table, encoded, with the sets that hold it. A change of the server's that
-//! touches nothing of this leaves it alone. Any other one is applied between *lifting* (parked rows come back, for
-//! nobody to see) and *rebasing* (the mutations run again), all with one version: whoever reads sees the outcome, and
-//! the transaction lists the difference between what was seen before and what is seen now.
+//! mutation writes is *parked* beside the table, encoded, with the sets that hold it. Each run leaves a *footprint*, what
+//! it read and wrote. A change of the server's that touches nothing of this leaves it alone. Any other one is applied
+//! between *lifting* (the parked rows of those whom it touches, and of who is connected with them, come back, for nobody
+//! to see) and *rebasing* (those mutations run again), all with one version: whoever reads sees the outcome, as if all
+//! mutations had run again, and the transaction lists the difference between what was seen before and what is seen now.
 
 mod connected;
 mod footprint;

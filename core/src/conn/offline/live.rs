@@ -10,6 +10,7 @@ use super::queue::UNKNOWN_ARGUMENTS;
 use crate::calls::{Gate, Waiting};
 use crate::conn::{CallId, Connection};
 use crate::journal::{Delivery, Entry, Held, QueuedState};
+use crate::schema::{FunctionDef, ServerField, ServerSchema, fingerprint, takes_arguments};
 
 /// A reducer that clients can call, as the server has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,30 @@ pub struct LiveReducer {
     pub arguments: Option<u64>,
     /// Its arguments, as text.
     pub params: Box<str>,
+}
+
+impl LiveReducer {
+    /// The reducers of a module that clients can call. A function of the program's, in `ours`, may have other names for
+    /// its arguments than the module has.
+    pub fn all(schema: &ServerSchema, ours: &[FunctionDef]) -> Vec<Self> {
+        let callable = schema.reducers.iter().filter(|reducer| reducer.callable);
+        let live = callable.map(|reducer| {
+            let of_ours = ours.iter().find(|ours| *ours.name == *reducer.name);
+            let arguments = match of_ours {
+                Some(ours) if takes_arguments(schema, reducer, ours) => {
+                    Some(fingerprint::arguments(ours))
+                }
+                _ => fingerprint::server_arguments(schema, reducer),
+            };
+            let param = |param: &ServerField| {
+                let ty = schema.display(&param.ty);
+                param.name.as_ref().map_or_else(|| ty.to_string(), |name| format!("{name}: {ty}"))
+            };
+            let params: Vec<_> = reducer.params.iter().map(param).collect();
+            Self { name: reducer.name.clone(), arguments, params: params.join(", ").into() }
+        });
+        live.collect()
+    }
 }
 
 /// What is known of the server's reducers.

@@ -11,7 +11,7 @@ use crate::conn::{Connection, State};
 pub struct SyncState {
     /// How many calls are kept that are not answered.
     pub pending: usize,
-    /// How many of them are held, because the reducer takes other arguments now.
+    /// How many of them are held, because the reducer takes other arguments now, in the program or on the server.
     pub held: usize,
     /// How many calls failed, and are kept to be looked at.
     pub failed: usize,

@@ -5,7 +5,7 @@ mod types;
 use core::fmt;
 
 use self::types::{difference, same_name};
-use super::{ServerField, ServerSchema, ServerType};
+use super::{ServerField, ServerReducer, ServerSchema, ServerType};
 use crate::schema::{
     FieldDef, FunctionDef, ProductDef, RowDef, SatsType, TableDef, TableKind, TypeRef,
 };
@@ -198,6 +198,24 @@ pub fn compare_reducer(schema: &ServerSchema, ours: &FunctionDef) -> Vec<Differe
         found.returns("error type", theirs, ours);
     }
     found.differences
+}
+
+/// Whether a call of a program's reducer is one of the server's: its arguments have the same types. They may have other
+/// names, unless the same ones stand elsewhere.
+pub fn takes_arguments(schema: &ServerSchema, theirs: &ServerReducer, ours: &FunctionDef) -> bool {
+    let name_of = |at| schema.type_name(at);
+    let same_type = |(theirs, ours): (&ServerField, &FieldDef)| {
+        difference(ours.ty.get(), schema.resolve(&theirs.ty), &name_of).is_none()
+    };
+    let mut theirs_first = theirs.params.iter().zip(ours.params).enumerate();
+    let moved = theirs_first.any(|(at, (theirs, _))| {
+        let Some(name) = theirs.name.as_deref() else { return false };
+        let is = |ours: &FieldDef| ours.name.is_some_and(|ours| same_name(name, ours));
+        ours.params.iter().position(is).is_some_and(|ours| ours != at)
+    });
+    theirs.params.len() == ours.params.len()
+        && theirs.params.iter().zip(ours.params).all(same_type)
+        && !moved
 }
 
 /// How a procedure of a program differs from the server's.

@@ -11,7 +11,7 @@ use core::fmt;
 
 pub use compare::{
     Difference, DifferenceKind, Item, compare, compare_procedure, compare_reducer, compare_table,
-    compare_types,
+    compare_types, takes_arguments,
 };
 #[cfg(feature = "json")]
 pub use parse::{SchemaError, parse_columns};
