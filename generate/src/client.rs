@@ -3,7 +3,7 @@
 use crate::generator::Generator;
 use crate::model::{Kind, Model, Table};
 use crate::names::{self, Scope};
-use crate::print::Lines;
+use crate::print::{Lines, printable};
 
 /// The most queries that stand in one tuple.
 const MAX_QUERIES: usize = 8;
@@ -18,12 +18,18 @@ pub(crate) fn main(model: &Model, options: &Generator) -> String {
     let mut functions = Scope::of_values();
     let watcher = |table: &&Table| {
         let name = names::value(&table.name);
-        functions.give(&[&format!("watch_{}", name.trim_start_matches("r#"))])
+        functions
+            .give(&[&format!("watch_{}", name.trim_start_matches("r#").trim_start_matches('_'))])
     };
     let watchers: Vec<_> = tables.iter().map(watcher).collect();
     let mut lines = Lines::default();
-    lines
-        .line(0, format!("//! A client of the database `{database}`: it says what changes there."));
+    lines.line(
+        0,
+        format!(
+            "//! A client of the database `{}`: it says what changes there.",
+            printable(database)
+        ),
+    );
     lines.line(0, "");
     lines.line(0, format!("mod {name};"));
     lines.line(0, "");
@@ -85,9 +91,11 @@ fn watch(lines: &mut Lines, table: &Table, watcher: &str, module: &str) {
     let Table { ident, name, kind, is_keyed, .. } = table;
     lines.line(0, format!("fn {watcher}(db: &Client) {{"));
     lines.line(4, format!("let table = db.table::<{module}::{ident}>();"));
+    // Inside of quotes, and of a format.
+    let label = name.replace('{', "{{").replace('}', "}}").escape_debug().to_string();
     let mut callback = |on: &str, parameters: &str, says: &str| {
         lines.line(4, format!("table.{on}(|{parameters}| {{"));
-        lines.call(8, "println!", &format!("\"{name}: {says}\""));
+        lines.call(8, "println!", &format!("\"{label}: {says}\""));
         lines.line(4, "});");
     };
     callback("on_insert", "_, row", "{row:?}");

@@ -5,10 +5,16 @@
 #[non_exhaustive]
 pub enum GenerateError {
     /// A type contains itself, which no column and no argument can: a server takes no such module.
-    #[error("the type `{path}` contains itself, and could have no value of finite size")]
+    #[error("the type `{path}` contains itself, which no column and no argument can")]
     Recursive {
         /// The types from the outermost to the one that comes again.
         path: Box<str>,
+    },
+    /// A table, a view or a function has no name by which it could be asked for.
+    #[error("the schema has a {what} without a name")]
+    Unnamed {
+        /// What it is.
+        what: &'static str,
     },
     /// A reference leads out of the schema.
     #[error("{what} refers to type {at}, and the schema has only {types}")]

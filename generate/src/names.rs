@@ -36,6 +36,9 @@ const TAKEN: &[&str] = &[
 /// Words that are no names even with `r#`.
 const NEVER_RAW: &[&str] = &["self", "Self", "super", "crate", "_"];
 
+/// Words that are reserved since the edition of 2024, though `syn` takes them for names.
+const RESERVED: &[&str] = &["gen"];
+
 /// As the macros make the wire name of a table, a column, a function from its Rust name.
 pub(crate) fn snake(ident: &str) -> String {
     unraw(ident).to_case(Case::Snake)
@@ -51,6 +54,11 @@ pub(crate) fn call_type(function: &str) -> String {
     unraw(function).to_case(Case::Pascal)
 }
 
+/// The name that a schema gives to a field; an empty one is none.
+pub(crate) fn given(name: &Option<Box<str>>) -> Option<&str> {
+    name.as_deref().filter(|name| !name.is_empty())
+}
+
 fn unraw(ident: &str) -> &str {
     ident.strip_prefix("r#").unwrap_or(ident)
 }
@@ -59,7 +67,7 @@ fn unraw(ident: &str) -> &str {
 pub(crate) fn value(name: &str) -> String {
     let mut ident = String::with_capacity(name.len());
     let mut before = None;
-    for c in name.chars() {
+    for c in name.chars().map(plain) {
         if c.is_uppercase() {
             if before.is_some_and(|before: char| before.is_lowercase() || before.is_ascii_digit()) {
                 ident.push('_');
@@ -76,9 +84,15 @@ pub(crate) fn value(name: &str) -> String {
     identifier(format!("{start}{}", words.join("_")), "value")
 }
 
+/// A letter that is another way to write one of ASCII is that one: the compiler wants names without such twins.
+fn plain(c: char) -> char {
+    let letter = c.to_uppercase().flat_map(char::to_lowercase).next().unwrap_or(c);
+    if letter.is_ascii() && c.is_lowercase() && c.to_uppercase().count() == 1 { letter } else { c }
+}
+
 /// A type or a variant: `PlayerId`, `OneU8`.
 pub(crate) fn ty(name: &str) -> String {
-    let name = name.replace(|c: char| !is_continue(c), "_");
+    let name: String = name.chars().map(|c| if is_continue(c) { plain(c) } else { '_' }).collect();
     let words = name.split('_').filter(|word| !word.is_empty());
     let ident = words.map(|word| {
         let mut chars = word.chars();
@@ -103,16 +117,25 @@ fn identifier(mut ident: String, otherwise: &str) -> String {
     if ident.starts_with(|c: char| c.is_numeric()) {
         ident.insert(0, '_');
     }
-    if syn::parse_str::<syn::Ident>(&ident).is_ok() {
+    if is_word(&ident) {
         return ident;
     }
     let raw = format!("r#{ident}");
     if syn::parse_str::<syn::Ident>(&raw).is_ok() { raw } else { otherwise.to_owned() }
 }
 
+/// A module with a file of its own, of which the compiler takes only ASCII.
+pub(crate) fn file(name: &str) -> String {
+    value(&name.replace(|c: char| !c.is_ascii(), "_"))
+}
+
 /// Whether a name can be that of a Rust module.
 pub(crate) fn is_module(name: &str) -> bool {
-    syn::parse_str::<syn::Ident>(name).is_ok()
+    is_word(name)
+}
+
+fn is_word(name: &str) -> bool {
+    syn::parse_str::<syn::Ident>(name).is_ok() && !RESERVED.contains(&name)
 }
 
 /// The names of one scope, each given once.

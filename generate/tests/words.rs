@@ -44,12 +44,12 @@ fn a_type_that_contains_itself_is_refused_in_words() {
     let branch = sum(&[("leaf", scalar("U8")), ("tree", json!({"Ref": 0}))]);
     assert_eq!(
         refused(&schema(&[("Tree", tree), ("Branch", branch)])),
-        "the type `Branch -> Tree -> Branch` contains itself, and could have no value of finite size"
+        "the type `Branch -> Tree -> Branch` contains itself, which no column and no argument can"
     );
     let endless = product(&[("again", json!({"Ref": 0}))]);
     assert_eq!(
         refused(&schema(&[("Endless", endless)])),
-        "the type `Endless -> Endless` contains itself, and could have no value of finite size"
+        "the type `Endless -> Endless` contains itself, which no column and no argument can"
     );
 }
 
@@ -158,4 +158,63 @@ fn replies_of_both_versions_do_not_drift_apart() {
         });
         assert_eq!(drift(&nine, &ten), [], "{module}");
     }
+}
+
+/// A schema of tables with these names, all of one column called as `column` says.
+fn tables(names: &[&str], column: &str) -> ServerSchema {
+    let types = names.iter().map(|_| product(&[(column, scalar("U32"))]));
+    let tables = names.iter().enumerate().map(|(at, name)| {
+        json!({"source_name": name, "product_type_ref": at, "primary_key": [0],
+            "table_access": {"Public": []}})
+    });
+    let reply = json!({"sections": [
+        {"Typespace": {"types": types.collect::<Vec<_>>()}},
+        {"Tables": tables.collect::<Vec<_>>()},
+    ]});
+    ServerSchema::parse(&reply.to_string()).unwrap()
+}
+
+#[test]
+fn no_name_gets_out_of_its_comment_or_its_quotes() {
+    let name = "x\n\"{}`\u{202e}*/ fn injected() {}";
+    let made = Generator::new().client(true).file(&tables(&[name], "a\"b\nc")).unwrap();
+    for file in made.files() {
+        assert!(!file.text.contains('\u{202e}'), "{}", file.text);
+        let lines = file.text.lines().filter(|line| line.contains(" fn injected()"));
+        for line in lines {
+            let line = line.trim_start();
+            let quoted = ["///", "#[table(name = \"", "println!(\"x\\n\\\"{{}}", "\"x\\n\\\"{{}}"];
+            assert!(quoted.iter().any(|start| line.starts_with(start)), "{line}");
+        }
+    }
+}
+
+#[test]
+fn every_table_has_a_file_of_its_own_that_the_compiler_finds() {
+    let schema = tables(&["mod", "types", "naïve", "日本", "1", "gen"], "gen");
+    let made = Generator::new().client(true).files(&schema).unwrap();
+    let paths: Vec<_> = made.files().iter().map(|file| file.path.to_str().unwrap()).collect();
+    assert_eq!(
+        paths,
+        [
+            "module/mod.rs",
+            "module/_1_2.rs",
+            "module/gen.rs",
+            "module/mod_2.rs",
+            "module/na_ve.rs",
+            "module/types_2.rs",
+            "module/value.rs",
+            "main.rs"
+        ]
+    );
+    let root = &made.files()[0].text;
+    assert!(root.contains("mod r#gen;") && root.contains("pub use self::r#gen::*;"), "{root}");
+    assert!(made.files()[7].text.contains("fn watch_1(db: &Client)"));
+}
+
+#[test]
+fn what_has_no_name_cannot_be_asked_for() {
+    assert_eq!(refused(&tables(&[""], "id")), "the schema has a table without a name");
+    let column = Generator::new().file(&tables(&["t"], "")).unwrap();
+    assert!(column.files()[0].text.contains("    pub value: u32,\n"));
 }

@@ -62,6 +62,9 @@
 //!   once, and calls wait on disk, each [delivered as it says](Delivery), also over a restart.
 //! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
 //!   has its typed error, which names the thing.
+//! - **It can be watched.** [`Client::stats`] has the numbers. `tracing` is told of connections, transactions and calls, as
+//!   events and as spans: what a callback logs is inside its transaction, and a call is inside what its caller does. The
+//!   names and fields are stable, and listed in the repository's `docs/observability.md`.
 //!
 //! # Features
 //!

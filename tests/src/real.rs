@@ -39,6 +39,13 @@ impl Module {
             Self::Timers => "timers",
         }
     }
+
+    fn wasm(self) -> Result<Vec<u8>, Failure> {
+        let file = format!("modules/{}.wasm", self.name());
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        fs::read(&path)
+            .map_err(|source| Failure::NoModule { path: path.display().to_string(), source })
+    }
 }
 
 /// Why a server did not do what was asked.
@@ -127,11 +134,22 @@ impl Real {
     ///
     /// Also [`Failure::NoModule`].
     pub async fn publish(&self, module: Module) -> Result<Database, Failure> {
+        let wasm = module.wasm()?;
         let owner = self.new_identity().await?;
         let name = format!("{}-{:016x}", module.name(), random());
-        let database = Database { server: self.clone(), name, owner };
-        database.update(module).await?;
-        Ok(database)
+        self.ask("PUT", &format!("/v1/database/{name}"), Some(&owner), "application/wasm", wasm)
+            .await?;
+        Ok(Database { server: self.clone(), module, name, owner })
+    }
+
+    /// Makes a module that of this database, whose rows it takes over.
+    ///
+    /// # Errors
+    ///
+    /// As [`Real::publish`].
+    pub async fn update(&self, module: Module) -> Result<(), Failure> {
+        let wasm = module.wasm()?;
+        self.ask("PUT", "", Some(&self.owner), "application/wasm", wasm).await.map(drop)
     }
 
     /// Sends a request and returns the text of an answer with status 200.
@@ -169,6 +187,7 @@ impl Real {
 #[derive(Debug, Clone)]
 pub struct Database {
     server: Real,
+    module: Module,
     name: String,
     owner: Account,
 }
@@ -233,16 +252,28 @@ impl Database {
         parse(&self.ask("GET", &format!("/schema?version={version}"), None, "", Vec::new()).await?)
     }
 
+    /// Publishes the module over the database, as another program that does the same: it has one more section, which nobody
+    /// reads. Asked to clear, the server throws the rows away.
+    ///
+    /// # Errors
+    ///
+    /// As [`Real::publish`].
+    pub async fn publish_again(&self, clear: bool) -> Result<(), Failure> {
+        let mut wasm = self.module.wasm()?;
+        // A custom section: its kind, its size, and a name with its length.
+        wasm.extend_from_slice(&[0, 9, 8]);
+        wasm.extend_from_slice(&random().to_le_bytes().map(|byte| b'a' + byte % 26));
+        let route = format!("?clear={clear}");
+        self.ask("PUT", &route, Some(&self.owner), "application/wasm", wasm).await.map(drop)
+    }
+
     /// Makes a module that of this database, whose rows it takes over.
     ///
     /// # Errors
     ///
-    /// Also [`Failure::NoModule`].
+    /// As [`Real::publish`].
     pub async fn update(&self, module: Module) -> Result<(), Failure> {
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("modules/{}.wasm", module.name()));
-        let no_module = |source| Failure::NoModule { path: path.display().to_string(), source };
-        let wasm = fs::read(&path).map_err(no_module)?;
+        let wasm = module.wasm()?;
         self.ask("PUT", "", Some(&self.owner), "application/wasm", wasm).await.map(drop)
     }
 

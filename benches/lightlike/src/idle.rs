@@ -1,24 +1,33 @@
 //! Many connections that have nothing to do, in one process.
 
 use bench_harness::{emit, heap, resident, trim};
-use lightlike::Client;
+use lightlike::{Client, Tls};
 use tokio::runtime::Builder;
 
-/// `URI DATABASE idle CONNECTIONS [manual]`
-pub(crate) fn run(uri: &str, database: &str, connections: u64, manual: bool) {
+use crate::front::Front;
+
+/// `URI DATABASE idle CONNECTIONS [manual|tls]`: as tasks of one runtime, driven by ticks, or as tasks and encrypted, by
+/// way of a process that decrypts.
+pub(crate) fn run(uri: &str, database: &str, connections: u64, way: &str) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let connect = || match manual {
-        true => connect_manually(uri, database),
-        false => runtime.block_on(Client::builder(uri, database).connect()).expect("a connection"),
+    let front = (way == "tls").then(|| Front::start(uri, "tls"));
+    let connect = || match (&front, way) {
+        (Some(front), _) => {
+            let tls = Tls::new().root_certificates(&front.certificate).expect("a certificate");
+            let builder = Client::builder(&front.uri, database).tls(tls);
+            runtime.block_on(builder.connect()).expect("a connection")
+        }
+        (None, "manual") => connect_manually(uri, database),
+        _ => runtime.block_on(Client::builder(uri, database).connect()).expect("a connection"),
     };
     let first = connect();
     trim();
     let (heap_before, resident_before, threads_before) = (heap(), resident("VmRSS"), threads());
     let clients: Vec<Client> = (0..connections).map(|_| connect()).collect();
     assert!(clients.iter().all(|client| client.identity().is_some()));
-    let case = if manual { "idle.manual" } else { "idle.task" };
+    let way = if way.is_empty() { "task" } else { way };
     let report = |metric: &str, value: f64, unit: &str| {
-        emit("lightlike", &format!("{case}.{metric}"), connections, value, unit);
+        emit("lightlike", &format!("idle.{way}.{metric}"), connections, value, unit);
     };
     let each = |bytes: f64| bytes / connections as f64 / 1024.0;
     report("heap", each(heap() - heap_before), "KiB");

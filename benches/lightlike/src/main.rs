@@ -2,7 +2,10 @@
 
 mod decompress;
 mod frames;
+mod front;
+mod held;
 mod idle;
+mod large;
 mod reads;
 mod schema;
 
@@ -120,7 +123,10 @@ fn ran_own() -> bool {
     let number = |place: usize| arg(place).parse::<u64>().expect("a number");
     match arg(2) {
         "frames" => frames::run(arg(0), arg(1), number(3)),
-        "idle" => idle::run(arg(0), arg(1), number(3), arg(4) == "manual"),
+        "idle" => idle::run(arg(0), arg(1), number(3), arg(4)),
+        "large" => large::run(arg(0), arg(1), number(3)),
+        "held" => held::run(arg(0), arg(1)),
+        "front" => front::run(arg(0), arg(3)),
         _ => return decompress::ran(),
     }
     true

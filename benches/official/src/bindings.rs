@@ -1,6 +1,8 @@
 //! What the SDK's code generator would write for `../../module`, by hand and as small as the SDK lets it be: the contexts
 //! have all the fields of generated ones, since each costs a clone of a handle per message.
 
+#![expect(unreachable_pub, reason = "items of generated code are public")]
+
 use spacetimedb_sdk::__codegen as sdk;
 pub(crate) use spacetimedb_sdk::Compression as SdkCompression;
 

@@ -97,7 +97,9 @@ fn statements(args: &Args) -> Result<Vec<String>, Failure> {
     };
     let statements = split(&text);
     if statements.is_empty() {
-        return Err(Failure::new(Exit::Usage, "there is no SQL statement"));
+        return Err(Failure::new(Exit::Usage, "there is no SQL statement").tip(
+            "`lightlike sql DATABASE \"SELECT * FROM user\"`, or statements on standard input",
+        ));
     }
     Ok(statements)
 }

@@ -210,3 +210,54 @@ async fn a_module_becomes_a_file_and_leaves_nothing_on_the_server() {
     let http = lightlike::http::Http::new(real.uri()).unwrap();
     assert_eq!(http.databases(identity).await.unwrap(), []);
 }
+
+/// Whether the compiler can build modules.
+fn builds_modules() -> bool {
+    let libraries = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", "wasm32-unknown-unknown"])
+        .output();
+    libraries.is_ok_and(|output| {
+        output.status.success()
+            && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
+    })
+}
+
+/// Where modules can be built, and there is a server to ask. What is built is kept for the next time.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "a test that is not run has to say so")]
+async fn the_source_of_a_module_is_built_and_becomes_a_file() {
+    let real = lightlike_tests::real::Real::from_env();
+    let Some(real) = real.filter(|_| builds_modules()) else {
+        eprintln!("skipped: a server, and `rustup target add wasm32-unknown-unknown`, are needed");
+        return;
+    };
+    let server = real.uri().to_owned();
+    let told = tokio::task::spawn_blocking(move || {
+        let folder = tempfile::tempdir().unwrap();
+        // The module's crates ask for a newer compiler than they need.
+        let cargo = folder.path().join("cargo");
+        let real_cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let script =
+            format!("#!/bin/sh\nexec '{real_cargo}' \"$@\" --ignore-rust-version --locked\n");
+        fs::write(&cargo, script).unwrap();
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+        let module = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/modules/chat");
+        let output = Command::new(env!("CARGO_BIN_EXE_lightlike"))
+            .args(["--server", &server, "--quiet", "--anonymous"])
+            .args(["generate", "--module", module, "--name", "chat"])
+            .current_dir(folder.path())
+            .env("CARGO", &cargo)
+            .env("CARGO_TARGET_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/modules"))
+            .output()
+            .unwrap();
+        done(&output);
+        assert_eq!(stdout(&output), "src/chat.rs\n");
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../generate/tests/golden/chat.rs");
+        assert_eq!(
+            fs::read_to_string(folder.path().join("src/chat.rs")).unwrap(),
+            fs::read_to_string(golden).unwrap(),
+        );
+    });
+    told.await.unwrap();
+}

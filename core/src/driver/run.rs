@@ -18,7 +18,9 @@ use crate::limits::Limits;
 use crate::types::Timestamp;
 use crate::wire::FrameOpener;
 
-/// How many rows are applied before the socket, the commands and the clock are looked at again: about a millisecond.
+/// How long the loop applies before it looks at the socket and the clock again, and lets other tasks run; and how many
+/// rows at once, which takes about as long.
+const TURN: Duration = Duration::from_millis(1);
 const ROWS_A_STEP: usize = 4096;
 
 /// How long applying waits before it asks again whether a view was let go.
@@ -84,10 +86,12 @@ enum Link {
 enum Next {
     Act(Action),
     Deliver(Event),
+    /// A little was applied: ask again.
+    Again,
     Rest(Rest),
 }
 
-/// Nothing is left to do or to deliver, and a little was applied.
+/// Nothing is left to do or to deliver, or the turn has been long enough.
 struct Rest {
     progress: Progress,
     deadline: Option<Instant>,
@@ -96,7 +100,7 @@ struct Rest {
 
 impl Next {
     /// Asks the machine, and has it apply a little where it wants nothing and nobody else is to.
-    fn of(connection: &mut Connection, shared: &Shared) -> Self {
+    fn of(connection: &mut Connection, shared: &Shared, turn_ends: Instant) -> Self {
         if let Some(action) = connection.poll_action() {
             return Self::Act(action);
         }
@@ -105,7 +109,12 @@ impl Next {
                 return Self::Deliver(event);
             }
             let _applying = span::applying(connection);
-            connection.step(now(), ROWS_A_STEP)
+            let now = now();
+            let progress = connection.step(now, ROWS_A_STEP);
+            if progress == Progress::More && now < turn_ends {
+                return Self::Again;
+            }
+            progress
         } else if shared.take_held_up() {
             Progress::Waiting
         } else {
@@ -125,10 +134,12 @@ enum LinkEvent {
 impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     /// One round: act, deliver, apply a little, wait for what comes next. False when all is over.
     async fn turn(&mut self) -> bool {
+        let ends = now() + TURN;
         let Rest { progress, deadline, mut can_receive } = loop {
-            match self.shared.with(|connection| Next::of(connection, &self.shared)) {
+            match self.shared.with(|connection| Next::of(connection, &self.shared, ends)) {
                 Next::Act(action) => self.act(action),
                 Next::Deliver(event) => (self.deliver)(event),
+                Next::Again => (),
                 Next::Rest(rest) => break rest,
             }
         };

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 mod handshakes;
+mod large;
 mod rig;
 mod sockets;
 mod tls;

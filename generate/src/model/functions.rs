@@ -93,7 +93,7 @@ impl Signature<'_> {
         let mut params = Vec::with_capacity(self.params.len());
         for (at, param) in self.params.iter().enumerate() {
             let numbered = format!("arg{at}");
-            let name = param.name.as_deref().unwrap_or(&numbered);
+            let name = names::given(&param.name).unwrap_or(&numbered);
             // A module's underscore says that it does not use the argument.
             let ident = names.give(&[&names::value(name.trim_start_matches('_'))]);
             let hint = names::call_type(self.name) + &names::ty(name);

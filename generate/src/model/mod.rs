@@ -180,6 +180,7 @@ impl std::fmt::Display for Ty {
 
 impl Model {
     pub(crate) fn new(schema: &ServerSchema, options: &Generator) -> Result<Self, GenerateError> {
+        check_names(schema)?;
         let mut types = Types::new(schema);
         let (tables, views) = tables::tables(schema, options, &mut types)?;
         let mut functions = Scope::of_values();
@@ -188,5 +189,17 @@ impl Model {
         let mut model = Self { tables, views, types: types.into_items(), reducers, procedures };
         traits::complete(&mut model);
         Ok(model)
+    }
+}
+
+fn check_names(schema: &ServerSchema) -> Result<(), GenerateError> {
+    let tables = schema.tables.iter().map(|table| ("table", &table.name));
+    let views = schema.views.iter().map(|view| ("view", &view.name));
+    let reducers = schema.reducers.iter().map(|reducer| ("reducer", &reducer.name));
+    let procedures = schema.procedures.iter().map(|procedure| ("procedure", &procedure.name));
+    let mut all = tables.chain(views).chain(reducers).chain(procedures);
+    match all.find(|(_, name)| name.is_empty()) {
+        Some((what, _)) => Err(GenerateError::Unnamed { what }),
+        None => Ok(()),
     }
 }

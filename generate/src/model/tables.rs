@@ -128,7 +128,7 @@ fn write_table(
     if !table.public {
         docs.push("Only the database's owner can read it.".to_owned());
     }
-    let is_keyed = kind == Kind::Table && table.primary_key.is_some();
+    let is_keyed = kind == Kind::Table && key(types, &table.columns, table.primary_key).is_some();
     Ok(Table {
         ident,
         name: name.to_string(),
@@ -149,8 +149,9 @@ fn write_view(
     let name = &view.name;
     let hint = names::ty(&name.replace('.', "_"));
     let known = row_of(view).and_then(|row| rows.get(&row));
+    let primary_key = key(types, &view.columns, view.primary_key);
     let marker = known.and_then(|row| {
-        let primary_key = match view.primary_key {
+        let primary_key = match primary_key {
             None => None,
             Some(key) if row.keys.primary_key == Some(key) => {
                 Some(row.fields.get(usize::from(key))?.clone())
@@ -168,7 +169,7 @@ fn write_view(
     let rows = match marker {
         Some(marker) => marker,
         None => {
-            let keys = Keys { primary_key: view.primary_key, ..Keys::default() };
+            let keys = Keys { primary_key, ..Keys::default() };
             let what = format!("the view `{name}`");
             let (written, fields) = own_rows(types, &view.columns, &ident, &what, &keys, &[], &[])?;
             if let Some(row) = row_of(view) {
@@ -209,10 +210,17 @@ fn write_view(
         kind: Kind::View,
         docs,
         rows,
-        is_keyed: view.primary_key.is_some(),
+        is_keyed: primary_key.is_some(),
         takes_arguments: !view.params.is_empty(),
         arguments,
     })
+}
+
+/// The primary key, if its values have an order and equal themselves, as a key's do here.
+fn key(types: &Types<'_>, columns: &[ServerField], primary_key: Option<u16>) -> Option<u16> {
+    let ordered =
+        |at: &u16| columns.get(usize::from(*at)).is_some_and(|column| !types.has_float(&column.ty));
+    primary_key.filter(ordered)
 }
 
 /// The names and types of what a view takes.
@@ -224,7 +232,7 @@ fn view_params(
     let mut names = Scope::of_values();
     let params = view.params.iter().enumerate().map(|(at, param)| {
         let numbered = format!("arg{at}");
-        let name = param.name.as_deref().unwrap_or(&numbered);
+        let name = names::given(&param.name).unwrap_or(&numbered);
         let ident = names.give(&[&names::value(name.trim_start_matches('_'))]);
         let what = format!("`{name}` of the view `{}`", view.name);
         Ok((ident, types.ty(&param.ty, &what, &format!("{hint}{}", names::ty(name)))?))
@@ -271,12 +279,12 @@ fn own_rows(
     auto_inc: &[u16],
     indexes: &[ServerIndex],
 ) -> Result<(Rows, Vec<String>), GenerateError> {
-    let exact = !columns.iter().any(|column| types.has_float(&column.ty));
+    let orders: Vec<_> = columns.iter().map(|column| !types.has_float(&column.ty)).collect();
+    let exact = orders.iter().all(|exact| *exact);
     let fields = types.fields(columns, ident, what)?;
     let idents: Vec<_> = fields.iter().map(|field| field.ident.clone()).collect();
-    let columns = fields.into_iter().zip(columns).zip(0_u16..).map(|((field, column), at)| {
+    let columns = fields.into_iter().zip(&orders).zip(0_u16..).map(|((field, &can_be_key), at)| {
         // What has no order and no equality can be no key, whatever the schema says.
-        let can_be_key = !types.has_float(&column.ty);
         let index = keys.indexes.iter().find(|(columns, _)| columns[..] == [at]);
         Column {
             field,
@@ -293,9 +301,11 @@ fn own_rows(
     });
     let several = keys.indexes.iter().filter(|(columns, _)| columns.len() > 1);
     let indexes = several.filter_map(|(positions, algorithm)| {
+        // As with keys: what has no order has no ordered index.
+        let ordered = |at: &u16| orders.get(usize::from(*at)).copied().unwrap_or(false);
         let names: Option<Vec<_>> =
             positions.iter().map(|at| idents.get(usize::from(*at)).cloned()).collect();
-        let names = names?;
+        let names = names.filter(|_| positions.iter().all(ordered))?;
         let own = indexes.iter().find(|index| index.columns == *positions);
         let own = own.and_then(|index| index.accessor.as_deref()).map(names::value);
         let by = names.iter().map(|name| name.strip_prefix("r#").unwrap_or(name));

@@ -43,7 +43,8 @@ impl<'s> Types<'s> {
         for name in named {
             let scoped: String = name.scope.iter().map(|part| names::ty(part)).collect();
             let plain = names::ty(&name.name);
-            let candidates = [plain.clone(), scoped + &plain, format!("{plain}Type")];
+            let numbered = format!("{}Type", plain.trim_end_matches('_'));
+            let candidates = [plain.clone(), scoped + &plain, numbered];
             let candidates: Vec<_> = candidates.iter().map(String::as_str).collect();
             names.entry(name.ty).or_insert_with(|| scope.give(&candidates));
         }
@@ -181,7 +182,7 @@ impl<'s> Types<'s> {
         let mut scope = Scope::of_values();
         let fields = fields.iter().enumerate().map(|(at, field)| {
             let numbered = format!("field_{at}");
-            let name = field.name.as_deref().unwrap_or_else(|| match &field.ty {
+            let name = names::given(&field.name).unwrap_or_else(|| match &field.ty {
                 // A row of one column, which is a special type.
                 ServerType::Scalar(scalar) if fields.len() == 1 => special_field(*scalar),
                 _ => &numbered,
@@ -209,13 +210,13 @@ impl<'s> Types<'s> {
         let mut scope = Scope::of_variants();
         let variants = variants.iter().enumerate().map(|(at, variant)| {
             let numbered = format!("V{at}");
-            let name = variant.name.as_deref().unwrap_or(&numbered);
+            let name = names::given(&variant.name).unwrap_or(&numbered);
             let ident = scope.give(&[&names::ty(name)]);
             let payload = variant.payload.as_ref().map(|payload| {
                 self.ty(payload, &format!("`{name}` of {what}"), &format!("{owner}{ident}"))
             });
             let found = names::camel(&ident) == name;
-            let name = (!found && variant.name.is_some()).then(|| name.to_owned());
+            let name = (!found && names::given(&variant.name).is_some()).then(|| name.to_owned());
             Ok(Variant { ident, name, payload: payload.transpose()? })
         });
         variants.collect()
@@ -301,7 +302,7 @@ fn inner(ty: &ServerType) -> Vec<&ServerType> {
 }
 
 fn is_tuple(fields: &[ServerField]) -> bool {
-    fields.len() <= MAX_TUPLE && fields.iter().all(|field| field.name.is_none())
+    fields.len() <= MAX_TUPLE && fields.iter().all(|field| names::given(&field.name).is_none())
 }
 
 /// What the one field of a special type is called.

@@ -7,6 +7,21 @@ const MAX_WIDTH: usize = 100;
 /// How wide what stands in an attribute's parentheses may be.
 const MAX_ATTRIBUTE: usize = 70;
 
+/// A line of documentation stays one, and reads as it is written, whatever names a schema has.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        // What neither is a letter or a sign nor has a width is shown by its number.
+        let plain = letter == '\'' || letter == '"' || letter == '\\';
+        match letter.escape_debug().len() {
+            1 => shown.push(letter),
+            _ if plain => shown.push(letter),
+            _ => shown.extend(letter.escape_debug()),
+        }
+    }
+    shown
+}
+
 /// Lines of source.
 #[derive(Debug, Default)]
 pub(crate) struct Lines(String);
@@ -28,7 +43,7 @@ impl Lines {
             if at == 1 {
                 self.line(0, "///");
             }
-            self.line(0, format!("/// {doc}"));
+            self.line(0, format!("/// {}", printable(doc)));
         }
     }
 

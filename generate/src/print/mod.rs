@@ -8,7 +8,7 @@ mod lines;
 mod split;
 
 use crate::model::{Model, Table};
-pub(crate) use lines::Lines;
+pub(crate) use lines::{Lines, printable};
 pub(crate) use split::files;
 
 /// The first line of every file.

@@ -13,14 +13,17 @@ use crate::names::{self, Scope};
 pub(crate) fn files(model: &Model, name: &str) -> Vec<GeneratedFile> {
     let declared = model.declared();
     let mut modules = Scope::of_values();
-    for taken in ["types", "reducers", "procedures"] {
+    for taken in ["r#mod", "types", "reducers", "procedures"] {
         modules.take(taken);
     }
+    // A module would hide the type that is called as it is.
+    declared.iter().for_each(|name| {
+        modules.take(name);
+    });
     let mut parts: Vec<(String, Part)> = Vec::new();
     for table in model.tables.iter().chain(&model.views) {
         if let Rows::Own { .. } = table.rows {
-            let module = names::value(&table.name);
-            let module = modules.give(&[&module]);
+            let module = modules.give(&[&names::file(&table.name)]);
             parts.push((module, Part::default()));
         }
     }

@@ -4,10 +4,107 @@ use lightlike::prelude::*;
 
 // Tables
 
+/// A row of the table `1`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "1")]
+pub struct _1 {
+    pub _1: u32,
+}
+
 /// The table `Weird Name`: its rows are [`Row`]s.
 #[derive(Table)]
 #[table(name = "Weird Name", row = Row)]
 pub struct WeirdName;
+
+/// A row of the table `a_change`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_change")]
+pub struct Change {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
+
+/// A row of the table `a_clone`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_clone")]
+pub struct Clone {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
+
+/// A row of the table `a_eq`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_eq")]
+pub struct Eq {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
+
+/// A row of the table `a_hash`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_hash")]
+pub struct Hash {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
+
+/// A row of the table `a_inserted`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_inserted")]
+pub struct Inserted {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
+
+/// A row of the table `a_iterator`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_iterator")]
+pub struct Iterator {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
+
+/// A row of the table `a_reducer`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_reducer")]
+pub struct Reducer {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
+
+/// A row of the table `a_self`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_self")]
+pub struct Self_ {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
+
+/// A row of the table `a_send`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_send")]
+pub struct Send {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
+
+/// A row of the table `a_table`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "a_table")]
+pub struct Table {
+    #[primary_key]
+    pub r#gen: u32,
+    pub field_1: u32,
+}
 
 /// A row of the table `a_table_with_a_name_that_is_so_long_that_no_attribute_with_it_fits_on_a_line`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq)]
@@ -57,6 +154,30 @@ pub struct Match {
     #[primary_key]
     pub r#type: u32,
     pub r#fn: String,
+}
+
+/// A row of the table `mod`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "mod")]
+pub struct Mod {
+    pub id: u32,
+}
+
+/// A row of the table `naïve`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "naïve")]
+pub struct Naïve {
+    #[column(name = "größer als")]
+    pub größer_als: u32,
+}
+
+/// A row of the table `of "{}"\n*/ pub fn injected() {}`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "of \"{}\"\n*/ pub fn injected() {}")]
+pub struct AB {
+    #[primary_key]
+    #[column(name = "\u{202e}id")]
+    pub _id: u32,
 }
 
 /// A row of the table `row`.
@@ -137,6 +258,14 @@ pub struct Item {
 #[table(name = "types")]
 pub struct Same {
     pub c: u32,
+}
+
+/// A row of the table `with_floats`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq)]
+#[table(name = "with_floats")]
+pub struct WithFloats {
+    pub at: f64,
+    pub id: u32,
 }
 
 // Views

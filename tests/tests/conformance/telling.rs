@@ -16,7 +16,7 @@ async fn failure(target: &Target, limit: Duration, story: impl AsyncFnOnce(&Targ
     let told = AssertUnwindSafe(within(limit, target, story)).catch_unwind().await;
     let panic = told.expect_err("the story fails");
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or(panic.downcast_ref::<&str>().copied()).unwrap().to_owned()
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap().to_owned()
 }
 
 const LONG: Duration = Duration::from_secs(30);

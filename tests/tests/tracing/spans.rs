@@ -50,8 +50,9 @@ async fn what_a_callback_logs_is_inside_its_transaction_and_its_session() {
         assert_eq!(recorder.span_at(made_by).field("function"), Some("insert_pk_u_32"));
 
         assert_eq!(recorder.said("called").spans(), ["lightlike.call"]);
-        let states = recorder.events().into_iter().filter(|event| event.name == "lightlike.state");
-        let closed = states.last().unwrap();
+        let mut states =
+            recorder.events().into_iter().filter(|event| event.name == "lightlike.state");
+        let closed = states.next_back().unwrap();
         assert_eq!(closed.spans(), ["lightlike.session"], "{closed:?}");
         let session = only(recorder.spans("lightlike.session"));
         assert_eq!(session.field("reason"), Some("closed"));

@@ -8,13 +8,10 @@ use lightlike_testkit::Server;
 use super::{TRANSACTIONS, measured};
 use crate::input::{self, Entity};
 
-/// Rows in the table.
-const HELD: u64 = 100_001;
-
 /// Transactions that change one row each, which is watched, while `watches` watch others; a unit is a transaction.
 pub(super) fn one_row_beside(watches: u64) {
-    let changing = HELD - 1;
-    let rows = (0..HELD).map(|id| input::entity(id, 0));
+    let changing = watches;
+    let rows = (0..=watches).map(|id| input::entity(id, 0));
     let server = Server::builder().table::<Entity>().rows::<Entity>(rows).start_blocking();
     let db = Client::builder(server.uri(), server.database()).build_manual().expect("a client");
     let entities = db.subscribe(Entity::all());
