@@ -43,7 +43,9 @@ pub enum GenerateError {
         limit: usize,
     },
     /// The module's Rust name cannot be one.
-    #[error("`{name}` is not the name of a Rust module; use letters, digits and underscores")]
+    #[error(
+        "`{name}` cannot be the name of the Rust module; take another, of letters, digits and underscores"
+    )]
     ModuleName {
         /// What was given.
         name: Box<str>,

@@ -93,7 +93,8 @@ impl Generator {
     }
 
     fn model(&self, schema: &ServerSchema) -> Result<Model, GenerateError> {
-        if !names::is_module(&self.name) {
+        // A client is in `main.rs`.
+        if !names::is_module(&self.name) || (self.client && &*self.name == "main") {
             return Err(GenerateError::ModuleName { name: self.name.clone() });
         }
         Model::new(schema, self)

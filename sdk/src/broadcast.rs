@@ -187,7 +187,8 @@ impl Broadcast {
     /// that have no Rust type too, by the keys of this schema: that of the server, or one that was saved. The feed begins
     /// anew.
     ///
-    /// In such a table the rows that came or changed are told before those that left.
+    /// In every table the rows that came or changed are then told before those that left. Rows are encoded once for each
+    /// feed that has a schema.
     ///
     /// ```no_run
     /// # #[cfg(feature = "http")]

@@ -221,8 +221,8 @@ impl Hub {
             if self.offline.is_enabled() && options.id.is_none() {
                 options.id = connection.new_call_name(now);
             }
-            let (request_kept, id) = (request.clone(), options.id);
-            let caller = Caller { request: request_kept, sink, id, restored: false, span };
+            let (kept, id) = (request.clone(), options.id);
+            let caller = Caller { request: kept, sink, id, restored: false, span };
             let call = connection.call_with(now, request, options);
             // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
             lock(&self.calls).push(call.0, caller);

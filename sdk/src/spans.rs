@@ -156,6 +156,9 @@ pub(crate) fn transaction(changes: &Changes, call: impl FnOnce(CallId) -> CallSp
 #[derive(Default, Clone)]
 pub(crate) struct CallSpan(Option<Arc<Span>>);
 
+// Every call that is not answered has one.
+const _: () = assert!(size_of::<CallSpan>() == size_of::<usize>());
+
 impl CallSpan {
     /// Of a call that is about to be made. It is a part of what its caller does, if the caller waits for it; otherwise it
     /// only follows from that, which may be over long before.
@@ -201,5 +204,34 @@ fn kind(request: &CallRequest) -> &'static str {
         CallRequest::Reducer { .. } => "reducer",
         CallRequest::Procedure { .. } => "procedure",
         CallRequest::Query { .. } => "query",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lightlike_core::conn::Server;
+    use lightlike_core::types::{ConnectionId, Identity};
+    use lightlike_core::wire::Text;
+
+    use super::*;
+
+    #[test]
+    fn where_nobody_listens_nothing_is_made_and_nothing_is_kept() {
+        let sql = Text::from_static("SELECT * FROM user");
+        let call = CallSpan::new(&CallRequest::Query { sql }, true);
+        assert!(call.0.is_none() && call.span().is_disabled());
+
+        let server = Server::parse("https://host/base").unwrap();
+        let origin = Origin::new(&Endpoint::new(server, "chat").unwrap());
+        assert_eq!((&*origin.address, origin.database()), ("https://host/base", "chat"));
+        let sessions = Sessions::new(origin);
+        let greeting = Greeting {
+            identity: Identity::from_le_bytes([1; 32]),
+            connection_id: ConnectionId::from_u128(1),
+            token: "secret".into(),
+        };
+        assert!(sessions.of(&Event::Connected(greeting)).is_disabled());
+        assert!(!sessions.is_open.load(Ordering::Relaxed) && sessions.lock().is_none());
+        assert!(sessions.of(&Event::State(ConnectionState::Ready)).is_disabled());
     }
 }

@@ -142,16 +142,6 @@ impl Real {
         Ok(Database { server: self.clone(), module, name, owner })
     }
 
-    /// Makes a module that of this database, whose rows it takes over.
-    ///
-    /// # Errors
-    ///
-    /// As [`Real::publish`].
-    pub async fn update(&self, module: Module) -> Result<(), Failure> {
-        let wasm = module.wasm()?;
-        self.ask("PUT", "", Some(&self.owner), "application/wasm", wasm).await.map(drop)
-    }
-
     /// Sends a request and returns the text of an answer with status 200.
     async fn ask(
         &self,

@@ -1,6 +1,6 @@
 //! `lightlike generate`.
 
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use lightlike::schema::ServerSchema;
@@ -110,7 +110,13 @@ async fn schema(context: &Context, source: &Source) -> Result<ServerSchema, Fail
 /// The database's name as that of a Rust module.
 fn rust_name(database: &str) -> String {
     let name = database.replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase();
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("db_{name}") } else { name }
+    // Files of other things.
+    let taken = ["main", "lib", "mod"].contains(&&*name);
+    if taken || name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("db_{name}")
+    } else {
+        name
+    }
 }
 
 fn no_source(error: GenerateError) -> Failure {
@@ -143,9 +149,13 @@ fn check(args: &Args, generated: &Generated) -> Result<(), Failure> {
 }
 
 fn file(error: WriteError) -> Failure {
-    let failure = Failure::new(Exit::File, &error);
-    match std::error::Error::source(&error) {
-        Some(source) => failure.because(source),
-        None => failure,
+    let mut failure = Failure::new(Exit::File, &error);
+    if let Some(source) = std::error::Error::source(&error) {
+        let exists = |source: &io::Error| source.kind() == ErrorKind::AlreadyExists;
+        if source.downcast_ref().is_some_and(exists) {
+            failure = failure.tip("`--name` or `--out` writes elsewhere");
+        }
+        failure = failure.because(source);
     }
+    failure
 }

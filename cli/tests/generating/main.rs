@@ -62,6 +62,15 @@ async fn a_live_database_becomes_a_file_and_a_client() {
         let client = fs::read_to_string(folder.join("src/main.rs")).unwrap();
         assert!(client.contains(server) && client.contains("chat::Message::all()"), "{client}");
 
+        // What was not generated is somebody's work.
+        fs::write(folder.join("src/mine.rs"), "fn mine() {}\n").unwrap();
+        let mine = lightlike(folder, server, &["generate", database, "--name", "mine"]);
+        assert_eq!(mine.status.code(), Some(8));
+        let said = stderr(&mine);
+        assert!(said.contains("cannot write over src/mine.rs: it was not generated"), "{said}");
+        assert!(said.contains("`--name` or `--out` writes elsewhere"), "{said}");
+        assert_eq!(fs::read_to_string(folder.join("src/mine.rs")).unwrap(), "fn mine() {}\n");
+
         // What is right is left alone, and so is the client whatever it is.
         fs::write(folder.join("src/main.rs"), "fn main() {}\n").unwrap();
         let again = ["generate", database, "--name", "chat", "--client"];

@@ -101,7 +101,8 @@ impl Calls {
 
     /// Puts calls in front of all others, in their order; but not of one whose probe is asked.
     pub(crate) fn put_back(&mut self, calls: Vec<Waiting>) {
-        let probing = self.waiting.pop_front_if(|first| first.gate() == Gate::Probing);
+        let probes = self.waiting.front().is_some_and(|first| first.gate() == Gate::Probing);
+        let probing = if probes { self.waiting.pop_front() } else { None };
         for waiting in calls.into_iter().rev() {
             self.note_times(&waiting);
             self.waiting.push_front(waiting);

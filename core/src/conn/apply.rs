@@ -84,6 +84,7 @@ impl Connection {
                 why.kept = self.parts_to_keep(&change);
                 self.applying.under_way = Some(why);
                 self.cache.begin(change);
+                return self.step_cache(now, max_rows);
             }
         }
         Progress::More

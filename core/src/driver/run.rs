@@ -18,8 +18,8 @@ use crate::limits::Limits;
 use crate::types::Timestamp;
 use crate::wire::FrameOpener;
 
-/// How long the loop applies before it looks at the socket and the clock again, and lets other tasks run; and how many
-/// rows at once, which takes about as long.
+/// How long the loop applies messages before it looks at the socket and the clock again, and lets other tasks run; and
+/// how many rows of one, which takes about as long.
 const TURN: Duration = Duration::from_millis(1);
 const ROWS_A_STEP: usize = 4096;
 
@@ -109,9 +109,11 @@ impl Next {
                 return Self::Deliver(event);
             }
             let _applying = span::applying(connection);
-            let now = now();
+            let (now, was_applying) = (now(), connection.is_applying());
             let progress = connection.step(now, ROWS_A_STEP);
-            if progress == Progress::More && now < turn_ends {
+            // What a step does not finish is large enough to look around in between.
+            let is_large = was_applying && connection.is_applying();
+            if progress == Progress::More && !is_large && now < turn_ends {
                 return Self::Again;
             }
             progress

@@ -29,8 +29,8 @@ fn theirs(typespace: &str, params: &str) -> Option<u64> {
             }}]}}
         ]}}"#
     );
-    let schema = ServerSchema::parse(&schema).unwrap();
-    server_arguments(&schema, schema.reducer("f").unwrap())
+    let schema = ServerSchema::parse(&schema).expect("a schema");
+    server_arguments(&schema, schema.reducer("f").expect("the reducer"))
 }
 
 fn element(name: &str, ty: &str) -> String {

@@ -123,7 +123,7 @@ impl<'c> Connecting<'c> {
     }
 
     fn co_writers(
-        &mut self,
+        &self,
         turn: Turn,
         table: TableId,
         footprint: &Footprint,

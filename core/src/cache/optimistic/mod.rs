@@ -13,6 +13,7 @@
 
 mod connected;
 mod footprint;
+mod local_table;
 mod nets;
 mod overlay;
 mod pending;
@@ -23,11 +24,12 @@ mod writes;
 
 pub(super) use self::connected::Lifting;
 pub(super) use self::footprint::Turn;
+pub use self::local_table::{LocalTable, LocalTableMut};
 pub(super) use self::overlay::Overlay;
 pub(super) use self::pending::Mutations;
 pub use self::pending::{Mutated, RowStatus};
 pub use self::temp_id::TempId;
-pub use self::tx::{LocalTable, LocalTableMut, LocalTx, is_mutating};
+pub use self::tx::{LocalTx, is_mutating};
 
 /// Names a pending mutation. Its order among the others is the order of their adding, not of these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

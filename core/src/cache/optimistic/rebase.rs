@@ -46,6 +46,9 @@ impl Cache {
     /// Lifts these, and those that are connected with them.
     fn lift_more(&mut self, applying: &mut Applying, found: BTreeSet<Turn>) {
         let more = Connecting::new(self).closure(&applying.lifting.turns, found);
+        if more.is_empty() {
+            return;
+        }
         let at = Stamp::of(self.version + 1);
         for turn in &more {
             let Some(pending) = self.mutations.list.get(turn) else { continue };
@@ -56,7 +59,7 @@ impl Cache {
             }
         }
         applying.touched().iter().for_each(|&table| self.touch(table));
-        applying.lifting.is_lifted |= !more.is_empty();
+        applying.lifting.is_lifted = true;
         applying.lifting.turns.extend(more);
     }
 

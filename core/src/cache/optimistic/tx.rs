@@ -4,16 +4,15 @@ use core::any::{Any, TypeId};
 use core::borrow::Borrow;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::hash::{BuildHasher, Hash};
-use core::marker::PhantomData;
+use core::hash::Hash;
 use std::collections::BTreeMap;
 
 use foldhash::{HashMap, HashSet};
 
 use super::footprint::Footprint;
+use super::local_table::{LocalTable, LocalTableMut};
 use super::writes::{AnyWrites, TableWrites, base_of, identity_hash, same_row};
 use super::{MutationError, MutationId, TempId};
-use crate::bsatn::Writer;
 use crate::cache::slots::RowId;
 use crate::cache::view::TableView;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId, View};
@@ -66,13 +65,13 @@ pub(super) struct Ran {
 pub(super) type Writes = (TableId, Box<dyn AnyWrites>);
 
 /// A table as readers see it.
-struct Base<'t, T: Table> {
-    table: TableId,
-    view: TableView<'t, T>,
+pub(super) struct Base<'t, T: Table> {
+    pub(super) table: TableId,
+    pub(super) view: TableView<'t, T>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     Insert,
     Update,
     Upsert,
@@ -159,12 +158,6 @@ impl LocalTx {
     }
 }
 
-fn encoded<R: Row>(row: &R) -> Box<[u8]> {
-    let mut bytes = Writer::new();
-    row.encode(&mut bytes);
-    bytes.as_slice().into()
-}
-
 /// What a panic said.
 fn said(panic: &(dyn Any + Send)) -> Box<str> {
     let text = panic.downcast_ref::<&str>().copied();
@@ -176,12 +169,12 @@ fn said(panic: &(dyn Any + Send)) -> Box<str> {
 impl LocalTx {
     /// The table `T`, to read.
     pub fn table<T: Table>(&self) -> LocalTable<'_, T> {
-        LocalTable { tx: self, table: PhantomData }
+        LocalTable::new(self)
     }
 
     /// The table `T`, to read and write.
     pub fn table_mut<T: Table>(&mut self) -> LocalTableMut<'_, T> {
-        LocalTableMut { tx: self, table: PhantomData }
+        LocalTableMut::new(self)
     }
 
     /// Inserts a row. Without a primary key, one that is there already changes nothing; with one, the mutation
@@ -255,7 +248,7 @@ impl LocalTx {
 /// Inner ways.
 impl LocalTx {
     /// The table as readers see it.
-    fn base<T: Table>(&self) -> Option<Base<'_, T>> {
+    pub(super) fn base<T: Table>(&self) -> Option<Base<'_, T>> {
         let marker = TypeId::of::<T>();
         let table = self.view.epoch.tables.catalog.by_type.get(marker).map(TableId);
         let base = table.zip(self.view.table::<T>()).map(|(table, view)| Base { table, view });
@@ -271,7 +264,7 @@ impl LocalTx {
         base
     }
 
-    fn writes<R: Row>(&self, table: TableId) -> Option<&TableWrites<R>> {
+    pub(super) fn writes<R: Row>(&self, table: TableId) -> Option<&TableWrites<R>> {
         let writes: &dyn Any = &**self.writes.get(&table)?;
         writes.downcast_ref()
     }
@@ -290,12 +283,12 @@ impl LocalTx {
         self.reads.borrow_mut().entry(table).or_default().hashes.insert(hash);
     }
 
-    fn note_scan(&self, table: TableId) {
+    pub(super) fn note_scan(&self, table: TableId) {
         self.reads.borrow_mut().entry(table).or_default().scanned = true;
     }
 
     /// Where a row is that is identified as `is` says.
-    fn locate<T: Table>(
+    pub(super) fn locate<T: Table>(
         &self,
         base: &Base<'_, T>,
         hash: u64,
@@ -312,21 +305,25 @@ impl LocalTx {
         Place { table: base.table, hash, write, base: id, is_there }
     }
 
-    fn locate_row<T: Table>(&self, base: &Base<'_, T>, row: &T::Row) -> Place {
+    pub(super) fn locate_row<T: Table>(&self, base: &Base<'_, T>, row: &T::Row) -> Place {
         let keyed = T::DEF.primary_key.is_some();
         let hash = identity_hash(row, keyed, &base.view.snapshot.hasher);
         self.locate(base, hash, |other| same_row(row, other, keyed))
     }
 
     /// The row at a place.
-    fn row_at<'t, T: Table>(&'t self, base: &Base<'t, T>, place: &Place) -> Option<&'t T::Row> {
+    pub(super) fn row_at<'t, T: Table>(
+        &'t self,
+        base: &Base<'t, T>,
+        place: &Place,
+    ) -> Option<&'t T::Row> {
         match place.write {
             Some(at) => self.writes::<T::Row>(place.table)?.row(at),
             None => base.view.snapshot.chunks.row(place.base?),
         }
     }
 
-    fn write<T: Table>(&mut self, row: T::Row, mode: Mode) {
+    pub(super) fn write<T: Table>(&mut self, row: T::Row, mode: Mode) {
         let name = T::DEF.name;
         if T::DEF.kind == TableKind::Event {
             return self.fail_with(MutationError::EventTable { table: name });
@@ -349,7 +346,7 @@ impl LocalTx {
         }
     }
 
-    fn delete_at<R: Row>(&mut self, place: &Place) -> bool {
+    pub(super) fn delete_at<R: Row>(&mut self, place: &Place) -> bool {
         if place.is_there
             && let Some(writes) = self.writes_mut::<R>(place.table)
         {
@@ -360,7 +357,7 @@ impl LocalTx {
 }
 
 /// Where a row is, or would be: its write, if there is one, else its place in the view.
-struct Place {
+pub(super) struct Place {
     table: TableId,
     hash: u64,
     write: Option<usize>,
@@ -368,146 +365,8 @@ struct Place {
     is_there: bool,
 }
 
-/// A table as a mutation sees it.
-pub struct LocalTable<'t, T> {
-    tx: &'t LocalTx,
-    table: PhantomData<fn() -> T>,
-}
-
-impl<'t, T: Table> LocalTable<'t, T> {
-    /// The row with this primary key.
-    pub fn get<Q>(&self, key: &Q) -> Option<&'t T::Row>
-    where
-        T: HasKey,
-        <T::Row as Row>::Key: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        let base = self.tx.base::<T>()?;
-        let hash = base.view.snapshot.hasher.hash_one(key);
-        let place = self.tx.locate(&base, hash, |row| row.key().borrow() == key);
-        self.tx.row_at(&base, &place)
-    }
-
-    /// The row with this value in a unique column. Where several have it, as may be before calls are answered, always
-    /// the same of them.
-    pub fn find<V, K, Q>(&self, column: Column<T::Row, V, K>, value: &Q) -> Option<&'t T::Row>
-    where
-        K: FindIn<T>,
-        V: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        let base = self.tx.base::<T>()?;
-        let is = |row: &T::Row| column.get(row).borrow() == value;
-        if K::PRIMARY {
-            let hash = base.view.snapshot.hasher.hash_one(value);
-            let place = self.tx.locate(&base, hash, is);
-            return self.tx.row_at(&base, &place);
-        }
-        // Any row may get this value.
-        self.tx.note_scan(base.table);
-        let writes = self.tx.writes::<T::Row>(base.table);
-        let mut found = Vec::new();
-        base.view.find_all(column, value, |id, row| {
-            if writes.is_none_or(|writes| !writes.replaces(id)) {
-                found.push(row);
-            }
-        });
-        found.extend(writes.into_iter().flat_map(TableWrites::rows).filter(|row| is(row)));
-        // Not by where they lie, which is another thing each time that mutations run.
-        if found.len() < 2 {
-            found.pop()
-        } else {
-            found.into_iter().min_by_key(|row| encoded(*row))
-        }
-    }
-
-    /// All rows, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &'t T::Row> + use<'t, T> {
-        let base = self.tx.base::<T>();
-        if let Some(base) = &base {
-            self.tx.note_scan(base.table);
-        }
-        let writes = base.as_ref().and_then(|base| self.tx.writes::<T::Row>(base.table));
-        let rows = base.into_iter().flat_map(|base| base.view.iter_with_ids());
-        let rest = rows.filter(move |(id, _)| writes.is_none_or(|writes| !writes.replaces(*id)));
-        let written = writes.into_iter().flat_map(TableWrites::rows);
-        rest.map(|(_, row)| row).chain(written)
-    }
-
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.iter().count()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
-    }
-}
-
-/// A table as a mutation changes it.
-pub struct LocalTableMut<'t, T> {
-    tx: &'t mut LocalTx,
-    table: PhantomData<fn() -> T>,
-}
-
-impl<T: Table> LocalTableMut<'_, T> {
-    /// As [`LocalTx::insert`].
-    pub fn insert(&mut self, row: T::Row) {
-        self.tx.write::<T>(row, Mode::Insert);
-    }
-
-    /// As [`LocalTx::update`].
-    pub fn update(&mut self, row: T::Row)
-    where
-        T: HasKey,
-    {
-        self.tx.write::<T>(row, Mode::Update);
-    }
-
-    /// As [`LocalTx::upsert`].
-    pub fn upsert(&mut self, row: T::Row)
-    where
-        T: HasKey,
-    {
-        self.tx.write::<T>(row, Mode::Upsert);
-    }
-
-    /// As [`LocalTx::delete`].
-    pub fn delete(&mut self, row: &T::Row) -> bool {
-        let Some(base) = self.tx.base::<T>() else { return false };
-        let place = self.tx.locate_row::<T>(&base, row);
-        self.tx.delete_at::<T::Row>(&place)
-    }
-
-    /// As [`LocalTx::delete_by`].
-    pub fn delete_by<V, K, Q>(&mut self, column: Column<T::Row, V, K>, value: &Q) -> bool
-    where
-        K: FindIn<T>,
-        V: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        let Some(base) = self.tx.base::<T>() else { return false };
-        let Some(row) = self.tx.table::<T>().find(column, value) else { return false };
-        let place = self.tx.locate_row::<T>(&base, row);
-        self.tx.delete_at::<T::Row>(&place)
-    }
-}
-
 impl fmt::Debug for LocalTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalTx").field("mutation", &self.mutation).finish_non_exhaustive()
-    }
-}
-
-impl<T: Table> fmt::Debug for LocalTable<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalTable").field("table", &T::DEF.name).finish_non_exhaustive()
-    }
-}
-
-impl<T: Table> fmt::Debug for LocalTableMut<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalTableMut").field("table", &T::DEF.name).finish_non_exhaustive()
     }
 }

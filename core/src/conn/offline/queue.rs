@@ -218,7 +218,8 @@ impl Connection {
         let at = offline.dead.iter().position(|entry| entry.id == id)?;
         let entry = offline.dead.remove(at)?;
         offline.write(Op::Forget(entry.seq));
-        let call = self.make_again(entry);
+        let call = self.calls.name();
+        self.make_again(entry, call);
         self.hold_misfits();
         self.send_calls();
         Some(call)
@@ -253,7 +254,9 @@ impl Connection {
         offline.write(Op::Forget(seq));
         let _ = self.calls.take_waiting(call);
         (entry.args, entry.fingerprint) = (args, fingerprint);
-        Some(self.make_again_as(entry, call))
+        self.make_again(entry, call);
+        self.send_calls();
+        Some(call)
     }
 
     /// What arguments a reducer takes in this program, or on the server; none if there is no such reducer. Calls of it
@@ -317,13 +320,8 @@ impl Connection {
         matches!(self.state, State::Closing { .. } | State::Closed(_))
     }
 
-    fn make_again(&mut self, entry: Entry) -> CallId {
-        let call = self.calls.name();
-        self.make_again_as(entry, call)
-    }
-
-    fn make_again_as(&mut self, mut entry: Entry, call: CallId) -> CallId {
-        let Some(offline) = &mut self.offline else { return call };
+    fn make_again(&mut self, mut entry: Entry, call: CallId) {
+        let Some(offline) = &mut self.offline else { return };
         let mut keep = Keep::new(entry.delivery.clone(), Some(WhileDisconnected::Wait));
         entry.seq = offline.next_entry;
         offline.next_entry += 1;
@@ -337,8 +335,6 @@ impl Connection {
             offline.add(entry, call);
         }
         self.calls.push(Waiting::new(call, request, None, Some(Box::new(keep))));
-        self.send_calls();
-        call
     }
 }
 

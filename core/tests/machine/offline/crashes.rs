@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lightlike_core::conn::{Action, Event, Reply};
+use lightlike_core::conn::{Action, Event, LiveReducer, Reply};
 use lightlike_core::journal::Delivery::{AtLeastOnce, AtMostOnce, Probe};
 use lightlike_core::journal::{Batch, Delivery, Store as _};
 use lightlike_core::types::Uuid;
@@ -31,6 +31,19 @@ enum Step {
     Answer,
     /// The program is killed and started again.
     Kill,
+    /// It is said what the server's reducers take.
+    Learn(Schema),
+}
+
+/// What is said of the server's reducers.
+#[derive(Debug, Clone, Copy)]
+enum Schema {
+    /// That nobody knows.
+    Nothing,
+    /// That calls fit.
+    Fits,
+    /// That there is no such reducer.
+    Gone,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -42,6 +55,8 @@ fn step() -> impl Strategy<Value = Step> {
         5 => Just(Step::Run),
         4 => Just(Step::Answer),
         2 => Just(Step::Kill),
+        2 => prop_oneof![Just(Schema::Nothing), Just(Schema::Fits), Just(Schema::Gone)]
+            .prop_map(Step::Learn),
     ]
 }
 
@@ -101,6 +116,7 @@ impl World {
             Step::Run => self.run(),
             Step::Answer => self.answer(),
             Step::Kill => self.kill(),
+            Step::Learn(schema) => self.learn(schema),
         }
         self.hear();
     }
@@ -203,12 +219,27 @@ impl World {
     }
 
     fn kill(&mut self) {
-        let offline = self.offline.take().unwrap().restart();
+        let mut offline = self.offline.take().unwrap().restart();
+        // Every other run compares with the server's schema.
+        if self.next.is_multiple_of(2) {
+            offline.connection().await_schema();
+        }
         self.names = offline.restored.iter().map(|call| (call.call.0, number(call.id))).collect();
         self.offline = Some(offline);
         self.unwritten.clear();
         self.answers.clear();
         (self.online, self.started) = (false, false);
+    }
+
+    fn learn(&mut self, schema: Schema) {
+        let reducers = match schema {
+            Schema::Nothing => None,
+            Schema::Fits => {
+                Some(vec![LiveReducer { name: "f".into(), arguments: None, params: "".into() }])
+            }
+            Schema::Gone => Some(Vec::new()),
+        };
+        self.offline().connection().handle_schema(reducers);
     }
 
     fn hear(&mut self) {
@@ -234,7 +265,11 @@ impl World {
 
     /// The faults have stopped: everything comes to an end.
     fn settle(&mut self) {
+        if self.offline().connection().sync_state().held > 0 {
+            self.step(Step::Kill);
+        }
         for _ in 0..100 {
+            self.step(Step::Learn(Schema::Fits));
             self.step(Step::Write);
             self.step(Step::Connect);
             self.step(Step::Run);
