@@ -123,14 +123,26 @@ async fn messages(
     mut client: OwnedWriteHalf,
     pinged: &Mutex<Option<Instant>>,
 ) -> io::Result<()> {
+    const FIN: u8 = 0x80;
+    const CONTROL: u8 = 0x08;
     head(&mut server, &mut client).await?;
+    // The server sends a message in many frames.
+    let mut message = 0;
     loop {
-        let (_, bytes) = frame_head(&mut server, &mut client).await?;
+        let (first, bytes) = frame_head(&mut server, &mut client).await?;
         tokio::io::copy(&mut (&mut server).take(bytes), &mut client).await?;
-        if bytes >= LARGE {
+        if first & CONTROL != 0 {
+            continue;
+        }
+        message += bytes;
+        if first & FIN == 0 {
+            continue;
+        }
+        if message >= LARGE {
             *pinged.lock().expect("no panic") = Some(Instant::now());
             client.write_all(&[0x89, 0]).await?;
         }
+        message = 0;
     }
 }
 
@@ -143,9 +155,9 @@ async fn pongs(
     const PONG: u8 = 0xa;
     head(&mut client, &mut server).await?;
     loop {
-        let (opcode, bytes) = frame_head(&mut client, &mut server).await?;
+        let (first, bytes) = frame_head(&mut client, &mut server).await?;
         tokio::io::copy(&mut (&mut client).take(bytes), &mut server).await?;
-        if opcode == PONG
+        if first & 0x0f == PONG
             && let Some(at) = pinged.lock().expect("no panic").take()
         {
             println!("{:.3}", at.elapsed().as_secs_f64() * 1e3);
@@ -165,7 +177,8 @@ async fn head(
     to.write_all(&head).await
 }
 
-/// Hands on what comes before a frame's payload (RFC 6455, 5.2): its opcode, and the payload's bytes, the mask among them.
+/// Hands on what comes before a frame's payload (RFC 6455, 5.2): the first byte, and the payload's bytes, the mask
+/// among them.
 async fn frame_head(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
@@ -186,5 +199,5 @@ async fn frame_head(
         }
         bytes => u64::from(bytes),
     };
-    Ok((first[0] & 0xf, bytes + mask))
+    Ok((first[0], bytes + mask))
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(uri: &str, database: &str, mebibytes: u64) {
     let peak = resident("VmHWM") - resident_before;
     // What is behind the rows is dropped, and the ping answered, if it was not before.
     while !pong.is_finished() {
-        runtime.block_on(tokio::time::sleep(Duration::from_millis(1)));
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
     }
     let held = heap() - heap_before;
     let report = |metric: &str, value: f64, unit: &str| {

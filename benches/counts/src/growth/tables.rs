@@ -33,10 +33,11 @@ fn subscribe<T: Table>(rows: Vec<Vec<u8>>) {
     assert_eq!(rig.read().table::<T>().expect("a table").len(), count);
 }
 
-/// Many rows of a table of `rows` are changed in one transaction; a unit is a row that changes.
+/// Many rows of a table of `rows` are changed in one transaction, as far apart in every table; a unit is a row that
+/// changes.
 pub(super) fn update(rows: u64) {
     let mut rig = Rig::holding_entities(rows);
-    let ids = || (0..CHANGED).map(|n| n * (rows / CHANGED));
+    let ids = || (0..CHANGED).map(|n| n * 10);
     let mut seen = 0;
     // The first makes room for two versions of a row.
     for revision in 1..3 {
