@@ -132,11 +132,18 @@ impl<R: Row> TableStore<R> {
             Probed { bytes, probe }
         }));
         if ahead.len() > 1 {
-            let hashes = || ahead.iter().flat_map(|row| &row.probe).map(|probe| probe.0);
+            let probes = || ahead.iter().flat_map(|row| &row.probe);
             let index = &self.snapshot.primary;
-            black_box(hashes().fold(0, |seen, hash| seen ^ index.touch(hash)));
-            let slots = hashes().filter_map(|hash| self.slot(RowId(index.first(hash)?)));
-            black_box(slots.filter(|slot| slot.state() == SlotState::Live).count());
+            black_box(probes().fold(0, |seen, (hash, _)| seen ^ index.touch(*hash)));
+            let found = probes().filter(|(hash, probe)| {
+                let slot = index.first(*hash).and_then(|id| self.slot(RowId(id)));
+                // A key may lie in another cache line than the stamps.
+                slot.is_some_and(|slot| {
+                    slot.state() == SlotState::Live
+                        && (!I::KEYED || slot.row().is_some_and(|row| I::is(probe, row)))
+                })
+            });
+            black_box(found.count());
         }
         !ahead.is_empty()
     }
