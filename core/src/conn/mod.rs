@@ -33,6 +33,7 @@ mod event;
 mod finish;
 mod histogram;
 mod inbox;
+mod messages;
 mod offline;
 mod optimistic;
 mod outbox;

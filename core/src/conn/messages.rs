@@ -1,0 +1,381 @@
+//! What each message means: the changes that it asks for, and what follows them.
+
+use std::time::Instant;
+
+use super::apply::Then;
+use super::recovery::BatchSupport;
+use super::{
+    Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Reply, SetEnd, State,
+};
+use crate::cache::{Change, Part, SetId};
+use crate::calls::{InFlight, Kind};
+use crate::subs::{Stage, SubscriptionId};
+use crate::types::{TimeDuration, Timestamp};
+use crate::wire::{
+    BatchResult, ProcedureStatus, QueryRows, QuerySetId, QuerySetUpdate, ReducerOutcome, RequestId,
+    ServerMessage, TransactionUpdate, UpdateRows,
+};
+
+/// A message that the protocol does not allow.
+pub(super) struct Violation(pub(super) &'static str);
+
+impl Connection {
+    pub(super) fn handle_message(
+        &mut self,
+        now: Instant,
+        message: ServerMessage,
+    ) -> Result<(), Violation> {
+        let greeted = self.greeted_here();
+        match message {
+            ServerMessage::InitialConnection { identity, connection_id, token } if !greeted => {
+                let token = Box::from(&*token);
+                self.greeted(now, Greeting { identity, connection_id, token });
+                Ok(())
+            }
+            ServerMessage::InitialConnection { .. } => Err(Violation("it greeted twice")),
+            _ if !greeted => Err(Violation("its first message is not InitialConnection")),
+            ServerMessage::SubscribeApplied { query_set_id, rows, .. } => {
+                self.subscribe_applied(query_set_id, rows)
+            }
+            ServerMessage::UnsubscribeApplied { query_set_id, .. } => {
+                self.unsubscribe_applied(query_set_id)
+            }
+            ServerMessage::SubscriptionError { query_set_id, error, .. } => {
+                self.subscription_error(query_set_id, &error);
+                Ok(())
+            }
+            ServerMessage::TransactionUpdate(update) => {
+                let change = self.change_of(update)?;
+                self.apply_if_any(change, Cause::Other, Vec::new());
+                Ok(())
+            }
+            ServerMessage::OneOffQueryResult { request_id, result } => {
+                if self.calls.kind(request_id) == Some(&Kind::Probe) {
+                    let _ = self.calls.answer(request_id);
+                    self.probed(result);
+                    return Ok(());
+                }
+                let call = self.answered(request_id, &Kind::Query)?;
+                self.settle(
+                    call,
+                    match result {
+                        Ok(rows) => Reply::Rows(rows),
+                        Err(error) => Reply::QueryRefused((&*error).into()),
+                    },
+                );
+                Ok(())
+            }
+            ServerMessage::ReducerResult { request_id, timestamp, outcome } => {
+                self.reducer_result(request_id, timestamp, outcome)
+            }
+            ServerMessage::ProcedureResult { status, timestamp, duration, request_id } => {
+                self.procedure_result(request_id, status, timestamp, duration)
+            }
+            ServerMessage::SubscribeBatchApplied { results, .. } => self.batch_applied(results),
+        }
+    }
+
+    /// Whether the server has greeted on this socket.
+    fn greeted_here(&self) -> bool {
+        match self.state {
+            State::Greeting { .. } => false,
+            // A socket that ended before its greeting was applied.
+            State::Draining { .. } => self.ready || self.resync.is_some(),
+            _ => true,
+        }
+    }
+
+    fn greeted(&mut self, now: Instant, mut greeting: Greeting) {
+        let State::Greeting { protocol, .. } = self.state else { return };
+        if let Some(token) = self.kept_token.take() {
+            greeting.token = token;
+        }
+        if let Some(before) = &self.greeting
+            && before.identity != greeting.identity
+        {
+            let (before, now_identity) = (before.identity, greeting.identity);
+            return self.lose(now, Lost::IdentityChanged { before, now: now_identity });
+        }
+        if let Err(not_ours) = self.check_scope(&greeting) {
+            return self.lose(now, not_ours);
+        }
+        self.state = State::Online { protocol, liveness: Liveness { heard: now, pinged: None } };
+        self.token = Some(greeting.token.clone());
+        self.greeting = Some(greeting.clone());
+        self.recovery.greeted();
+        self.stats.connections += 1;
+        self.events.push_back(Event::Connected(greeting));
+        if self.start_resync(now) {
+            self.announce(ConnectionState::Resyncing);
+        } else {
+            self.settle_orphans(now);
+        }
+        for set in self.subs.at(Stage::Waiting) {
+            self.send_set(set);
+        }
+    }
+
+    pub(super) fn become_ready(&mut self, now: Instant) {
+        let State::Online { .. } = self.state else { return };
+        self.ready = true;
+        self.recovery.ready(now);
+        self.announce(ConnectionState::Ready);
+        self.start_unclaimed(now);
+        self.start_replay();
+    }
+
+    fn subscribe_applied(&mut self, wire: QuerySetId, rows: QueryRows) -> Result<(), Violation> {
+        if self.compare_set(wire, Some(&rows)) {
+            return Ok(());
+        }
+        let Some((set, query_set)) = self.subs.by_wire(wire) else {
+            return Err(Violation("it applied a query set that was not asked for"));
+        };
+        let (stage, held) = (query_set.stage, query_set.rows);
+        match stage {
+            Stage::Sent => {
+                self.subs.set_stage(set, Stage::Applied);
+                let change = Change::of(inserts(held, rows).collect());
+                self.apply(change, Cause::Applied(set), vec![Then::Say(Event::Applied(set))]);
+                Ok(())
+            }
+            Stage::Resyncing(new) => {
+                self.resync_answered(set, held, inserts(new, rows));
+                Ok(())
+            }
+            // It is not wanted any more: its rows need not come in to go out.
+            Stage::Ending { holds_rows: false } | Stage::Failed => Ok(()),
+            Stage::Waiting | Stage::Applied | Stage::Stale | Stage::Ending { holds_rows: true } => {
+                Err(Violation("it applied a query set twice"))
+            }
+        }
+    }
+
+    fn batch_applied(&mut self, results: Vec<BatchResult>) -> Result<(), Violation> {
+        self.recovery.batch = BatchSupport::Yes;
+        for BatchResult { query_set_id, outcome } in results {
+            match outcome {
+                Ok(rows) => self.subscribe_applied(query_set_id, rows)?,
+                Err(error) => self.subscription_error(query_set_id, &error),
+            }
+        }
+        Ok(())
+    }
+
+    fn unsubscribe_applied(&mut self, wire: QuerySetId) -> Result<(), Violation> {
+        if self.verifying.ended(wire) {
+            return Ok(());
+        }
+        let Some((set, query_set)) = self.subs.by_wire(wire) else {
+            return Err(Violation("it ended a query set that it does not have"));
+        };
+        let (stage, rows) = (query_set.stage, query_set.rows);
+        match stage {
+            Stage::Ending { holds_rows } => {
+                self.subs.remove(set);
+                self.drop_set(set, holds_rows.then_some(rows), SetEnd::Unsubscribed);
+                Ok(())
+            }
+            Stage::Failed => {
+                self.subs.remove(set);
+                Ok(())
+            }
+            Stage::Waiting | Stage::Sent | Stage::Applied | Stage::Stale | Stage::Resyncing(_) => {
+                Err(Violation("it ended a query set unasked"))
+            }
+        }
+    }
+
+    /// The server refused a query set, or could not keep it up.
+    fn subscription_error(&mut self, wire: QuerySetId, error: &str) {
+        if self.compare_set(wire, None) {
+            return;
+        }
+        let Some((set, query_set)) = self.subs.by_wire(wire) else {
+            // It may cross our own unsubscribing; there is nothing left to undo.
+            tracing::debug!(?wire, error, "the server refused a query set that is over");
+            return;
+        };
+        let (stage, rows) = (query_set.stage, query_set.rows);
+        if let Stage::Resyncing(_) = stage {
+            return self.resync_refused(set, error);
+        }
+        self.subs.remove(set);
+        match stage {
+            Stage::Failed => (),
+            // Wished for and gone: the application asked for its end, and that is what it gets.
+            Stage::Ending { holds_rows } => {
+                self.drop_set(set, holds_rows.then_some(rows), SetEnd::Unsubscribed);
+            }
+            Stage::Waiting | Stage::Sent => {
+                self.drop_set(set, None, SetEnd::Refused(error.into()));
+            }
+            Stage::Applied | Stage::Stale | Stage::Resyncing(_) => {
+                self.drop_set(set, Some(rows), SetEnd::Refused(error.into()));
+            }
+        }
+    }
+
+    pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Option<SetId>, reason: SetEnd) {
+        let parts = rows.map(|set| Part::DropSet { set }).into_iter().collect();
+        let cause = match reason {
+            SetEnd::Unsubscribed | SetEnd::Closed => Cause::Unsubscribed(set),
+            _ => Cause::Failed(set),
+        };
+        let ended = Then::Say(Event::Ended { set, reason });
+        self.apply(Change::of(parts), cause, vec![ended]);
+    }
+
+    fn reducer_result(
+        &mut self,
+        request_id: RequestId,
+        timestamp: Timestamp,
+        outcome: ReducerOutcome,
+    ) -> Result<(), Violation> {
+        let Kind::Reducer(reducer) = self.calls.kind(request_id).ok_or(Violation(UNASKED))?.clone()
+        else {
+            return Err(Violation(OTHER_KIND));
+        };
+        let (update, reply) = match outcome {
+            ReducerOutcome::Ok { ret_value: returned, update } => {
+                (update, Reply::Committed { returned, timestamp })
+            }
+            ReducerOutcome::OkEmpty => {
+                let returned = bytes::Bytes::new();
+                (TransactionUpdate::default(), Reply::Committed { returned, timestamp })
+            }
+            ReducerOutcome::Err(error) => {
+                (TransactionUpdate::default(), Reply::Rejected { error, timestamp })
+            }
+            ReducerOutcome::InternalError(error) => {
+                (TransactionUpdate::default(), Reply::Failed((&*error).into()))
+            }
+        };
+        // The call is taken out last: whatever breaks the protocol leaves it to be settled with the others.
+        let mut change = self.change_of(update)?;
+        let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
+        self.send_calls();
+        let InFlight { call, timed_out, args, made, sent, .. } = call;
+        let times = self.answered_now(made, sent);
+        change.ends = self.mutation_of(call);
+        if change.is_empty() && !self.is_applying() {
+            // Nothing changes, as with many calls: the answer follows at once.
+            if !timed_out {
+                self.say(Event::Answered { call, reply, times });
+            }
+            return Ok(());
+        }
+        let committed = matches!(reply, Reply::Committed { .. });
+        let cause = match committed {
+            true => Cause::Call { call, reducer, timestamp, args },
+            false => Cause::Reverted([call].into()),
+        };
+        let answer = (!timed_out).then_some(Then::Say(Event::Answered { call, reply, times }));
+        self.apply_if_any(change, cause, answer.into_iter().collect());
+        Ok(())
+    }
+
+    fn procedure_result(
+        &mut self,
+        request_id: RequestId,
+        status: ProcedureStatus,
+        timestamp: Timestamp,
+        duration: TimeDuration,
+    ) -> Result<(), Violation> {
+        let call = self.answered(request_id, &Kind::Procedure)?;
+        self.settle(
+            call,
+            match status {
+                ProcedureStatus::Returned(value) => Reply::Returned { value, timestamp, duration },
+                ProcedureStatus::InternalError(error) => Reply::Failed((&*error).into()),
+            },
+        );
+        Ok(())
+    }
+
+    /// The call that the server answers, which must be of this kind.
+    fn answered(&mut self, request_id: RequestId, kind: &Kind) -> Result<InFlight, Violation> {
+        if self.calls.kind(request_id).ok_or(Violation(UNASKED))? != kind {
+            return Err(Violation(OTHER_KIND));
+        }
+        let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
+        self.send_calls();
+        Ok(call)
+    }
+
+    fn settle(&mut self, call: InFlight, reply: Reply) {
+        if !call.timed_out {
+            let times = self.answered_now(call.made, call.sent);
+            self.answer_timed(call.call, reply, times);
+        }
+    }
+
+    /// Makes a change; where nothing changes, what follows it follows at once.
+    fn apply_if_any(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
+        if change.is_empty() && !self.is_applying() {
+            for then in then {
+                if let Then::Say(event) = then {
+                    self.say(event);
+                }
+            }
+        } else {
+            self.apply(change, cause, then);
+        }
+    }
+
+    /// A transaction's rows, without those of sets that are over here; those of sets that are being resynced join
+    /// what came of these before.
+    fn change_of(&mut self, update: TransactionUpdate) -> Result<Change, Violation> {
+        let mut parts = Vec::new();
+        for update in update.query_sets {
+            if self.verifying.has(update.query_set_id) {
+                continue;
+            }
+            let Some((_, query_set)) = self.subs.by_wire(update.query_set_id) else {
+                return Err(Violation("it updated a query set that it does not have"));
+            };
+            match query_set.stage {
+                Stage::Applied | Stage::Ending { holds_rows: true } => {
+                    parts.extend(changes(query_set.rows, update));
+                }
+                Stage::Resyncing(new) => {
+                    changes(new, update).for_each(|part| self.resync_changed(part));
+                }
+                _ => (),
+            }
+        }
+        Ok(Change::of(parts))
+    }
+}
+
+const UNASKED: &str = "it answered a request that was not made";
+const OTHER_KIND: &str = "its answer is not of the kind that was asked for";
+
+fn inserts(set: SetId, rows: QueryRows) -> impl Iterator<Item = Part> {
+    let lists = rows.tables.into_iter().filter(|list| !list.rows.is_empty());
+    lists.map(move |list| Part::Inserts { set, table: list.table, rows: list.rows })
+}
+
+fn changes(set: SetId, update: QuerySetUpdate) -> impl Iterator<Item = Part> {
+    let lists = update.tables.into_iter().flat_map(move |update| {
+        let table = update.table;
+        update.rows.into_iter().map(move |rows| (table.clone(), rows))
+    });
+    lists
+        .flat_map(move |(table, rows)| match rows {
+            UpdateRows::Persistent { inserts, deletes } => {
+                let came = (!inserts.is_empty()).then(|| Part::Inserts {
+                    set,
+                    table: table.clone(),
+                    rows: inserts,
+                });
+                let left =
+                    (!deletes.is_empty()).then_some(Part::Deletes { set, table, rows: deletes });
+                [came, left]
+            }
+            UpdateRows::Event { events: rows } => {
+                [(!rows.is_empty()).then_some(Part::Events { set, table, rows }), None]
+            }
+        })
+        .flatten()
+}
