@@ -4,6 +4,7 @@
 
 mod applying;
 mod encoded;
+mod guessing;
 mod indexes;
 mod lenient;
 mod model;
