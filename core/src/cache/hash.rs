@@ -13,9 +13,10 @@
 //! - The list of shards has `2^depth` places; the low `depth` bits of a hash's [`shard_bits`] are its shard's. A shard
 //!   that shares fewer bits stands at several places.
 //! - A row that a view sees is in the shards that the view has: it was there when they were published, ids leave a
-//!   shard only when no view sees their row, and they never move within one. So it does not matter what a reader sees
-//!   of later changes, and in what order: an id that it should not have come across is of a row that is not the one
-//!   asked for, or not visible. All accesses are relaxed.
+//!   shard only when no view sees their row, and they never move within one. Nor does it matter whether a reader sees
+//!   an id or the one that replaced it: from that of a row's older version, links lead to the newer ones. So it does
+//!   not matter what a reader sees of later changes, and in what order: an id that it should not have come across is of
+//!   a row that is not the one asked for, or not visible. All accesses are relaxed.
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::Arc;
@@ -100,20 +101,26 @@ impl Shard {
     }
 
     fn remove(&self, hash: u64, id: u32) -> bool {
-        for (at, bucket) in self.probe(hash).enumerate() {
+        let Some(Found { bucket, place, passed }) = self.find(hash, id) else { return false };
+        bucket.set_tag(place, 0);
+        self.probe(hash).take(passed).for_each(|bucket| bucket.count_passed(-1));
+        self.len.store(self.len.load(Relaxed) - 1, Relaxed);
+        true
+    }
+
+    /// Where an id is.
+    fn find(&self, hash: u64, id: u32) -> Option<Found<'_>> {
+        for (passed, bucket) in self.probe(hash).enumerate() {
             for place in bucket.places(tag(hash)) {
                 if bucket.ids[place].load(Relaxed) == id {
-                    bucket.set_tag(place, 0);
-                    self.probe(hash).take(at).for_each(|bucket| bucket.count_passed(-1));
-                    self.len.store(self.len.load(Relaxed) - 1, Relaxed);
-                    return true;
+                    return Some(Found { bucket, place, passed });
                 }
             }
             if !bucket.has_passed() {
-                break;
+                return None;
             }
         }
-        false
+        None
     }
 
     /// All ids, with hashes.
@@ -128,6 +135,13 @@ impl Shard {
             held.map(|place| bucket.ids[place].load(Relaxed))
         })
     }
+}
+
+/// Where an id is: in a bucket, so many buckets behind the one where it belongs.
+struct Found<'a> {
+    bucket: &'a Bucket,
+    place: usize,
+    passed: usize,
 }
 
 #[derive(Clone)]
@@ -289,6 +303,12 @@ impl HashIndex {
     pub(super) fn remove(&self, hash: u64, id: u32) -> Removed {
         let shard = self.shard(hash);
         Removed { found: shard.remove(hash, id), sparse: shard.is_sparse() }
+    }
+
+    /// Puts an id in the place of another of the same hash; whether that was there.
+    pub(super) fn replace_id(&self, hash: u64, id: u32, by: u32) -> bool {
+        let found = self.shard(hash).find(hash, id);
+        found.inspect(|found| found.bucket.ids[found.place].store(by, Relaxed)).is_some()
     }
 
     /// Makes the shard of this hash as large as it needs to be.

@@ -58,7 +58,8 @@ impl<R: Row> TableStore<R> {
                 return;
             };
             let count = dead.ids.len().min(*budget);
-            let ids = dead.ids.split_off(dead.ids.len() - count);
+            let mut ids = dead.ids.split_off(dead.ids.len() - count);
+            ids.reverse();
             if dead.ids.is_empty() {
                 self.dead.pop_front();
             }
@@ -147,13 +148,15 @@ impl<R: Row> TableStore<R> {
         while *budget > 0
             && let Some(&chunk) = self.reclaiming.husky.last()
         {
-            let Some(slots) = chunks.slots_mut(chunk as usize) else { return };
             let side = &mut self.sides[chunk as usize];
             let count = side.husks.len().min(*budget);
-            for slot in side.husks.drain(side.husks.len() - count..) {
-                self.reclaiming.reaped.extend(slots[usize::from(slot)].take());
-                side.free.push(slot);
+            let husks = side.husks.split_off(side.husks.len() - count);
+            let slots = husks.iter().map(|&slot| usize::from(slot));
+            if !chunks.take(chunk as usize, slots, &mut self.reclaiming.reaped) {
+                side.husks.extend(husks);
+                return;
             }
+            side.free.extend(husks);
             *budget -= count;
             if side.husks.is_empty() {
                 self.reclaiming.husky.pop();

@@ -8,7 +8,7 @@ use super::error::{RegisterError, RowMismatch, SetFailure};
 use super::identity::{ByBytes, ByKey, Identity};
 use super::raw::{Moving, RawRow};
 use super::sets::{ListId, SetId};
-use super::slots::{RowId, SlotState};
+use super::slots::RowId;
 use super::stamp::Stamp;
 use super::store::{DeadRows, TableStore};
 use super::{Cache, TableId};
@@ -190,11 +190,7 @@ impl<R: Row> TableStore<R> {
 
     fn holds_key(&self, row: &R) -> bool {
         let hash = ByKey::hash_row(row, &self.snapshot.hasher, &mut bsatn::Writer::new());
-        let held = self.snapshot.primary.find(hash, |id| {
-            let slot = self.slot(RowId(id)).filter(|slot| slot.state() == SlotState::Live)?;
-            (slot.row()?.key() == row.key()).then_some(())
-        });
-        held.is_some()
+        self.find_live(hash, |held| held.key() == row.key()).is_some()
     }
 
     fn fail_holders(

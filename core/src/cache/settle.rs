@@ -64,7 +64,7 @@ impl<R: Row> TableStore<R> {
             self.set_list(old, ListId::GONE);
         }
         if !stays {
-            self.discard(RowId(pair.new));
+            self.discard_pair(pair);
         }
         Ok(stays)
     }
@@ -124,11 +124,13 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Remembers rows to be freed when no view of a version before `version` is left.
-    pub(super) fn bury_later(&mut self, version: u64, ids: Vec<u32>) {
+    pub(super) fn bury_later(&mut self, version: u64, mut ids: Vec<u32>) {
         if ids.is_empty() {
             return;
         }
         self.dead_rows += ids.len();
+        // They are taken from the end, and an older version of a row goes before a newer one.
+        ids.reverse();
         let dead = DeadRows { version, ids };
         // What was never seen can go first.
         if version == 0 { self.dead.push_front(dead) } else { self.dead.push_back(dead) }
@@ -155,12 +157,19 @@ impl<R: Row> TableStore<R> {
             if pair.new == NO_ROW || gap.contains(&at) {
                 continue;
             }
-            let id = RowId(pair.new);
-            self.discard(id);
-            self.set_list(id, ListId::EMPTY);
+            self.discard_pair(*pair);
+            self.set_list(RowId(pair.new), ListId::EMPTY);
             waste.push(pair.new);
         }
         self.bury_later(0, waste);
+    }
+
+    /// Ends a staged row, which replaces none then.
+    fn discard_pair(&self, pair: Pair) {
+        self.discard(RowId(pair.new));
+        if pair.old != NO_ROW {
+            self.snapshot.chunks.set_newer(RowId(pair.old), None);
+        }
     }
 }
 

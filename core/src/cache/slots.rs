@@ -1,6 +1,6 @@
 //! Slots: where rows live, and who sees them.
 
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::Arc;
 
 use spin::Once;
@@ -136,6 +136,13 @@ impl<R> Slot<R> {
         self.died.set(Stamp::NEVER);
         core::mem::take(&mut self.row).try_into_inner()
     }
+
+    /// Puts a row that everybody sees into the place of another, and hands that out.
+    pub(super) fn replace(&mut self, row: R) -> Option<R> {
+        self.born.set(Stamp::ALWAYS);
+        self.died.set(Stamp::NEVER);
+        core::mem::replace(&mut self.row, Once::initialized(row)).try_into_inner()
+    }
 }
 
 /// What the writer takes a row for. See [`Slot`].
@@ -156,12 +163,17 @@ pub(super) struct Chunks<R> {
 
 /// Where a chunk is, or a gap.
 ///
+/// Versions of a row with a key are *linked*, each to the one that replaces it. The index has the oldest that is not
+/// buried, and an update leaves the index alone. Links are beside the slots, where iterating does not go by.
+///
 /// A chunk is *settled* while all its slots have rows that every view sees which has this place. Most chunks are, most
 /// of the time; of those nobody reads the stamps, which often lie in a cache line of their own. Before a row dies in
 /// it, the writer takes the mark away, and publishes that with the death. An older copy of the place may keep the mark:
 /// its views are older than the death.
 struct Place<R> {
     chunk: Option<Chunk<R>>,
+    /// The version that replaces the one in each slot, or [`NO_ROW`]. Empty where rows have no key.
+    newer: Arc<[AtomicU32]>,
     settled: AtomicBool,
 }
 
@@ -169,11 +181,21 @@ impl<R> Place<R> {
     fn is_settled(&self) -> bool {
         self.settled.load(Relaxed)
     }
+
+    #[inline]
+    fn newer(&self, slot: usize) -> Option<RowId> {
+        let newer = self.newer.get(slot)?.load(Relaxed);
+        (newer != NO_ROW).then_some(RowId(newer))
+    }
 }
 
 impl<R> Clone for Place<R> {
     fn clone(&self) -> Self {
-        Self { chunk: self.chunk.clone(), settled: self.is_settled().into() }
+        Self {
+            chunk: self.chunk.clone(),
+            newer: Arc::clone(&self.newer),
+            settled: self.is_settled().into(),
+        }
     }
 }
 
@@ -194,6 +216,36 @@ impl<R> Chunks<R> {
         let place = self.list.get(id.chunk())?;
         let slot = place.chunk.as_deref()?.get(id.slot())?;
         if place.is_settled() || slot.is_visible(at) { slot.row() } else { None }
+    }
+
+    /// Out of the versions of a row, from one on, the one that views of version `at` see.
+    #[inline]
+    pub(super) fn version(&self, mut id: RowId, at: Stamp) -> Option<(RowId, &R)> {
+        loop {
+            let place = self.list.get(id.chunk())?;
+            let slot = place.chunk.as_deref()?.get(id.slot())?;
+            if place.is_settled() || slot.is_visible(at) {
+                return Some((id, slot.row()?));
+            }
+            // What replaces a row that is yet to be born is born later still.
+            id = if slot.died().reached(at) { place.newer(id.slot())? } else { return None };
+        }
+    }
+
+    /// The version that replaces the one in a slot.
+    #[inline]
+    pub(super) fn newer(&self, id: RowId) -> Option<RowId> {
+        self.list.get(id.chunk())?.newer(id.slot())
+    }
+
+    /// Links a version to the one that replaces it, or to none.
+    #[inline]
+    pub(super) fn set_newer(&self, id: RowId, newer: Option<RowId>) {
+        if let Some(place) = self.list.get(id.chunk())
+            && let Some(link) = place.newer.get(id.slot())
+        {
+            link.store(newer.map_or(NO_ROW, |newer| newer.0), Relaxed);
+        }
     }
 
     pub(super) fn set_settled(&self, chunk: usize, settled: bool) {
@@ -221,8 +273,42 @@ impl<R> Chunks<R> {
         self.slots_to_read(chunk).0
     }
 
-    pub(super) fn slots_mut(&mut self, chunk: usize) -> Option<&mut [Slot<R>]> {
-        Arc::get_mut(self.list.get_mut(chunk)?.chunk.as_mut()?)
+    /// Frees slots of one chunk, and adds what was in them to `rows`; `false` if somebody else has the chunk.
+    pub(super) fn take(
+        &mut self,
+        chunk: usize,
+        slots: impl IntoIterator<Item = usize>,
+        rows: &mut Vec<R>,
+    ) -> bool {
+        let Some(place) = self.list.get_mut(chunk) else { return false };
+        let Some(chunk) = place.chunk.as_mut().and_then(Arc::get_mut) else { return false };
+        for slot in slots {
+            rows.extend(chunk[slot].take());
+            if let Some(newer) = place.newer.get(slot) {
+                newer.store(NO_ROW, Relaxed);
+            }
+        }
+        true
+    }
+
+    /// Puts rows that everybody sees into the places of others, in slots of one chunk, and adds those to `old`; `false`
+    /// if somebody else has the chunk.
+    pub(super) fn replace(
+        &mut self,
+        chunk: usize,
+        slots: impl IntoIterator<Item = usize>,
+        rows: impl IntoIterator<Item = R>,
+        old: &mut Vec<R>,
+    ) -> bool {
+        let Some(place) = self.list.get_mut(chunk) else { return false };
+        let Some(chunk) = place.chunk.as_mut().and_then(Arc::get_mut) else { return false };
+        for (slot, row) in slots.into_iter().zip(rows) {
+            old.extend(chunk[slot].replace(row));
+            if let Some(newer) = place.newer.get(slot) {
+                newer.store(NO_ROW, Relaxed);
+            }
+        }
+        true
     }
 
     /// How many chunks there are, gaps counted.
@@ -230,10 +316,12 @@ impl<R> Chunks<R> {
         self.list.len()
     }
 
-    /// Adds a chunk at `index`, which must be a gap or the end.
-    pub(super) fn add(&mut self, index: usize, slots: usize) {
+    /// Adds a chunk at `index`, which must be a gap or the end; `linked` if its rows have keys.
+    pub(super) fn add(&mut self, index: usize, slots: usize, linked: bool) {
         let chunk = (0..slots).map(|_| Slot::new()).collect();
-        let place = Place { chunk: Some(chunk), settled: false.into() };
+        let links = if linked { slots } else { 0 };
+        let newer = (0..links).map(|_| AtomicU32::new(NO_ROW)).collect();
+        let place = Place { chunk: Some(chunk), newer, settled: false.into() };
         if index == self.list.len() {
             self.list.push(place);
         } else {

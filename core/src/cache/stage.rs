@@ -8,6 +8,7 @@ use core::hint::black_box;
 use super::diagnose;
 use super::diff::Pair;
 use super::error::OutOfSyncKind;
+use super::guess::Guess;
 use super::identity::{ByBytes, ByKey, Identity, encodes_as};
 use super::sets::{ListId, SetId, Step, Stepper};
 use super::slots::{NO_ROW, RowId, SlotState};
@@ -17,45 +18,21 @@ use crate::bsatn::DecodeError;
 use crate::schema::{Row, RowDef};
 use crate::wire::RowList;
 
-/// The rows that a probe of the index found.
-#[derive(Debug, Default, Clone, Copy)]
-struct Found {
-    live: Option<RowId>,
-    staged: Option<RowId>,
+/// What the table has of a row that came.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    /// Nothing, by the index.
+    Nothing { hash: u64 },
+    /// A row that came with the same message.
+    Staged(RowId),
+    /// A live row, and the one of the same message that replaces it.
+    Live { live: RowId, staged: Option<RowId> },
 }
 
 /// A row as it came, and what identifies it, with its hash.
 struct Probed<'b, P> {
     bytes: &'b [u8],
     probe: Result<(u64, P), DecodeError>,
-}
-
-/// Where the next rows of a list may be: as far from the last ones as those are from the ones before.
-///
-/// A server tells the two sides of its updates in different orders, but in stretches of each the rows lie one behind
-/// the other, there as here. There it costs less to compare a row's key than to look the key up.
-#[derive(Debug, Default)]
-struct Guess {
-    last: Found,
-    before: Found,
-}
-
-impl Guess {
-    fn learn(&mut self, found: Found) {
-        self.before = core::mem::replace(&mut self.last, found);
-    }
-
-    fn next(&self) -> Option<Found> {
-        let next =
-            |last: RowId, before: RowId| RowId(last.0.wrapping_add(last.0.wrapping_sub(before.0)));
-        let live = next(self.last.live?, self.before.live?);
-        let staged = match (self.last.staged, self.before.staged) {
-            (Some(last), Some(before)) => Some(next(last, before)),
-            (None, None) => None,
-            _ => return None,
-        };
-        Some(Found { live: Some(live), staged })
-    }
 }
 
 /// How many rows are looked at ahead of being staged: more than a processor fetches at once.
@@ -104,15 +81,56 @@ impl<R: Row> TableStore<R> {
     ) -> Result<(), Fault> {
         let mut more = Stepper::new(set, Step::More);
         let mut left = rows.len().saturating_sub(from);
-        let mut rows = rows.iter_from(from).take(max);
+        self.each_found::<I>(rows.iter_from(from).take(max), |table, bytes, found| {
+            table.insert_one::<I>(bytes, found, &mut more, left)?;
+            left -= 1;
+            Ok(())
+        })
+    }
+
+    /// Finds what the table has of each row of a list: where it guesses, else by the index.
+    fn each_found<'b, I: Identity<R>>(
+        &mut self,
+        mut rows: impl Iterator<Item = &'b [u8]>,
+        mut each: impl FnMut(&mut Self, &'b [u8], Found) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         let mut ahead = Vec::new();
-        while self.look_ahead::<I>(&mut rows, &mut ahead) {
-            for row in ahead.drain(..) {
-                self.insert_one::<I>(row, &mut more, left)?;
-                left -= 1;
+        let mut guess = Guess::default();
+        loop {
+            let mut missed = None;
+            for bytes in rows.by_ref() {
+                let Some(found) = self.guessed::<I>(&mut guess, bytes) else {
+                    missed = Some(bytes);
+                    break;
+                };
+                each(self, bytes, found)?;
+            }
+            let mut rest = missed.into_iter().chain(rows.by_ref());
+            if !self.look_ahead::<I>(&mut rest, &mut ahead) {
+                return Ok(());
+            }
+            for Probed { bytes, probe } in ahead.drain(..) {
+                let (hash, probe) = probe.map_err(|error| self.mismatch(bytes, error))?;
+                let found = self.probe::<I>(hash, &probe);
+                guess.learn(match found {
+                    Found::Live { live, .. } => Some(live),
+                    Found::Staged(_) | Found::Nothing { .. } => None,
+                });
+                each(self, bytes, found)?;
             }
         }
-        Ok(())
+    }
+
+    /// What there is of a row, if it is where the guess says.
+    #[inline]
+    fn guessed<I: Identity<R>>(&self, guess: &mut Guess, bytes: &[u8]) -> Option<Found> {
+        let live = guess.next()?;
+        let slot = self.slot(live).filter(|slot| slot.state() == SlotState::Live)?;
+        if !I::is(&I::probe(bytes).ok()?, slot.row()?) {
+            return None;
+        }
+        guess.learn(Some(live));
+        Some(Found::Live { live, staged: self.snapshot.chunks.newer(live) })
     }
 
     /// Finds out what identifies the next rows; `false` if there are none.
@@ -151,32 +169,43 @@ impl<R: Row> TableStore<R> {
     #[inline]
     fn insert_one<I: Identity<R>>(
         &mut self,
-        Probed { bytes, probe }: Probed<'_, I::Probe<'_>>,
+        bytes: &[u8],
+        found: Found,
         more: &mut Stepper,
         expected: usize,
     ) -> Result<(), Fault> {
-        let (hash, probe) = probe.map_err(|error| self.mismatch(bytes, error))?;
-        let found = self.probe::<I>(hash, &probe);
-        if let Some(id) = found.staged
-            && (!I::KEYED || self.is_encoded_as(id, bytes))
-        {
-            return self.step_row(id, more, OutOfSyncKind::TooManyRows);
+        let is_same = |id| !I::KEYED || self.is_encoded_as(id, bytes);
+        match found {
+            Found::Staged(staged) | Found::Live { staged: Some(staged), .. } if is_same(staged) => {
+                self.step_row(staged, more, OutOfSyncKind::TooManyRows)
+            }
+            Found::Live { live, .. } if is_same(live) => {
+                self.staging.log.push((live, self.list(live)));
+                self.step_row(live, more, OutOfSyncKind::TooManyRows)
+            }
+            Found::Staged(_) | Found::Live { staged: Some(_), .. } => {
+                Err(Fault::OutOfSync(OutOfSyncKind::TwoRowsOfOneKey))
+            }
+            Found::Live { live, staged: None } => {
+                let id = self.decode(bytes, expected)?;
+                self.snapshot.chunks.set_newer(live, Some(id));
+                self.staging.pairs.push(Pair { old: live.0, new: id.0 });
+                self.step_row(id, more, OutOfSyncKind::TooManyRows)
+            }
+            Found::Nothing { hash } => {
+                let id = self.decode(bytes, expected)?;
+                self.index_row::<I>(hash, id);
+                self.staging.pairs.push(Pair { old: NO_ROW, new: id.0 });
+                self.step_row(id, more, OutOfSyncKind::TooManyRows)
+            }
         }
-        if let Some(id) = found.live
-            && (!I::KEYED || self.is_encoded_as(id, bytes))
-        {
-            self.staging.log.push((id, self.list(id)));
-            return self.step_row(id, more, OutOfSyncKind::TooManyRows);
-        }
-        if found.staged.is_some() {
-            return Err(Fault::OutOfSync(OutOfSyncKind::TwoRowsOfOneKey));
-        }
+    }
+
+    /// Decodes a row into a free slot.
+    #[inline]
+    fn decode(&mut self, bytes: &[u8], expected: usize) -> Result<RowId, Fault> {
         let row = R::decode_row(bytes).map_err(|error| self.mismatch(bytes, error))?;
-        let id = self.put(row, expected)?;
-        self.index_row::<I>(hash, id);
-        let old = found.live.map_or(NO_ROW, |id| id.0);
-        self.staging.pairs.push(Pair { old, new: id.0 });
-        self.step_row(id, more, OutOfSyncKind::TooManyRows)
+        self.put(row, expected)
     }
 
     /// Puts a row into a free slot.
@@ -190,20 +219,27 @@ impl<R: Row> TableStore<R> {
 
     #[inline]
     fn probe<I: Identity<R>>(&self, hash: u64, probe: &I::Probe<'_>) -> Found {
-        let mut found = Found::default();
-        // There may be one of each, in any order.
+        let (mut live, mut staged) = (None, None);
         self.snapshot.primary.find(hash, |id| {
-            let id = RowId(id);
-            let slot = self.slot(id)?;
-            let state = slot.state();
-            if state != SlotState::Dead && I::is(probe, slot.row()?) {
-                let found =
-                    if state == SlotState::Live { &mut found.live } else { &mut found.staged };
+            for id in self.versions(RowId(id)) {
+                let slot = self.slot(id)?;
+                let found = match slot.state() {
+                    SlotState::Dead => continue,
+                    SlotState::Live => &mut live,
+                    SlotState::Staged => &mut staged,
+                };
+                if !I::is(probe, slot.row()?) {
+                    break;
+                }
                 *found = Some(id);
             }
             None::<()>
         });
-        found
+        match (live, staged) {
+            (Some(live), staged) => Found::Live { live, staged },
+            (None, Some(staged)) => Found::Staged(staged),
+            (None, None) => Found::Nothing { hash },
+        }
     }
 
     fn is_encoded_as(&self, id: RowId, bytes: &[u8]) -> bool {
@@ -236,77 +272,29 @@ impl<R: Row> TableStore<R> {
             // Never stored, so there is nothing to delete.
             return Ok(());
         }
-        let rows = rows.iter_from(from).take(max);
-        if self.is_keyed() {
-            self.delete_all::<ByKey>(set, rows)
-        } else {
-            self.delete_all::<ByBytes>(set, rows)
-        }
-    }
-
-    fn delete_all<'b, I: Identity<R>>(
-        &mut self,
-        set: SetId,
-        mut rows: impl Iterator<Item = &'b [u8]>,
-    ) -> Result<(), Fault> {
         let mut less = Stepper::new(set, Step::Less);
-        let mut ahead = Vec::new();
-        let mut guess = Guess::default();
-        loop {
-            let mut missed = None;
-            for bytes in rows.by_ref() {
-                let probe = I::probe(bytes).map_err(|error| self.mismatch(bytes, error))?;
-                let Some(found) = self.guessed::<I>(&mut guess, &probe) else {
-                    missed = Some(bytes);
-                    break;
-                };
-                self.delete_found(bytes, found, &mut less)?;
-            }
-            let mut rest = missed.into_iter().chain(rows.by_ref());
-            if !self.look_ahead::<I>(&mut rest, &mut ahead) {
-                return Ok(());
-            }
-            for Probed { bytes, probe } in ahead.drain(..) {
-                let (hash, probe) = probe.map_err(|error| self.mismatch(bytes, error))?;
-                let found = self.probe::<I>(hash, &probe);
-                guess.learn(found);
-                self.delete_found(bytes, found, &mut less)?;
-            }
+        let rows = rows.iter_from(from).take(max);
+        let delete = |table: &mut Self, bytes: &_, found| table.delete_one(bytes, found, &mut less);
+        if self.is_keyed() {
+            self.each_found::<ByKey>(rows, delete)
+        } else {
+            self.each_found::<ByBytes>(rows, delete)
         }
-    }
-
-    /// The rows of a probe, if they are where the guess says.
-    fn guessed<I: Identity<R>>(&self, guess: &mut Guess, probe: &I::Probe<'_>) -> Option<Found> {
-        let found = guess.next()?;
-        let is = |id: RowId, state| {
-            let slot = self.slot(id)?;
-            (slot.state() == state && I::is(probe, slot.row()?)).then_some(())
-        };
-        is(found.live?, SlotState::Live)?;
-        match found.staged {
-            Some(id) => is(id, SlotState::Staged)?,
-            // There may be one all the same.
-            None if !self.staging.pairs.is_empty() => return None,
-            None => (),
-        }
-        guess.learn(found);
-        Some(found)
     }
 
     #[inline]
-    fn delete_found(
-        &mut self,
-        bytes: &[u8],
-        found: Found,
-        less: &mut Stepper,
-    ) -> Result<(), Fault> {
+    fn delete_one(&mut self, bytes: &[u8], found: Found, less: &mut Stepper) -> Result<(), Fault> {
         let row_bytes = bytes.len();
-        let live = match (found.live, found.staged) {
-            (None, None) => return Err(Fault::OutOfSync(OutOfSyncKind::UnknownRow { row_bytes })),
-            (Some(live), None) => live,
+        let live = match found {
+            Found::Nothing { .. } => {
+                return Err(Fault::OutOfSync(OutOfSyncKind::UnknownRow { row_bytes }));
+            }
+            Found::Live { live, staged: None } => live,
             // A row is being replaced: the delete means one or the other.
-            (Some(live), Some(staged)) if !self.is_encoded_as(staged, bytes) => live,
-            (_, Some(staged)) => {
+            Found::Live { live, staged: Some(staged) } if !self.is_encoded_as(staged, bytes) => {
+                live
+            }
+            Found::Staged(staged) | Found::Live { staged: Some(staged), .. } => {
                 return self.step_row(staged, less, OutOfSyncKind::NotInSet { row_bytes });
             }
         };

@@ -11,7 +11,7 @@ use super::identity::{ByBytes, ByKey, Identity};
 use super::optimistic::Overlay;
 use super::reclaim::Reclaiming;
 use super::sets::{ListId, SetLists};
-use super::slots::{MAX_CHUNKS, RowId, Slot, next_chunk_slots};
+use super::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
 use super::snapshot::Snapshot;
 use super::staging::Staging;
 use crate::bsatn::Writer;
@@ -100,6 +100,7 @@ impl Side {
 #[derive(Debug)]
 pub(super) struct DeadRows {
     pub(super) version: u64,
+    /// The first that left last.
     pub(super) ids: Vec<u32>,
 }
 
@@ -180,8 +181,9 @@ impl<R: Row> TableStore<R> {
         if index >= MAX_CHUNKS {
             return Err(OutOfSyncKind::TooManyRows);
         }
+        let linked = self.is_keyed();
         let snapshot = Arc::make_mut(&mut self.snapshot);
-        Arc::make_mut(&mut snapshot.chunks).add(index, slots);
+        Arc::make_mut(&mut snapshot.chunks).add(index, slots, linked);
         self.stale = true;
         self.capacity += slots;
         let side = Side { sets: vec![ListId::EMPTY; slots].into(), ..Side::default() };
@@ -253,12 +255,15 @@ impl<R: Row> TableStore<R> {
         });
     }
 
-    /// Removes a row from the index of identities.
+    /// Removes a version from the index of identities: the one that replaces it, if there is one, takes its place.
     pub(super) fn unindex_row<I: Identity<R>>(&mut self, id: RowId) {
         let Self { snapshot, scratch, .. } = self;
         let Some(row) = snapshot.chunks.row(id) else { return };
         let hash = I::hash_row(row, &snapshot.hasher, scratch);
-        if snapshot.primary.remove(hash, id.0).sparse {
+        if let Some(newer) = snapshot.chunks.newer(id) {
+            let replaced = snapshot.primary.replace_id(hash, id.0, newer.0);
+            debug_assert!(replaced, "the oldest version is in the index");
+        } else if snapshot.primary.remove(hash, id.0).sparse {
             let (chunks, hasher) = (Arc::clone(&snapshot.chunks), snapshot.hasher.clone());
             self.stale = true;
             Arc::make_mut(snapshot).primary.shrink(hash, |id| {
@@ -266,6 +271,22 @@ impl<R: Row> TableStore<R> {
                 row.map_or(0, |row| I::hash_row(row, &hasher, &mut Writer::new()))
             });
         }
+    }
+
+    /// The live row of this hash for which `is` says yes.
+    pub(super) fn find_live(&self, hash: u64, is: impl Fn(&R) -> bool) -> Option<RowId> {
+        self.snapshot.primary.find(hash, |id| {
+            self.versions(RowId(id)).find(|&id| {
+                let live = self.slot(id).filter(|slot| slot.state() == SlotState::Live);
+                live.and_then(Slot::row).is_some_and(&is)
+            })
+        })
+    }
+
+    /// A version of a row and those that replace it, one after the other.
+    #[inline]
+    pub(super) fn versions(&self, id: RowId) -> impl Iterator<Item = RowId> {
+        core::iter::successors(Some(id), |&id| self.snapshot.chunks.newer(id))
     }
 
     pub(super) fn has_further_indexes(&self) -> bool {

@@ -89,7 +89,7 @@ impl<'v, T: Table> TableView<'v, T> {
         };
         let at = Stamp::of(self.version);
         index.find(snapshot.hasher.hash_one(value), |id| {
-            let row = snapshot.chunks.visible(RowId(id), at)?;
+            let (_, row) = snapshot.chunks.version(RowId(id), at)?;
             (column.get(row).borrow() == value).then_some(row)
         })
     }
@@ -133,7 +133,7 @@ impl<'v, T: Table> TableView<'v, T> {
         let snapshot = self.snapshot;
         let at = Stamp::of(self.version);
         snapshot.primary.find(snapshot.hasher.hash_one(key), |id| {
-            let row = snapshot.chunks.visible(RowId(id), at)?;
+            let (_, row) = snapshot.chunks.version(RowId(id), at)?;
             (row.key().borrow() == key).then_some(row)
         })
     }

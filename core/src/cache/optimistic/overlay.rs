@@ -8,7 +8,7 @@ use crate::bsatn::Writer;
 use crate::cache::diff::Pair;
 use crate::cache::identity::{ByBytes, ByKey, Identity, encodes_as};
 use crate::cache::sets::{ListId, SetId};
-use crate::cache::slots::{NO_ROW, RowId, SlotState};
+use crate::cache::slots::{NO_ROW, RowId};
 use crate::cache::stamp::Stamp;
 use crate::cache::store::TableStore;
 use crate::schema::Row;
@@ -251,10 +251,7 @@ impl<R: Row> TableStore<R> {
         wanted: Option<R>,
         at: Stamp,
     ) {
-        let live = self.snapshot.primary.find(hash, |id| {
-            let slot = self.slot(RowId(id)).filter(|slot| slot.state() == SlotState::Live)?;
-            I::is(probe, slot.row()?).then_some(RowId(id))
-        });
+        let live = self.find_live(hash, |row| I::is(probe, row));
         let same =
             live.is_some_and(|id| self.row_of(id.0).is_some_and(|row| encodes_as(row, bytes)));
         if live.is_none() && wanted.is_none() || same && wanted.is_some() {

@@ -10,7 +10,6 @@ use super::writes::{identity_hash, same_row};
 use super::{LocalTx, Mutation, MutationError, MutationId};
 use crate::cache::diff::Transaction;
 use crate::cache::epoch::View;
-use crate::cache::slots::{RowId, SlotState};
 use crate::cache::stamp::Stamp;
 use crate::cache::store::TableStore;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId};
@@ -216,10 +215,7 @@ impl Cache {
             let pending = writers.filter_map(|turn| self.mutations.list.get(turn));
             return Some(RowStatus::Pending(pending.map(|pending| pending.id).collect()));
         }
-        let id = store.snapshot.primary.find(hash, |id| {
-            let slot = store.slot(RowId(id)).filter(|slot| slot.state() == SlotState::Live)?;
-            is(slot.row()?).then_some(RowId(id))
-        })?;
+        let id = store.find_live(hash, is)?;
         let holders = store.lists.members(store.list(id));
         // Nobody holds a row that a change under way takes away.
         let stale = !holders.is_empty() && holders.iter().all(|(set, _)| self.stale.contains(set));

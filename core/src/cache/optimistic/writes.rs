@@ -186,8 +186,8 @@ pub(super) fn base_of<T: Table>(
 ) -> Option<RowId> {
     let at = Stamp::of(view.version);
     view.snapshot.primary.find(hash, |id| {
-        let row = view.snapshot.chunks.visible(RowId(id), at)?;
-        is(row).then_some(RowId(id))
+        let (id, row) = view.snapshot.chunks.version(RowId(id), at)?;
+        is(row).then_some(id)
     })
 }
 
