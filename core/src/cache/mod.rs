@@ -27,6 +27,7 @@ mod diagnose;
 mod diff;
 mod epoch;
 mod error;
+mod fold;
 mod guess;
 mod hash;
 mod identity;

@@ -1,6 +1,7 @@
-//! Giving memory back, in three ways, none of which a view can see.
+//! Giving memory back, in four ways, none of which a view can see.
 //!
-//! A row that left is *buried* when no view can see it any more: its index entries go, and its slot is a husk. A husk's
+//! A row that was replaced may be [folded](super::fold). Any other that left is *buried* when no view can see it any
+//! more: its index entries go, and its slot is a husk. A husk's
 //! row lies in shared memory, and so is freed by one of two means. At a quiet moment, when nobody holds a view, it is
 //! *reaped*: taken out of its slot, which is then free. Or its whole chunk goes, when all slots in it are free or
 //! husks; views that have the chunk keep it. Where views overlap all the time, and where most of a table was deleted,
@@ -23,15 +24,17 @@ use crate::schema::Row;
 pub(super) struct Reclaiming<R> {
     /// Chunks with husks.
     pub(super) husky: Vec<u32>,
-    /// Chunks in which nobody may see a row any more.
-    pub(super) empty: Vec<u32>,
+    /// Chunks in which nobody may see a row any more, or might when they were listed.
+    empty: Vec<u32>,
     /// Chunks that had no free slot left, and may be settled.
     pub(super) full: Vec<u32>,
     /// Chunks to be evacuated, the next one last, and how far that one is.
     pub(super) sources: Vec<u32>,
     next_slot: usize,
-    /// Rows that were reaped, to be dropped outside of the lock.
-    reaped: Vec<R>,
+    /// Rows that left and cannot be folded, oldest first.
+    pub(super) unfolded: Vec<u32>,
+    /// Rows that were taken out of their slots, to be dropped outside of the lock.
+    pub(super) reaped: Vec<R>,
     /// Stands in for the table while that is reaped.
     nothing: Arc<Snapshot<R>>,
 }
@@ -44,6 +47,7 @@ impl<R: Row> Reclaiming<R> {
             full: Vec::new(),
             sources: Vec::new(),
             next_slot: 0,
+            unfolded: Vec::new(),
             reaped: Vec::new(),
             nothing: Arc::new(Snapshot::new(None)),
         }
@@ -53,6 +57,9 @@ impl<R: Row> Reclaiming<R> {
 impl<R: Row> TableStore<R> {
     /// Makes husks of rows that no view of version `horizon` or later sees.
     pub(super) fn bury(&mut self, horizon: u64, budget: &mut usize) {
+        let unfolded = core::mem::take(&mut self.reclaiming.unfolded);
+        self.bury_rows(&unfolded);
+        *budget = budget.saturating_sub(unfolded.len());
         while *budget > 0 {
             let Some(dead) = self.dead.front_mut().filter(|dead| dead.version <= horizon) else {
                 return;
@@ -64,15 +71,19 @@ impl<R: Row> TableStore<R> {
                 self.dead.pop_front();
             }
             *budget -= count;
-            self.dead_rows -= count;
-            self.unindex_further(&ids);
-            if self.is_keyed() {
-                ids.iter().for_each(|&id| self.unindex_row::<ByKey>(RowId(id)));
-            } else {
-                ids.iter().for_each(|&id| self.unindex_row::<ByBytes>(RowId(id)));
-            }
-            ids.iter().for_each(|&id| self.make_husk(RowId(id)));
+            self.bury_rows(&ids);
         }
+    }
+
+    fn bury_rows(&mut self, ids: &[u32]) {
+        self.dead_rows -= ids.len();
+        self.unindex_further(ids);
+        if self.is_keyed() {
+            ids.iter().for_each(|&id| self.unindex_row::<ByKey>(RowId(id)));
+        } else {
+            ids.iter().for_each(|&id| self.unindex_row::<ByBytes>(RowId(id)));
+        }
+        ids.iter().for_each(|&id| self.make_husk(RowId(id)));
     }
 
     fn make_husk(&mut self, id: RowId) {
@@ -87,33 +98,57 @@ impl<R: Row> TableStore<R> {
         side.husks.push(id.slot() as u16);
         self.occupied -= 1;
         if side.occupied() == 0 {
+            self.note_empty(chunk);
+        }
+    }
+
+    /// Lists a chunk in which nobody may see a row.
+    pub(super) fn note_empty(&mut self, chunk: usize) {
+        if !core::mem::replace(&mut self.sides[chunk].listed_empty, true) {
             self.reclaiming.empty.push(chunk as u32);
         }
     }
 
-    /// Removes chunks in which nobody may see a row, but for one, so that a table that comes and goes keeps its place.
+    /// Removes chunks in which nobody may see a row, while there are more slots than the table's next changes will want.
     pub(super) fn remove_empty_chunks(&mut self, budget: &mut usize) {
         /// What freeing a whole chunk costs, in rows applied.
         const COST: usize = CHUNK_SLOTS / 8;
         while *budget > 0
-            && let Some(chunk) = self.reclaiming.empty.pop()
+            && let Some(&chunk) = self.reclaiming.empty.last()
         {
-            let side = &self.sides[chunk as usize];
+            let side = &mut self.sides[chunk as usize];
             let slots = side.sets.len();
-            if slots == 0 || side.occupied() > 0 || slots == self.capacity {
-                continue;
+            if slots > 0 && side.occupied() == 0 {
+                if !self.has_spare(slots) {
+                    return;
+                }
+                self.reclaiming.husky.retain(|&husky| husky != chunk);
+                self.remove_chunk(chunk as usize);
+                *budget = budget.saturating_sub(COST);
+            } else {
+                side.listed_empty = false;
             }
-            self.reclaiming.husky.retain(|&husky| husky != chunk);
-            self.remove_chunk(chunk as usize);
-            *budget = budget.saturating_sub(COST);
+            self.reclaiming.empty.pop();
         }
+    }
+
+    /// Whether the table can do without some empty slots: a quarter more than it has rows is for their next versions,
+    /// and one chunk for a table that comes and goes.
+    fn has_spare(&self, slots: usize) -> bool {
+        let left = self.capacity - slots;
+        left > 0 && left >= self.occupied + self.occupied / 4
     }
 
     /// Whether there is nothing to reclaim, nor will be before the table changes.
     pub(super) fn is_clean(&self) -> bool {
-        let Reclaiming { husky, empty, full, sources, .. } = &self.reclaiming;
-        let done = husky.is_empty() && empty.is_empty() && full.is_empty() && sources.is_empty();
-        done && !self.stale && self.dead.is_empty() && !self.is_sparse()
+        let Reclaiming { husky, empty, full, sources, unfolded, .. } = &self.reclaiming;
+        let may_remove = empty.last().is_some_and(|&chunk| {
+            let side = &self.sides[chunk as usize];
+            side.occupied() > 0 || self.has_spare(side.sets.len())
+        });
+        let is_through = husky.is_empty() && full.is_empty() && sources.is_empty();
+        let has_dead = !self.dead.is_empty() || !unfolded.is_empty();
+        is_through && !may_remove && !has_dead && !self.stale && !self.is_sparse()
     }
 
     pub(super) fn wants_reaping(&self) -> bool {
@@ -122,13 +157,22 @@ impl<R: Row> TableStore<R> {
 
     /// Takes rows out of husks, if nobody but this table has `published`, its shared part.
     pub(super) fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
+        self.alone(published, |table, snapshot| table.reap_from(snapshot, budget));
+    }
+
+    /// Does something to `published`, this table's shared part, if nobody else has it.
+    pub(super) fn alone(
+        &mut self,
+        published: &mut Arc<dyn AnySnapshot>,
+        act: impl FnOnce(&mut Self, &mut Snapshot<R>),
+    ) {
         // The table's own hold on what it shares has to go for a moment.
         self.release_chunks();
         self.snapshot = Arc::clone(&self.reclaiming.nothing);
         if let Some(snapshot) = Arc::get_mut(published)
             && let Some(snapshot) = (snapshot as &mut dyn Any).downcast_mut::<Snapshot<R>>()
         {
-            self.reap_from(snapshot, budget);
+            act(self, snapshot);
         }
         let shared: Arc<dyn Any + Send + Sync> = Arc::<dyn AnySnapshot>::clone(published);
         self.snapshot = shared.downcast().expect("a table's published part is of its row type");
@@ -190,7 +234,7 @@ impl<R: Row> TableStore<R> {
                 self.reclaiming.next_slot = 0;
                 let side = &mut self.sides[chunk as usize];
                 if side.occupied() == 0 {
-                    self.reclaiming.empty.push(chunk);
+                    self.note_empty(chunk as usize);
                 } else if side.stuck {
                     side.closed = false;
                     self.open_chunk(chunk as usize);

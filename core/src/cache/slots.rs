@@ -24,6 +24,13 @@ const FIRST_CHUNK_SLOTS: usize = 8;
 /// How many chunks ids can name. One less than would fit, so that no row has the id [`NO_ROW`].
 pub(super) const MAX_CHUNKS: usize = (1 << (32 - SLOT_BITS)) - 1;
 
+/// A live row, and the one that it replaced.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Replaced {
+    pub(super) old: RowId,
+    pub(super) new: RowId,
+}
+
 /// No row, where an optional one is kept in four bytes.
 pub(super) const NO_ROW: u32 = u32::MAX;
 
@@ -137,11 +144,13 @@ impl<R> Slot<R> {
         core::mem::take(&mut self.row).try_into_inner()
     }
 
-    /// Puts a row that everybody sees into the place of another, and hands that out.
-    pub(super) fn replace(&mut self, row: R) -> Option<R> {
+    /// Takes over the row of another slot, which is free then, and hands out its own. Everybody sees the one, and nobody
+    /// the other.
+    fn take_over(&mut self, from: &mut Self) -> Option<R> {
+        core::mem::swap(&mut self.row, &mut from.row);
         self.born.set(Stamp::ALWAYS);
         self.died.set(Stamp::NEVER);
-        core::mem::replace(&mut self.row, Once::initialized(row)).try_into_inner()
+        from.take()
     }
 }
 
@@ -186,6 +195,11 @@ impl<R> Place<R> {
     fn newer(&self, slot: usize) -> Option<RowId> {
         let newer = self.newer.get(slot)?.load(Relaxed);
         (newer != NO_ROW).then_some(RowId(newer))
+    }
+
+    /// The slots and the links, if nobody else has them.
+    fn alone(&mut self) -> Option<(&mut [Slot<R>], &[AtomicU32])> {
+        Some((Arc::get_mut(self.chunk.as_mut()?)?, &self.newer))
     }
 }
 
@@ -280,33 +294,39 @@ impl<R> Chunks<R> {
         slots: impl IntoIterator<Item = usize>,
         rows: &mut Vec<R>,
     ) -> bool {
-        let Some(place) = self.list.get_mut(chunk) else { return false };
-        let Some(chunk) = place.chunk.as_mut().and_then(Arc::get_mut) else { return false };
+        let place = self.list.get_mut(chunk);
+        let Some((chunk, newer)) = place.and_then(Place::alone) else { return false };
         for slot in slots {
             rows.extend(chunk[slot].take());
-            if let Some(newer) = place.newer.get(slot) {
+            if let Some(newer) = newer.get(slot) {
                 newer.store(NO_ROW, Relaxed);
             }
         }
         true
     }
 
-    /// Puts rows that everybody sees into the places of others, in slots of one chunk, and adds those to `old`; `false`
-    /// if somebody else has the chunk.
-    pub(super) fn replace(
-        &mut self,
-        chunk: usize,
-        slots: impl IntoIterator<Item = usize>,
-        rows: impl IntoIterator<Item = R>,
-        old: &mut Vec<R>,
-    ) -> bool {
-        let Some(place) = self.list.get_mut(chunk) else { return false };
-        let Some(chunk) = place.chunk.as_mut().and_then(Arc::get_mut) else { return false };
-        for (slot, row) in slots.into_iter().zip(rows) {
-            old.extend(chunk[slot].replace(row));
-            if let Some(newer) = place.newer.get(slot) {
-                newer.store(NO_ROW, Relaxed);
-            }
+    /// Moves rows into the slots of those that they replaced, and adds these to `old`: out of one chunk, into one
+    /// chunk. `false` if somebody else has one of them.
+    pub(super) fn fold(&mut self, run: &[Replaced], old: &mut Vec<R>) -> bool {
+        let Some(first) = run.first() else { return true };
+        let (to, from) = (first.old.chunk(), first.new.chunk());
+        if let Ok([to, from]) = self.list.get_disjoint_mut([to, from]) {
+            let (Some((to, newer)), Some((from, _))) = (to.alone(), from.alone()) else {
+                return false;
+            };
+            old.extend(run.iter().filter_map(|replaced| {
+                newer[replaced.old.slot()].store(NO_ROW, Relaxed);
+                to[replaced.old.slot()].take_over(&mut from[replaced.new.slot()])
+            }));
+        } else {
+            let place = self.list.get_mut(to);
+            let Some((slots, newer)) = place.and_then(Place::alone) else { return false };
+            old.extend(run.iter().filter_map(|replaced| {
+                newer[replaced.old.slot()].store(NO_ROW, Relaxed);
+                let both = [replaced.old.slot(), replaced.new.slot()];
+                let [to, from] = slots.get_disjoint_mut(both).ok()?;
+                to.take_over(from)
+            }));
         }
         true
     }

@@ -66,6 +66,8 @@ pub(super) struct Side {
     pub(super) settled: bool,
     /// Whether the chunk is listed in `open`.
     is_open: bool,
+    /// Whether the chunk is listed among those to be removed.
+    pub(super) listed_empty: bool,
     /// Whether rows are moved out of it: no slot is given away any more.
     pub(super) closed: bool,
     /// Whether a row could not be moved out of it: its type does not decode what it encodes.

@@ -73,6 +73,8 @@ pub(super) trait AnyTable: Any + Send {
     fn sweep_lists(&mut self);
     fn bury(&mut self, horizon: u64, budget: &mut usize);
     fn remove_empty_chunks(&mut self, budget: &mut usize);
+    fn wants_folding(&self) -> bool;
+    fn fold(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
     fn wants_reaping(&self) -> bool;
     fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
     fn drop_reaped(&mut self);
@@ -219,6 +221,14 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn remove_empty_chunks(&mut self, budget: &mut usize) {
         self.remove_empty_chunks(budget);
+    }
+
+    fn wants_folding(&self) -> bool {
+        self.wants_folding()
+    }
+
+    fn fold(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
+        self.fold(published, budget);
     }
 
     fn wants_reaping(&self) -> bool {

@@ -11,6 +11,7 @@ use super::epoch::{CacheReader, Epoch, Shared, Tables};
 use super::optimistic::Mutations;
 use super::raw::RawRow;
 use super::sets::SetId;
+use super::snapshot::AnySnapshot;
 use super::stamp::FREEZE_EVERY;
 use super::store::TableStore;
 use super::table::{AnyTable, Usage};
@@ -71,6 +72,22 @@ impl Unclean {
         });
     }
 }
+
+/// What is done to tables while nobody has a view.
+struct QuietWork {
+    is_wanted: fn(&dyn AnyTable) -> bool,
+    act: fn(&mut dyn AnyTable, &mut Arc<dyn AnySnapshot>, &mut usize),
+}
+
+const FOLDING: QuietWork = QuietWork {
+    is_wanted: |table| table.wants_folding(),
+    act: |table, published, budget| table.fold(published, budget),
+};
+
+const REAPING: QuietWork = QuietWork {
+    is_wanted: |table| table.wants_reaping(),
+    act: |table, published, budget| table.reap(published, budget),
+};
 
 /// The pass that stamps old rows: see [`Stamp`](super::stamp::Stamp).
 #[derive(Debug)]
@@ -166,6 +183,9 @@ impl Cache {
     /// Readers who ask for a view meanwhile wait for some tens of microseconds at most.
     pub fn reclaim(&mut self, max_rows: usize) -> bool {
         let mut budget = max_rows.max(1);
+        if self.applying.is_none() {
+            self.at_quiet_moments(&FOLDING, &mut budget);
+        }
         let horizon = self.oldest_held();
         self.each_unclean(|table| {
             table.bury(horizon, &mut budget);
@@ -177,7 +197,7 @@ impl Cache {
             moved = self.evacuate(&mut budget);
             self.publish_if_stale();
         }
-        self.reap(&mut budget);
+        self.at_quiet_moments(&REAPING, &mut budget);
         self.freeze(&mut budget);
         let is_unclean = |table: TableId| !self.tables[table.0 as usize].is_clean();
         self.unclean.retain(is_unclean);
@@ -217,13 +237,14 @@ impl Cache {
         moved
     }
 
-    /// Takes rows out of their slots, if nobody has a view, in turns that are short enough for readers to wait for.
-    fn reap(&mut self, budget: &mut usize) {
+    /// Does something that needs rows for itself, if nobody has a view, in turns that are short enough for readers to wait
+    /// for.
+    fn at_quiet_moments(&mut self, work: &QuietWork, budget: &mut usize) {
         const TURN_ROWS: usize = 1024;
-        while *budget > 0 && self.any_unclean(|table| table.wants_reaping()) {
+        while *budget > 0 && self.any_unclean(work.is_wanted) {
             let before = (*budget).min(TURN_ROWS);
             let mut turn = before;
-            self.reap_turn(&mut turn);
+            self.quiet_turn(work, &mut turn);
             self.each_unclean(|table| table.drop_reaped());
             *budget -= before - turn;
             if before == turn {
@@ -232,7 +253,7 @@ impl Cache {
         }
     }
 
-    fn reap_turn(&mut self, budget: &mut usize) {
+    fn quiet_turn(&mut self, work: &QuietWork, budget: &mut usize) {
         self.oldest_held();
         if !self.past.is_empty() {
             return;
@@ -242,12 +263,12 @@ impl Cache {
         let Some(tables) = Arc::get_mut(&mut epoch.tables) else { return };
         for table in &self.unclean.tables {
             let place = table.0 as usize;
-            let table = &mut self.tables[place];
+            let table = &mut *self.tables[place];
             if let Some(published) = tables.snapshots.get_mut(place)
-                && table.wants_reaping()
+                && (work.is_wanted)(table)
                 && *budget > 0
             {
-                table.reap(published, budget);
+                (work.act)(table, published, budget);
             }
         }
     }
