@@ -199,14 +199,6 @@ impl HashIndex {
         }
     }
 
-    /// Reads where ids of this hash belong, so that the memory is at hand when they are looked up. The result is only
-    /// there to make it happen.
-    #[inline]
-    pub(super) fn touch(&self, hash: u64) -> usize {
-        let shard = self.shard(hash);
-        shard.buckets[shard.home(hash)].places(tag(hash)).next().unwrap_or(0)
-    }
-
     /// The first id that may have this hash, if it is where it belongs.
     #[inline]
     pub(super) fn first(&self, hash: u64) -> Option<u32> {

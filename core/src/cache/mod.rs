@@ -27,6 +27,7 @@ mod diagnose;
 mod diff;
 mod epoch;
 mod error;
+mod find;
 mod fold;
 mod guess;
 mod hash;
