@@ -15,5 +15,6 @@ mod reading;
 mod reclaiming;
 mod registering;
 mod support;
+mod versions;
 mod versus_model;
 mod with_readers;

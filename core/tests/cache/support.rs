@@ -116,6 +116,23 @@ impl HasKey for Player {}
 impl HasUniques for Player {}
 impl HasIndexes for Player {}
 
+/// Tables of players of this name.
+pub(crate) trait Players: Table<Row = Player> + HasKey + HasUniques + HasIndexes {}
+impl Players for Player {}
+
+/// The table of players without other indexes than that of the key: its updates are folded.
+pub(crate) struct PlainPlayer;
+
+impl Table for PlainPlayer {
+    type Row = Player;
+
+    const DEF: TableDef = TableDef { unique: &[0], indexes: &[], ..<Player as Table>::DEF };
+}
+impl HasKey for PlainPlayer {}
+impl HasUniques for PlainPlayer {}
+impl HasIndexes for PlainPlayer {}
+impl Players for PlainPlayer {}
+
 /// A second table of players, with their key and without their other indexes.
 pub(crate) struct Banned;
 
