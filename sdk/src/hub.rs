@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use lightlike_core::cache::{CacheReader, Mutation, RegisterError, TableId};
 use lightlike_core::conn::{
     self, AlarmId, CallId, CallOptions, CallRequest, CallTimes, CloseReason, Connection,
-    ConnectionState, Reply, SetEnd, SubscriptionId, TransactionEvent,
+    ConnectionState, Reply, Restored, SetEnd, SubscriptionId, TransactionEvent,
 };
 use lightlike_core::driver::Shared;
 use lightlike_core::in_order::InOrder;
@@ -87,6 +87,23 @@ pub(crate) enum Sink {
     Forget,
     /// The call is of an earlier run of the program, or made again.
     Nobody,
+}
+
+/// A call that nobody waits for: an earlier run of the program made it, or it failed and is made again.
+pub(crate) struct MadeAgain {
+    pub(crate) id: Uuid,
+    pub(crate) reducer: Text,
+    pub(crate) args: bytes::Bytes,
+    pub(crate) restored: bool,
+    pub(crate) span: CallSpan,
+}
+
+impl From<Restored> for MadeAgain {
+    fn from(restored: Restored) -> Self {
+        let Restored { id, reducer, args, .. } = restored;
+        let span = CallSpan::restored(&reducer);
+        Self { id, reducer, args, restored: true, span }
+    }
 }
 
 impl Hub {
@@ -246,19 +263,17 @@ impl Hub {
         lock(&self.calls).get(call.0).map(|caller| caller.span.clone()).unwrap_or_default()
     }
 
-    /// A call that nobody waits for: of an earlier run of the program, or made again.
+    /// A call is in the machine again.
     pub(crate) fn register_call(
         &self,
         connection: &mut Connection,
         now: Instant,
         call: CallId,
-        (id, reducer, args): (Uuid, Text, bytes::Bytes),
-        restored: bool,
+        MadeAgain { id, reducer, args, restored, span }: MadeAgain,
     ) {
         let mutation = self.mutators.mutation(&reducer, &args);
         let request = CallRequest::Reducer { name: reducer, args };
-        // Nobody does anything that it could be a part of.
-        let span = CallSpan::default();
+        span.made(call);
         let caller = Caller { request, sink: Sink::Nobody, id: Some(id), restored, span };
         lock(&self.calls).push(call.0, caller);
         expect(connection, now, call, mutation);
@@ -322,6 +337,7 @@ impl Hub {
             }
             conn::Event::Accepted { call, accepted } => self.offline.accepted(call, accepted),
             conn::Event::BeforeReplay(calls) => self.before_replay(&calls),
+            conn::Event::Restored(call) => self.restored(*call),
             conn::Event::Sync(state) => self.offline.sync_changed(state),
             conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
             conn::Event::Verified { id, outcome } => {

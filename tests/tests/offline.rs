@@ -505,6 +505,28 @@ async fn another_users_calls_wait_for_that_user() {
     assert_eq!(rig.titles(2).await, ["grace's", "ada's"]);
 }
 
+/// The store knows who a token is only when the server has said so.
+#[tokio::test]
+async fn a_users_calls_are_sent_and_told_when_that_user_comes_with_another_token() {
+    let (rig, store) = (Rig::new().await, MemoryStore::new());
+    let first = rig.online(store.clone()).await;
+    let token = first.token().unwrap();
+    rig.cut(&first).await;
+    first.call(title("kept")).accepted().await.unwrap();
+    first.disconnect().await;
+    rig.proxy.close(false);
+
+    let http = lightlike::http::Http::new(&rig.target.uri()).unwrap().with_token(&token);
+    let renewed = http.websocket_token().await.unwrap();
+    let second = rig.builder(store).token(&renewed).build().unwrap();
+    let mut outcomes = second.call_outcomes();
+    assert!(second.queued_calls().is_empty());
+    start(&second).await;
+    let outcome = next(&mut outcomes).await;
+    assert!(outcome.restored && outcome.end.is_committed(), "{outcome:?}");
+    assert_eq!(rig.titles(1).await, ["kept"]);
+}
+
 #[tokio::test]
 async fn a_queue_has_an_end() {
     let rig = Rig::new().await;

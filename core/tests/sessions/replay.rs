@@ -223,6 +223,7 @@ impl<'s> Replay<'s> {
             | Event::Verified { .. }
             | Event::Accepted { .. }
             | Event::BeforeReplay(_)
+            | Event::Restored(_)
             | Event::Sync(_)
             | Event::Slow(_)) => {
                 panic!("{}: {event:?}, and nothing was lost, set, kept or slow", self.session.name)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lightlike_core::cache::RegisterError;
-use lightlike_core::conn::{OfflineConfig, Replay, Restored};
+use lightlike_core::conn::{OfflineConfig, Replay};
 use lightlike_core::driver::{random_seed, time_of_day};
 use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
 use lightlike_core::schema::fingerprint;
@@ -127,8 +127,8 @@ impl Offline {
             // Before any mutator mentions a table: rows that were kept of another type are dropped here.
             declared.register(connection)?;
             for restored in restored {
-                let Restored { call, id, reducer, args, .. } = restored;
-                hub.register_call(connection, now, call, (id, reducer, args), true);
+                // Nobody has the client yet whom its spans could call.
+                hub.register_call(connection, now, restored.call, restored.into());
             }
             for function in &declared.functions {
                 let arguments = fingerprint::arguments(function);

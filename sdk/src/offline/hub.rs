@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use lightlike_core::conn::{Accepted, CallId, CallRequest, Replay, Reply, SyncState};
+use lightlike_core::conn::{Accepted, CallId, CallRequest, Replay, Reply, Restored, SyncState};
 use lightlike_core::journal::QueuedCall;
 use tokio::sync::oneshot;
 
@@ -131,6 +131,12 @@ impl Hub {
         };
         *lock(&self.offline.before_replay) = veto;
         self.shared.command(|connection, _| connection.replay(&verdicts));
+    }
+
+    /// A call of an earlier run was found that nobody has heard of yet.
+    pub(crate) fn restored(&self, restored: Restored) {
+        let (call, again) = (restored.call, restored.into());
+        self.shared.command(|connection, now| self.register_call(connection, now, call, again));
     }
 
     /// Delivers what the disk's thread caused, before there is a driver and after it has ended.
