@@ -1,0 +1,179 @@
+//! The program's structs beside the module's schema: at connect, and at each later first mention. Feature `http`.
+//!
+//! The schema is [fetched](fetch) once a client, when the server has greeted for the first time. What was mentioned by then
+//! is compared at once, whatever is mentioned later when that happens. Kept calls of an earlier run wait for it, and those
+//! that do not fit are held.
+
+mod fetch;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use lightlike_core::limits::Limits;
+use lightlike_core::schema::{
+    Difference, DifferenceKind, FunctionDef, Item, ServerSchema, TableDef, compare,
+};
+use tokio::sync::oneshot;
+
+use crate::http;
+
+pub(crate) use self::fetch::{connected, definitions, start};
+
+/// Whether the program's structs are compared with the module's schema, and what a difference leads to. Feature `http`.
+///
+/// A struct that differs from the module in the types of its columns does not decode, or decodes into nonsense; a key
+/// or an index that the module does not have makes queries that the server refuses. This says so first, and in words:
+/// `table message, column 3: server has sent: Timestamp, struct has sent: u64`.
+///
+/// Compared is what the program mentions: tables that it subscribes to or takes a handle on, functions that it calls,
+/// and what is declared to the builder ([`table`](crate::ClientBuilder::table),
+/// [`reducer`](crate::ClientBuilder::reducer), [`procedure`](crate::ClientBuilder::procedure)). What the module has
+/// beyond that is no difference.
+///
+/// Calls that an earlier run of the program [kept](crate::ClientBuilder::offline) are compared too, before they are sent:
+/// they wait for the schema (30 s at most, and then go as they are), and one whose reducer is gone or takes other
+/// arguments is [held](crate::QueuedState::NeedsMigration). A call that is made when the connection is ready never waits
+/// for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SchemaCheck {
+    /// Nothing is asked for and nothing is compared.
+    Off,
+    /// The schema is fetched in the background. Each difference is logged, as a warning, and given to
+    /// [`on_schema_drift`](crate::ClientBuilder::on_schema_drift).
+    #[default]
+    Warn,
+    /// [`connect`](crate::ClientBuilder::connect) waits for the schema, and fails if what is declared to the builder
+    /// differs from it, or if there is no schema to be had. What is mentioned only later is as with
+    /// [`Warn`](Self::Warn); so is everything where a client is [built](crate::ClientBuilder::build) and
+    /// [started](crate::Client::start).
+    Strict,
+}
+
+type DriftHook = Arc<dyn Fn(&[Difference]) + Send + Sync>;
+
+/// What the builder was told.
+#[derive(Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) check: SchemaCheck,
+    pub(crate) hook: Option<DriftHook>,
+}
+
+/// Where the schema is.
+pub(crate) struct Origin {
+    pub(crate) uri: Box<str>,
+    pub(crate) database: Box<str>,
+    pub(crate) limits: Limits,
+}
+
+/// What is compared, and what was found. Part of the [`Hub`].
+#[derive(Default)]
+pub(crate) struct SchemaState {
+    config: OnceLock<(Settings, Origin)>,
+    /// Whether mentions are written down: not before the settings are known, and never if they say so.
+    is_active: AtomicBool,
+    mentioned: Mutex<Mentioned>,
+    outcome: Mutex<Option<oneshot::Receiver<Outcome>>>,
+}
+
+type Outcome = Result<Vec<Difference>, http::Error>;
+
+/// The module's schema, as it concerns one client.
+struct Theirs {
+    schema: Arc<ServerSchema>,
+    /// Whether private tables are none to us.
+    is_owner: bool,
+}
+
+impl Theirs {
+    fn compare(&self, tables: &[TableDef], functions: &[FunctionDef]) -> Vec<Difference> {
+        let mut differences = compare(&self.schema, tables, functions);
+        let hidden = |difference: &Difference| {
+            difference.kind() == DifferenceKind::Visibility
+                && matches!(difference.item(), Item::Table(_) | Item::View(_))
+        };
+        differences.retain(|difference| !(self.is_owner && hidden(difference)));
+        differences
+    }
+}
+
+#[derive(Default)]
+struct Mentioned {
+    theirs: Option<Arc<Theirs>>,
+    /// What kept calls were compared with.
+    of_kept: Option<Arc<ServerSchema>>,
+    /// The names of tables; a function may have the same.
+    tables: HashSet<&'static str>,
+    /// The names of functions.
+    names: HashSet<&'static str>,
+    functions: Vec<FunctionDef>,
+}
+
+impl SchemaState {
+    pub(crate) fn configure(&self, settings: Settings, origin: Origin) {
+        let active = settings.check != SchemaCheck::Off;
+        if self.config.set((settings, origin)).is_ok() {
+            self.is_active.store(active, Ordering::Relaxed);
+        }
+    }
+
+    /// A function is about to be called.
+    pub(crate) fn function(&self, function: &FunctionDef) {
+        if !self.is_active.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut mentioned = self.lock();
+        if mentioned.names.insert(function.name) {
+            mentioned.functions.push(*function);
+            let theirs = mentioned.theirs.clone();
+            drop(mentioned);
+            self.compare(theirs.as_deref(), &[], &[*function]);
+        }
+    }
+
+    /// A table is registered.
+    pub(crate) fn table(&self, table: TableDef) {
+        self.tables(|| [table]);
+    }
+
+    /// These tables are registered; they may have been before.
+    pub(crate) fn tables<T: IntoIterator<Item = TableDef>>(&self, tables: impl FnOnce() -> T) {
+        if !self.is_active.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut tables: Vec<_> = tables().into_iter().collect();
+        let mut mentioned = self.lock();
+        tables.retain(|table| mentioned.tables.insert(table.name));
+        let theirs = mentioned.theirs.clone();
+        drop(mentioned);
+        self.compare(theirs.as_deref(), &tables, &[]);
+    }
+
+    fn compare(&self, theirs: Option<&Theirs>, tables: &[TableDef], functions: &[FunctionDef]) {
+        if let Some(theirs) = theirs {
+            self.report(&theirs.compare(tables, functions));
+        }
+    }
+
+    fn report(&self, differences: &[Difference]) {
+        for difference in differences {
+            tracing::warn!(%difference, "the program differs from the module");
+        }
+        let hook = self.config.get().and_then(|(settings, _)| settings.hook.clone());
+        if let (Some(hook), false) = (hook, differences.is_empty()) {
+            hook(differences);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mentioned> {
+        self.mentioned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SchemaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SchemaState").finish_non_exhaustive()
+    }
+}
