@@ -110,7 +110,7 @@ pub(crate) enum Repr {
     Register(#[from] RegisterError),
     #[cfg(feature = "http")]
     #[error("the program differs from the module: {}", differences(.0))]
-    SchemaDrift(Box<[Difference]>),
+    SchemaDrift(std::sync::Arc<[Difference]>),
     #[cfg(feature = "http")]
     #[error("cannot compare the program with the module")]
     NoSchema(#[source] crate::http::Error),

@@ -154,7 +154,7 @@ impl Hub {
     pub(crate) fn register<T: Table>(self: &Arc<Self>) -> Result<TableId, RegisterError> {
         let table = self.command(|connection, _| connection.register::<T>())?;
         #[cfg(feature = "http")]
-        self.schema.table(T::DEF);
+        self.schema.tables(&[T::DEF]);
         Ok(table)
     }
 
@@ -176,6 +176,10 @@ impl Hub {
             let end = End::Unwritable(error.clone());
             return Subscription::refused(Arc::clone(self), list, end);
         }
+        #[cfg(feature = "http")]
+        if let Some(differences) = self.schema.refusal(&list.definitions) {
+            return Subscription::refused(Arc::clone(self), list, End::Differs(differences));
+        }
         let (sender, stage) = watch::channel(Stage::Pending);
         let set = self.command(|connection, _| {
             for register in &list.tables {
@@ -187,10 +191,12 @@ impl Hub {
             lock(&self.sets).insert(set, sender);
             Ok(set)
         });
-        #[cfg(feature = "http")]
-        self.schema.tables(|| self.shared.read(crate::schema_check::definitions));
         match set {
-            Ok(set) => Subscription::new(Arc::clone(self), set, list, stage),
+            Ok(set) => {
+                #[cfg(feature = "http")]
+                self.compare_set(set, &list.definitions);
+                Subscription::new(Arc::clone(self), set, list, stage)
+            }
             Err(error) => Subscription::refused(Arc::clone(self), list, End::Register(error)),
         }
     }
@@ -411,10 +417,21 @@ impl Hub {
         }
     }
 
+    /// Whether a set is not over.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_set(&self, set: SubscriptionId) -> bool {
+        lock(&self.sets).contains_key(&set)
+    }
+
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {
         self.batches.ended(set);
         observe::set_ended(set, &reason);
         if let Some(stage) = lock(&self.sets).remove(&set) {
+            #[cfg(feature = "http")]
+            if let Some(differences) = self.schema.take_differing(set) {
+                stage.send_replace(Stage::Ended(End::Differs(differences)));
+                return;
+            }
             stage.send_replace(Stage::Ended(End::Set(reason)));
         }
     }

@@ -9,7 +9,7 @@ use lightlike_core::types::Identity;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use super::{Origin, SchemaCheck, Settings, Theirs};
+use super::Theirs;
 use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::http::{self, Http};
@@ -57,8 +57,7 @@ pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {
 /// Waits for the check of a client that connects strictly.
 pub(crate) async fn connected(client: &Client) -> Result<(), Error> {
     let state = &client.hub().schema;
-    let strict = |(settings, _): &(Settings, Origin)| settings.check == SchemaCheck::Strict;
-    if !state.config.get().is_some_and(strict) {
+    if !state.is_strict() {
         return Ok(());
     }
     let outcome = state.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -130,7 +129,7 @@ impl Hub {
     }
 
     /// Compares everything that was mentioned with a schema, which stands from now on.
-    fn compare_mentioned(&self, theirs: Theirs) -> Vec<Difference> {
+    fn compare_mentioned(self: &Arc<Self>, theirs: Theirs) -> Vec<Difference> {
         let theirs = Arc::new(theirs);
         // All under one lock, so that what is mentioned meanwhile is compared once.
         let (tables, functions) = {
@@ -142,6 +141,7 @@ impl Hub {
         };
         let differences = theirs.compare(&tables, &functions);
         self.schema.report(&differences);
+        self.end_differing_sets(&theirs);
         differences
     }
 }

@@ -5,12 +5,14 @@
 //! that do not fit are held.
 
 mod fetch;
+mod strict;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use lightlike_core::conn::SubscriptionId;
 use lightlike_core::limits::Limits;
 use lightlike_core::schema::{
     Difference, DifferenceKind, FunctionDef, Item, ServerSchema, TableDef, compare,
@@ -46,9 +48,14 @@ pub enum SchemaCheck {
     #[default]
     Warn,
     /// [`connect`](crate::ClientBuilder::connect) waits for the schema, and fails if what is declared to the builder
-    /// differs from it, or if there is no schema to be had. What is mentioned only later is as with
-    /// [`Warn`](Self::Warn); so is everything where a client is [built](crate::ClientBuilder::build) and
-    /// [started](crate::Client::start).
+    /// differs from it, or if there is no schema to be had.
+    ///
+    /// Rows of a table that is mentioned only later, and differs, are not asked for: a subscription of it ends, and a
+    /// query of it fails, with [`ErrorKind::Schema`](crate::ErrorKind::Schema) and the
+    /// [differences](crate::Error::schema_differences). Where a client is [built](crate::ClientBuilder::build) and
+    /// [started](crate::Client::start), subscriptions that were made before the schema came end so when it does; without a
+    /// schema none does. Functions are as with [`Warn`](Self::Warn): the server decodes their arguments, and refuses those
+    /// that it cannot.
     Strict,
 }
 
@@ -81,7 +88,7 @@ pub(crate) struct SchemaState {
 type Outcome = Result<Vec<Difference>, http::Error>;
 
 /// The module's schema, as it concerns one client.
-struct Theirs {
+pub(crate) struct Theirs {
     schema: Arc<ServerSchema>,
     /// Whether private tables are none to us.
     is_owner: bool,
@@ -109,6 +116,10 @@ struct Mentioned {
     /// The names of functions.
     names: HashSet<&'static str>,
     functions: Vec<FunctionDef>,
+    /// Query sets that were asked for before the schema was here, under a strict check.
+    sets: Vec<(SubscriptionId, Vec<TableDef>)>,
+    /// Those of them that end because their tables differ.
+    differing: HashMap<SubscriptionId, Arc<[Difference]>>,
 }
 
 impl SchemaState {
@@ -133,22 +144,18 @@ impl SchemaState {
         }
     }
 
-    /// A table is registered.
-    pub(crate) fn table(&self, table: TableDef) {
-        self.tables(|| [table]);
-    }
-
-    /// These tables are registered; they may have been before.
-    pub(crate) fn tables<T: IntoIterator<Item = TableDef>>(&self, tables: impl FnOnce() -> T) {
+    /// These tables are mentioned; they may have been before. Returns the schema, if it is here.
+    pub(crate) fn tables(&self, tables: &[TableDef]) -> Option<Arc<Theirs>> {
         if !self.is_active.load(Ordering::Relaxed) {
-            return;
+            return None;
         }
-        let mut tables: Vec<_> = tables().into_iter().collect();
         let mut mentioned = self.lock();
-        tables.retain(|table| mentioned.tables.insert(table.name));
+        let mut news = tables.to_vec();
+        news.retain(|table| mentioned.tables.insert(table.name));
         let theirs = mentioned.theirs.clone();
         drop(mentioned);
-        self.compare(theirs.as_deref(), &tables, &[]);
+        self.compare(theirs.as_deref(), &news, &[]);
+        theirs
     }
 
     fn compare(&self, theirs: Option<&Theirs>, tables: &[TableDef], functions: &[FunctionDef]) {
