@@ -344,6 +344,10 @@ impl Hub {
             conn::Event::Accepted { call, accepted } => self.offline.accepted(call, accepted),
             conn::Event::BeforeReplay(calls) => self.before_replay(&calls),
             conn::Event::Restored(call) => self.restored(*call),
+            #[cfg(feature = "http")]
+            conn::Event::SchemaWanted => self.schema.wanted.notify_one(),
+            #[cfg(not(feature = "http"))]
+            conn::Event::SchemaWanted => (),
             conn::Event::Sync(state) => self.offline.sync_changed(state),
             conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
             conn::Event::Verified { id, outcome } => {
@@ -386,6 +390,8 @@ impl Hub {
         self.state.set(state);
         self.hooks.changed.touch();
         if closed {
+            #[cfg(feature = "http")]
+            self.schema.wanted.notify_one();
             self.batches.close();
             self.state.end();
             lock(&self.alarms).clear();

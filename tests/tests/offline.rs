@@ -9,8 +9,10 @@ use lightlike::{
     Reconnect, RedbStore, Replay, SchemaCheck, Storage, Store, StoreError, SyncState,
     WhileDisconnected, Write,
 };
+use lightlike_tests::conformance::on_a_real_server_of;
 use lightlike_tests::notes::{AddNote, Note, add_note, add_note_once, changed, rename_note};
 use lightlike_tests::proxy::Proxy;
+use lightlike_tests::real::Module;
 use lightlike_tests::target::Target;
 
 /// A database behind a proxy, and a client that does not go through it.
@@ -49,10 +51,7 @@ impl Rig {
     }
 
     async fn cut(&self, client: &Client) {
-        self.proxy.close(true);
-        self.proxy.cut();
-        let lost = |state: &ConnectionState| matches!(state, ConnectionState::Reconnecting { .. });
-        client.state().wait_for(lost).await.unwrap();
+        cut(&self.proxy, client).await;
     }
 
     async fn come_back(&self, client: &Client) {
@@ -66,6 +65,13 @@ impl Rig {
     async fn titles(&self, count: usize) -> Vec<String> {
         some_titles(&self.other, count).await
     }
+}
+
+async fn cut(proxy: &Proxy, client: &Client) {
+    proxy.close(true);
+    proxy.cut();
+    let lost = |state: &ConnectionState| matches!(state, ConnectionState::Reconnecting { .. });
+    client.state().wait_for(lost).await.unwrap();
 }
 
 async fn start(client: &Client) {
@@ -408,6 +414,32 @@ async fn calls_of_this_run_go_whatever_the_schema_says_and_while_it_is_not_known
     client.call(changed::add_note("then".into(), 1)).await.unwrap();
     client.disconnect().await;
     assert_eq!(some_titles(&other, 2).await, ["now", "then"]);
+}
+
+/// The embedded server's module does not change while it runs.
+#[tokio::test]
+async fn calls_kept_by_a_running_program_are_compared_with_the_module_that_it_comes_back_to() {
+    on_a_real_server_of(Module::Notes, async |target| {
+        let Target::Real(database) = target else { unreachable!() };
+        let proxy = Proxy::start(database.uri()).await;
+        let builder = Client::builder(proxy.uri(), target.name()).offline(MemoryStore::new());
+        let client = builder.build().unwrap();
+        start(&client).await;
+        client.call(title("before")).await.unwrap();
+        cut(&proxy, &client).await;
+        client.call(title("kept")).accepted().await.unwrap();
+        client.call(add_note_once(client.new_call_id(), "once".into())).accepted().await.unwrap();
+        database.update(Module::NotesChanged).await.unwrap();
+        proxy.close(false);
+        client.reconnect_now();
+        let one_is_held = |state: &SyncState| (state.pending, state.held) == (1, 1);
+        client.sync_state().wait_for(one_is_held).await.unwrap();
+        let queued = client.queued_calls();
+        let why = "the server's reducer takes other arguments than the call was made with: \
+                   (title: String, copies: u8)";
+        assert_eq!(queued[0].held.as_ref().unwrap().to_string(), why);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -104,6 +104,10 @@ pub enum Event {
     /// A call of an earlier run was found after [`open_journal`](super::Connection::open_journal) had returned: the server
     /// has said who we are, and this user was here before under another token. Told before anything else of the call.
     Restored(Box<Restored>),
+    /// The connection is ready, and kept calls wait for the server's schema: they go when
+    /// [`handle_schema`](super::Connection::handle_schema) is told it. Told if
+    /// [asked for](super::Connection::await_schema), once a connection.
+    SchemaWanted,
     /// What is kept is another. Told if there is a journal.
     Sync(SyncState),
     /// The application does not keep up. Told once for each time that it falls behind.

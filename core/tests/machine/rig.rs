@@ -219,6 +219,7 @@ fn tell(event: &Event) -> String {
         Event::Restored(call) => {
             format!("call {} restored: {}", call.call.0, call.reducer.as_str())
         }
+        Event::SchemaWanted => "schema wanted".into(),
         Event::Sync(state) => format!("{} pending, {} failed", state.pending, state.failed),
     }
 }

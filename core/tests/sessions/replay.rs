@@ -224,6 +224,7 @@ impl<'s> Replay<'s> {
             | Event::Accepted { .. }
             | Event::BeforeReplay(_)
             | Event::Restored(_)
+            | Event::SchemaWanted
             | Event::Sync(_)
             | Event::Slow(_)) => {
                 panic!("{}: {event:?}, and nothing was lost, set, kept or slow", self.session.name)

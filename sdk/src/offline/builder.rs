@@ -29,9 +29,8 @@ impl ClientBuilder {
     ///   once and [stale](crate::View::is_stale), and become those of a subscription that asks for the same queries.
     /// - Calls that cannot be sent wait on disk, also over a restart, unless they are to
     ///   [fail or be dropped](Self::while_disconnected); [`accepted`](crate::Call::accepted) says when one is there.
-    ///   They are sent in their order when the connection is ready; those of an earlier run when they were also compared
-    ///   with the module's schema, where [that is done](Self#method.schema_check): what does not fit is
-    ///   [held](crate::QueuedState::NeedsMigration).
+    ///   They are sent in their order when the connection is ready, and compared with the module's schema, where
+    ///   [that is done](Self#method.schema_check): what does not fit is [held](crate::QueuedState::NeedsMigration).
     /// - A call that can be sent at once costs no write, unless its reducer is idempotent or it has a probe. Such a call
     ///   is [`Unknown`](crate::CallError::Unknown) if its answer is lost, and forgotten if the program is killed then.
     ///

@@ -71,7 +71,7 @@ impl Client {
 
     /// Makes a [held](crate::QueuedState::NeedsMigration) call anew, with the arguments that its reducer takes now: at the
     /// end of the queue, under its old name. False if there is no such held call, if the arguments have no encoding, or if
-    /// the server's reducer took others when this run of the program looked at its schema.
+    /// the server's reducer took others when its schema was last looked at.
     pub fn migrate<R: Reducer>(&self, held: Uuid, args: &R) -> bool {
         #[cfg(feature = "http")]
         if !self.hub().takes(&R::DEF) {

@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use lightlike_core::conn::{Connection, ConnectionState, LiveReducer};
+use lightlike_core::conn::{Connection, ConnectionState, LiveReducer, SchemaRound};
 use lightlike_core::schema::{Difference, FunctionDef, ServerSchema, TableDef, takes_arguments};
 use lightlike_core::types::Identity;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use super::Theirs;
-use crate::client::Client;
+use super::{Outcome, Theirs};
+use crate::client::{Client, WeakClient};
 use crate::error::{Error, Repr};
 use crate::http::{self, Http};
 use crate::hub::Hub;
@@ -24,7 +24,7 @@ pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {
     let (sender, receiver) = oneshot::channel();
     *hub.schema.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
     hub.command(|connection, _| connection.await_schema());
-    let weak = client.downgrade();
+    let (weak, wanted) = (client.downgrade(), Arc::clone(&hub.schema.wanted));
     let mut state = client.state();
     let check = async move {
         let over = |state: &ConnectionState| {
@@ -33,25 +33,39 @@ pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {
         if !matches!(state.wait_for(over).await, Ok(ConnectionState::Ready)) {
             return;
         }
-        // Not the client itself: its last handle closes the connection, whether the schema is here or not.
-        let Some((hub, us)) = weak.upgrade().map(|it| (Arc::clone(it.hub()), Us::of(&it))) else {
-            return;
-        };
-        let outcome = match fetch(&hub, us, |schema| hub.compare_kept(schema)).await {
-            Ok(theirs) => Ok(hub.compare_mentioned(theirs)),
-            Err(error) => {
-                tracing::info!(
-                    %error,
-                    "cannot compare the program, and kept calls, with the module's schema"
-                );
-                hub.command(|connection, _| connection.handle_schema(None));
-                Err(error)
-            }
-        };
+        let Some(outcome) = compare(&weak).await else { return };
         // Whoever connects strictly waits for it.
         let _ = sender.send(outcome);
+        // At later connections for the sake of kept calls alone: the module may be another one.
+        loop {
+            wanted.notified().await;
+            let Some(hub) = weak.upgrade().map(|client| Arc::clone(client.hub())) else { return };
+            let (is_wanted, is_closed) =
+                hub.shared.read(|connection| (connection.wants_schema(), connection.is_closed()));
+            if is_closed || (is_wanted && compare(&weak).await.is_none()) {
+                return;
+            }
+        }
     };
     runtime.spawn(check);
+}
+
+/// Asks for the schema and compares everything with it. None if the client is gone.
+async fn compare(client: &WeakClient) -> Option<Outcome> {
+    // Not the client itself: its last handle closes the connection, whether the schema is here or not.
+    let (hub, us) = client.upgrade().map(|it| (Arc::clone(it.hub()), Us::of(&it)))?;
+    let round = hub.shared.read(Connection::schema_round);
+    match fetch(&hub, us, |schema| hub.compare_kept(round, schema)).await {
+        Ok(theirs) => Some(Ok(hub.compare_mentioned(theirs))),
+        Err(error) => {
+            tracing::info!(
+                %error,
+                "cannot compare the program, and kept calls, with the module's schema"
+            );
+            hub.command(|connection, _| connection.handle_schema(round, None));
+            Some(Err(error))
+        }
+    }
 }
 
 /// Waits for the check of a client that connects strictly.
@@ -106,7 +120,7 @@ async fn fetch(
 
 impl Hub {
     /// Says what the server's reducers take, for the sake of kept calls.
-    fn compare_kept(self: &Arc<Self>, schema: &Arc<ServerSchema>) {
+    fn compare_kept(self: &Arc<Self>, round: SchemaRound, schema: &Arc<ServerSchema>) {
         if !self.offline.is_enabled() {
             return;
         }
@@ -116,7 +130,7 @@ impl Hub {
             mentioned.functions.clone()
         };
         let reducers = LiveReducer::all(schema, &functions);
-        self.command(|connection, _| connection.handle_schema(Some(reducers)));
+        self.command(|connection, _| connection.handle_schema(round, Some(reducers)));
     }
 
     /// Whether a reducer of the program's takes what the server's does, as far as that is known.
@@ -132,15 +146,18 @@ impl Hub {
     fn compare_mentioned(self: &Arc<Self>, theirs: Theirs) -> Vec<Difference> {
         let theirs = Arc::new(theirs);
         // All under one lock, so that what is mentioned meanwhile is compared once.
-        let (tables, functions) = {
+        let (before, tables, functions) = {
             let mut mentioned = self.schema.lock();
             let tables = self.shared.read(definitions);
             mentioned.tables.extend(tables.iter().map(|table| table.name));
-            mentioned.theirs = Some(Arc::clone(&theirs));
-            (tables, mentioned.functions.clone())
+            let before = mentioned.theirs.replace(Arc::clone(&theirs));
+            (before, tables, mentioned.functions.clone())
         };
         let differences = theirs.compare(&tables, &functions);
-        self.schema.report(&differences);
+        let told = before.map(|before| before.compare(&tables, &functions)).unwrap_or_default();
+        let is_new = |difference: &&Difference| !told.contains(difference);
+        let news: Vec<_> = differences.iter().filter(is_new).cloned().collect();
+        self.schema.report(&news);
         self.end_differing_sets(&theirs);
         differences
     }

@@ -1,8 +1,8 @@
 //! The program's structs beside the module's schema: at connect, and at each later first mention. Feature `http`.
 //!
-//! The schema is [fetched](fetch) once a client, when the server has greeted for the first time. What was mentioned by then
-//! is compared at once, whatever is mentioned later when that happens. Kept calls of an earlier run wait for it, and those
-//! that do not fit are held.
+//! The schema is [fetched](fetch) when the server has greeted for the first time. What was mentioned by then is compared at
+//! once, whatever is mentioned later when that happens. It is fetched anew for each later connection that has kept calls to
+//! send: they wait for it, and those that do not fit are held.
 
 mod fetch;
 mod strict;
@@ -17,7 +17,7 @@ use lightlike_core::limits::Limits;
 use lightlike_core::schema::{
     Difference, DifferenceKind, FunctionDef, Item, ServerSchema, TableDef, compare,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::http;
 
@@ -34,10 +34,10 @@ pub(crate) use self::fetch::{connected, definitions, start};
 /// [`reducer`](crate::ClientBuilder::reducer), [`procedure`](crate::ClientBuilder::procedure)). What the module has
 /// beyond that is no difference.
 ///
-/// Calls that an earlier run of the program [kept](crate::ClientBuilder::offline) are compared too, before they are sent:
-/// they wait for the schema (30 s at most, and then go as they are), and one whose reducer is gone or takes other
-/// arguments is [held](crate::QueuedState::NeedsMigration). A call that is made when the connection is ready never waits
-/// for it.
+/// Calls that were [kept](crate::ClientBuilder::offline) without a connection, by this run of the program or an earlier one,
+/// are compared too, with the module as it is when the connection is back: they wait for its schema (30 s at most, and then
+/// go as they are), and one whose reducer is gone or takes other arguments is
+/// [held](crate::QueuedState::NeedsMigration). A call that is made when the connection is ready never waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SchemaCheck {
@@ -83,6 +83,8 @@ pub(crate) struct SchemaState {
     is_active: AtomicBool,
     mentioned: Mutex<Mentioned>,
     outcome: Mutex<Option<oneshot::Receiver<Outcome>>>,
+    /// Notified when kept calls wait for a schema, and when the connection is closed.
+    pub(crate) wanted: Arc<Notify>,
 }
 
 type Outcome = Result<Vec<Difference>, http::Error>;

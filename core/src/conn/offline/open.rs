@@ -114,7 +114,7 @@ impl Connection {
         let request = Request::Reducer { name: entry.reducer.clone(), args: entry.args.clone() };
         offline.by_call.insert(call, entry.seq);
         let state = QueuedState::Queued;
-        let queued = Queued { entry, call, state, held: None, is_restored: true, put: 0 };
+        let queued = Queued { entry, call, state, held: None, put: 0 };
         offline.queue.insert(queued.entry.seq, queued);
         tell(self, restored);
         if lost {
