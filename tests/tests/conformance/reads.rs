@@ -57,7 +57,7 @@ async fn an_index_of_the_client_s_own_follows_the_rows() {
         for db in [&declared, &undeclared] {
             db.subscribe(Score::all()).await.unwrap().keep();
         }
-        insert_scores(&declared).await;
+        insert_scores(&declared, SCORES).await;
         declared.call(update_score(2, 100)).await.unwrap();
         declared.call(delete_scores_of_game(8)).await.unwrap();
         undeclared.call(update_score(5, 5)).await.unwrap();
