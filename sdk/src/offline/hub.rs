@@ -54,6 +54,8 @@ struct Outcomes {
     backlog: VecDeque<CallOutcome>,
     /// Whether a stream was ever asked for.
     asked: bool,
+    /// The connection is closed: a new stream ends after the backlog.
+    ended: bool,
 }
 
 impl OfflineHub {
@@ -111,13 +113,17 @@ impl OfflineHub {
         outcomes.asked = true;
         self.wants_outcomes.store(true, Ordering::Relaxed);
         outcomes.backlog.drain(..).for_each(|outcome| feed.push(outcome));
-        outcomes.feeds.push(feed);
+        if !outcomes.ended {
+            outcomes.feeds.push(feed);
+        }
         stream
     }
 
     /// Nothing more will come.
     pub(crate) fn end_streams(&self) {
-        lock(&self.outcomes).feeds.clear();
+        let mut outcomes = lock(&self.outcomes);
+        outcomes.ended = true;
+        outcomes.feeds.clear();
     }
 }
 
