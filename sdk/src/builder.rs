@@ -84,7 +84,8 @@ impl ClientBuilder {
         self
     }
 
-    /// What the server may compress with. The default is gzip, and nothing where the server is on this machine.
+    /// What the server may compress with. The default is gzip, and nothing where the server is on this machine. Brotli is
+    /// an error when the client is made, if the feature `brotli` is off.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = Some(compression);
         self
@@ -259,6 +260,9 @@ impl ClientBuilder {
             "localhost" | "127.0.0.1" | "::1" => Compression::None,
             _ => Compression::Gzip,
         });
+        if !compression.is_built() {
+            return Err(Repr::NotBuilt(compression).into());
+        }
         let parameters =
             SubscribeParameters { compression, confirmed: self.confirmed, connection_id: None };
         let limits = self.config.limits;

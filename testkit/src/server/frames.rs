@@ -26,12 +26,21 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const FINAL: u8 = 0x80;
 
+/// What frames are compressed with for a client that asked for `wanted`: gzip in place of brotli, in a build without.
+const fn built(wanted: Compression) -> Compression {
+    match wanted {
+        Compression::Brotli if !cfg!(feature = "brotli") => Compression::Gzip,
+        built => built,
+    }
+}
+
 /// The payloads that carry `messages`: one each on v2, as few as the batch's size allows on v3.
 pub(crate) fn payloads(
     messages: &[ServerMessage],
     protocol: Protocol,
     compression: Compression,
 ) -> Result<Vec<Bytes>, EncodeError> {
+    let compression = built(compression);
     let mut payloads = Vec::new();
     let mut body = Vec::new();
     let mut seal = |body: &mut Vec<u8>| {
@@ -65,6 +74,9 @@ fn compress(body: &[u8], compression: Compression, out: &mut Vec<u8>) {
             let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::fast());
             encoder.write_all(body).and_then(|()| encoder.finish().map(drop))
         }
+        #[cfg(not(feature = "brotli"))]
+        Compression::Brotli => Err(std::io::ErrorKind::Unsupported.into()),
+        #[cfg(feature = "brotli")]
         Compression::Brotli => {
             let params = brotli::enc::BrotliEncoderParams { quality: 1, ..Default::default() };
             brotli::BrotliCompress(&mut &body[..], out, &params).map(drop)
