@@ -361,3 +361,17 @@ impl fmt::Debug for ClientBuilder {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(feature = "brotli")))]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_client_that_asks_for_what_it_cannot_decompress_is_told_so() {
+        let builder = Client::builder("http://localhost:3000", "chat");
+        let error = builder.compression(Compression::Brotli).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("its feature `brotli`"), "{error}");
+    }
+}

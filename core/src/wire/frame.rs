@@ -188,3 +188,16 @@ pub fn seal_frame(
     }
     frame.into()
 }
+
+#[cfg(all(test, not(feature = "brotli")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_this_build_cannot_open_says_what_to_build() {
+        assert!(!Compression::Brotli.is_built());
+        let error = open_frame(Bytes::from_static(&[BROTLI, 1, 2]), &Limits::DEFAULT).unwrap_err();
+        assert_eq!(error, FrameError::NotBuilt(Compression::Brotli));
+        assert!(error.to_string().contains("its feature `brotli`"), "{error}");
+    }
+}

@@ -131,3 +131,23 @@ fn put_frame(first: u8, payload: &[u8], out: &mut Vec<u8>) {
     }
     out.extend_from_slice(payload);
 }
+
+#[cfg(all(test, not(feature = "brotli")))]
+mod tests {
+    use lightlike_core::limits::Limits;
+    use lightlike_core::wire::{RequestId, open_frame};
+
+    use super::*;
+
+    #[test]
+    fn who_asks_for_brotli_gets_gzip_in_a_build_without() {
+        let error = "x".repeat(5000).into();
+        let message =
+            ServerMessage::OneOffQueryResult { request_id: RequestId(1), result: Err(error) };
+        let sealed = |compression| payloads(&[message.clone()], Protocol::V2, compression).unwrap();
+        let frame = sealed(Compression::Brotli).remove(0);
+        assert!(frame.len() < 1000, "{} bytes", frame.len());
+        let plain = sealed(Compression::None).remove(0).slice(1..);
+        assert_eq!(open_frame(frame, &Limits::DEFAULT).unwrap(), plain);
+    }
+}
