@@ -72,7 +72,8 @@ impl ClientBuilder {
 
     /// The token to present, which says who we are. Without one, nor one in a store, the server makes a new identity.
     ///
-    /// It comes before the store's.
+    /// It comes before the store's. Several clients may present one token: they are one user and a connection each, and what
+    /// one of them calls the others hear of with [`Cause::Other`](crate::Cause::Other).
     pub fn token(mut self, token: impl AsRef<str>) -> Self {
         self.token = Some(token.as_ref().into());
         self
@@ -196,8 +197,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the client without connecting: see [`Client::start`], [`Client::run`] and [`Client::start_thread`]. Callbacks can be registered and query sets asked
-    /// for before there is a connection.
+    /// Makes the client without connecting: see [`Client::start`], [`Client::run`] and [`Client::start_thread`]. Callbacks can
+    /// be registered and query sets asked for before there is a connection.
     ///
     /// # Errors
     ///

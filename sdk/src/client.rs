@@ -109,8 +109,8 @@ impl Client {
     /// [`CallError::Unknown`], and those that an offline store has as [`CallError::Kept`].
     ///
     /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed, and the offline store
-    /// too. A callback, which
-    /// cannot wait, drops it.
+    /// too. A callback, which cannot wait, drops it. Streams and watches end, also those that are asked for later; calls
+    /// and subscriptions are refused.
     pub fn disconnect(&self) -> Disconnecting {
         let state = self.state();
         self.hub().command(|connection, now| connection.close(now));

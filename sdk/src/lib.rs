@@ -46,7 +46,8 @@
 //! # What to know
 //!
 //! - **Who runs what.** [`ClientBuilder::connect`] starts a task on the tokio runtime that it is called in. It applies
-//!   what the server says, and runs callbacks; one that blocks stops the rest.
+//!   what the server says, and runs callbacks; one that blocks stops the rest. They may do everything but wait: read,
+//!   register others, subscribe, and make calls that they do not await ([`Call::send`], [`Call::forget`]).
 //! - **One transaction at a time.** Callbacks see a transaction whole, and nothing of the next one. When a call's future
 //!   resolves, its rows are in the cache and their callbacks have run.
 //! - **Three shapes of the same events.** Callbacks hear of everything, in order, at once ([`TableHandle::on_insert`] and
