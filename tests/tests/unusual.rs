@@ -1,8 +1,6 @@
 //! What nobody plans and everybody does in the end: clients in pairs, things that are held too long, dropped in odd orders or
 //! used from within each other.
 
-#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-
 use lightlike::View;
 use lightlike::prelude::*;
 use lightlike_tests::conformance::columns::{Keyless as _, OneU32};
