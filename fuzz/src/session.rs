@@ -306,6 +306,8 @@ impl Rig {
                 | Event::Accepted { .. }
                 | Event::Verified { .. }
                 | Event::BeforeReplay(_)
+                | Event::Restored(_)
+                | Event::SchemaWanted
                 | Event::Sync(_)) => panic!("{event:?} was not asked for"),
                 Event::Answered { call, reply, .. } => {
                     let answered = self.calls.insert(call, true);

@@ -72,7 +72,8 @@ impl ClientBuilder {
 
     /// The token to present, which says who we are. Without one, nor one in a store, the server makes a new identity.
     ///
-    /// It comes before the store's.
+    /// It comes before the store's. Several clients may present one token: they are one user and a connection each, and what
+    /// one of them calls the others hear of with [`Cause::Other`](crate::Cause::Other).
     pub fn token(mut self, token: impl AsRef<str>) -> Self {
         self.token = Some(token.as_ref().into());
         self
@@ -84,7 +85,8 @@ impl ClientBuilder {
         self
     }
 
-    /// What the server may compress with. The default is gzip, and nothing where the server is on this machine.
+    /// What the server may compress with. The default is gzip, and nothing where the server is on this machine. Brotli is
+    /// an error when the client is made, if the feature `brotli` is off.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = Some(compression);
         self
@@ -195,8 +197,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the client without connecting: see [`Client::start`], [`Client::run`] and [`Client::start_thread`]. Callbacks can be registered and query sets asked
-    /// for before there is a connection.
+    /// Makes the client without connecting: see [`Client::start`], [`Client::run`] and [`Client::start_thread`]. Callbacks can
+    /// be registered and query sets asked for before there is a connection.
     ///
     /// # Errors
     ///
@@ -259,6 +261,9 @@ impl ClientBuilder {
             "localhost" | "127.0.0.1" | "::1" => Compression::None,
             _ => Compression::Gzip,
         });
+        if !compression.is_built() {
+            return Err(Repr::NotBuilt(compression).into());
+        }
         let parameters =
             SubscribeParameters { compression, confirmed: self.confirmed, connection_id: None };
         let limits = self.config.limits;
@@ -355,5 +360,19 @@ impl fmt::Debug for ClientBuilder {
             .field("compression", &self.compression)
             .field("confirmed", &self.confirmed)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(feature = "brotli")))]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_client_that_asks_for_what_it_cannot_decompress_is_told_so() {
+        let builder = Client::builder("http://localhost:3000", "chat");
+        let error = builder.compression(Compression::Brotli).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("its feature `brotli`"), "{error}");
     }
 }

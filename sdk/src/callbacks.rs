@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use crate::panics::Panics;
 
 /// Names a callback, to remove it. Dropping the name does nothing; see [`scoped`](Self::scoped).
+///
+/// Callbacks that hear of the same thing run in the order of their registration. One that is registered by another of them
+/// runs from the next transaction on.
 #[derive(Clone)]
 pub struct CallbackId {
     list: Weak<dyn Removes>,

@@ -109,8 +109,8 @@ impl Client {
     /// [`CallError::Unknown`], and those that an offline store has as [`CallError::Kept`].
     ///
     /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed, and the offline store
-    /// too. A callback, which
-    /// cannot wait, drops it.
+    /// too. A callback, which cannot wait, drops it. Streams and watches end, also those that are asked for later; calls
+    /// and subscriptions are refused.
     pub fn disconnect(&self) -> Disconnecting {
         let state = self.state();
         self.hub().command(|connection, now| connection.close(now));
@@ -182,10 +182,15 @@ impl Client {
     /// # Errors
     ///
     /// [`Query`](crate::ErrorKind::Query) if the query cannot be written as SQL, if the server refuses it, or if the
-    /// connection is lost before the answer; [`Schema`](crate::ErrorKind::Schema) if a row does not decode.
+    /// connection is lost before the answer; [`Schema`](crate::ErrorKind::Schema) if a row does not decode, or if the table
+    /// differs from the module's under a [strict check](crate::ClientBuilder#method.schema_check).
     pub async fn query<T: Table, S>(&self, query: Query<T, S>) -> Result<Vec<T::Row>, Error> {
         if let Some(error) = query.error() {
             return Err(Repr::Unwritable(error.clone()).into());
+        }
+        #[cfg(feature = "http")]
+        if let Some(differences) = self.hub().schema.refusal(&[T::DEF]) {
+            return Err(Repr::SchemaDrift(differences).into());
         }
         self.ask(query.sql(), <T::Row as Row>::decode_row).await
     }

@@ -85,6 +85,8 @@ pub(crate) enum Repr {
     DriverPanicked(Box<str>),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error("this build has no {0:?}: build `lightlike` with its feature `brotli`")]
+    NotBuilt(lightlike_core::wire::Compression),
     #[error("cannot connect to `{database}` at {server}")]
     Connect {
         database: Box<str>,
@@ -110,7 +112,7 @@ pub(crate) enum Repr {
     Register(#[from] RegisterError),
     #[cfg(feature = "http")]
     #[error("the program differs from the module: {}", differences(.0))]
-    SchemaDrift(Box<[Difference]>),
+    SchemaDrift(std::sync::Arc<[Difference]>),
     #[cfg(feature = "http")]
     #[error("cannot compare the program with the module")]
     NoSchema(#[source] crate::http::Error),
@@ -165,6 +167,7 @@ impl Error {
             | Repr::Token(_)
             | Repr::Header(_)
             | Repr::Tls(_)
+            | Repr::NotBuilt(_)
             | Repr::NoTables => ErrorKind::Configuration,
             #[cfg(feature = "http")]
             Repr::Http(_) => ErrorKind::Configuration,

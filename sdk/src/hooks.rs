@@ -32,11 +32,30 @@ pub enum RowEvents {
 /// Feeds a stream with what it makes of a transaction; false when nobody reads the stream any more.
 pub(crate) type TransactionReader = dyn FnMut(&Changes) -> bool + Send;
 
-#[derive(Default)]
-struct Readers {
-    open: Vec<Box<TransactionReader>>,
+/// What feeds streams, until the connection is closed.
+struct Feeds<F> {
+    open: Vec<F>,
     /// The connection is closed: a new stream ends at once.
     ended: bool,
+}
+
+impl<F> Feeds<F> {
+    fn push(&mut self, feed: F) {
+        if !self.ended {
+            self.open.push(feed);
+        }
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        self.open.clear();
+    }
+}
+
+impl<F> Default for Feeds<F> {
+    fn default() -> Self {
+        Self { open: Vec::new(), ended: false }
+    }
 }
 
 /// Everything that wants to know of changes.
@@ -45,9 +64,9 @@ pub(crate) struct Hooks {
     panics: Arc<Panics>,
     pub(crate) batches: Arc<Callbacks<BatchCallback>>,
     pub(crate) transactions: Arc<Callbacks<TransactionCallback>>,
-    transaction_feeds: Mutex<Vec<Feed<Changes>>>,
+    transaction_feeds: Mutex<Feeds<Feed<Changes>>>,
     /// Those that make something else of whole transactions.
-    transaction_readers: Mutex<Readers>,
+    transaction_readers: Mutex<Feeds<Box<TransactionReader>>>,
     /// Says that something may have changed: a transaction, or the state of the connection.
     pub(crate) changed: Source<()>,
 }
@@ -56,6 +75,8 @@ pub(crate) struct Hooks {
 struct Tables {
     by_type: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     by_id: HashMap<TableId, Vec<Arc<dyn Dispatch>>>,
+    /// The connection is closed: streams and watches of a table that is mentioned now end at once.
+    ended: bool,
 }
 
 /// The hooks of one table, whatever its row type: one virtual call a table and transaction.
@@ -89,6 +110,9 @@ impl Hooks {
             return hooks;
         }
         let hooks = Arc::new(TableHooks::<T>::new(&self.panics));
+        if tables.ended {
+            hooks.end();
+        }
         tables.by_type.insert(TypeId::of::<T>(), hooks.clone());
         tables.by_id.entry(table).or_default().push(hooks.clone());
         hooks
@@ -124,8 +148,8 @@ impl Hooks {
             }
         }
         let mut feeds = lock(&self.transaction_feeds);
-        feeds.retain(Feed::is_open);
-        feeds.iter().for_each(|feed| feed.push(changes.clone()));
+        feeds.open.retain(Feed::is_open);
+        feeds.open.iter().for_each(|feed| feed.push(changes.clone()));
         lock(&self.transaction_readers).open.retain_mut(|read| read(changes));
     }
 
@@ -160,18 +184,19 @@ impl Hooks {
 
     /// Lets a stream see every transaction from now on.
     pub(crate) fn read_transactions(&self, reader: Box<TransactionReader>) {
-        let mut readers = lock(&self.transaction_readers);
-        if !readers.ended {
-            readers.open.push(reader);
-        }
+        lock(&self.transaction_readers).push(reader);
     }
 
     /// There will be no more transactions.
     pub(crate) fn end_streams(&self) {
         self.changed.end();
-        lock(&self.transaction_feeds).clear();
-        *lock(&self.transaction_readers) = Readers { open: Vec::new(), ended: true };
-        let all: Vec<_> = lock(&self.tables).by_id.values().flatten().cloned().collect();
+        lock(&self.transaction_feeds).end();
+        lock(&self.transaction_readers).end();
+        let all: Vec<_> = {
+            let mut tables = lock(&self.tables);
+            tables.ended = true;
+            tables.by_id.values().flatten().cloned().collect()
+        };
         all.iter().for_each(|hooks| hooks.end_streams());
     }
 }
@@ -192,13 +217,7 @@ pub(crate) struct TableHooks<T: Table> {
     /// Says that rows changed.
     pub(crate) changed: Source<()>,
     pub(crate) rows: Arc<dyn WatchRows<T::Row>>,
-    feeds: Mutex<Feeds<T::Row>>,
-}
-
-struct Feeds<R> {
-    open: Vec<Box<FeedFn<R>>>,
-    /// The connection is closed: a new stream ends at once.
-    ended: bool,
+    feeds: Mutex<Feeds<Box<FeedFn<T::Row>>>>,
 }
 
 impl<T: Table> TableHooks<T> {
@@ -211,7 +230,7 @@ impl<T: Table> TableHooks<T> {
             deletes: Callbacks::new("on_delete", table, panics),
             changed: Source::new(()),
             rows: row_watches(),
-            feeds: Mutex::new(Feeds { open: Vec::new(), ended: false }),
+            feeds: Mutex::default(),
         }
     }
 
@@ -226,9 +245,7 @@ impl<T: Table> TableHooks<T> {
     fn end(&self) {
         self.changed.end();
         self.rows.end();
-        let mut feeds = lock(&self.feeds);
-        feeds.ended = true;
-        feeds.open.clear();
+        lock(&self.feeds).end();
     }
 }
 
@@ -243,15 +260,12 @@ where
         select: impl Fn(&Event<'_>, &RowChange<'_, T::Row>) -> Option<I> + Send + 'static,
     ) -> EventStream<I> {
         let (stream, feed) = EventStream::new(capacity);
-        let mut feeds = lock(&self.feeds);
-        if !feeds.ended {
-            feeds.open.push(Box::new(move |event, change| {
-                if let Some(item) = select(event, change) {
-                    feed.push(item);
-                }
-                feed.is_open()
-            }));
-        }
+        lock(&self.feeds).push(Box::new(move |event, change| {
+            if let Some(item) = select(event, change) {
+                feed.push(item);
+            }
+            feed.is_open()
+        }));
         stream
     }
 

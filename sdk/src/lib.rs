@@ -46,7 +46,8 @@
 //! # What to know
 //!
 //! - **Who runs what.** [`ClientBuilder::connect`] starts a task on the tokio runtime that it is called in. It applies
-//!   what the server says, and runs callbacks; one that blocks stops the rest.
+//!   what the server says, and runs callbacks; one that blocks stops the rest. They may do everything but wait: read,
+//!   register others, subscribe, and make calls that they do not await ([`Call::send`], [`Call::forget`]).
 //! - **One transaction at a time.** Callbacks see a transaction whole, and nothing of the next one. When a call's future
 //!   resolves, its rows are in the cache and their callbacks have run.
 //! - **Three shapes of the same events.** Callbacks hear of everything, in order, at once ([`TableHandle::on_insert`] and
@@ -72,6 +73,8 @@
 //! - `http`: the server's HTTP API, in `http`, and the comparison of the program with the module's schema at connect. It
 //!   brings `json`.
 //! - `schema`: that comparison while the program is compiled, with a schema that was saved.
+//! - `brotli` (on by default): frames that the server compressed with brotli, if it is
+//!   [asked for](ClientBuilder::compression).
 //! - `redb` (on by default): `RedbStore`, an offline store in the embedded database redb. Without it there are
 //!   [`FileStore`] and [`MemoryStore`].
 //! - `auth`: tokens that are renewed, what they claim, and signing in with a provider of identities, in `auth`.

@@ -163,18 +163,34 @@ impl CallSpan {
     /// Of a call that is about to be made. It is a part of what its caller does, if the caller waits for it; otherwise it
     /// only follows from that, which may be over long before.
     pub(crate) fn new(request: &CallRequest, is_awaited: bool) -> Self {
+        let maker = if is_awaited { Maker::Waits } else { Maker::GoesOn };
+        Self::of(kind(request), function(request), maker)
+    }
+
+    /// Of a call that failed, and is about to be made again.
+    pub(crate) fn again(reducer: &str) -> Self {
+        Self::of(REDUCER, Some(reducer), Maker::GoesOn)
+    }
+
+    /// Of a call that an earlier run of the program made: nothing that this one does is its reason.
+    pub(crate) fn restored(reducer: &str) -> Self {
+        Self::of(REDUCER, Some(reducer), Maker::EarlierRun)
+    }
+
+    fn of(kind: &'static str, function: Option<&str>, maker: Maker) -> Self {
         let span = tracing::debug_span!(
-            parent: is_awaited.then(|| Span::current().id()).flatten(),
+            parent: matches!(maker, Maker::Waits).then(|| Span::current().id()).flatten(),
             "lightlike.call",
-            kind = kind(request),
-            function = function(request),
+            kind,
+            function,
+            restored = matches!(maker, Maker::EarlierRun).then_some(true),
             call = Empty,
             outcome = Empty,
         );
         if span.is_disabled() {
             return Self::default();
         }
-        if !is_awaited {
+        if let Maker::GoesOn = maker {
             span.follows_from(Span::current());
         }
         Self(Some(Arc::new(span)))
@@ -199,9 +215,20 @@ impl CallSpan {
     }
 }
 
+/// Who made a call.
+enum Maker {
+    /// Somebody who waits for it.
+    Waits,
+    /// Somebody who does not.
+    GoesOn,
+    EarlierRun,
+}
+
+const REDUCER: &str = "reducer";
+
 fn kind(request: &CallRequest) -> &'static str {
     match request {
-        CallRequest::Reducer { .. } => "reducer",
+        CallRequest::Reducer { .. } => REDUCER,
         CallRequest::Procedure { .. } => "procedure",
         CallRequest::Query { .. } => "query",
     }

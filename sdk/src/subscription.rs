@@ -8,6 +8,8 @@ use std::sync::Arc;
 use lightlike_core::cache::RegisterError;
 use lightlike_core::conn::{SetEnd, StaleReason, SubscriptionId};
 use lightlike_core::query::QueryError;
+#[cfg(feature = "http")]
+use lightlike_core::schema::Difference;
 use tokio::sync::watch;
 
 use crate::error::{Error, Repr};
@@ -45,6 +47,9 @@ pub(crate) enum End {
     Register(RegisterError),
     Unwritable(QueryError),
     NoTables,
+    /// A table of its differs from the module's, which the check of the schema does not let pass.
+    #[cfg(feature = "http")]
+    Differs(Arc<[Difference]>),
 }
 
 impl Subscription {
@@ -103,7 +108,8 @@ impl Subscription {
     ///
     /// - [`Subscription`](crate::ErrorKind::Subscription): the server refuses the queries, in its words, or the set was
     ///   unsubscribed first.
-    /// - [`Schema`](crate::ErrorKind::Schema): rows do not decode as their Rust type, or a table is known with another.
+    /// - [`Schema`](crate::ErrorKind::Schema): rows do not decode as their Rust type, or a table is known with another, or
+    ///   differs from the module's under a [strict check](crate::ClientBuilder#method.schema_check).
     /// - [`Query`](crate::ErrorKind::Query): a query cannot be written as SQL.
     /// - [`Disconnected`](crate::ErrorKind::Disconnected): the connection is closed.
     ///
@@ -177,6 +183,8 @@ impl Subscription {
             End::Register(error) => Repr::Register(error),
             End::Unwritable(error) => Repr::Unwritable(error),
             End::NoTables => Repr::NoTables,
+            #[cfg(feature = "http")]
+            End::Differs(differences) => Repr::SchemaDrift(differences),
             End::Set(SetEnd::Refused(message)) => Repr::Refused { queries: queries(), message },
             End::Set(SetEnd::Undecodable(failure)) => {
                 Repr::Undecodable { queries: queries(), failure }

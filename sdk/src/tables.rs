@@ -105,7 +105,12 @@ impl Client {
             push_name(&mut sql, name);
             sql.into()
         });
-        let all = QueryList { queries: queries.collect(), ..QueryList::default() };
+        let all = QueryList {
+            queries: queries.collect(),
+            #[cfg(feature = "http")]
+            definitions: self.hub().shared.read(crate::schema_check::definitions),
+            ..QueryList::default()
+        };
         if all.queries.is_empty() {
             return Subscription::refused(Arc::clone(self.hub()), all, End::NoTables);
         }

@@ -47,13 +47,7 @@ pub async fn embedded() -> Server {
             tx.update(Note { id, title });
             Ok(())
         })
-        .reducer(|tx: &mut Tx, AddNoteOnce { call, title }| {
-            if tx.find(ProcessedCall::ID, &call).is_some() {
-                return Ok(());
-            }
-            tx.insert(ProcessedCall { id: call, at: tx.timestamp() });
-            add(tx, title)
-        })
+        .reducer(add_once)
         .start()
         .await
 }
@@ -76,15 +70,17 @@ pub async fn embedded_changed() -> Server {
         .reducer(|tx: &mut Tx, changed::AddNote { title, copies }| {
             (0..copies).try_for_each(|_| add(tx, title.clone()))
         })
-        .reducer(|tx: &mut Tx, AddNoteOnce { call, title }| {
-            if tx.find(ProcessedCall::ID, &call).is_some() {
-                return Ok(());
-            }
-            tx.insert(ProcessedCall { id: call, at: tx.timestamp() });
-            add(tx, title)
-        })
+        .reducer(add_once)
         .start()
         .await
+}
+
+fn add_once(tx: &mut Tx, AddNoteOnce { call, title }: AddNoteOnce) -> Result<(), String> {
+    if tx.find(ProcessedCall::ID, &call).is_some() {
+        return Ok(());
+    }
+    tx.insert(ProcessedCall { id: call, at: tx.timestamp() });
+    add(tx, title)
 }
 
 fn add(tx: &mut Tx, title: String) -> Result<(), String> {

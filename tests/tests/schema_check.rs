@@ -9,6 +9,7 @@ use lightlike_tests::conformance::events::TestEvent;
 use lightlike_tests::conformance::failures::{NoOp, no_op};
 use lightlike_tests::conformance::indexes::Score;
 use lightlike_tests::conformance::keyed_views::AllViewPkPlayers;
+use lightlike_tests::conformance::keys::{Keyed as _, UniqueU32};
 use lightlike_tests::conformance::names::{BanPlayer1, Level2Person, Player1};
 use lightlike_tests::conformance::procedures::ReturnPrimitive;
 use lightlike_tests::conformance::types::EnumWithPayload;
@@ -196,6 +197,54 @@ async fn a_difference_is_told_when_the_schema_comes_and_at_each_later_mention() 
         assert!(heard.try_recv().is_err());
         let all = db.check_schema().await.unwrap();
         assert_eq!(lines(&all), [tick_event, nowhere, one_timestamp, no_reducer, no_such_reducer]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_strict_check_refuses_rows_of_tables_that_are_mentioned_later_and_differ() {
+    on_both_servers(async |target| {
+        let db = target.builder().schema_check(SchemaCheck::Strict).connect().await.unwrap();
+        let one_timestamp =
+            "table one_timestamp, column 1: server has value: Timestamp, struct has value: u64";
+        // Again and again, not only at the first mention.
+        for _ in 0..2 {
+            let mut set = db.subscribe((Score::all(), wrong::OneTimestamp::all()));
+            assert!(set.is_ended() && set.id().is_none(), "nothing is asked for");
+            set.resubscribe();
+            let refused = set.await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Schema);
+            assert_eq!(lines(refused.schema_differences()), [one_timestamp]);
+        }
+        let refused = db.query(wrong::OneTimestamp::all()).await.unwrap_err();
+        assert_eq!(lines(refused.schema_differences()), [one_timestamp]);
+        let _fits = db.subscribe(Score::all()).await.unwrap();
+
+        let _handle = db.table::<wrong::Nowhere>();
+        let refused = db.subscribe_to_all_tables().await.unwrap_err();
+        assert_eq!(
+            lines(refused.schema_differences()),
+            ["table nowhere: server has no such table"]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sets_that_were_asked_for_before_a_strict_client_was_started_end_when_the_schema_comes() {
+    on_both_servers(async |target| {
+        let other = target.connect().await;
+        other.call(UniqueU32::insert(1, 2)).await.unwrap();
+        let db = target.builder().schema_check(SchemaCheck::Strict).build().unwrap();
+        let right = db.subscribe(Score::all());
+        let wrong = db.subscribe(wrong::UniqueU32::all());
+        db.start().unwrap();
+        let ended = wrong.ended().await.unwrap_err();
+        assert_eq!(ended.kind(), ErrorKind::Schema);
+        assert_eq!(ended.schema_differences().len(), 2, "{ended}");
+        right.applied().await.unwrap();
+        assert!(db.table::<wrong::UniqueU32>().is_empty(), "its rows went with it");
+        assert!(!right.is_ended());
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::offline::SyncState;
+use super::offline::{Restored, SyncState};
 use super::slow::SlowConsumer;
 use super::state::{ConnectionState, Lost};
 use super::times::CallTimes;
@@ -101,6 +101,13 @@ pub enum Event {
     /// [`replay`](super::Connection::replay) says what becomes of each. Told if
     /// [asked for](super::OfflineConfig::asks_before_replay).
     BeforeReplay(Vec<QueuedCall>),
+    /// A call of an earlier run was found after [`open_journal`](super::Connection::open_journal) had returned: the server
+    /// has said who we are, and this user was here before under another token. Told before anything else of the call.
+    Restored(Box<Restored>),
+    /// The connection is ready, and kept calls wait for the server's schema: they go when
+    /// [`handle_schema`](super::Connection::handle_schema) is told it. Told if
+    /// [asked for](super::Connection::await_schema), once a connection.
+    SchemaWanted,
     /// What is kept is another. Told if there is a journal.
     Sync(SyncState),
     /// The application does not keep up. Told once for each time that it falls behind.

@@ -68,8 +68,8 @@ pub use self::histogram::Histogram;
 use self::inbox::Inbox;
 use self::offline::Offline;
 pub use self::offline::{
-    CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, Restored, Storage, SyncState,
-    table_fingerprint,
+    CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, Restored, SchemaRound, Storage,
+    SyncState, table_fingerprint,
 };
 use self::outbox::Outbox;
 use self::recovery::Recovery;

@@ -5,6 +5,8 @@
 
 mod hostile;
 mod laws;
+#[path = "../support/official.rs"]
+mod official;
 mod oracle;
 mod text;
 mod untyped;

@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as its tests do")]
 
 mod examples;
+#[path = "../support/official.rs"]
+mod official;
 mod oracle;

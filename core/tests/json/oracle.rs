@@ -4,16 +4,16 @@ use std::fmt::Debug;
 
 use lightlike_core::bsatn::{self, Decode, Encode};
 use lightlike_core::json::{self, Form};
-use lightlike_core::schema::{Sats, SatsType, SatsValue, TypeRef};
+use lightlike_core::schema::{Sats, SatsValue};
 use lightlike_core::types::{
     ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use spacetimedb_sats::serde::SerdeWrapper;
-use spacetimedb_sats::{
-    AlgebraicType, AlgebraicValue, ProductTypeElement, SumTypeVariant, de, ser,
-};
+use spacetimedb_sats::{AlgebraicValue, de, ser};
+
+use crate::official::algebraic;
 
 trait Ours: Encode + for<'a> Decode<'a> + Sats + Debug {}
 impl<T: Encode + for<'a> Decode<'a> + Sats + Debug> Ours for T {}
@@ -55,7 +55,7 @@ fn same_values<T: Both>(value: &T) -> TestCaseResult {
 fn same_untyped_values<T: Ours>(value: &T) -> TestCaseResult {
     reads_back(value)?;
     let encoded = bsatn::to_vec(value).unwrap();
-    let ty = algebraic(T::TYPE);
+    let ty = algebraic(T::TYPE).unwrap();
     let theirs = AlgebraicValue::decode(&ty, &mut &encoded[..]).unwrap();
     let theirs = serde_json::to_string(&SerdeWrapper(theirs)).unwrap();
     let ours = json::to_string(value, Form::Positional).unwrap();
@@ -67,53 +67,6 @@ fn same_untyped_values<T: Ours>(value: &T) -> TestCaseResult {
         prop_assert_eq!(ours, theirs);
     }
     Ok(())
-}
-
-/// The same type in the official implementation's words.
-fn algebraic(ty: SatsType) -> AlgebraicType {
-    let inner = |ty: TypeRef| algebraic(ty.get());
-    match ty {
-        SatsType::Bool => AlgebraicType::Bool,
-        SatsType::I8 => AlgebraicType::I8,
-        SatsType::U8 => AlgebraicType::U8,
-        SatsType::I16 => AlgebraicType::I16,
-        SatsType::U16 => AlgebraicType::U16,
-        SatsType::I32 => AlgebraicType::I32,
-        SatsType::U32 => AlgebraicType::U32,
-        SatsType::I64 => AlgebraicType::I64,
-        SatsType::U64 => AlgebraicType::U64,
-        SatsType::I128 => AlgebraicType::I128,
-        SatsType::U128 => AlgebraicType::U128,
-        SatsType::I256 => AlgebraicType::I256,
-        SatsType::U256 => AlgebraicType::U256,
-        SatsType::F32 => AlgebraicType::F32,
-        SatsType::F64 => AlgebraicType::F64,
-        SatsType::String => AlgebraicType::String,
-        SatsType::Identity => AlgebraicType::identity(),
-        SatsType::ConnectionId => AlgebraicType::connection_id(),
-        SatsType::Timestamp => AlgebraicType::timestamp(),
-        SatsType::TimeDuration => AlgebraicType::time_duration(),
-        SatsType::ScheduleAt => AlgebraicType::sum([
-            ("Interval", AlgebraicType::time_duration()),
-            ("Time", AlgebraicType::timestamp()),
-        ]),
-        SatsType::Uuid => AlgebraicType::uuid(),
-        SatsType::Array(element) => AlgebraicType::array(inner(element)),
-        SatsType::Option(some) => AlgebraicType::option(inner(some)),
-        SatsType::Result(ok, err) => AlgebraicType::result(inner(ok), inner(err)),
-        SatsType::Product(product) => {
-            let fields = product.fields.iter();
-            let fields = fields.map(|field| ProductTypeElement::from(inner(field.ty)));
-            AlgebraicType::product(fields.collect::<Box<[_]>>())
-        }
-        SatsType::Sum(sum) => {
-            let payloads = sum.variants.iter().map(|variant| {
-                let payload = variant.payload.map_or_else(AlgebraicType::unit, inner);
-                SumTypeVariant::from(payload)
-            });
-            AlgebraicType::sum(payloads.collect::<Box<[_]>>())
-        }
-    }
 }
 
 macro_rules! agrees {

@@ -50,6 +50,21 @@ fn come_back(rig: &mut Rig, protocol: Protocol) -> Vec<String> {
     told(&rig.events())
 }
 
+fn lose_and_come_back(rig: &mut Rig, protocol: Protocol) {
+    rig.lose();
+    let _ = rig.events();
+    let _ = come_back(rig, protocol);
+}
+
+/// What the sets are called that were asked for, each in a message of its own.
+fn subscribed(rig: &mut Rig) -> Vec<(RequestId, QuerySetId)> {
+    let id = |message: ClientMessage| match message {
+        ClientMessage::Subscribe { request_id, query_set_id, .. } => (request_id, query_set_id),
+        other => panic!("{other:?}"),
+    };
+    rig.sent().into_iter().map(id).collect()
+}
+
 fn rows_of(rows: &[&[u8]]) -> QueryRows {
     let table = TableRows { table: TableName::from("t"), rows: RowList::from_rows(rows) };
     QueryRows { tables: vec![table] }
@@ -252,9 +267,7 @@ fn unchanged_rows_are_silent_and_changed_ones_come_in_one_transaction() {
 #[test]
 fn a_resync_without_a_difference_is_silent() {
     let mut rig = ready(Protocol::V3, &[&[b"a"], &[b"a", b"b"]]);
-    rig.lose();
-    let _ = rig.events();
-    let _ = come_back(&mut rig, Protocol::V3);
+    lose_and_come_back(&mut rig, Protocol::V3);
     answer(&mut rig, &[&[b"a"], &[b"a", b"b"]]);
     assert_eq!(told(&rig.events()), ["set 0 applied", "set 1 applied", "Ready"]);
 }
@@ -262,47 +275,33 @@ fn a_resync_without_a_difference_is_silent() {
 #[test]
 fn updates_between_the_answers_belong_to_the_new_rows() {
     let mut rig = ready(Protocol::V2, &[&[b"a"], &[b"a", b"b"]]);
-    rig.lose();
-    let _ = rig.events();
-    let _ = come_back(&mut rig, Protocol::V2);
-    let ids: Vec<_> = rig
-        .sent()
-        .iter()
-        .map(|message| match message {
-            ClientMessage::Subscribe { request_id, query_set_id, .. } => {
-                (*request_id, *query_set_id)
-            }
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    rig.server(applied(ids[0].0, ids[0].1, &[b"x", b"y"]));
-    rig.server(ServerMessage::TransactionUpdate(update(ids[0].1, &[b"z"], &[b"x"])));
+    lose_and_come_back(&mut rig, Protocol::V2);
+    let [first, second] = subscribed(&mut rig)[..] else { panic!("there are two sets") };
+    rig.server(applied(first.0, first.1, &[b"x", b"y"]));
+    rig.server(ServerMessage::TransactionUpdate(update(first.1, &[b"z"], &[b"x"])));
     assert!(rig.events().is_empty());
     assert_eq!(rig.rows(), [b"a", b"b"], "nothing flickers");
-    rig.server(applied(ids[1].0, ids[1].1, &[b"y", b"z", b"w"]));
+    rig.server(applied(second.0, second.1, &[b"y", b"z", b"w"]));
     assert_eq!(
         told(&rig.events()),
         ["transaction: Resync", "set 0 applied", "set 1 applied", "Ready"]
     );
     assert_eq!(rig.rows(), [b"w", b"y", b"z"]);
-    rig.server(ServerMessage::TransactionUpdate(update(ids[1].1, &[], &[b"w"])));
+    rig.server(ServerMessage::TransactionUpdate(update(second.1, &[], &[b"w"])));
     assert_eq!(told(&rig.events()), ["transaction: Other"]);
 }
 
 #[test]
 fn a_set_that_fails_keeps_its_rows_and_nothing_else_is_evicted() {
     let mut rig = ready(Protocol::V2, &[&[b"a", b"s"], &[b"b", b"s"]]);
-    rig.lose();
-    let _ = rig.events();
-    let _ = come_back(&mut rig, Protocol::V2);
-    let sent = rig.sent();
-    let ClientMessage::Subscribe { request_id, query_set_id, .. } = sent[1] else { panic!() };
+    lose_and_come_back(&mut rig, Protocol::V2);
+    let [first, second] = subscribed(&mut rig)[..] else { panic!("there are two sets") };
     rig.server(ServerMessage::SubscriptionError {
-        request_id: Some(sent[0].request_id()),
-        query_set_id: QuerySetId(query_set_id.0 - 1),
+        request_id: Some(first.0),
+        query_set_id: first.1,
         error: Text::from("gone"),
     });
-    rig.server(applied(request_id, query_set_id, &[b"c"]));
+    rig.server(applied(second.0, second.1, &[b"c"]));
     assert_eq!(
         told(&rig.events()),
         [
@@ -322,15 +321,8 @@ fn a_set_that_fails_keeps_its_rows_and_nothing_else_is_evicted() {
 #[test]
 fn a_set_that_is_not_answered_in_time_stays_and_may_be_answered_later() {
     let mut rig = ready(Protocol::V2, &[&[b"a"], &[b"b"]]);
-    rig.lose();
-    let _ = rig.events();
-    let _ = come_back(&mut rig, Protocol::V2);
-    let sent = rig.sent();
-    let id = |message: &ClientMessage| match message {
-        ClientMessage::Subscribe { request_id, query_set_id, .. } => (*request_id, *query_set_id),
-        other => panic!("{other:?}"),
-    };
-    let (first, second) = (id(&sent[0]), id(&sent[1]));
+    lose_and_come_back(&mut rig, Protocol::V2);
+    let [first, second] = subscribed(&mut rig)[..] else { panic!("there are two sets") };
     rig.server(applied(first.0, first.1, &[b"c"]));
     let _ = rig.events();
     let until = rig.now + Config::default().reconnect.resync_timeout;
@@ -362,16 +354,12 @@ fn losing_the_socket_again_while_resyncing_starts_over() {
         rig.lose();
         let _ = rig.events();
         assert_eq!(come_back(&mut rig, Protocol::V2), ["Connected", "Resyncing"]);
-        let ClientMessage::Subscribe { request_id, query_set_id, .. } = rig.sent()[0] else {
-            panic!()
-        };
-        rig.server(applied(request_id, query_set_id, &[b"x"]));
+        let (request, set) = subscribed(&mut rig)[0];
+        rig.server(applied(request, set, &[b"x"]));
         assert!(rig.events().is_empty());
         assert_eq!(rig.rows(), [b"a", b"b"]);
     }
-    rig.lose();
-    let _ = rig.events();
-    let _ = come_back(&mut rig, Protocol::V2);
+    lose_and_come_back(&mut rig, Protocol::V2);
     answer(&mut rig, &[&[b"x"], &[b"b"]]);
     assert_eq!(told(&rig.events()).last().unwrap(), "Ready");
     assert_eq!(rig.rows(), [b"b", b"x"]);
@@ -380,9 +368,7 @@ fn losing_the_socket_again_while_resyncing_starts_over() {
 #[test]
 fn several_sets_are_asked_for_in_one_message_where_the_server_understands_it() {
     let mut rig = ready(Protocol::V3, &[&[b"a"], &[b"b"]]);
-    rig.lose();
-    let _ = rig.events();
-    let _ = come_back(&mut rig, Protocol::V3);
+    lose_and_come_back(&mut rig, Protocol::V3);
     let sent = rig.sent();
     assert!(matches!(&sent[..], [ClientMessage::SubscribeBatch { sets, .. }] if sets.len() == 2));
     // An older server hangs up on it: never again, and this attempt does not count.
@@ -390,17 +376,13 @@ fn several_sets_are_asked_for_in_one_message_where_the_server_understands_it() {
     rig.connection.handle_lost(rig.now, close);
     assert_eq!(pause(&mut rig).0, Duration::ZERO);
     let _ = come_back(&mut rig, Protocol::V3);
-    let sent = rig.sent();
-    assert_eq!(sent.len(), 2);
-    assert!(sent.iter().all(|message| matches!(message, ClientMessage::Subscribe { .. })));
+    assert_eq!(subscribed(&mut rig).len(), 2);
 }
 
 #[test]
 fn a_batch_may_fail_set_by_set() {
     let mut rig = ready(Protocol::V3, &[&[b"a"], &[b"b"]]);
-    rig.lose();
-    let _ = rig.events();
-    let _ = come_back(&mut rig, Protocol::V3);
+    lose_and_come_back(&mut rig, Protocol::V3);
     let sent = rig.sent();
     let [ClientMessage::SubscribeBatch { request_id, sets }] = &sent[..] else {
         panic!("{sent:?}")
@@ -440,15 +422,8 @@ fn sets_that_end_while_there_is_no_connection_go_at_once() {
 #[test]
 fn a_set_that_ends_while_it_is_resynced_brings_nothing_in() {
     let mut rig = ready(Protocol::V2, &[&[b"a"], &[b"b"]]);
-    rig.lose();
-    let _ = rig.events();
-    let _ = come_back(&mut rig, Protocol::V2);
-    let sent = rig.sent();
-    let id = |message: &ClientMessage| match message {
-        ClientMessage::Subscribe { request_id, query_set_id, .. } => (*request_id, *query_set_id),
-        other => panic!("{other:?}"),
-    };
-    let (first, second) = (id(&sent[0]), id(&sent[1]));
+    lose_and_come_back(&mut rig, Protocol::V2);
+    let [first, second] = subscribed(&mut rig)[..] else { panic!("there are two sets") };
     rig.server(applied(first.0, first.1, &[b"x"]));
     let _ = rig.events();
     rig.connection.unsubscribe(SubscriptionId(0));

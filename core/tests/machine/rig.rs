@@ -216,6 +216,10 @@ fn tell(event: &Event) -> String {
             let names: Vec<_> = calls.iter().map(|call| call.reducer.as_str()).collect();
             format!("before replay: {}", names.join(" "))
         }
+        Event::Restored(call) => {
+            format!("call {} restored: {}", call.call.0, call.reducer.as_str())
+        }
+        Event::SchemaWanted => "schema wanted".into(),
         Event::Sync(state) => format!("{} pending, {} failed", state.pending, state.failed),
     }
 }

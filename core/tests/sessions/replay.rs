@@ -223,6 +223,8 @@ impl<'s> Replay<'s> {
             | Event::Verified { .. }
             | Event::Accepted { .. }
             | Event::BeforeReplay(_)
+            | Event::Restored(_)
+            | Event::SchemaWanted
             | Event::Sync(_)
             | Event::Slow(_)) => {
                 panic!("{}: {event:?}, and nothing was lost, set, kept or slow", self.session.name)

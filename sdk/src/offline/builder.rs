@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lightlike_core::cache::RegisterError;
-use lightlike_core::conn::{OfflineConfig, Replay, Restored};
+use lightlike_core::conn::{OfflineConfig, Replay};
 use lightlike_core::driver::{random_seed, time_of_day};
 use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
 use lightlike_core::schema::fingerprint;
@@ -29,9 +29,8 @@ impl ClientBuilder {
     ///   once and [stale](crate::View::is_stale), and become those of a subscription that asks for the same queries.
     /// - Calls that cannot be sent wait on disk, also over a restart, unless they are to
     ///   [fail or be dropped](Self::while_disconnected); [`accepted`](crate::Call::accepted) says when one is there.
-    ///   They are sent in their order when the connection is ready; those of an earlier run when they were also compared
-    ///   with the module's schema, where [that is done](Self#method.schema_check): what does not fit is
-    ///   [held](crate::QueuedState::NeedsMigration).
+    ///   They are sent in their order when the connection is ready, and compared with the module's schema, where
+    ///   [that is done](Self#method.schema_check): what does not fit is [held](crate::QueuedState::NeedsMigration).
     /// - A call that can be sent at once costs no write, unless its reducer is idempotent or it has a probe. Such a call
     ///   is [`Unknown`](crate::CallError::Unknown) if its answer is lost, and forgotten if the program is killed then.
     ///
@@ -127,8 +126,8 @@ impl Offline {
             // Before any mutator mentions a table: rows that were kept of another type are dropped here.
             declared.register(connection)?;
             for restored in restored {
-                let Restored { call, id, reducer, args, .. } = restored;
-                hub.register_call(connection, now, call, (id, reducer, args), true);
+                // Nobody has the client yet whom its spans could call.
+                hub.register_call(connection, now, restored.call, restored.into());
             }
             for function in &declared.functions {
                 let arguments = fingerprint::arguments(function);

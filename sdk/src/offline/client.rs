@@ -8,6 +8,8 @@ use lightlike_core::types::Uuid;
 
 use super::CallOutcome;
 use crate::client::Client;
+use crate::hub::MadeAgain;
+use crate::spans::CallSpan;
 use crate::stream::EventStream;
 use crate::watch::Watch;
 
@@ -48,14 +50,15 @@ impl Client {
     ///
     /// A call that ended as [unknown](crate::Failure::Unknown) may have run: it may run twice then.
     pub fn retry(&self, dead_letter: Uuid) -> bool {
+        let letter = self.dead_letters().into_iter().find(|letter| letter.id == dead_letter);
+        let Some(DeadLetter { id, reducer, args, .. }) = letter else { return false };
+        let span = CallSpan::again(&reducer);
+        let again = MadeAgain { id, reducer, args, restored: false, span };
         let hub = self.hub();
         hub.command(|connection, now| {
-            let letters = connection.dead_letters();
-            let letter = letters.into_iter().find(|letter| letter.id == dead_letter);
             let call = connection.retry_dead_letter(dead_letter);
-            if let (Some(call), Some(letter)) = (call, letter) {
-                let DeadLetter { id, reducer, args, .. } = letter;
-                hub.register_call(connection, now, call, (id, reducer, args), false);
+            if let Some(call) = call {
+                hub.register_call(connection, now, call, again);
             }
             call.is_some()
         })
@@ -68,7 +71,7 @@ impl Client {
 
     /// Makes a [held](crate::QueuedState::NeedsMigration) call anew, with the arguments that its reducer takes now: at the
     /// end of the queue, under its old name. False if there is no such held call, if the arguments have no encoding, or if
-    /// the server's reducer took others when this run of the program looked at its schema.
+    /// the server's reducer took others when its schema was last looked at.
     pub fn migrate<R: Reducer>(&self, held: Uuid, args: &R) -> bool {
         #[cfg(feature = "http")]
         if !self.hub().takes(&R::DEF) {

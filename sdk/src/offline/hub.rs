@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use lightlike_core::conn::{Accepted, CallId, CallRequest, Replay, Reply, SyncState};
+use lightlike_core::conn::{Accepted, CallId, CallRequest, Replay, Reply, Restored, SyncState};
 use lightlike_core::journal::QueuedCall;
 use tokio::sync::oneshot;
 
@@ -54,6 +54,8 @@ struct Outcomes {
     backlog: VecDeque<CallOutcome>,
     /// Whether a stream was ever asked for.
     asked: bool,
+    /// The connection is closed: a new stream ends after the backlog.
+    ended: bool,
 }
 
 impl OfflineHub {
@@ -111,13 +113,17 @@ impl OfflineHub {
         outcomes.asked = true;
         self.wants_outcomes.store(true, Ordering::Relaxed);
         outcomes.backlog.drain(..).for_each(|outcome| feed.push(outcome));
-        outcomes.feeds.push(feed);
+        if !outcomes.ended {
+            outcomes.feeds.push(feed);
+        }
         stream
     }
 
     /// Nothing more will come.
     pub(crate) fn end_streams(&self) {
-        lock(&self.outcomes).feeds.clear();
+        let mut outcomes = lock(&self.outcomes);
+        outcomes.ended = true;
+        outcomes.feeds.clear();
     }
 }
 
@@ -131,6 +137,12 @@ impl Hub {
         };
         *lock(&self.offline.before_replay) = veto;
         self.shared.command(|connection, _| connection.replay(&verdicts));
+    }
+
+    /// A call of an earlier run was found that nobody has heard of yet.
+    pub(crate) fn restored(&self, restored: Restored) {
+        let (call, again) = (restored.call, restored.into());
+        self.shared.command(|connection, now| self.register_call(connection, now, call, again));
     }
 
     /// Delivers what the disk's thread caused, before there is a driver and after it has ended.

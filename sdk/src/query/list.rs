@@ -6,6 +6,8 @@ use lightlike_core::cache::{RegisterError, TableId};
 use lightlike_core::conn::Connection;
 use lightlike_core::query::QueryError;
 use lightlike_core::schema::Table;
+#[cfg(feature = "http")]
+use lightlike_core::schema::TableDef;
 
 use super::typed::Query;
 
@@ -17,6 +19,9 @@ pub(crate) type Register = fn(&mut Connection) -> Result<TableId, RegisterError>
 pub struct QueryList {
     pub(crate) queries: Vec<Box<str>>,
     pub(crate) tables: Vec<Register>,
+    /// Those tables, and others whose rows are asked for, as the program has them.
+    #[cfg(feature = "http")]
+    pub(crate) definitions: Vec<TableDef>,
     /// Why the set cannot be asked for.
     pub(crate) error: Option<QueryError>,
 }
@@ -49,6 +54,8 @@ impl<T: Table, S> IntoQueries for Query<T, S> {
     fn add_to(self, set: &mut QueryList) {
         set.queries.push(self.sql().into());
         set.tables.push(|connection| connection.register::<T>());
+        #[cfg(feature = "http")]
+        set.definitions.push(T::DEF);
         if set.error.is_none() {
             set.error = self.error().cloned();
         }

@@ -34,10 +34,12 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const SESSION_BUSY: u16 = 4000;
 
 /// Serves one connection: HTTP requests, and a WebSocket if one of them asks for it.
+///
+/// Boxes, and not a type for each kind of stream: all of this would be compiled for each.
 pub(super) async fn serve(
     shared: Arc<Shared>,
-    mut reader: impl AsyncRead + Unpin,
-    mut writer: impl AsyncWrite + Unpin,
+    mut reader: Box<dyn AsyncRead + Send + Sync + Unpin>,
+    mut writer: Box<dyn AsyncWrite + Send + Sync + Unpin>,
 ) {
     let mut buffer = Vec::new();
     loop {

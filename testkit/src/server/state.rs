@@ -126,8 +126,13 @@ impl Shared {
     /// User code that panics inside leaves the state whole, so a poisoned lock means nothing.
     pub(crate) fn with<T>(&self, body: impl FnOnce(&mut State) -> T) -> T {
         let result = body(&mut self.lock());
-        self.changed.send_modify(|count| *count += 1);
+        self.tell_change();
         result
+    }
+
+    // Not in `with`, of which every closure makes a copy to compile.
+    fn tell_change(&self) {
+        self.changed.send_modify(|count| *count += 1);
     }
 
     /// Looks at the state.

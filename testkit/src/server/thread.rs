@@ -141,14 +141,14 @@ async fn accept_all(
                     // The server's replies are small and awaited.
                     let _ = stream.set_nodelay(true);
                     let (reader, writer) = stream.into_split();
-                    connections.spawn(serve(Arc::clone(shared), reader, writer));
+                    connections.spawn(serve(Arc::clone(shared), Box::new(reader), Box::new(writer)));
                 }
                 // The peer may have gone before it was accepted. Yielding keeps an error that stays from spinning.
                 Err(_) => tokio::task::yield_now().await,
             },
             Some(stream) = offered.recv() => {
                 let (reader, writer) = tokio::io::split(stream);
-                connections.spawn(serve(Arc::clone(shared), reader, writer));
+                connections.spawn(serve(Arc::clone(shared), Box::new(reader), Box::new(writer)));
             }
             Some(_) = connections.join_next() => {}
         }

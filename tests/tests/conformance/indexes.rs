@@ -3,25 +3,18 @@
 use lightlike::prelude::*;
 use lightlike_tests::conformance::{next, on_both_servers};
 
+use super::scores::{ids, insert_scores};
 use crate::module::*;
 
-fn ids<'a>(rows: impl Iterator<Item = &'a Score>) -> Vec<u64> {
-    rows.map(|row| row.id).collect()
-}
-
-async fn insert_scores(db: &Client) {
-    let scores = [(1, 7, "ada", 30), (2, 7, "grace", -5), (3, 8, "ada", 10), (4, 7, "ada", 20)];
-    for (id, game, player, points) in scores {
-        db.call(insert_score(id, game, player.into(), points)).await.unwrap();
-    }
-}
+const SCORES: [(u64, u32, &str, i64); 4] =
+    [(1, 7, "ada", 30), (2, 7, "grace", -5), (3, 8, "ada", 10), (4, 7, "ada", 20)];
 
 #[tokio::test]
 async fn rows_within_bounds_come_in_the_order_of_the_index() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _scores = db.subscribe(Score::all()).await.unwrap();
-        insert_scores(&db).await;
+        insert_scores(&db, SCORES).await;
         let view = db.read();
         let scores = view.table::<Score>();
         let mut of_game_7 = ids(scores.range(Score::GAME, 7..=7));
@@ -46,7 +39,7 @@ async fn an_index_follows_updates_and_deletes() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _scores = db.subscribe(Score::all()).await.unwrap();
-        insert_scores(&db).await;
+        insert_scores(&db, SCORES).await;
         let before = db.read();
         db.call(update_score(2, 100)).await.unwrap();
         let by_points = Score::BY_GAME_AND_POINTS;

@@ -5,39 +5,31 @@ use lightlike::ClientIndex;
 use lightlike::prelude::*;
 use lightlike_tests::conformance::on_both_servers;
 
+use super::scores::{ids, insert_scores};
 use crate::module::*;
 
 const BY_POINTS: ClientIndex<Score, i64> = ClientIndex::on(Score::POINTS);
 const BY_PLAYER: ClientIndex<Score, String> = ClientIndex::on(Score::PLAYER);
-
-fn ids<'a>(rows: impl IntoIterator<Item = &'a Score>) -> Vec<u64> {
-    rows.into_iter().map(|row| row.id).collect()
-}
 
 fn sorted(mut ids: Vec<u64>) -> Vec<u64> {
     ids.sort_unstable();
     ids
 }
 
-async fn insert_scores(db: &Client) {
-    let scores = [
-        (1, 7, "ada", 30),
-        (2, 7, "grace", -5),
-        (3, 8, "ada", 10),
-        (4, 7, "ada", 20),
-        (5, 7, "adam", 25),
-    ];
-    for (id, game, player, points) in scores {
-        db.call(insert_score(id, game, player.into(), points)).await.unwrap();
-    }
-}
+const SCORES: [(u64, u32, &str, i64); 5] = [
+    (1, 7, "ada", 30),
+    (2, 7, "grace", -5),
+    (3, 8, "ada", 10),
+    (4, 7, "ada", 20),
+    (5, 7, "adam", 25),
+];
 
 #[tokio::test]
 async fn the_first_columns_of_an_index_bound_a_range_of_the_next() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _scores = db.subscribe(Score::all()).await.unwrap();
-        insert_scores(&db).await;
+        insert_scores(&db, SCORES).await;
         let view = db.read();
         let scores = view.table::<Score>();
         let game = |game| Score::BY_GAME_AND_POINTS.prefix((game,));
@@ -65,7 +57,7 @@ async fn an_index_of_the_client_s_own_follows_the_rows() {
         for db in [&declared, &undeclared] {
             db.subscribe(Score::all()).await.unwrap().keep();
         }
-        insert_scores(&declared).await;
+        insert_scores(&declared, SCORES).await;
         declared.call(update_score(2, 100)).await.unwrap();
         declared.call(delete_scores_of_game(8)).await.unwrap();
         undeclared.call(update_score(5, 5)).await.unwrap();
@@ -87,7 +79,7 @@ async fn a_condition_selects_rows_that_are_here() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _scores = db.subscribe(Score::all()).await.unwrap();
-        insert_scores(&db).await;
+        insert_scores(&db, SCORES).await;
         let strong_adas = Score::PLAYER.eq("ada").and(Score::POINTS.ge(20));
         let view = db.read();
         assert_eq!(sorted(ids(view.table::<Score>().filter(&strong_adas))), [1, 4]);
@@ -102,7 +94,7 @@ async fn a_view_is_one_moment_of_all_tables_for_as_long_as_it_is_held() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe((Score::all(), PkU32::all())).await.unwrap();
-        insert_scores(&db).await;
+        insert_scores(&db, SCORES).await;
         db.call(PkU32::insert(1, 1)).await.unwrap();
         let held = db.read();
         let (scores, keyed) = (held.table::<Score>(), held.table::<PkU32>());
@@ -171,7 +163,7 @@ async fn columns_that_were_appended_are_left_alone_where_that_is_said() {
         let db = target.connect().await;
         let _scores = db.subscribe(Early::filter(Early::GAME.eq(7))).await.unwrap();
         let mut changes = db.table::<Early>().changes();
-        insert_scores(&db).await;
+        insert_scores(&db, SCORES).await;
         let view = db.read();
         assert_eq!(view.table::<Early>().len(), 4);
         assert_eq!(view.table::<Early>().get(&2).map(|row| &*row.player), Some("grace"));
@@ -192,7 +184,7 @@ async fn columns_that_were_appended_are_left_alone_where_that_is_said() {
         }
         assert_eq!(seen.iter().collect::<String>(), "iiiidddd");
         let db = target.connect().await;
-        insert_scores(&db).await;
+        insert_scores(&db, SCORES).await;
         let failed = db.subscribe(Strict::all()).await.unwrap_err();
         assert_eq!(failed.kind(), lightlike::ErrorKind::Schema, "{failed:?}");
     })

@@ -16,6 +16,7 @@ mod procedures;
 mod queries;
 mod reads;
 mod schedules;
+mod scores;
 mod sets;
 mod subscriptions;
 mod views;

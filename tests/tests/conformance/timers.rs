@@ -17,6 +17,16 @@ async fn written(log: &mut EventStream<Inserted<TimerLog>>, lines: usize) -> Vec
     texts
 }
 
+/// A row came, was moved, and went. As it was when it came, and when it went.
+async fn moved<T: Clone + std::fmt::Debug>(rows: &mut EventStream<Change<T>>) -> (T, T) {
+    assert!(matches!(next(rows).await, Change::Inserted(_)));
+    let Change::Updated(Updated { old, new, .. }) = next(rows).await else {
+        panic!("it is not moved")
+    };
+    assert!(matches!(next(rows).await, Change::Deleted(_)));
+    (old, new)
+}
+
 /// Official concurrency scenario 4.
 #[tokio::test]
 async fn scheduled_reducers_run_while_a_scheduled_procedure_sleeps() {
@@ -47,11 +57,9 @@ async fn a_procedure_that_moves_its_own_row_runs_again_while_it_still_sleeps() {
             "procedure ends",
         ];
         assert_eq!(written(&mut log, 4).await, expected);
-        assert!(matches!(next(&mut rows).await, Change::Inserted(_)));
-        let Change::Updated(Updated { old, new, .. }) = next(&mut rows).await else { panic!() };
+        let (old, new) = moved(&mut rows).await;
         assert!(matches!(old.scheduled_at, ScheduleAt::Interval(_)), "{old:?}");
         assert!(matches!(new.scheduled_at, ScheduleAt::Time(_)), "{new:?}");
-        assert!(matches!(next(&mut rows).await, Change::Deleted(_)));
         assert!(db.table::<Sleeper>().is_empty());
     })
     .await;
@@ -67,11 +75,9 @@ async fn a_reducer_that_moves_its_own_row_runs_again_then() {
             let mut rows = db.table::<Timer>().changes();
             db.call(move_while_it_runs(every_millis, 200)).await.unwrap();
             assert_eq!(written(&mut log, 2).await, ["reducer", "reducer, moved"]);
-            assert!(matches!(next(&mut rows).await, Change::Inserted(_)));
-            let Change::Updated(Updated { old, new, .. }) = next(&mut rows).await else { panic!() };
+            let (old, new) = moved(&mut rows).await;
             assert_eq!((old.scheduled_id, old.moves_millis), (new.scheduled_id, 200));
             assert_eq!(new.text, "reducer, moved");
-            assert!(matches!(next(&mut rows).await, Change::Deleted(_)));
             assert!(db.table::<Timer>().is_empty());
         }
     })

@@ -1,9 +1,10 @@
 //! The spans: what is inside of what, and what they say.
 
 use lightlike::prelude::*;
+use lightlike::{CallOutcome, MemoryStore};
 use lightlike_tests::conformance::failures::{fail_with_string, no_op};
 use lightlike_tests::conformance::keys::*;
-use lightlike_tests::conformance::{Log, on_both_servers};
+use lightlike_tests::conformance::{Log, next, on_both_servers};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;
 use tracing::{Instrument as _, Level};
@@ -111,6 +112,57 @@ async fn a_call_is_part_of_what_its_caller_does_and_says_how_it_ended() {
         assert_eq!(answers.len(), 5);
         assert_eq!(answers[0].spans(), ["lightlike.call", "request"]);
         assert_eq!(answers[3].spans(), ["lightlike.call"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_of_an_earlier_run_has_a_span_that_stands_alone() {
+    on_both_servers(async |target| {
+        let store = MemoryStore::new();
+        let earlier = target.builder().offline(store.clone()).build().unwrap();
+        earlier.call(PkU32::insert(1, 0)).accepted().await.unwrap();
+        earlier.call(fail_with_string("no".into())).accepted().await.unwrap();
+        earlier.disconnect().await;
+
+        let (recorder, _listening) = Recorder::listen(Level::DEBUG);
+        let request = tracing::info_span!(target: APPLICATION, "request");
+        let db = request.in_scope(|| target.builder().offline(store).build().unwrap());
+        db.table::<PkU32>().on_insert(|_, _| tracing::info!(target: APPLICATION, "inserted"));
+        db.start().unwrap();
+        let _rows = db.subscribe(PkU32::all()).await.unwrap();
+        let mut outcomes = db.call_outcomes();
+        assert!(next(&mut outcomes).await.end.is_committed());
+        let CallOutcome { id: Some(again), .. } = next(&mut outcomes).await else { panic!() };
+        assert!(request.in_scope(|| db.retry(again)));
+        next(&mut outcomes).await;
+        close(db).await;
+
+        let calls = recorder.spans("lightlike.call");
+        let said: Vec<_> = calls
+            .iter()
+            .map(|call| {
+                let names = ["function", "restored", "outcome"];
+                names.map(|name| call.field(name).unwrap_or(""))
+            })
+            .collect();
+        let expected = [
+            ["insert_pk_u_32", "true", "committed"],
+            ["fail_with_string", "true", "rejected"],
+            ["fail_with_string", "", "rejected"],
+        ];
+        assert_eq!(said, expected);
+        let [first, second, retried] = &calls[..] else { unreachable!() };
+        assert!(calls.iter().all(|call| call.is_closed() && call.field("call").is_some()));
+        assert!(
+            [first, second].iter().all(|call| call.parent.is_none() && call.follows.is_empty())
+        );
+        let [made_in] = retried.follows[..] else { panic!("{retried:?}") };
+        assert_eq!((recorder.span_at(made_in).name, retried.parent), ("request", None));
+
+        let [transaction, _] = &recorder.said("inserted").inside[..] else { panic!() };
+        let [made_by] = transaction.follows[..] else { panic!("{transaction:?}") };
+        assert_eq!(recorder.span_at(made_by).field("restored"), Some("true"));
     })
     .await;
 }

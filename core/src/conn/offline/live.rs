@@ -1,14 +1,14 @@
-//! Calls of an earlier run beside what the server's reducers take.
+//! Kept calls beside what the server's reducers take.
 //!
-//! A module may be changed while a program is not running. What its reducers take is not said on the socket: whoever
-//! asks for it elsewhere says so before the connection is made ([`await_schema`](Connection::await_schema)), and tells
-//! ([`handle_schema`](Connection::handle_schema)). Until then calls of an earlier run stay where they are.
+//! A module may be changed while a program is not running, or not connected. What its reducers take is not said on the
+//! socket: whoever asks for it elsewhere says so once ([`await_schema`](Connection::await_schema)), and tells it whenever it
+//! is wanted ([`handle_schema`](Connection::handle_schema)). Until then the calls that were kept stay where they are.
 
 use std::collections::HashMap;
 
 use super::queue::UNKNOWN_ARGUMENTS;
 use crate::calls::{Gate, Waiting};
-use crate::conn::{CallId, Connection};
+use crate::conn::{CallId, Connection, Event};
 use crate::journal::{Delivery, Entry, Held, QueuedState};
 use crate::schema::{FunctionDef, ServerField, ServerSchema, fingerprint, takes_arguments};
 
@@ -51,14 +51,21 @@ impl LiveReducer {
 #[derive(Debug, Default)]
 pub(super) struct Live {
     is_awaited: bool,
+    /// Which connection it is of.
+    round: SchemaRound,
     /// The calls that wait for it.
     unchecked: Vec<CallId>,
     reducers: Option<HashMap<Box<str>, LiveReducer>>,
 }
 
+/// Until when a schema counts that is asked for now: the module may be another one at the next connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SchemaRound(u64);
+
 impl Live {
-    /// The module may be another one when the connection is back.
+    /// The connection is lost.
     pub(super) fn forget(&mut self) {
+        self.round.0 += 1;
         self.reducers = None;
     }
 
@@ -74,26 +81,38 @@ impl Live {
 }
 
 impl Connection {
-    /// It will be said what the server's reducers take, once the connection is ready: calls of an earlier run of the
-    /// program wait for that, and so do those that were made after them without a connection. To be called before the
-    /// connection is ready.
+    /// It will be said what the server's reducers take, whenever that is [wanted](crate::conn::Event::SchemaWanted): when a
+    /// connection is ready, kept calls wait for it, those of an earlier run and those that were made without a connection.
+    /// To be called before the first connection is ready.
     pub fn await_schema(&mut self) {
         if let Some(offline) = &mut self.offline {
             offline.live.is_awaited = true;
         }
     }
 
+    /// Whether kept calls wait for the schema.
+    pub fn wants_schema(&self) -> bool {
+        self.offline.as_ref().is_some_and(|offline| !offline.live.unchecked.is_empty())
+    }
+
+    /// To be kept from before the schema is asked for until it is told.
+    pub fn schema_round(&self) -> SchemaRound {
+        self.offline.as_ref().map(|offline| offline.live.round).unwrap_or_default()
+    }
+
     /// What the server's reducers take; none if that cannot be known. Calls that wait and do not fit are held, and the
     /// others are sent.
     ///
-    /// It counts until the connection is lost, because the module may be another one when it is back. It may be told more
-    /// than once.
-    pub fn handle_schema(&mut self, reducers: Option<Vec<LiveReducer>>) {
+    /// It counts until the connection is lost, because the module may be another one when it is back: nothing is done if
+    /// it was lost since `round`. It may be told more than once.
+    pub fn handle_schema(&mut self, round: SchemaRound, reducers: Option<Vec<LiveReducer>>) {
         let Some(offline) = &mut self.offline else { return };
+        if round != offline.live.round {
+            return;
+        }
         let by_name = |reducer: LiveReducer| (reducer.name.clone(), reducer);
-        let reducers = reducers.map(|all| all.into_iter().map(by_name).collect());
-        let live = Live { reducers, ..Live::default() };
-        let Live { unchecked, .. } = std::mem::replace(&mut offline.live, live);
+        offline.live.reducers = reducers.map(|all| all.into_iter().map(by_name).collect());
+        let unchecked = std::mem::take(&mut offline.live.unchecked);
         self.hold_misfits();
         self.release(unchecked);
         self.send_calls();
@@ -109,23 +128,18 @@ impl Connection {
         }
     }
 
-    /// Takes the calls of an earlier run out of the way, and those that are to come after them, if it is not known yet
-    /// whether they fit.
+    /// Takes the calls that were kept out of the way, if it is to be known first whether they fit.
     pub(super) fn put_unchecked_aside(&mut self) {
         let Some(offline) = &mut self.offline else { return };
         if !offline.live.is_awaited {
             return;
         }
-        let restored = |waiting: &Waiting| {
-            let queued = waiting.seq().and_then(|seq| offline.queue.get(&seq));
-            queued.is_some_and(|queued| queued.is_restored && queued.state == QueuedState::Queued)
-        };
-        if !self.calls.any_waiting(restored) {
-            return;
-        }
         for waiting in self.calls.take_all_waiting(|waiting| waiting.seq().is_some()) {
             offline.live.unchecked.push(waiting.call);
             self.calls.put_aside(waiting);
+        }
+        if self.wants_schema() {
+            self.events.push_back(Event::SchemaWanted);
         }
     }
 

@@ -29,7 +29,7 @@ use crate::journal::{Batch, Delivery, Elsewhere, Entry, Held, Op, QueuedCall, Qu
 use crate::types::{Timestamp, Uuid};
 
 pub use self::config::{CallOptions, OfflineConfig, Overflow, Replay};
-pub use self::live::LiveReducer;
+pub use self::live::{LiveReducer, SchemaRound};
 pub use self::open::Restored;
 pub use self::rows::table_fingerprint;
 pub use self::sync::{Storage, SyncState};
@@ -81,8 +81,6 @@ struct Queued {
     state: QueuedState,
     /// Why it is held, if it is.
     held: Option<Held>,
-    /// Whether an earlier run of the program made it.
-    is_restored: bool,
     /// The batch that put it there.
     put: u64,
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::live::Live;
 use super::{Clock, Offline, OfflineConfig, Queued, Random, SyncState, rows};
 use crate::calls::{Gate, Keep, Request, Waiting};
-use crate::conn::{CallId, Connection, Greeting, Lost, Reply};
+use crate::conn::{CallId, Connection, Event, Greeting, Lost, Reply};
 use crate::journal::{Delivery, Elsewhere, Entry, EntryState, Op, Opened, QueuedState};
 use crate::types::{Timestamp, Uuid};
 use crate::wire::Text;
@@ -74,16 +74,20 @@ impl Connection {
             told: SyncState::default(),
         }));
         self.load_rows(sets);
-        let restored = entries.into_iter().filter_map(|entry| self.restore(now, entry));
-        restored.collect()
+        let mut restored = Vec::new();
+        for entry in entries {
+            self.restore(now, entry, |_, call| restored.push(call));
+        }
+        restored
     }
 
-    /// Makes a call again that is in the journal. Its batch was written long ago.
-    fn restore(&mut self, now: Instant, entry: Entry) -> Option<Restored> {
-        let offline = self.offline.as_mut()?;
+    /// Makes a call again that is in the journal. Its batch was written long ago. It is told before its answer, if it has
+    /// one at once.
+    fn restore(&mut self, now: Instant, entry: Entry, tell: impl FnOnce(&mut Self, Restored)) {
+        let Some(offline) = &mut self.offline else { return };
         if let EntryState::Dead(_) = entry.state {
             offline.dead.push_back(entry);
-            return None;
+            return;
         }
         let call = self.calls.name();
         let restored = Restored {
@@ -110,14 +114,14 @@ impl Connection {
         let request = Request::Reducer { name: entry.reducer.clone(), args: entry.args.clone() };
         offline.by_call.insert(call, entry.seq);
         let state = QueuedState::Queued;
-        let queued = Queued { entry, call, state, held: None, is_restored: true, put: 0 };
+        let queued = Queued { entry, call, state, held: None, put: 0 };
         offline.queue.insert(queued.entry.seq, queued);
+        tell(self, restored);
         if lost {
             self.answer(call, Reply::Unknown);
         } else {
             self.calls.push(Waiting::new(call, request, None, Some(Box::new(keep))));
         }
-        Some(restored)
     }
 
     /// The server has said who we are: whether what is kept is that one's.
@@ -157,7 +161,9 @@ impl Connection {
                 entry.scope = offline.scope;
                 offline.write_urgently(Op::Entry(Box::new(entry.clone())));
             }
-            self.restore(now, entry);
+            self.restore(now, entry, |connection, call| {
+                connection.events.push_back(Event::Restored(Box::new(call)));
+            });
         }
         for waiting in made_since {
             self.calls.push(waiting);

@@ -349,7 +349,7 @@ impl Offline {
         self.by_call.insert(call, entry.seq);
         let put = self.ticket;
         let state = QueuedState::Queued;
-        let queued = Queued { call, state, held: None, is_restored: false, put, entry };
+        let queued = Queued { call, state, held: None, put, entry };
         self.queue.insert(queued.entry.seq, queued);
     }
 }

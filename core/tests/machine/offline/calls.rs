@@ -365,26 +365,3 @@ fn a_call_that_times_out_before_it_is_sent_never_is() {
     offline.store();
     assert!(offline.restart().restored.is_empty());
 }
-
-#[test]
-fn another_users_calls_are_never_sent() {
-    let mut offline = Offline::new();
-    let _ = offline.connect();
-    offline.lose();
-    offline.call("f", AtMostOnce);
-    offline.store();
-    let mut offline = offline.restart();
-    offline.rig.connection.start(offline.rig.now);
-    let _ = offline.rig.actions();
-    offline.rig.connection.handle_opened(lightlike_core::wire::Protocol::V3);
-    offline.rig.server(ServerMessage::InitialConnection {
-        identity: lightlike_core::types::Identity::from_le_bytes([8; 32]),
-        connection_id: lightlike_core::types::ConnectionId::from_u128(9),
-        token: "another".into(),
-    });
-    assert_eq!(offline.told(), ["Connecting", "call 0: Kept", "Closed"]);
-    offline.store();
-    let mut offline = offline.restart();
-    let _ = offline.connect();
-    assert_eq!(offline.called(), ["f"], "it is still there for its own user");
-}

@@ -239,7 +239,8 @@ impl World {
             }
             Schema::Gone => Some(Vec::new()),
         };
-        self.offline().connection().handle_schema(reducers);
+        let connection = self.offline().connection();
+        connection.handle_schema(connection.schema_round(), reducers);
     }
 
     fn hear(&mut self) {

@@ -5,6 +5,7 @@ mod crashes;
 mod letters;
 mod rows;
 mod schema;
+mod users;
 
 use std::time::Duration;
 
@@ -38,16 +39,21 @@ impl Offline {
     pub(crate) fn with(change: impl FnOnce(&mut OfflineConfig)) -> Self {
         let mut config = OfflineConfig::default();
         change(&mut config);
-        Self::open(MemoryStore::new(), config, Duration::ZERO)
+        Self::open(MemoryStore::new(), config, Duration::ZERO, None)
     }
 
-    fn open(disk: MemoryStore, offline: OfflineConfig, asleep: Duration) -> Self {
+    fn open(
+        disk: MemoryStore,
+        offline: OfflineConfig,
+        asleep: Duration,
+        token: Option<&str>,
+    ) -> Self {
         let mut config = Config::default();
         config.while_disconnected = WhileDisconnected::Wait;
         config.reconnect.first = true;
         let mut rig = Rig::with(config);
         let mut store = disk.clone();
-        let opened = Saved::load(&mut store).unwrap().open("server", "database", None);
+        let opened = Saved::load(&mut store).unwrap().open("server", "database", token);
         let micros = NOON + i64::try_from(asleep.as_micros()).unwrap();
         let wall = Timestamp::from_micros(micros);
         let restored =
@@ -61,7 +67,12 @@ impl Offline {
     }
 
     pub(crate) fn restart_after(self, pause: Duration) -> Self {
-        Self::open(self.disk, self.config, self.asleep + pause)
+        Self::open(self.disk, self.config, self.asleep + pause, None)
+    }
+
+    /// As [`restart`](Self::restart), with a token that the journal has not seen.
+    pub(crate) fn restart_as(self, token: &str) -> Self {
+        Self::open(self.disk, self.config, self.asleep + Duration::from_secs(60), Some(token))
     }
 
     /// The disk writes what it was asked to, and says so.

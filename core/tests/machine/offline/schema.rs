@@ -23,6 +23,11 @@ fn live(reducers: &[(&str, u64)]) -> Option<Vec<LiveReducer>> {
     Some(reducers.collect())
 }
 
+fn learn(offline: &mut Offline, reducers: Option<Vec<LiveReducer>>) {
+    let round = offline.connection().schema_round();
+    offline.connection().handle_schema(round, reducers);
+}
+
 /// A run after one that made these calls without a connection, which is told of the server's reducers.
 fn after(calls: &[&'static str]) -> Offline {
     let mut offline = Offline::new();
@@ -49,7 +54,7 @@ fn calls_of_an_earlier_run_wait_for_the_schema_and_those_made_when_ready_do_not(
     let _ = offline.connect();
     offline.call("now", AtMostOnce);
     assert_eq!(sent(&mut offline), ["now"]);
-    offline.connection().handle_schema(live(&[("a", OLD), ("b", OLD), ("now", OLD)]));
+    learn(&mut offline, live(&[("a", OLD), ("b", OLD), ("now", OLD)]));
     assert_eq!(sent(&mut offline), ["a", "b"]);
 }
 
@@ -60,18 +65,46 @@ fn what_was_made_after_them_without_a_connection_keeps_its_place_behind_them() {
     offline.store();
     let _ = offline.connect();
     assert_eq!(sent(&mut offline), [""; 0]);
-    offline.connection().handle_schema(live(&[("a", OLD), ("b", OLD)]));
+    learn(&mut offline, live(&[("a", OLD), ("b", OLD)]));
     assert_eq!(sent(&mut offline), ["a", "b"]);
 }
 
 #[test]
-fn without_calls_of_an_earlier_run_nothing_waits() {
+fn without_kept_calls_nothing_is_wanted_and_nothing_waits() {
     let mut offline = Offline::new();
     offline.connection().await_schema();
+    assert_eq!(offline.connect(), ["Connected", "Ready"]);
     offline.call("a", AtMostOnce);
-    offline.store();
-    let _ = offline.connect();
     assert_eq!(sent(&mut offline), ["a"]);
+    assert!(!offline.connection().wants_schema());
+}
+
+#[test]
+fn calls_that_are_kept_while_the_program_runs_are_compared_with_the_module_of_their_connection() {
+    let mut offline = Offline::new();
+    offline.connection().await_schema();
+    let _ = offline.connect();
+    learn(&mut offline, live(&[("f", OLD)]));
+    offline.lose();
+    // The module is published again.
+    for name in ["f", "g"] {
+        offline.call_with(name, |options| options.fingerprint = OLD);
+    }
+    offline.store();
+    let before = offline.connection().schema_round();
+    offline.lose();
+    let told = offline.come_back();
+    assert!(told.contains(&"schema wanted".into()), "{told:?}");
+    assert_eq!(sent(&mut offline), [""; 0]);
+    // What was asked for before the connection was lost is no answer.
+    offline.lose();
+    offline.connection().handle_schema(before, live(&[("f", OLD), ("g", OLD)]));
+    let _ = offline.come_back();
+    offline.connection().handle_schema(before, None);
+    assert_eq!(sent(&mut offline), [""; 0]);
+    learn(&mut offline, live(&[("f", NEW), ("g", OLD)]));
+    assert_eq!(sent(&mut offline), ["g"]);
+    assert_eq!(offline.connection().sync_state().held, 1);
 }
 
 #[test]
@@ -79,7 +112,7 @@ fn a_call_whose_reducer_takes_something_else_or_is_gone_is_held_and_says_why() {
     let mut offline = after(&["same", "changed", "gone"]);
     offline.connection().expect_arguments("changed", Some(OLD));
     let _ = offline.connect();
-    offline.connection().handle_schema(live(&[("same", OLD), ("changed", NEW)]));
+    learn(&mut offline, live(&[("same", OLD), ("changed", NEW)]));
     assert_eq!(sent(&mut offline), ["same"]);
     assert_eq!(offline.connection().sync_state().held, 2);
     let queued = offline.connection().queued_calls();
@@ -102,13 +135,13 @@ fn a_call_whose_reducer_takes_something_else_or_is_gone_is_held_and_says_why() {
 fn a_call_that_is_held_is_looked_at_anew_by_the_next_run() {
     let mut offline = after(&["f"]);
     let _ = offline.connect();
-    offline.connection().handle_schema(live(&[("f", NEW)]));
+    learn(&mut offline, live(&[("f", NEW)]));
     assert_eq!(sent(&mut offline), [""; 0]);
     // The module is changed back.
     let mut offline = offline.restart();
     offline.connection().await_schema();
     let _ = offline.connect();
-    offline.connection().handle_schema(live(&[("f", OLD)]));
+    learn(&mut offline, live(&[("f", OLD)]));
     assert_eq!(sent(&mut offline), ["f"]);
 }
 
@@ -117,7 +150,7 @@ fn without_a_schema_calls_go_as_if_nobody_had_asked() {
     let mut offline = after(&["a", "b"]);
     let _ = offline.connect();
     assert_eq!(sent(&mut offline), [""; 0]);
-    offline.connection().handle_schema(None);
+    learn(&mut offline, None);
     assert_eq!(sent(&mut offline), ["a", "b"]);
     assert_eq!(offline.connection().sync_state().held, 0);
 }
@@ -132,9 +165,8 @@ fn they_go_on_waiting_over_a_lost_socket() {
     let _ = offline.come_back();
     assert_eq!(sent(&mut offline), [""; 0]);
     offline.lose();
-    // It is told when the connection is lost again, and counts.
-    offline.connection().handle_schema(live(&[("a", OLD), ("b", NEW), ("c", OLD)]));
     let _ = offline.come_back();
+    learn(&mut offline, live(&[("a", OLD), ("b", NEW), ("c", OLD)]));
     assert_eq!(sent(&mut offline), ["a", "c"]);
     assert_eq!(offline.connection().sync_state().held, 1);
 }
@@ -143,7 +175,7 @@ fn they_go_on_waiting_over_a_lost_socket() {
 fn what_is_known_of_the_server_is_forgotten_with_the_connection() {
     let mut offline = after(&["f"]);
     let _ = offline.connect();
-    offline.connection().handle_schema(live(&[("f", OLD)]));
+    learn(&mut offline, live(&[("f", OLD)]));
     assert_eq!(sent(&mut offline), ["f"]);
     offline.rig.server(ServerMessage::ReducerResult {
         request_id: RequestId(0),
@@ -153,7 +185,7 @@ fn what_is_known_of_the_server_is_forgotten_with_the_connection() {
     let _ = offline.told();
     let letter = offline.connection().dead_letters()[0].id;
     // As long as it counts, a call that is made again is looked at.
-    offline.connection().handle_schema(live(&[]));
+    learn(&mut offline, live(&[]));
     assert!(offline.connection().retry_dead_letter(letter).is_some());
     assert_eq!(sent(&mut offline), [""; 0]);
     assert_eq!(offline.connection().queued_calls()[0].held, Some(Held::NoReducer));
@@ -178,10 +210,10 @@ fn calls_that_may_have_run_are_held_or_asked_about_like_the_others() {
     offline.connection().await_schema();
     let _ = offline.connect();
     assert_eq!(sent(&mut offline), [""; 0]);
-    offline.connection().handle_schema(live(&[("again", NEW), ("ask", OLD)]));
+    learn(&mut offline, live(&[("again", NEW), ("ask", OLD)]));
     assert_eq!(sent(&mut offline), ["probe: did it?"]);
     // While the probe is out the module is said to be another one: then it is not sent even if it did not run.
-    offline.connection().handle_schema(live(&[("ask", NEW)]));
+    learn(&mut offline, live(&[("ask", NEW)]));
     let result = Ok(QueryRows { tables: Vec::new() });
     offline.rig.server(ServerMessage::OneOffQueryResult { request_id: RequestId(0), result });
     let _ = offline.told();
@@ -201,7 +233,7 @@ fn a_call_that_is_about_to_leave_and_is_held_is_not_taken_for_sent_by_the_next_r
     offline.rig.server(crate::rig::greeting());
     let _ = offline.told();
     // It is being marked as sent.
-    offline.connection().handle_schema(live(&[("f", NEW)]));
+    learn(&mut offline, live(&[("f", NEW)]));
     assert_eq!(sent(&mut offline), [""; 0]);
     let mut offline = offline.restart();
     assert_eq!(offline.told(), [""; 0], "it is not unknown");
@@ -225,7 +257,7 @@ fn a_call_may_expire_or_be_taken_back_while_it_waits() {
     let now = offline.rig.now;
     offline.connection().handle_timeout(now);
     assert_eq!(offline.told(), ["call 1: Cancelled", "call 0: Expired"]);
-    offline.connection().handle_schema(live(&[("stays", OLD)]));
+    learn(&mut offline, live(&[("stays", OLD)]));
     assert_eq!(sent(&mut offline), ["stays"]);
 }
 
@@ -236,7 +268,7 @@ fn a_disk_that_fails_meanwhile_stops_those_that_it_has_as_unsent_and_nothing_els
     offline.call("g", AtLeastOnce);
     let batch = offline.connection().poll_commit().unwrap();
     offline.connection().handle_stored(batch.ticket, Err("the disk is full".into()));
-    offline.connection().handle_schema(live(&[("stays", OLD), ("g", OLD)]));
+    learn(&mut offline, live(&[("stays", OLD), ("g", OLD)]));
     offline.call("h", AtMostOnce);
     assert_eq!(offline.called(), ["g", "h"]);
     offline.rig.server(committed(RequestId(0), TransactionUpdate::default()));

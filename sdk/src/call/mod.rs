@@ -1,19 +1,17 @@
 //! Calls of reducers and procedures.
 
+mod error;
+mod pending;
+
 use std::fmt;
 use std::future::IntoFuture;
-use std::marker::PhantomData;
-use std::pin::Pin;
-use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lightlike_core::bsatn::{self, DecodeError, EncodeError};
+use lightlike_core::bsatn::{self, EncodeError};
 use lightlike_core::cache::Mutation;
-use lightlike_core::conn::{
-    Accepted, CallId, CallOptions, CallRequest, CallTimes, NotSent, Reply, WhileDisconnected,
-};
+use lightlike_core::conn::{Accepted, CallId, CallOptions, CallRequest, WhileDisconnected};
 use lightlike_core::journal::Delivery;
 use lightlike_core::schema::{Procedure, Reducer, fingerprint};
 use lightlike_core::types::Uuid;
@@ -26,105 +24,9 @@ use crate::offline::AcceptedSender;
 use crate::optimistic::Expected;
 use crate::outcome::Outcome;
 
-/// How a call ended that did not commit, or may not have. `E` is the reducer's own error type.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CallError<E> {
-    /// The reducer refused: its own error. Nothing was changed.
-    #[error("the reducer refused")]
-    Rejected(E),
-    /// It panicked, does not exist, or could not be run, in the server's words. Nothing was changed by a reducer; a
-    /// procedure may have committed transactions before.
-    #[error("the server could not run it: {0}")]
-    Failed(Box<str>),
-    /// It was sent, and the connection was lost before the answer: it may have run, or not.
-    #[error("the connection was lost before the answer; it may have run, or not")]
-    Unknown,
-    /// No answer came within the call's timeout.
-    #[error("no answer came in time")]
-    TimedOut {
-        /// Whether it was sent. If so it may have run, or may yet; its changes will still be applied.
-        sent: bool,
-    },
-    /// It was not sent: it was to be dropped without a connection, or a full queue or a veto dropped it.
-    #[error("it was dropped before it was sent")]
-    Dropped,
-    /// It was not sent: it became older than its time to live, or than
-    /// [`max_age`](crate::OfflineConfig::max_age).
-    #[error("it was not sent in time")]
-    Expired,
-    /// It was not sent: it was taken back.
-    #[error("it was taken back before it was sent")]
-    Cancelled,
-    /// It is not over: the connection is closed, the offline store has the call, and the next run of the program goes on
-    /// with it.
-    #[error("it is kept in the offline store for the next run of the program")]
-    Kept,
-    /// It was not sent.
-    #[error("it was not sent")]
-    NotSent(#[source] NotSent),
-    /// Its arguments have no encoding. It was not sent.
-    #[error("its arguments cannot be encoded")]
-    Arguments(#[source] EncodeError),
-    /// The answer came and does not decode as the Rust type that was declared. `committed` says which answer it was.
-    #[error("the answer does not decode as the declared type")]
-    Undecodable {
-        /// Whether the reducer has committed, or the procedure returned; it has refused otherwise.
-        committed: bool,
-        /// Why it does not decode.
-        #[source]
-        source: DecodeError,
-    },
-}
-
-/// [`CallError`] without what it carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "see `CallError`")]
-pub enum CallErrorKind {
-    Rejected,
-    Failed,
-    Unknown,
-    TimedOut,
-    Dropped,
-    Expired,
-    Cancelled,
-    Kept,
-    NotSent,
-    Arguments,
-    Undecodable,
-}
-
-impl<E> CallError<E> {
-    /// Which variant it is.
-    pub fn kind(&self) -> CallErrorKind {
-        match self {
-            Self::Rejected(_) => CallErrorKind::Rejected,
-            Self::Failed(_) => CallErrorKind::Failed,
-            Self::Unknown => CallErrorKind::Unknown,
-            Self::TimedOut { .. } => CallErrorKind::TimedOut,
-            Self::Dropped => CallErrorKind::Dropped,
-            Self::Expired => CallErrorKind::Expired,
-            Self::Cancelled => CallErrorKind::Cancelled,
-            Self::Kept => CallErrorKind::Kept,
-            Self::NotSent(_) => CallErrorKind::NotSent,
-            Self::Arguments(_) => CallErrorKind::Arguments,
-            Self::Undecodable { .. } => CallErrorKind::Undecodable,
-        }
-    }
-}
-
-/// Why a query got no answer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unanswered {
-    /// The connection was lost before the answer.
-    #[error("the connection was lost before the answer")]
-    Lost,
-    /// It was not sent.
-    #[error("it was not sent")]
-    NotSent(#[source] NotSent),
-}
+pub use self::error::{CallError, CallErrorKind, Unanswered};
+pub(crate) use self::error::{failure, procedure_outcome, reducer_outcome};
+pub use self::pending::Pending;
 
 /// A call of the reducer `R`, not made yet: await it for its outcome, or [`send`](Self::send) or
 /// [`forget`](Self::forget) it.
@@ -328,91 +230,6 @@ impl<P: Procedure> fmt::Debug for ProcedureCall<P> {
     }
 }
 
-/// The outcome of a call that was made. Dropping it cancels nothing: if the call fails then,
-/// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told.
-#[must_use = "this is the call's outcome; `forget` a call whose outcome does not matter"]
-pub struct Pending<T, E> {
-    answer: Answer,
-    hub: Weak<Hub>,
-    read: fn(&Reply) -> Result<T, CallError<E>>,
-    outcome: PhantomData<fn() -> (T, E)>,
-}
-
-/// Where a call's answer comes from.
-enum Answer {
-    Coming(CallId, oneshot::Receiver<(Reply, CallTimes)>),
-    Unencodable(EncodeError),
-}
-
-impl<T, E> Pending<T, E> {
-    fn new(
-        hub: &Arc<Hub>,
-        made: Result<(CallId, oneshot::Receiver<(Reply, CallTimes)>), EncodeError>,
-        read: fn(&Reply) -> Result<T, CallError<E>>,
-    ) -> Self {
-        let answer = match made {
-            Ok((call, answer)) => Answer::Coming(call, answer),
-            Err(error) => Answer::Unencodable(error),
-        };
-        Self { answer, hub: Arc::downgrade(hub), read, outcome: PhantomData }
-    }
-
-    /// Takes the call back, if it was not sent: it ends as [`CallError::Cancelled`]. False if it was, or is over.
-    pub fn cancel(&self) -> bool {
-        match (&self.answer, self.hub.upgrade()) {
-            (Answer::Coming(call, _), Some(hub)) => {
-                hub.command(|connection, _| connection.cancel(*call))
-            }
-            _ => false,
-        }
-    }
-
-    /// Which call this is, as [`Cause::Call`](crate::Cause::Call) names it; `None` if its arguments have no encoding.
-    pub fn id(&self) -> Option<CallId> {
-        match &self.answer {
-            Answer::Coming(call, _) => Some(*call),
-            Answer::Unencodable(_) => None,
-        }
-    }
-
-    /// Waits for the outcome, with what else is known of it: when, and how long it took.
-    ///
-    /// # Cancel safety
-    ///
-    /// As that of the call itself: dropping this cancels nothing.
-    pub async fn outcome(self) -> Outcome<T, E> {
-        match self.answer {
-            Answer::Unencodable(error) => Outcome::unknown(Err(CallError::Arguments(error))),
-            Answer::Coming(_, answer) => match answer.await {
-                Ok((reply, times)) => Outcome::new((self.read)(&reply), &reply, times),
-                Err(_) => Outcome::unknown(Err(CallError::Unknown)),
-            },
-        }
-    }
-}
-
-impl<T, E> Future for Pending<T, E> {
-    type Output = Result<T, CallError<E>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let read = self.read;
-        match &mut self.answer {
-            Answer::Unencodable(error) => Poll::Ready(Err(CallError::Arguments(*error))),
-            Answer::Coming(_, answer) => Pin::new(answer).poll(cx).map(|answer| match answer {
-                Ok((reply, _)) => read(&reply),
-                // The driver answers every call before it goes, so it went without one: the program is ending.
-                Err(_) => Err(CallError::Unknown),
-            }),
-        }
-    }
-}
-
-impl<T, E> fmt::Debug for Pending<T, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending").finish_non_exhaustive()
-    }
-}
-
 /// What a call is expected to do: what it says itself, or else what was said of its reducer.
 fn mutation<R: Reducer>(
     hub: &Hub,
@@ -428,45 +245,4 @@ fn mutation<R: Reducer>(
 
 fn procedure_request<P: Procedure>(args: Bytes) -> CallRequest {
     CallRequest::Procedure { name: Text::from_static(P::DEF.name), args }
-}
-
-/// What the reducer `R` made of its call.
-pub(crate) fn reducer_outcome<R: Reducer>(reply: &Reply) -> Result<R::Ok, CallError<R::Error>> {
-    match reply {
-        Reply::Committed { returned, .. } => decode_returned(returned),
-        Reply::Rejected { error, .. } => match bsatn::from_slice(error) {
-            Ok(error) => Err(CallError::Rejected(error)),
-            Err(source) => Err(CallError::Undecodable { committed: false, source }),
-        },
-        other => Err(failure(other)),
-    }
-}
-
-/// What the procedure `P` made of its call.
-pub(crate) fn procedure_outcome<P: Procedure>(
-    reply: &Reply,
-) -> Result<P::Output, CallError<std::convert::Infallible>> {
-    match reply {
-        Reply::Returned { value, .. } => decode_returned(value),
-        other => Err(failure(other)),
-    }
-}
-
-/// Decodes what a function returned.
-fn decode_returned<T: bsatn::Bsatn, E>(bytes: &Bytes) -> Result<T, CallError<E>> {
-    bsatn::from_slice(bytes).map_err(|source| CallError::Undecodable { committed: true, source })
-}
-
-/// How a call ended that has no answer of its own kind.
-pub(crate) fn failure<E>(reply: &Reply) -> CallError<E> {
-    match reply {
-        Reply::Failed(why) | Reply::QueryRefused(why) => CallError::Failed(why.clone()),
-        Reply::NotSent(why) => CallError::NotSent(why.clone()),
-        Reply::TimedOut { sent } => CallError::TimedOut { sent: *sent },
-        Reply::Dropped => CallError::Dropped,
-        Reply::Expired => CallError::Expired,
-        Reply::Cancelled => CallError::Cancelled,
-        Reply::Kept => CallError::Kept,
-        _ => CallError::Unknown,
-    }
 }

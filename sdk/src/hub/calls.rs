@@ -1,0 +1,223 @@
+//! Calls and queries: who makes them, and who hears of the answer.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use lightlike_core::cache::Mutation;
+use lightlike_core::conn::{
+    CallId, CallOptions, CallRequest, CallTimes, Connection, Reply, Restored,
+};
+use lightlike_core::types::Uuid;
+use lightlike_core::wire::Text;
+use tokio::sync::oneshot;
+
+use super::{Hub, lock};
+use crate::client::{Client, Handle};
+use crate::listen::{Called, Unhandled};
+use crate::observe;
+use crate::offline::AcceptedSender;
+use crate::spans::CallSpan;
+
+/// A call or a query that is not answered.
+pub(crate) struct Caller {
+    pub(crate) request: CallRequest,
+    sink: Sink,
+    /// The call's name in the journal, if there is one.
+    pub(crate) id: Option<Uuid>,
+    /// An earlier run of the program made the call.
+    pub(crate) restored: bool,
+    span: CallSpan,
+}
+
+/// Who waits for an answer.
+pub(crate) enum Sink {
+    Tell(oneshot::Sender<Reply>),
+    TellWhen(oneshot::Sender<(Reply, CallTimes)>),
+    Forget,
+    /// The call is of an earlier run of the program, or made again.
+    Nobody,
+}
+
+/// A call that nobody waits for: an earlier run of the program made it, or it failed and is made again.
+pub(crate) struct MadeAgain {
+    pub(crate) id: Uuid,
+    pub(crate) reducer: Text,
+    pub(crate) args: bytes::Bytes,
+    pub(crate) restored: bool,
+    pub(crate) span: CallSpan,
+}
+
+impl From<Restored> for MadeAgain {
+    fn from(restored: Restored) -> Self {
+        let Restored { id, reducer, args, .. } = restored;
+        let span = CallSpan::restored(&reducer);
+        Self { id, reducer, args, restored: true, span }
+    }
+}
+
+impl Hub {
+    pub(crate) fn call(
+        self: &Arc<Self>,
+        request: CallRequest,
+        timeout: Option<Duration>,
+    ) -> oneshot::Receiver<Reply> {
+        let (sender, receiver) = oneshot::channel();
+        let options = CallOptions::default();
+        self.start_call(request, options, None, timeout, Sink::Tell(sender), None);
+        receiver
+    }
+
+    /// As [`call`](Self::call), with the call's name, and its times with the answer.
+    pub(crate) fn call_timed(
+        self: &Arc<Self>,
+        request: CallRequest,
+        options: CallOptions,
+        mutation: Option<Box<dyn Mutation>>,
+        timeout: Option<Duration>,
+    ) -> (CallId, oneshot::Receiver<(Reply, CallTimes)>) {
+        let (sender, receiver) = oneshot::channel();
+        let sink = Sink::TellWhen(sender);
+        let call = self.start_call(request, options, mutation, timeout, sink, None);
+        (call, receiver)
+    }
+
+    /// Makes a call. Whoever asks to be told is told where it is, or how it ended before it was anywhere.
+    pub(crate) fn start_call(
+        self: &Arc<Self>,
+        request: CallRequest,
+        mut options: CallOptions,
+        mutation: Option<Box<dyn Mutation>>,
+        timeout: Option<Duration>,
+        sink: Sink,
+        accepted: Option<AcceptedSender>,
+    ) -> CallId {
+        options.tell_accepted = accepted.is_some();
+        let span = CallSpan::new(&request, !matches!(sink, Sink::Forget));
+        let made = span.clone();
+        let call = self.command(|connection, now| {
+            options.deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+            if self.offline.is_enabled() && options.id.is_none() {
+                options.id = connection.new_call_name(now);
+            }
+            let (kept, id) = (request.clone(), options.id);
+            let caller = Caller { request: kept, sink, id, restored: false, span };
+            let call = connection.call_with(now, request, options);
+            // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
+            lock(&self.calls).push(call.0, caller);
+            if let Some(accepted) = accepted {
+                self.offline.expect_accepted(call, accepted);
+            }
+            expect(connection, now, call, mutation);
+            call
+        });
+        made.made(call);
+        call
+    }
+
+    /// The request of a call that is not answered.
+    pub(crate) fn request_of(&self, call: CallId) -> Option<CallRequest> {
+        lock(&self.calls).get(call.0).map(|caller| caller.request.clone())
+    }
+
+    /// The span of a call that is not answered.
+    pub(super) fn span_of(&self, call: CallId) -> CallSpan {
+        lock(&self.calls).get(call.0).map(|caller| caller.span.clone()).unwrap_or_default()
+    }
+
+    /// A call is in the machine again.
+    pub(crate) fn register_call(
+        &self,
+        connection: &mut Connection,
+        now: Instant,
+        call: CallId,
+        MadeAgain { id, reducer, args, restored, span }: MadeAgain,
+    ) {
+        let mutation = self.mutators.mutation(&reducer, &args);
+        let request = CallRequest::Reducer { name: reducer, args };
+        span.made(call);
+        let caller = Caller { request, sink: Sink::Nobody, id: Some(id), restored, span };
+        lock(&self.calls).push(call.0, caller);
+        expect(connection, now, call, mutation);
+    }
+
+    pub(super) fn answered(
+        &self,
+        handle: &Weak<Handle>,
+        call: CallId,
+        reply: Reply,
+        times: CallTimes,
+    ) {
+        let Some(caller) = lock(&self.calls).take(call.0) else { return };
+        self.offline.ended(&caller, &reply);
+        let Caller { request, sink, span, .. } = caller;
+        span.answered(&reply);
+        let span = span.span();
+        let _in_call = span.enter();
+        observe::answered(function(&request), &reply, times);
+        if !(self.listeners.is_empty() && self.broadcasts.is_empty())
+            && let Some(called) = Called::new(call, &request, &reply, times)
+        {
+            if let Some(handle) = handle.upgrade() {
+                self.listeners.tell(&Client::from_handle(handle), &called);
+            }
+            self.broadcasts.call(&called);
+        }
+        let unheard = match sink {
+            Sink::Tell(sender) => sender.send(reply).err(),
+            Sink::TellWhen(sender) => sender.send((reply, times)).err().map(|(reply, _)| reply),
+            Sink::Forget => match self.offline.take_accepting(call) {
+                Some(accepting) => accepting.send(Err(reply)).err().and_then(Result::err),
+                // What is kept is not over, and what was to be dropped or was taken back needs no word.
+                None => (!matches!(reply, Reply::Kept | Reply::Dropped | Reply::Cancelled))
+                    .then_some(reply),
+            },
+            Sink::Nobody => None,
+        };
+        if let Some(reply) = unheard
+            && let Some(called) = Called::new(call, &request, &reply, times)
+            && let Some(unhandled) = Unhandled::of(called)
+        {
+            self.unhandled(handle, &unhandled);
+        }
+    }
+
+    /// A call failed that nobody waits for: somebody ought to know.
+    fn unhandled(&self, handle: &Weak<Handle>, unhandled: &Unhandled) {
+        if self.unhandled.is_empty() {
+            let Unhandled { function, message, .. } = unhandled;
+            tracing::warn!(
+                name: "lightlike.call.unhandled",
+                %function,
+                %message,
+                "a call failed and nobody waited for it"
+            );
+        } else if let Some(handle) = handle.upgrade() {
+            let client = Client::from_handle(handle);
+            self.unhandled.run().each(|callback| callback(&client, unhandled));
+        }
+    }
+}
+
+/// Shows what a call is expected to do.
+fn expect(
+    connection: &mut Connection,
+    now: Instant,
+    call: CallId,
+    mutation: Option<Box<dyn Mutation>>,
+) {
+    if let Some(mutation) = mutation
+        && let Err(error) = connection.optimistic(now, call, mutation)
+    {
+        tracing::warn!(%error, "a mutator contributes nothing, for now");
+    }
+}
+
+/// The function that a request calls; none of a query.
+pub(crate) fn function(request: &CallRequest) -> Option<&str> {
+    match request {
+        CallRequest::Reducer { name, .. } | CallRequest::Procedure { name, .. } => {
+            Some(name.as_str())
+        }
+        CallRequest::Query { .. } => None,
+    }
+}

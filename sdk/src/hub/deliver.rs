@@ -1,0 +1,141 @@
+//! Where the machine's events go.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use lightlike_core::conn::{self, ConnectionState, SetEnd, SubscriptionId, TransactionEvent};
+
+use super::{Hub, lock};
+use crate::changes::Changes;
+use crate::client::{Client, Handle};
+use crate::event::Event;
+use crate::subscription::{End, Stage};
+use crate::{observe, spans};
+
+impl Hub {
+    /// Hands one event of the machine's to those who wait for it. Runs callbacks; no lock is held meanwhile.
+    pub(crate) fn deliver(self: &Arc<Self>, handle: &Weak<Handle>, event: conn::Event) {
+        let session = self.sessions.of(&event);
+        let _in_session = session.enter();
+        match event {
+            conn::Event::State(state) => self.state_changed(state),
+            conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
+            conn::Event::Applied(set) => {
+                self.batches.applied(set);
+                tracing::debug!(name: "lightlike.set.applied", set = set.0, "a query set is applied");
+                if let Some(stage) = lock(&self.sets).get(&set) {
+                    stage.send_replace(Stage::Applied);
+                }
+            }
+            conn::Event::Stale { set, reason } => {
+                tracing::warn!(name: "lightlike.set.stale", set = set.0, %reason, "a query set is stale");
+                if let Some(stage) = lock(&self.sets).get(&set) {
+                    stage.send_replace(Stage::Stale(reason));
+                }
+            }
+            conn::Event::Ended { set, reason } => self.ended(set, reason),
+            conn::Event::LostForLong => self.lost_for_long(handle),
+            conn::Event::Answered { call, reply, times } => {
+                self.answered(handle, call, reply, times);
+            }
+            conn::Event::Accepted { call, accepted } => self.offline.accepted(call, accepted),
+            conn::Event::BeforeReplay(calls) => self.before_replay(&calls),
+            conn::Event::Restored(call) => self.restored(*call),
+            #[cfg(feature = "http")]
+            conn::Event::SchemaWanted => self.schema.wanted.notify_one(),
+            #[cfg(not(feature = "http"))]
+            conn::Event::SchemaWanted => (),
+            conn::Event::Sync(state) => self.offline.sync_changed(state),
+            conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
+            conn::Event::Verified { id, outcome } => {
+                if let Some(sender) = lock(&self.verifiers).remove(&id) {
+                    // Whoever dropped the receiver does not want to know.
+                    let _ = sender.send(outcome);
+                }
+            }
+            conn::Event::Alarm(alarm) => {
+                if let Some(sender) = lock(&self.alarms).remove(&alarm) {
+                    // Whoever dropped the receiver does not wait any more.
+                    let _ = sender.send(());
+                }
+            }
+            // Who we are is read from the machine.
+            conn::Event::Connected(greeting) => self.session.keep(&greeting.token),
+        }
+        self.report_panics(handle);
+    }
+
+    /// Tells of the callbacks that panicked in the event that was just delivered.
+    fn report_panics(&self, handle: &Weak<Handle>) {
+        let panics = self.panics.take();
+        if !panics.is_empty()
+            && !self.panicked.is_empty()
+            && let Some(handle) = handle.upgrade()
+        {
+            let client = Client::from_handle(handle);
+            let mut callbacks = self.panicked.run();
+            for panicked in panics {
+                callbacks.each(|callback| callback(&client, &panicked));
+            }
+        }
+    }
+
+    fn state_changed(&self, state: ConnectionState) {
+        observe::state(&self.sessions.origin, &state);
+        let closed = matches!(state, ConnectionState::Closed(_));
+        self.is_ready.store(matches!(state, ConnectionState::Ready), Ordering::Relaxed);
+        self.state.set(state);
+        self.hooks.changed.touch();
+        if closed {
+            #[cfg(feature = "http")]
+            self.schema.wanted.notify_one();
+            self.batches.close();
+            self.state.end();
+            lock(&self.alarms).clear();
+            self.hooks.end_streams();
+            self.offline.end_streams();
+            self.broadcasts.end();
+        }
+    }
+
+    fn transaction(self: &Arc<Self>, handle: &Weak<Handle>, event: TransactionEvent) {
+        // With the last handle gone nobody is left to be told.
+        let Some(handle) = handle.upgrade() else { return };
+        let client = Client::from_handle(handle);
+        let changes = Changes::new(event.transaction, event.cause);
+        observe::transaction(&changes);
+        let span = spans::transaction(&changes, |call| self.span_of(call));
+        let _in_transaction = span.enter();
+        let after = self.view(changes.transaction().after().clone());
+        let before = self.view(changes.transaction().before().clone());
+        let event = Event::new(&client, changes.cause(), &before, &after);
+        self.hooks.dispatch(&event, &changes);
+        self.broadcasts.rows(&changes);
+    }
+
+    fn lost_for_long(&self, handle: &Weak<Handle>) {
+        if let Some(handle) = handle.upgrade() {
+            let client = Client::from_handle(handle);
+            self.lost_for_long.run().each(|callback| callback(&client));
+        }
+    }
+
+    /// Whether a set is not over.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_set(&self, set: SubscriptionId) -> bool {
+        lock(&self.sets).contains_key(&set)
+    }
+
+    fn ended(&self, set: SubscriptionId, reason: SetEnd) {
+        self.batches.ended(set);
+        observe::set_ended(set, &reason);
+        if let Some(stage) = lock(&self.sets).remove(&set) {
+            #[cfg(feature = "http")]
+            if let Some(differences) = self.schema.take_differing(set) {
+                stage.send_replace(Stage::Ended(End::Differs(differences)));
+                return;
+            }
+            stage.send_replace(Stage::Ended(End::Set(reason)));
+        }
+    }
+}

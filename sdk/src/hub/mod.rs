@@ -1,0 +1,198 @@
+//! What all handles of one client share.
+
+mod calls;
+mod deliver;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use lightlike_core::cache::{CacheReader, RegisterError, TableId};
+use lightlike_core::conn::{AlarmId, CloseReason, Connection, ConnectionState, SubscriptionId};
+use lightlike_core::driver::Shared;
+use lightlike_core::in_order::InOrder;
+use lightlike_core::schema::Table;
+use tokio::sync::{oneshot, watch};
+
+pub(crate) use self::calls::{Caller, MadeAgain, Sink, function};
+use crate::broadcast::Broadcasts;
+use crate::callbacks::Callbacks;
+use crate::client::Client;
+use crate::error::Repr;
+use crate::first_batch::FirstBatches;
+use crate::hooks::Hooks;
+use crate::listen::{Listeners, UnhandledCallback};
+use crate::observe::SlowCallback;
+use crate::offline::OfflineHub;
+use crate::optimistic::Mutators;
+use crate::panics::{Panicked, Panics};
+use crate::query::QueryList;
+use crate::session::Session;
+use crate::spans::{Origin, Sessions};
+use crate::subscription::{End, Stage, Subscription};
+use crate::verify::Verifiers;
+use crate::view::View;
+use crate::watch::Source;
+
+/// The machine, and where its events go.
+pub(crate) struct Hub {
+    pub(crate) shared: Arc<Shared>,
+    reader: CacheReader,
+    pub(crate) hooks: Hooks,
+    pub(crate) mutators: Mutators,
+    sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
+    pub(crate) batches: FirstBatches,
+    calls: Mutex<InOrder<Caller>>,
+    pub(crate) offline: OfflineHub,
+    alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
+    pub(crate) verifiers: Verifiers,
+    pub(crate) state: Source<ConnectionState>,
+    /// What `state` says, for reads, which are many.
+    is_ready: AtomicBool,
+    pub(crate) listeners: Listeners,
+    pub(crate) broadcasts: Broadcasts,
+    pub(crate) unhandled: Arc<Callbacks<UnhandledCallback>>,
+    pub(crate) lost_for_long: Arc<Callbacks<LostCallback>>,
+    pub(crate) slow: Arc<Callbacks<SlowCallback>>,
+    panics: Arc<Panics>,
+    pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
+    pub(crate) session: Session,
+    sessions: Sessions,
+    #[cfg(feature = "http")]
+    pub(crate) schema: crate::schema_check::SchemaState,
+}
+
+pub(crate) type LostCallback = dyn FnMut(&Client) + Send;
+pub(crate) type PanicCallback = dyn FnMut(&Client, &Panicked) + Send;
+
+impl Hub {
+    pub(crate) fn new(
+        connection: Connection,
+        session: Session,
+        mutators: Mutators,
+        origin: Origin,
+    ) -> Arc<Self> {
+        let reader = connection.reader();
+        let panics = Arc::default();
+        Arc::new(Self {
+            shared: Shared::new(connection),
+            reader,
+            hooks: Hooks::new(&panics),
+            mutators,
+            sets: Mutex::default(),
+            batches: FirstBatches::default(),
+            calls: Mutex::default(),
+            offline: OfflineHub::default(),
+            alarms: Mutex::default(),
+            verifiers: Verifiers::default(),
+            state: Source::new(ConnectionState::Idle),
+            is_ready: AtomicBool::new(false),
+            listeners: Listeners::new(&panics),
+            broadcasts: Broadcasts::default(),
+            unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
+            lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
+            slow: Callbacks::new("on_slow_consumer", None, &panics),
+            #[cfg(feature = "http")]
+            schema: crate::schema_check::SchemaState::default(),
+            panics,
+            // Its own panics are only logged: they could go on for ever.
+            panicked: Callbacks::new("on_panic", None, &Arc::default()),
+            session,
+            sessions: Sessions::new(origin),
+        })
+    }
+
+    pub(crate) fn read(self: &Arc<Self>) -> View {
+        self.view(self.reader.read())
+    }
+
+    pub(crate) fn view(self: &Arc<Self>, view: lightlike_core::cache::View) -> View {
+        View { view, hub: Arc::clone(self), is_stale: !self.is_ready.load(Ordering::Relaxed) }
+    }
+
+    pub(crate) fn register<T: Table>(self: &Arc<Self>) -> Result<TableId, RegisterError> {
+        let table = self.command(|connection, _| connection.register::<T>())?;
+        #[cfg(feature = "http")]
+        self.schema.tables(&[T::DEF]);
+        Ok(table)
+    }
+
+    /// Commands the machine.
+    pub(crate) fn command<T>(
+        self: &Arc<Self>,
+        command: impl FnOnce(&mut Connection, Instant) -> T,
+    ) -> T {
+        let result = self.shared.command(command);
+        // Before there is a driver and after it has ended. No callback hears of these: rows come from drivers.
+        while let Some(event) = self.shared.undriven_event() {
+            self.deliver(&Weak::new(), event);
+        }
+        result
+    }
+
+    pub(crate) fn subscribe(self: &Arc<Self>, list: QueryList) -> Subscription {
+        if let Some(error) = &list.error {
+            let end = End::Unwritable(error.clone());
+            return Subscription::refused(Arc::clone(self), list, end);
+        }
+        #[cfg(feature = "http")]
+        if let Some(differences) = self.schema.refusal(&list.definitions) {
+            return Subscription::refused(Arc::clone(self), list, End::Differs(differences));
+        }
+        let (sender, stage) = watch::channel(Stage::Pending);
+        let set = self.command(|connection, _| {
+            for register in &list.tables {
+                register(connection)?;
+            }
+            let set = connection.subscribe(list.queries.clone());
+            self.batches.asked(set, &list.queries);
+            // Before the lock is let go: the answer finds whom to tell.
+            lock(&self.sets).insert(set, sender);
+            Ok(set)
+        });
+        match set {
+            Ok(set) => {
+                #[cfg(feature = "http")]
+                self.compare_set(set, &list.definitions);
+                Subscription::new(Arc::clone(self), set, list, stage)
+            }
+            Err(error) => Subscription::refused(Arc::clone(self), list, End::Register(error)),
+        }
+    }
+
+    /// Rings once, after this time; `None` if that is beyond all times. Ends without ringing if the connection is
+    /// closed.
+    pub(crate) fn set_alarm(
+        self: &Arc<Self>,
+        after: Duration,
+    ) -> Option<(Instant, AlarmId, oneshot::Receiver<()>)> {
+        let (sender, receiver) = oneshot::channel();
+        self.command(|connection, now| {
+            let at = now.checked_add(after)?;
+            let alarm = connection.set_alarm(at);
+            if !connection.is_closed() {
+                lock(&self.alarms).insert(alarm, sender);
+            }
+            Some((at, alarm, receiver))
+        })
+    }
+
+    pub(crate) fn clear_alarm(self: &Arc<Self>, at: Instant, alarm: AlarmId) {
+        if lock(&self.alarms).remove(&alarm).is_some() {
+            self.command(|connection, _| connection.clear_alarm(at, alarm));
+        }
+    }
+
+    /// Why nothing more will come.
+    pub(crate) fn closed(&self) -> Repr {
+        match &*self.state.borrow() {
+            ConnectionState::Closed(CloseReason::Lost(lost)) => Repr::Lost(lost.clone()),
+            _ => Repr::Closed,
+        }
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,81 @@
+//! What the next run of a program finds.
+
+use lightlike::prelude::*;
+use lightlike::{Accepted, MemoryStore};
+use lightlike_tests::notes::{AddNote, Note};
+
+use crate::rig::{Rig, next, settled, start, title, titles};
+
+#[tokio::test]
+async fn rows_are_readable_before_any_network_and_the_difference_comes_after_it() {
+    let (rig, store) = (Rig::new().await, MemoryStore::new());
+    rig.other.call(title("milk")).await.unwrap();
+    let first = rig.online(store.clone()).await;
+    first.subscribe(Note::all()).await.unwrap().keep();
+    let identity = first.identity();
+    first.disconnect().await;
+
+    rig.other.call(title("eggs")).await.unwrap();
+    let second = rig.build(store);
+    assert_eq!(titles(&second), ["milk"]);
+    assert!(second.read().is_stale());
+    let notes = second.subscribe(Note::all());
+    let mut transactions = second.transactions();
+    start(&second).await;
+    notes.applied().await.unwrap();
+    assert_eq!(titles(&second), ["milk", "eggs"]);
+    let changes = transactions.next().await.unwrap().unwrap();
+    assert_eq!((changes.cause(), changes.of::<Note>().count()), (&Cause::Resync, 1));
+    assert_eq!(second.identity(), identity, "the store has the token");
+}
+
+#[tokio::test]
+async fn calls_made_without_a_network_are_delivered_in_their_order_by_the_next_run() {
+    let (rig, store) = (Rig::new().await, MemoryStore::new());
+    let first = rig.build(store.clone());
+    for text in ["one", "two", "three"] {
+        assert_eq!(first.call(title(text)).accepted().await.unwrap(), Accepted::Queued);
+    }
+    assert_eq!(first.sync_state().get().pending, 3);
+    first.disconnect().await;
+    drop(first);
+
+    let second = rig.build(store);
+    assert_eq!(second.queued_calls().len(), 3);
+    let mut outcomes = second.call_outcomes();
+    start(&second).await;
+    assert_eq!(rig.titles(3).await, ["one", "two", "three"]);
+    for _ in 0..3 {
+        let outcome = next(&mut outcomes).await;
+        assert!(outcome.restored && outcome.end.is_committed(), "{outcome:?}");
+        assert_eq!(outcome.reducer.as_str(), "add_note");
+    }
+    assert_eq!(settled(&second).await.failed, 0);
+}
+
+#[tokio::test]
+async fn what_a_kept_call_is_expected_to_do_is_seen_by_the_next_run() {
+    let (rig, store) = (Rig::new().await, MemoryStore::new());
+    let build = |store: MemoryStore| {
+        let builder = rig.builder(store).mutator(|tx, call: &AddNote| {
+            let id = tx.temp_id();
+            tx.insert(Note { id, title: call.title.clone() });
+        });
+        builder.build().unwrap()
+    };
+    let first = build(store.clone());
+    assert_eq!(first.call(title("milk")).accepted().await.unwrap(), Accepted::Queued);
+    assert_eq!(titles(&first), ["milk"]);
+    first.disconnect().await;
+    drop(first);
+
+    let second = build(store);
+    let expected = second.table::<Note>().iter().next().expect("it is there before any network");
+    assert!(expected.id.is_temp_id());
+    assert!(matches!(second.table::<Note>().status(&expected), Some(RowStatus::Pending(_))));
+    second.subscribe(Note::all()).keep();
+    start(&second).await;
+    settled(&second).await;
+    assert_eq!(titles(&second), ["milk"]);
+    assert!(second.table::<Note>().iter().all(|note| !note.id.is_temp_id()));
+}

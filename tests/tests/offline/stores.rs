@@ -1,0 +1,111 @@
+//! Stores that fail, that survive, and that several users share.
+
+use lightlike::prelude::*;
+use lightlike::{Accepted, FileStore, MemoryStore, RedbStore, Storage, Store, StoreError, Write};
+use lightlike_tests::notes::Note;
+
+use crate::rig::{Rig, next, settled, start, title, titles};
+
+/// A disk that fails after so many writes.
+struct Failing(MemoryStore, usize);
+
+impl Store for Failing {
+    fn load(&mut self, each: &mut dyn FnMut(&[u8], bytes::Bytes)) -> Result<(), StoreError> {
+        self.0.load(each)
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        match self.1.checked_sub(1) {
+            Some(left) => self.1 = left,
+            None => return Err(StoreError::new("write to", "the disk", "it is full")),
+        }
+        self.0.commit(writes)
+    }
+
+    fn put_aside(&mut self) -> Result<Option<std::path::PathBuf>, StoreError> {
+        self.0.put_aside()
+    }
+}
+
+#[tokio::test]
+async fn a_failing_disk_is_told_of_and_calls_go_on_while_there_is_a_network() {
+    let rig = Rig::new().await;
+    let client = rig.build(Failing(MemoryStore::new(), 0));
+    let state = client.sync_state().wait_for(|state| state.storage != Storage::Good).await.unwrap();
+    assert_eq!(state.storage, Storage::Degraded("cannot write to the disk: it is full".into()));
+    let accepted = client.call(title("early")).accepted().await.unwrap();
+    assert_eq!(accepted, Accepted::Waiting, "it is not on the disk, and nobody says so");
+    start(&client).await;
+    client.call(title("online")).await.unwrap();
+    assert_eq!(rig.titles(2).await, ["early", "online"]);
+}
+
+#[tokio::test]
+async fn a_store_in_a_file_and_one_in_redb_survive_what_a_program_does() {
+    let folder = tempfile::tempdir().unwrap();
+    for which in 0..2 {
+        let rig = Rig::new().await;
+        let path = folder.path().join(which.to_string());
+        let build = || match which {
+            0 => rig.build(FileStore::open(&path).unwrap()),
+            _ => rig.build(RedbStore::open(&path).unwrap()),
+        };
+        let client = build();
+        client.call(title("kept")).accepted().await.unwrap();
+        client.disconnect().await;
+        let client = build();
+        start(&client).await;
+        settled(&client).await;
+        client.subscribe(Note::all()).await.unwrap().keep();
+        client.disconnect().await;
+        let client = build();
+        assert_eq!((client.queued_calls().len(), titles(&client)), (0, vec!["kept".into()]));
+        client.disconnect().await;
+    }
+}
+
+#[tokio::test]
+async fn another_users_calls_wait_for_that_user() {
+    let (rig, store) = (Rig::new().await, MemoryStore::new());
+    let ada = rig.online(store.clone()).await;
+    let token = ada.token().unwrap();
+    rig.cut(&ada).await;
+    ada.call(title("ada's")).accepted().await.unwrap();
+    ada.disconnect().await;
+    rig.proxy.close(false);
+
+    let grace = rig.target.connect().await.token().unwrap();
+    let client = rig.builder(store.clone()).token(&grace).build().unwrap();
+    assert!(client.queued_calls().is_empty());
+    start(&client).await;
+    client.call(title("grace's")).await.unwrap();
+    client.disconnect().await;
+
+    let client = rig.builder(store).token(&token).build().unwrap();
+    assert_eq!(client.queued_calls().len(), 1);
+    start(&client).await;
+    settled(&client).await;
+    assert_eq!(rig.titles(2).await, ["grace's", "ada's"]);
+}
+
+/// The store knows who a token is only when the server has said so.
+#[tokio::test]
+async fn a_users_calls_are_sent_and_told_when_that_user_comes_with_another_token() {
+    let (rig, store) = (Rig::new().await, MemoryStore::new());
+    let first = rig.online(store.clone()).await;
+    let token = first.token().unwrap();
+    rig.cut(&first).await;
+    first.call(title("kept")).accepted().await.unwrap();
+    first.disconnect().await;
+    rig.proxy.close(false);
+
+    let http = lightlike::http::Http::new(&rig.target.uri()).unwrap().with_token(&token);
+    let renewed = http.websocket_token().await.unwrap();
+    let second = rig.builder(store).token(&renewed).build().unwrap();
+    let mut outcomes = second.call_outcomes();
+    assert!(second.queued_calls().is_empty());
+    start(&second).await;
+    let outcome = next(&mut outcomes).await;
+    assert!(outcome.restored && outcome.end.is_committed(), "{outcome:?}");
+    assert_eq!(rig.titles(1).await, ["kept"]);
+}
