@@ -24,7 +24,7 @@ struct Late {
 /// The tables that there are. Replaced when one gets chunks or shards, not when rows come and go.
 #[derive(Clone)]
 pub(super) struct Tables {
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) catalog: Catalog,
     /// By [`TableId`](super::TableId).
     pub(super) snapshots: Vec<Arc<dyn AnySnapshot>>,
 }
@@ -67,6 +67,7 @@ impl Epoch {
         let _ = last.set(Box::new(Late { tables: Arc::clone(tables), next: OnceLock::new() }));
     }
 
+    #[cold]
     fn late_typed<R: Row>(&self, marker: TypeId) -> Option<&Snapshot<R>> {
         let mut next = &self.late;
         loop {
