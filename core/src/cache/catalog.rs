@@ -1,21 +1,25 @@
 //! Which table is where.
 
-use core::any::TypeId;
+use core::any::{Any, TypeId};
 use core::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
 
 /// The tables by their markers' types and by their names. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Catalog {
     pub(super) by_type: TypeMap,
     pub(super) by_name: Arc<HashMap<Arc<str>, u32>>,
+    /// Who is asked for a table that is not there.
+    pub(super) owner: Arc<OnceLock<Owner>>,
 }
+
+pub(super) type Owner = Weak<dyn Any + Send + Sync>;
 
 impl Catalog {
     pub(super) fn new() -> Self {
-        Self { by_type: TypeMap::new(), by_name: Arc::new(HashMap::new()) }
+        Self { by_type: TypeMap::new(), by_name: Arc::default(), owner: Arc::default() }
     }
 }
 
