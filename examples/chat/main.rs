@@ -13,7 +13,7 @@ mod embedded;
 use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
-use clap::Parser;
+use lexopt::prelude::*;
 use lightlike::prelude::*;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::mpsc;
@@ -45,23 +45,47 @@ fn set_name(name: String) -> Result<(), String>;
 #[reducer]
 fn send_message(text: String) -> Result<(), String>;
 
-/// A chat in the terminal.
-#[derive(Parser)]
+const USAGE: &str = "\
+A chat in the terminal
+
+usage: chat [--uri URI] [--database DATABASE] [--name NAME]
+  --uri URI            the server, such as http://127.0.0.1:3000; without it one runs inside this program
+  --database DATABASE  the database's name, by default chat
+  --name NAME          what to be called, by default Ada";
+
+/// What the command line says.
 struct Args {
-    /// The server, such as http://127.0.0.1:3000; without it one runs inside this program.
-    #[arg(long)]
     uri: Option<String>,
-    /// The database's name.
-    #[arg(long, default_value = "chat")]
     database: String,
-    /// What to be called.
-    #[arg(long, default_value = "Ada")]
     name: String,
+    help: bool,
+}
+
+impl Args {
+    fn parse(mut parser: lexopt::Parser) -> Result<Self, lexopt::Error> {
+        let mut args =
+            Self { uri: None, database: "chat".to_owned(), name: "Ada".to_owned(), help: false };
+        while let Some(arg) = parser.next()? {
+            match arg {
+                Long("uri") => args.uri = Some(parser.value()?.string()?),
+                Long("database") => args.database = parser.value()?.string()?,
+                Long("name") => args.name = parser.value()?.string()?,
+                Short('h') | Long("help") => args.help = true,
+                _ => return Err(arg.unexpected()),
+            }
+        }
+        Ok(args)
+    }
 }
 
 #[tokio::main]
+#[expect(clippy::print_stdout, reason = "the terminal is what this is about")]
 async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+    let args = Args::parse(lexopt::Parser::from_env()).context(USAGE)?;
+    if args.help {
+        println!("{USAGE}");
+        return Ok(());
+    }
     match &args.uri {
         Some(uri) => chat(uri, &args.database, args.name, typed).await,
         None => {

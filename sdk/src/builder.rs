@@ -84,7 +84,8 @@ impl ClientBuilder {
         self
     }
 
-    /// What the server may compress with. The default is gzip, and nothing where the server is on this machine.
+    /// What the server may compress with. The default is gzip, and nothing where the server is on this machine. Brotli is
+    /// an error when the client is made, if the feature `brotli` is off.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = Some(compression);
         self
@@ -259,6 +260,9 @@ impl ClientBuilder {
             "localhost" | "127.0.0.1" | "::1" => Compression::None,
             _ => Compression::Gzip,
         });
+        if !compression.is_built() {
+            return Err(Repr::NotBuilt(compression).into());
+        }
         let parameters =
             SubscribeParameters { compression, confirmed: self.confirmed, connection_id: None };
         let limits = self.config.limits;
@@ -355,5 +359,19 @@ impl fmt::Debug for ClientBuilder {
             .field("compression", &self.compression)
             .field("confirmed", &self.confirmed)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(feature = "brotli")))]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn a_client_that_asks_for_what_it_cannot_decompress_is_told_so() {
+        let builder = Client::builder("http://localhost:3000", "chat");
+        let error = builder.compression(Compression::Brotli).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("its feature `brotli`"), "{error}");
     }
 }

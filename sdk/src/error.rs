@@ -85,6 +85,8 @@ pub(crate) enum Repr {
     DriverPanicked(Box<str>),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error("this build has no {0:?}: build `lightlike` with its feature `brotli`")]
+    NotBuilt(lightlike_core::wire::Compression),
     #[error("cannot connect to `{database}` at {server}")]
     Connect {
         database: Box<str>,
@@ -165,6 +167,7 @@ impl Error {
             | Repr::Token(_)
             | Repr::Header(_)
             | Repr::Tls(_)
+            | Repr::NotBuilt(_)
             | Repr::NoTables => ErrorKind::Configuration,
             #[cfg(feature = "http")]
             Repr::Http(_) => ErrorKind::Configuration,

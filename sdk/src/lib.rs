@@ -72,6 +72,8 @@
 //! - `http`: the server's HTTP API, in `http`, and the comparison of the program with the module's schema at connect. It
 //!   brings `json`.
 //! - `schema`: that comparison while the program is compiled, with a schema that was saved.
+//! - `brotli` (on by default): frames that the server compressed with brotli, if it is
+//!   [asked for](ClientBuilder::compression).
 //! - `redb` (on by default): `RedbStore`, an offline store in the embedded database redb. Without it there are
 //!   [`FileStore`] and [`MemoryStore`].
 //! - `auth`: tokens that are renewed, what they claim, and signing in with a provider of identities, in `auth`.

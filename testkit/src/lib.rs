@@ -50,6 +50,15 @@
 //! themselves (call the reducer with [`Server::run`]); views take no arguments; everything committed is durable at once,
 //! so confirmed reads make no difference; and tokens are only known by heart, not signed.
 
+//!
+//! # Features
+//!
+//! Both are on by default; a program that carries a server along, and no test, builds sooner without.
+//!
+//! - `brotli`: compresses with brotli for clients that ask for it. Without, they get gzip: every frame says what it is.
+//! - `http`: the HTTP routes that answer in JSON of the database's own, its schema and SQL. Without, they answer 501. A client
+//!   with the feature `http` asks for the schema when it connects.
+
 mod accounts;
 mod builder;
 mod clock;

@@ -10,11 +10,15 @@ use crate::front::Front;
 /// way of a process that decrypts.
 pub(crate) fn run(uri: &str, database: &str, connections: u64, way: &str) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let front = (way == "tls").then(|| Front::start(uri, "tls"));
+    let front = (way == "tls").then(|| {
+        let front = Front::start(uri, "tls");
+        // One for all clients, as an application has it.
+        let tls = Tls::new().root_certificates(&front.certificate).expect("a certificate");
+        (front, tls)
+    });
     let connect = || match (&front, way) {
-        (Some(front), _) => {
-            let tls = Tls::new().root_certificates(&front.certificate).expect("a certificate");
-            let builder = Client::builder(&front.uri, database).tls(tls);
+        (Some((front, tls)), _) => {
+            let builder = Client::builder(&front.uri, database).tls(tls.clone());
             runtime.block_on(builder.connect()).expect("a connection")
         }
         (None, "manual") => connect_manually(uri, database),

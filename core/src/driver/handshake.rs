@@ -1,14 +1,15 @@
 //! The client's side of the WebSocket handshake (RFC 6455, section 4.1).
 //!
 //! Done here and not by the WebSocket library because of what it does not let through: the whole body of a refusal,
-//! and an answer that names no protocol, which means v2.
+//! and an answer that names no protocol, which means v2. Its hashing is `ring`'s, which TLS brings anyway.
 
 use std::io;
 use std::sync::Arc;
 
+use data_encoding::BASE64;
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::socket::Io;
 use crate::conn::DialError;
@@ -58,7 +59,7 @@ pub(super) async fn run(
         authority: request.host.into(),
         source: Arc::new(source),
     };
-    let key = generate_key();
+    let key = random_key().map_err(broken)?;
     io.write_all(request.text(&key).as_bytes()).await.map_err(broken)?;
     io.flush().await.map_err(broken)?;
     let mut read = Vec::with_capacity(2048);
@@ -79,7 +80,7 @@ pub(super) async fn run(
     if head.status != 101 {
         return Err(DialError::Status { status: head.status, body: body(io, read, &head).await });
     }
-    if !head.is_upgrade || head.accept.as_deref() != Some(&derive_accept_key(key.as_bytes())) {
+    if !head.is_upgrade || head.accept.as_deref() != Some(&accept_key(&key)) {
         return Err(not_a_handshake("it does not prove that it read the request"));
     }
     let protocol = match head.protocol.as_deref() {
@@ -91,6 +92,26 @@ pub(super) async fn run(
     };
     read.drain(..head.len);
     Ok(Upgraded { protocol, read })
+}
+
+/// What a server proves with that it read the request with this key: for servers, and for tests.
+///
+/// # Source
+///
+/// RFC 6455, section 4.2.2.
+pub fn accept_key(key: &str) -> String {
+    const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    let mut hash = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+    hash.update(key.as_bytes());
+    hash.update(MAGIC);
+    BASE64.encode(hash.finish().as_ref())
+}
+
+fn random_key() -> io::Result<String> {
+    let mut key = [0; 16];
+    let filled = SystemRandom::new().fill(&mut key);
+    filled.map_err(|_| io::Error::other("the system has no random numbers"))?;
+    Ok(BASE64.encode(&key))
 }
 
 impl Request<'_> {
@@ -179,6 +200,17 @@ mod tests {
         for len in 0..answer.len() {
             assert_eq!(parse(&answer[..len]).unwrap(), None, "{len}");
         }
+    }
+
+    #[test]
+    fn proves_with_the_words_of_the_standard() {
+        assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn every_request_has_a_key_of_its_own() {
+        let (one, other) = (random_key().unwrap(), random_key().unwrap());
+        assert_eq!((one.len(), one == other), (24, false));
     }
 
     #[test]

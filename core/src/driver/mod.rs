@@ -22,6 +22,7 @@ pub use self::dial::{
 #[cfg(feature = "redb")]
 pub use self::disk::RedbStore;
 pub use self::disk::{Coded, FileStore, RecordCodec};
+pub use self::handshake::accept_key;
 pub use self::run::{drive, has_timers, random_seed, sleep, time_of_day};
 pub use self::shared::{AppliedBy, Shared};
 pub use self::socket::{Io, Socket};

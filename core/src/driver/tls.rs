@@ -1,6 +1,6 @@
 //! Whom an encrypted connection trusts, and how it shows who it is.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -8,6 +8,9 @@ use rustls::{ClientConfig, RootCertStore};
 
 /// Whom an encrypted connection trusts: the web's root certificates, and those added here. And the certificate by
 /// which the client shows who it is, where the server asks for one.
+///
+/// Clients of one value and its clones share what is made of it, some 30 KiB, and resume each other's TLS sessions. So do
+/// all clients of the default. An application makes one value for its clients, and not one for each.
 ///
 /// ```no_run
 /// use lightlike_core::driver::Tls;
@@ -20,12 +23,19 @@ use rustls::{ClientConfig, RootCertStore};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Default)]
+#[derive(Clone)]
 pub struct Tls {
     roots: Vec<CertificateDer<'static>>,
     without_web_roots: bool,
-    client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    client: Option<Arc<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>>,
+    made: Made,
 }
+
+/// What rustls made of settings, once for all who have them.
+type Made = Arc<OnceLock<Arc<ClientConfig>>>;
+
+/// Of the default.
+static WEB: LazyLock<Made> = LazyLock::new(Made::default);
 
 /// Certificates or keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +86,7 @@ impl Tls {
     /// [`TlsError`] if the text has none.
     pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Result<Self, TlsError> {
         self.roots.extend(certificates(ROOTS, pem.as_ref())?);
+        self.made = Made::default();
         Ok(self)
     }
 
@@ -83,6 +94,7 @@ impl Tls {
     #[must_use]
     pub fn without_web_roots(mut self) -> Self {
         self.without_web_roots = true;
+        self.made = Made::default();
         self
     }
 
@@ -100,16 +112,26 @@ impl Tls {
         let chain = certificates(CLIENT, chain.as_ref())?;
         let key = PrivateKeyDer::from_pem_slice(key.as_ref())
             .map_err(|source| TlsError::Pem { what: KEY, source: source.into() })?;
-        self.client = Some((chain, key));
+        self.client = Some(Arc::new((chain, key)));
+        self.made = Made::default();
         Ok(self)
     }
 
-    /// What rustls makes of it.
+    /// What rustls makes of it: one for this value and its clones.
     ///
     /// # Errors
     ///
     /// [`TlsError::Unusable`] if rustls does not take a certificate or a key.
     pub fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        if let Some(made) = self.made.get() {
+            return Ok(Arc::clone(made));
+        }
+        let config = Arc::new(self.make()?);
+        // Another thread may have been sooner.
+        Ok(Arc::clone(self.made.get_or_init(|| config)))
+    }
+
+    fn make(&self) -> Result<ClientConfig, TlsError> {
         let unusable =
             |what| move |source: rustls::Error| TlsError::Unusable { what, source: source.into() };
         let mut roots = RootCertStore::empty();
@@ -124,13 +146,12 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(unusable("TLS provider"))?
             .with_root_certificates(roots);
-        let config = match &self.client {
-            None => config.with_no_client_auth(),
+        match self.client.as_deref() {
+            None => Ok(config.with_no_client_auth()),
             Some((chain, key)) => config
                 .with_client_auth_cert(chain.clone(), key.clone_key())
-                .map_err(unusable(CLIENT))?,
-        };
-        Ok(Arc::new(config))
+                .map_err(unusable(CLIENT)),
+        }
     }
 }
 
@@ -140,10 +161,11 @@ fn certificates(what: &'static str, text: &[u8]) -> Result<Vec<CertificateDer<'s
     if found.is_empty() { Err(TlsError::NoCertificate { what }) } else { Ok(found) }
 }
 
-impl Clone for Tls {
-    fn clone(&self) -> Self {
-        let client = self.client.as_ref().map(|(chain, key)| (chain.clone(), key.clone_key()));
-        Self { roots: self.roots.clone(), without_web_roots: self.without_web_roots, client }
+/// As [`Tls::new`].
+impl Default for Tls {
+    fn default() -> Self {
+        let made = Arc::clone(&WEB);
+        Self { roots: Vec::new(), without_web_roots: false, client: None, made }
     }
 }
 
@@ -174,5 +196,25 @@ mod tests {
         assert!(matches!(error, TlsError::Pem { what: KEY, .. }), "{error:?}");
         let error = Tls::new().root_certificates(hollow).unwrap().config().unwrap_err();
         assert!(matches!(error, TlsError::Unusable { what: ROOTS, .. }), "{error:?}");
+    }
+
+    #[test]
+    fn what_is_made_of_settings_is_shared_by_who_has_them() {
+        let made = |tls: &Tls| tls.config().unwrap();
+        let web = made(&Tls::new());
+        assert!(Arc::ptr_eq(&web, &made(&Tls::default())));
+
+        let root = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let tls = Tls::new().root_certificates(root.cert.pem()).unwrap();
+        let (own, copy) = (made(&tls), tls.clone());
+        let (chain, key) = (root.cert.pem(), root.signing_key.serialize_pem());
+        let others = [
+            web,
+            made(&tls.clone().without_web_roots()),
+            made(&tls.clone().client_certificate(chain, key).unwrap()),
+            made(&tls.root_certificates(root.cert.pem()).unwrap()),
+        ];
+        assert!(others.iter().all(|other| !Arc::ptr_eq(&own, other)));
+        assert!(Arc::ptr_eq(&own, &made(&copy)));
     }
 }

@@ -5,7 +5,9 @@
 use bytes::Bytes;
 
 use super::Compression;
-use super::decompress::{Broken, Window, gunzip, unbrotli};
+#[cfg(feature = "brotli")]
+use super::brotli::{Window, unbrotli};
+use super::decompress::{Broken, gunzip};
 use crate::limits::Limits;
 
 /// Bodies up to this size in bytes are sent plain, whatever the client asked for.
@@ -30,6 +32,11 @@ pub enum FrameError {
     /// The frame's first byte names no compression.
     #[error("cannot open a frame: no compression has the tag {0}")]
     UnknownCompression(u8),
+    /// This build cannot take the frame's compression off.
+    #[error(
+        "cannot open a frame that is compressed as {0:?}: build `lightlike` with its feature `brotli`"
+    )]
+    NotBuilt(Compression),
     /// The frame is larger than [`Limits::max_frame_bytes`].
     #[error("frame of {bytes} bytes exceeds `max_frame_bytes` ({limit})")]
     FrameTooLarge {
@@ -84,6 +91,7 @@ pub fn open_frame(frame: Bytes, limits: &Limits) -> Result<Bytes, FrameError> {
 /// Opens the frames of a connection, and keeps the memory that brotli works in from one to the next: up to 16 MiB.
 #[derive(Debug, Default)]
 pub struct FrameOpener {
+    #[cfg(feature = "brotli")]
     window: Window,
     rested: bool,
 }
@@ -91,13 +99,20 @@ pub struct FrameOpener {
 impl FrameOpener {
     /// An opener that holds no memory yet.
     pub const fn new() -> Self {
-        Self { window: Window::new(), rested: false }
+        Self {
+            #[cfg(feature = "brotli")]
+            window: Window::new(),
+            rested: false,
+        }
     }
 
     /// Gives back the memory that is kept, if no frame was opened since this was last called.
     pub fn rest(&mut self) {
         if core::mem::replace(&mut self.rested, true) {
-            self.window = Window::new();
+            #[cfg(feature = "brotli")]
+            {
+                self.window = Window::new();
+            }
         }
     }
 
@@ -110,6 +125,7 @@ impl FrameOpener {
     /// # Errors
     ///
     /// - [`FrameError::Empty`] and [`FrameError::UnknownCompression`] if the first byte does not say what follows.
+    /// - [`FrameError::NotBuilt`] for brotli without the feature `brotli`.
     /// - [`FrameError::FrameTooLarge`] and [`FrameError::MessageTooLarge`] beyond the limits.
     /// - [`FrameError::Truncated`], [`FrameError::Corrupt`] and [`FrameError::TrailingBytes`] if the compressed body
     ///   is not one whole stream.
@@ -124,6 +140,9 @@ impl FrameOpener {
             None => return Err(FrameError::Empty),
             Some(&PLAIN) if frame.len() - 1 > limit => return Err(too_large(&frame, limit)),
             Some(&PLAIN) => return Ok(frame.slice(1..)),
+            #[cfg(not(feature = "brotli"))]
+            Some(&BROTLI) => return Err(FrameError::NotBuilt(Compression::Brotli)),
+            #[cfg(feature = "brotli")]
             Some(&BROTLI) => (unbrotli(&frame[1..], limit, &mut self.window), Compression::Brotli),
             Some(&GZIP) => (gunzip(&frame[1..], limit), Compression::Gzip),
             Some(&tag) => return Err(FrameError::UnknownCompression(tag)),
@@ -168,4 +187,17 @@ pub fn seal_frame(
         }
     }
     frame.into()
+}
+
+#[cfg(all(test, not(feature = "brotli")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_this_build_cannot_open_says_what_to_build() {
+        assert!(!Compression::Brotli.is_built());
+        let error = open_frame(Bytes::from_static(&[BROTLI, 1, 2]), &Limits::DEFAULT).unwrap_err();
+        assert_eq!(error, FrameError::NotBuilt(Compression::Brotli));
+        assert!(error.to_string().contains("its feature `brotli`"), "{error}");
+    }
 }

@@ -13,6 +13,8 @@
 //!
 //! `spacetimedb-client-api-messages` 2.14.0, `websocket/{common,v2,v3}.rs`, and recorded sessions of a 2.8.3 server.
 
+#[cfg(feature = "brotli")]
+mod brotli;
 mod client;
 mod cursor;
 mod decompress;
@@ -98,11 +100,16 @@ pub enum Compression {
     None,
     /// RFC 1952.
     Gzip,
-    /// RFC 7932.
+    /// RFC 7932. Decompressed with the feature `brotli`, which is on by default.
     Brotli,
 }
 
 impl Compression {
+    /// Whether this build can take it off a frame: all but [`Brotli`](Self::Brotli) without the feature `brotli`.
+    pub const fn is_built(self) -> bool {
+        !matches!(self, Self::Brotli) || cfg!(feature = "brotli")
+    }
+
     /// The value of the handshake's `compression` parameter. Case matters.
     pub const fn query(self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@ pub(crate) struct TableSchema {
     pub(crate) name: &'static str,
     pub(crate) kind: TableKind,
     /// What it was made from.
+    #[cfg(feature = "http")]
     pub(crate) def: TableDef,
     pub(crate) columns: Vec<ColumnSchema>,
     /// Columns whose values are unique, the primary key's first.
@@ -45,6 +46,7 @@ impl TableSchema {
         Self {
             name: def.name,
             kind: def.kind,
+            #[cfg(feature = "http")]
             def,
             columns: columns.collect(),
             unique,

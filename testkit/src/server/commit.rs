@@ -79,6 +79,7 @@ impl State {
     }
 
     /// The rows that a query returns to `sender` now, who has no connection.
+    #[cfg(feature = "http")]
     pub(crate) fn select_once(
         &mut self,
         query: Query,

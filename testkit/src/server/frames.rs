@@ -26,12 +26,21 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const FINAL: u8 = 0x80;
 
+/// What frames are compressed with for a client that asked for `wanted`: gzip in place of brotli, in a build without.
+const fn built(wanted: Compression) -> Compression {
+    match wanted {
+        Compression::Brotli if !cfg!(feature = "brotli") => Compression::Gzip,
+        built => built,
+    }
+}
+
 /// The payloads that carry `messages`: one each on v2, as few as the batch's size allows on v3.
 pub(crate) fn payloads(
     messages: &[ServerMessage],
     protocol: Protocol,
     compression: Compression,
 ) -> Result<Vec<Bytes>, EncodeError> {
+    let compression = built(compression);
     let mut payloads = Vec::new();
     let mut body = Vec::new();
     let mut seal = |body: &mut Vec<u8>| {
@@ -65,6 +74,9 @@ fn compress(body: &[u8], compression: Compression, out: &mut Vec<u8>) {
             let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::fast());
             encoder.write_all(body).and_then(|()| encoder.finish().map(drop))
         }
+        #[cfg(not(feature = "brotli"))]
+        Compression::Brotli => Err(std::io::ErrorKind::Unsupported.into()),
+        #[cfg(feature = "brotli")]
         Compression::Brotli => {
             let params = brotli::enc::BrotliEncoderParams { quality: 1, ..Default::default() };
             brotli::BrotliCompress(&mut &body[..], out, &params).map(drop)
@@ -118,4 +130,24 @@ fn put_frame(first: u8, payload: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.extend_from_slice(payload);
+}
+
+#[cfg(all(test, not(feature = "brotli")))]
+mod tests {
+    use lightlike_core::limits::Limits;
+    use lightlike_core::wire::{RequestId, open_frame};
+
+    use super::*;
+
+    #[test]
+    fn who_asks_for_brotli_gets_gzip_in_a_build_without() {
+        let error = "x".repeat(5000).into();
+        let message =
+            ServerMessage::OneOffQueryResult { request_id: RequestId(1), result: Err(error) };
+        let sealed = |compression| payloads(&[message.clone()], Protocol::V2, compression).unwrap();
+        let frame = sealed(Compression::Brotli).remove(0);
+        assert!(frame.len() < 1000, "{} bytes", frame.len());
+        let plain = sealed(Compression::None).remove(0).slice(1..);
+        assert_eq!(open_frame(frame, &Limits::DEFAULT).unwrap(), plain);
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use lightlike_core::driver::accept_key;
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{Compression, Protocol};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::http::{Request, Response};
 use super::state::{ConnectionInfo, Shared, State};
@@ -78,7 +78,7 @@ fn accept(
     let response = Response::empty(101)
         .with("connection", "upgrade")
         .with("upgrade", "websocket")
-        .with("sec-websocket-accept", derive_accept_key(key.as_bytes()))
+        .with("sec-websocket-accept", accept_key(key))
         .with("sec-websocket-protocol", protocol.subprotocol())
         .with("spacetime-identity", identity)
         .with("spacetime-identity-token", &token);

@@ -11,7 +11,9 @@ mod outbox;
 mod reader;
 mod requests;
 mod routes;
+#[cfg(feature = "http")]
 mod schema;
+#[cfg(feature = "http")]
 mod sql;
 pub(crate) mod state;
 mod subscribe;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::handshake::{Credentials, authenticate, token};
 use super::http::{Request, Response};
 use super::state::Shared;
-use super::{schema, sql};
+#[cfg(feature = "http")]
+use super::{schema::answer as schema, sql::answer as sql};
+#[cfg(not(feature = "http"))]
+use unbuilt::{schema, sql};
 
 /// The version that `/v1/health` names: of the server whose behaviour this one follows.
 const SERVER_VERSION: &str = "2.14.0";
@@ -42,11 +45,11 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
             .err()
             .unwrap_or_else(|| Response::text(200, shared.identity.to_hex())),
         ("GET", ["database", name, "schema"]) => {
-            found(shared, name).err().unwrap_or_else(|| schema::answer(shared, request))
+            found(shared, name).err().unwrap_or_else(|| schema(shared, request))
         }
         ("POST", ["database", name, "sql"]) => authenticated(shared, request, |credentials| {
             let found = found(shared, name);
-            found.err().unwrap_or_else(|| sql::answer(shared, request, credentials.identity))
+            found.err().unwrap_or_else(|| sql(shared, request, credentials.identity))
         }),
         (
             _,
@@ -111,6 +114,21 @@ fn database(shared: &Shared, request: &Request, name: &str) -> Response {
             .with("spacetime-identity", credentials.identity)
             .with("spacetime-identity-token", credentials.token)
     })
+}
+
+/// In place of both routes, where they are not built.
+#[cfg(not(feature = "http"))]
+mod unbuilt {
+    use super::{Request, Response, Shared};
+    use lightlike_core::types::Identity;
+
+    pub(super) fn schema(_: &Shared, _: &Request) -> Response {
+        Response::text(501, "the server was built without the feature `http` of lightlike-testkit")
+    }
+
+    pub(super) fn sql(shared: &Shared, request: &Request, _: Identity) -> Response {
+        schema(shared, request)
+    }
 }
 
 fn found(shared: &Shared, name: &str) -> Result<(), Response> {

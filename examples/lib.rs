@@ -1,1 +1,0 @@
-//! Runnable programs that use Lightlike: see `README.md` beside this file.
