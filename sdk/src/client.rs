@@ -148,6 +148,7 @@ impl Client {
         WeakClient { handle: Arc::downgrade(&self.handle) }
     }
 
+    #[inline]
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.handle.hub
     }
@@ -168,6 +169,7 @@ impl Client {
     }
 
     /// All tables as they are now. The view does not change, and holding it stops nobody.
+    #[inline]
     pub fn read(&self) -> View {
         self.hub().read()
     }

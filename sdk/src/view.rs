@@ -4,7 +4,6 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::hash::Hash;
 use std::ops::RangeBounds;
-use std::sync::Arc;
 
 use lightlike_core::cache;
 use lightlike_core::schema::{Column, FindIn, HasKey, RangeIn, Row, Table};
@@ -19,7 +18,6 @@ use crate::reads;
 #[derive(Clone)]
 pub struct View {
     pub(crate) view: cache::View,
-    pub(crate) hub: Arc<Hub>,
     pub(crate) is_stale: bool,
 }
 
@@ -32,13 +30,27 @@ impl View {
     }
 
     /// One table.
+    ///
+    /// Its first mention by its type decodes the rows that are here, which takes the client: in a view that outlived the
+    /// client, and all that came from it, a table that was never mentioned before has no rows, and the log says so.
+    #[inline]
     pub fn table<T: Table>(&self) -> TableView<'_, T> {
-        let mut table = self.view.table::<T>();
-        if table.is_none() && self.hub.register::<T>().is_ok() {
-            // First mention: the rows lay undecoded until now.
-            table = self.view.table::<T>();
-        }
-        TableView { table }
+        let table = self.view.table::<T>();
+        TableView { table: if table.is_some() { table } else { self.mention() } }
+    }
+
+    /// The rows lay undecoded until now.
+    #[cold]
+    fn mention<T: Table>(&self) -> Option<cache::TableView<'_, T>> {
+        let Some(hub) = self.view.owner::<Hub>() else {
+            tracing::error!(
+                table = T::DEF.name,
+                "the client is gone: nobody can decode these rows"
+            );
+            return None;
+        };
+        hub.register::<T>().ok()?;
+        self.view.table::<T>()
     }
 }
 
@@ -50,7 +62,7 @@ impl fmt::Debug for View {
 
 /// One table of a [`View`].
 pub struct TableView<'v, T: Table> {
-    /// None if the table is known with another row type, which the log has told.
+    /// None if the table is known with another row type, or nobody can decode its rows, which the log has told.
     table: Option<cache::TableView<'v, T>>,
 }
 
@@ -66,11 +78,13 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// All rows, in no order.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &'v T::Row> + use<'v, T> {
         self.table.as_ref().map(cache::TableView::iter).into_iter().flatten()
     }
 
     /// The row with this value in a unique column.
+    #[inline]
     pub fn find<V, K, Q>(&self, column: Column<T::Row, V, K>, value: &Q) -> Option<&'v T::Row>
     where
         K: FindIn<T>,
@@ -81,6 +95,7 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// The row with this primary key.
+    #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&'v T::Row>
     where
         T: HasKey,

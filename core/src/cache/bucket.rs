@@ -8,17 +8,21 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// How many ids a bucket holds.
 pub(super) const BUCKET_IDS: usize = 12;
-/// What a bucket says of an id's hash: one byte, never 0.
+
+/// What a bucket says of an id's hash: one byte, not [`FREE`], nor 1, which [`Bucket::places`] may take for another.
 #[inline]
 pub(super) fn tag(hash: u64) -> u8 {
-    ((hash >> 56) as u8).max(1)
+    ((hash >> 56) as u8).max(2)
 }
+
+/// The tag of a place without an id.
+const FREE: u8 = 0;
 
 /// Ids whose hashes fall together, and what overflows from the bucket in front.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Bucket {
-    /// A byte an id; 0 for a free place. The first eight, then the last four.
+    /// A byte an id. The first eight, then the last four.
     tags: AtomicU64,
     last_tags: AtomicU32,
     /// How many ids belong here, or further in front, and lie further on, because this bucket was full.
@@ -38,7 +42,8 @@ impl Bucket {
         }
     }
 
-    /// The places with a tag.
+    /// The places with a tag, and sometimes, behind one of them, a place whose tag differs from it in the lowest bit
+    /// alone. Of places that are not free none is taken for free, nor the other way round.
     #[inline]
     pub(super) fn places(&self, tag: u8) -> Places {
         let pattern = LOW_BITS * u64::from(tag);
@@ -61,10 +66,23 @@ impl Bucket {
         }
     }
 
-    pub(super) fn free_place(&self) -> Option<usize> {
-        self.places(0).next()
+    pub(super) fn free(&self, place: usize) {
+        self.set_tag(place, FREE);
     }
 
+    pub(super) fn free_place(&self) -> Option<usize> {
+        self.places(FREE).next()
+    }
+
+    /// All ids.
+    pub(super) fn held(&self) -> impl Iterator<Item = u32> {
+        let first = self.tags.load(Relaxed).to_le_bytes();
+        let last = self.last_tags.load(Relaxed).to_le_bytes();
+        let places = first.into_iter().chain(last).zip(&self.ids);
+        places.filter(|&(tag, _)| tag != FREE).map(|(_, id)| id.load(Relaxed))
+    }
+
+    #[inline]
     pub(super) fn has_passed(&self) -> bool {
         self.passed.load(Relaxed) > 0
     }
@@ -78,11 +96,10 @@ impl Bucket {
 /// One in each byte.
 const LOW_BITS: u64 = u64::MAX / 0xff;
 
-/// The highest bit of each byte that is 0; no other bit.
+/// The highest bit of each byte that is 0, and sometimes of one that is 1, above it.
 #[inline]
 fn zero_bytes(bytes: u64) -> u64 {
-    const LOW_SEVEN: u64 = LOW_BITS * 0x7f;
-    !(((bytes & LOW_SEVEN) + LOW_SEVEN) | bytes | LOW_SEVEN)
+    bytes.wrapping_sub(LOW_BITS) & !bytes & LOW_BITS << 7
 }
 
 /// Places of a bucket, a bit each: one of the first eight at eight times its number, one of the last four at eight times
@@ -111,18 +128,41 @@ mod tests {
     #[test]
     fn places_are_found_by_their_tags() {
         let bucket = Bucket::new();
-        assert_eq!(bucket.places(0).count(), BUCKET_IDS);
+        assert_eq!(bucket.places(FREE).count(), BUCKET_IDS);
         while let Some(place) = bucket.free_place() {
-            // Neighbours of 0 are where careless arithmetic finds a 0.
-            bucket.set_tag(place, [1, 0x80, 0xff][place % 3]);
+            bucket.ids[place].store(place as u32, Relaxed);
+            bucket.set_tag(place, [2, 0x80, 0xff][place % 3]);
         }
-        for (tag, first) in [(1, 0), (0x80, 1), (0xff, 2)] {
+        for (tag, first) in [(2, 0), (0x80, 1), (0xff, 2)] {
             let mut places: Vec<_> = bucket.places(tag).collect();
             places.sort_unstable();
             assert_eq!(places, (first..BUCKET_IDS).step_by(3).collect::<Vec<_>>());
         }
-        bucket.set_tag(9, 0);
-        assert_eq!(bucket.places(0).collect::<Vec<_>>(), [9]);
-        assert_eq!(bucket.places(2).count(), 0);
+        bucket.free(9);
+        assert_eq!(bucket.places(FREE).collect::<Vec<_>>(), [9]);
+        assert_eq!(bucket.places(5).count(), 0);
+        assert!(bucket.held().eq((0..12).filter(|&id| id != 9)));
+    }
+
+    #[test]
+    fn no_place_is_missed_and_none_is_free_by_mistake() {
+        for tags in [[7, 6], [2, 3], [0xff, 0xfe], [0x80, 0x81]] {
+            for mix in 0..1 << BUCKET_IDS {
+                let bucket = Bucket::new();
+                let of = |place: usize| tags[mix >> place & 1];
+                (0..BUCKET_IDS).for_each(|place| bucket.set_tag(place, of(place)));
+                for tag in tags {
+                    let found: Vec<_> = bucket.places(tag).collect();
+                    let mut right = (0..BUCKET_IDS).filter(|&place| of(place) == tag);
+                    assert!(right.all(|place| found.contains(&place)), "{tag} in {mix:b}");
+                }
+                assert_eq!(bucket.free_place(), None);
+                bucket.free(mix % BUCKET_IDS);
+                assert_eq!(bucket.free_place(), Some(mix % BUCKET_IDS));
+                for tag in tags {
+                    assert!(bucket.places(tag).all(|place| place != mix % BUCKET_IDS));
+                }
+            }
+        }
     }
 }

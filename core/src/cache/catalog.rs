@@ -1,21 +1,25 @@
 //! Which table is where.
 
-use core::any::TypeId;
+use core::any::{Any, TypeId};
 use core::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
 
-/// The tables by their markers' types and by their names.
+/// The tables by their markers' types and by their names. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Catalog {
     pub(super) by_type: TypeMap,
-    pub(super) by_name: HashMap<Arc<str>, u32>,
+    pub(super) by_name: Arc<HashMap<Arc<str>, u32>>,
+    /// Who is asked for a table that is not there.
+    pub(super) owner: Arc<OnceLock<Owner>>,
 }
+
+pub(super) type Owner = Weak<dyn Any + Send + Sync>;
 
 impl Catalog {
     pub(super) fn new() -> Self {
-        Self { by_type: TypeMap::new(), by_name: HashMap::new() }
+        Self { by_type: TypeMap::new(), by_name: Arc::default(), owner: Arc::default() }
     }
 }
 
@@ -26,13 +30,13 @@ impl Catalog {
 /// The number of slots is a power of two, and at least half of them are empty.
 #[derive(Clone)]
 pub(super) struct TypeMap {
-    slots: Box<[Option<(TypeId, u32)>]>,
+    slots: Arc<[Option<(TypeId, u32)>]>,
     len: usize,
 }
 
 impl TypeMap {
     fn new() -> Self {
-        Self { slots: Box::new([None; 8]), len: 0 }
+        Self { slots: Arc::new([None; 8]), len: 0 }
     }
 
     #[inline]
@@ -50,7 +54,7 @@ impl TypeMap {
     pub(super) fn insert(&mut self, marker: TypeId, table: u32) {
         if self.len * 2 >= self.slots.len() {
             let more = vec![None; self.slots.len() * 2].into();
-            for (marker, table) in core::mem::replace(&mut self.slots, more).into_iter().flatten() {
+            for &(marker, table) in core::mem::replace(&mut self.slots, more).iter().flatten() {
                 self.put(marker, table);
             }
         }
@@ -59,11 +63,12 @@ impl TypeMap {
     }
 
     fn put(&mut self, marker: TypeId, table: u32) {
+        let slots = Arc::make_mut(&mut self.slots);
         let mut at = hash(marker);
-        while self.slots[at & (self.slots.len() - 1)].is_some() {
+        while slots[at & (slots.len() - 1)].is_some() {
             at += 1;
         }
-        self.slots[at & (self.slots.len() - 1)] = Some((marker, table));
+        slots[at & (slots.len() - 1)] = Some((marker, table));
     }
 }
 

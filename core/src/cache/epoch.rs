@@ -1,7 +1,7 @@
 //! Versions of all tables together, and how readers get at them.
 
-use core::any::TypeId;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
+use core::any::{Any, TypeId};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard, Weak};
 
 use super::catalog::Catalog;
 use super::snapshot::{AnySnapshot, Snapshot};
@@ -24,7 +24,7 @@ struct Late {
 /// The tables that there are. Replaced when one gets chunks or shards, not when rows come and go.
 #[derive(Clone)]
 pub(super) struct Tables {
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) catalog: Catalog,
     /// By [`TableId`](super::TableId).
     pub(super) snapshots: Vec<Arc<dyn AnySnapshot>>,
 }
@@ -37,7 +37,7 @@ impl Tables {
 
     #[inline]
     pub(super) fn typed_at<R: Row>(&self, table: u32) -> Option<&Snapshot<R>> {
-        let snapshot: &dyn core::any::Any = &**self.snapshots.get(table as usize)?;
+        let snapshot: &dyn Any = &**self.snapshots.get(table as usize)?;
         snapshot.downcast_ref()
     }
 
@@ -67,6 +67,7 @@ impl Epoch {
         let _ = last.set(Box::new(Late { tables: Arc::clone(tables), next: OnceLock::new() }));
     }
 
+    #[cold]
     fn late_typed<R: Row>(&self, marker: TypeId) -> Option<&Snapshot<R>> {
         let mut next = &self.late;
         loop {
@@ -122,6 +123,13 @@ impl CacheReader {
     pub fn read(&self) -> View {
         View { epoch: self.shared.current() }
     }
+
+    /// Says to whom the cache belongs: whoever has a view can then ask it for [its owner](View::owner), and a view need not
+    /// hold one. The first one stays.
+    pub fn set_owner(&self, owner: Weak<dyn Any + Send + Sync>) {
+        // A second one would be of the same cache, and can do what the first can.
+        let _ = self.shared.current().tables.catalog.owner.set(owner);
+    }
 }
 
 /// All tables at one version: the same rows for as long as it is held, whatever happens meanwhile.
@@ -160,6 +168,12 @@ impl View {
     pub fn untyped(&self, name: &str) -> Option<UntypedTable<'_>> {
         let snapshot = self.epoch.tables.untyped(name)?;
         Some(UntypedTable { snapshot, version: self.epoch.version })
+    }
+
+    /// To whom the cache belongs, who can give types to tables: see [`CacheReader::set_owner`]. None if nobody said, if it
+    /// is no `T`, and when it is gone.
+    pub fn owner<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.epoch.tables.catalog.owner.get()?.upgrade()?.downcast().ok()
     }
 
     /// The names of all tables that this view has, in no order.

@@ -34,13 +34,14 @@ fn shard_bits(hash: u64) -> usize {
     (hash >> 32) as usize & ((1 << DEPTH_MAX) - 1)
 }
 
-#[derive(Debug)]
+/// A handle on some buckets: clones have the same ids.
+#[derive(Debug, Clone)]
 struct Shard {
+    buckets: Arc<[Bucket]>,
+    /// How many ids it holds.
+    len: Arc<AtomicU32>,
     /// How many bits its hashes have in common.
     depth: u32,
-    /// How many ids it holds.
-    len: AtomicU32,
-    buckets: Box<[Bucket]>,
 }
 
 impl Shard {
@@ -48,7 +49,7 @@ impl Shard {
     fn new(depth: u32, room: usize) -> Self {
         let buckets = (room + room / 4).div_ceil(BUCKET_IDS).max(1);
         let buckets = (0..buckets).map(|_| Bucket::new()).collect();
-        Self { depth, len: AtomicU32::new(0), buckets }
+        Self { buckets, len: Arc::default(), depth }
     }
 
     fn with(depth: u32, hashed: &[(u64, u32)], room: usize) -> Self {
@@ -86,6 +87,29 @@ impl Shard {
         back.iter().chain(front)
     }
 
+    /// Looks through the buckets behind `home`. Apart, so that the way of nearly all ids stays short.
+    #[cold]
+    fn find_behind<T>(
+        &self,
+        home: usize,
+        tag: u8,
+        mut pick: impl FnMut(u32) -> Option<T>,
+    ) -> Option<T> {
+        let (front, back) = self.buckets.split_at(home);
+        for bucket in back.iter().skip(1).chain(front) {
+            for place in bucket.places(tag) {
+                let picked = pick(bucket.ids[place].load(Relaxed));
+                if picked.is_some() {
+                    return picked;
+                }
+            }
+            if !bucket.has_passed() {
+                break;
+            }
+        }
+        None
+    }
+
     /// The shard must not be full.
     fn insert(&self, hash: u64, id: u32) {
         for bucket in self.probe(hash) {
@@ -102,7 +126,7 @@ impl Shard {
 
     fn remove(&self, hash: u64, id: u32) -> bool {
         let Some(Found { bucket, place, passed }) = self.find(hash, id) else { return false };
-        bucket.set_tag(place, 0);
+        bucket.free(place);
         self.probe(hash).take(passed).for_each(|bucket| bucket.count_passed(-1));
         self.len.store(self.len.load(Relaxed) - 1, Relaxed);
         true
@@ -129,11 +153,7 @@ impl Shard {
     }
 
     fn ids(&self) -> impl Iterator<Item = u32> {
-        self.buckets.iter().flat_map(|bucket| {
-            let free: u32 = bucket.places(0).map(|place| 1 << place).sum();
-            let held = (0..BUCKET_IDS).filter(move |place| free >> place & 1 == 0);
-            held.map(|place| bucket.ids[place].load(Relaxed))
-        })
+        self.buckets.iter().flat_map(Bucket::held)
     }
 }
 
@@ -146,7 +166,7 @@ struct Found<'a> {
 
 #[derive(Clone)]
 pub(super) struct HashIndex {
-    shards: Arc<[Arc<Shard>]>,
+    shards: Arc<[Shard]>,
 }
 
 /// What removing an id found.
@@ -160,43 +180,34 @@ pub(super) struct Removed {
 
 impl HashIndex {
     pub(super) fn new() -> Self {
-        Self { shards: Arc::new([Arc::new(Shard::new(0, 0))]) }
+        Self { shards: Arc::new([Shard::new(0, 0)]) }
     }
 
     /// Where a hash's shard stands.
     #[inline]
     fn place(&self, hash: u64) -> usize {
-        // There are 2^depth places.
-        shard_bits(hash) & (self.shards.len() - 1)
+        // There are 2^depth places, which are not more than there are shard bits.
+        (hash >> 32) as usize & (self.shards.len() - 1)
     }
 
+    #[inline]
     fn shard(&self, hash: u64) -> &Shard {
         &self.shards[self.place(hash)]
     }
 
     /// Shows the ids that may have this hash to `pick`, until it picks one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find<T>(&self, hash: u64, mut pick: impl FnMut(u32) -> Option<T>) -> Option<T> {
         let shard = self.shard(hash);
         let home = shard.home(hash);
-        let mut bucket = &shard.buckets[home];
-        let mut next = home;
-        loop {
-            for place in bucket.places(tag(hash)) {
-                let picked = pick(bucket.ids[place].load(Relaxed));
-                if picked.is_some() {
-                    return picked;
-                }
+        let bucket = &shard.buckets[home];
+        for place in bucket.places(tag(hash)) {
+            let picked = pick(bucket.ids[place].load(Relaxed));
+            if picked.is_some() {
+                return picked;
             }
-            if !bucket.has_passed() {
-                return None;
-            }
-            next = if next + 1 == shard.buckets.len() { 0 } else { next + 1 };
-            if next == home {
-                return None;
-            }
-            bucket = &shard.buckets[next];
         }
+        if bucket.has_passed() { shard.find_behind(home, tag(hash), pick) } else { None }
     }
 
     /// The first id that may have this hash, if it is where it belongs.
@@ -261,16 +272,15 @@ impl HashIndex {
         }
         let room = rows / shards + rows / shards / 16;
         let depth = shards.ilog2();
-        let shards = held.iter().map(|hashed| Arc::new(Shard::with(depth, hashed, room)));
-        self.shards = shards.collect();
+        self.shards = held.iter().map(|hashed| Shard::with(depth, hashed, room)).collect();
     }
 
     /// Puts a shard to all places of the one that has this hash.
     fn replace(&mut self, hash: u64, shard: Shard) {
-        let (step, shard) = (1 << shard.depth, Arc::new(shard));
+        let step = 1 << shard.depth;
         let first = shard_bits(hash) & (step - 1);
         for place in Arc::make_mut(&mut self.shards).iter_mut().skip(first).step_by(step) {
-            *place = Arc::clone(&shard);
+            *place = shard.clone();
         }
     }
 

@@ -60,7 +60,7 @@ impl Cache {
         if !T::ARGUMENTS.is_empty() {
             self.with_arguments.push(table);
         }
-        Arc::make_mut(&mut self.catalog).by_type.insert(marker, table.0);
+        self.catalog.by_type.insert(marker, table.0);
         self.catalog_changed = true;
         self.publish_late();
         Ok(Registered { table, failed })

@@ -88,7 +88,7 @@ impl<'v, T: Table> TableView<'v, T> {
             }
         };
         let at = Stamp::of(self.version);
-        index.find(snapshot.hasher.hash_one(value), |id| {
+        index.find(snapshot.hasher.hash_one(value), move |id| {
             let (_, row) = snapshot.chunks.version(RowId(id), at)?;
             (column.get(row).borrow() == value).then_some(row)
         })
@@ -132,7 +132,7 @@ impl<'v, T: Table> TableView<'v, T> {
     {
         let snapshot = self.snapshot;
         let at = Stamp::of(self.version);
-        snapshot.primary.find(snapshot.hasher.hash_one(key), |id| {
+        snapshot.primary.find(snapshot.hasher.hash_one(key), move |id| {
             let (_, row) = snapshot.chunks.version(RowId(id), at)?;
             (row.key().borrow() == key).then_some(row)
         })

@@ -24,7 +24,7 @@ pub struct Cache {
     pub(super) shared: Arc<Shared>,
     /// By [`TableId`].
     pub(super) tables: Vec<Box<dyn AnyTable>>,
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) catalog: Catalog,
     /// Whether readers do not have the catalog yet.
     pub(super) catalog_changed: bool,
     /// The current version.
@@ -117,8 +117,8 @@ impl Default for Cache {
 impl Cache {
     /// An empty cache.
     pub fn new(config: CacheConfig) -> Self {
-        let catalog = Arc::new(Catalog::new());
-        let tables = Tables { catalog: Arc::clone(&catalog), snapshots: Vec::new() };
+        let catalog = Catalog::new();
+        let tables = Tables { catalog: catalog.clone(), snapshots: Vec::new() };
         let version = config.first_version;
         Self {
             shared: Arc::new(Shared::new(Epoch::new(version, Arc::new(tables)))),
@@ -170,7 +170,7 @@ impl Cache {
         let store = TableStore::<RawRow>::new(table, Arc::clone(&name), None);
         self.tables.push(Box::new(store));
         self.touch(table);
-        Arc::make_mut(&mut self.catalog).by_name.insert(name, table.0);
+        Arc::make_mut(&mut self.catalog.by_name).insert(name, table.0);
         self.catalog_changed = true;
         table
     }
@@ -336,7 +336,7 @@ impl Cache {
         }
         if core::mem::take(&mut self.catalog_changed) {
             let tables = new.get_or_insert_with(|| Tables::clone(old));
-            tables.catalog = Arc::clone(&self.catalog);
+            tables.catalog = self.catalog.clone();
         }
         new.map_or_else(|| Arc::clone(old), Arc::new)
     }

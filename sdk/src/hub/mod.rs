@@ -75,7 +75,7 @@ impl Hub {
     ) -> Arc<Self> {
         let reader = connection.reader();
         let panics = Arc::default();
-        Arc::new(Self {
+        let hub = Arc::new(Self {
             shared: Shared::new(connection),
             reader,
             hooks: Hooks::new(&panics),
@@ -100,15 +100,20 @@ impl Hub {
             panicked: Callbacks::new("on_panic", None, &Arc::default()),
             session,
             sessions: Sessions::new(origin),
-        })
+        });
+        let owner: Weak<Self> = Arc::downgrade(&hub);
+        hub.reader.set_owner(owner);
+        hub
     }
 
-    pub(crate) fn read(self: &Arc<Self>) -> View {
+    #[inline]
+    pub(crate) fn read(&self) -> View {
         self.view(self.reader.read())
     }
 
-    pub(crate) fn view(self: &Arc<Self>, view: lightlike_core::cache::View) -> View {
-        View { view, hub: Arc::clone(self), is_stale: !self.is_ready.load(Ordering::Relaxed) }
+    #[inline]
+    pub(crate) fn view(&self, view: lightlike_core::cache::View) -> View {
+        View { view, is_stale: !self.is_ready.load(Ordering::Relaxed) }
     }
 
     pub(crate) fn register<T: Table>(self: &Arc<Self>) -> Result<TableId, RegisterError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lightlike::prelude::*;
-use lightlike_tests::chat::{Message, send_message};
+use lightlike_tests::chat::{Message, User, send_message};
 use lightlike_tests::target::Target;
 
 use crate::support::{chat, tick_until, wait};
@@ -123,4 +123,22 @@ fn a_loop_that_stands_still_keeps_its_connection() {
     assert!(db.identity().is_none(), "greeted, and not applied");
     let _ = db.tick(Budget::unlimited()).unwrap();
     tick_until(&db, db.call(send_message("still here".into())).into_future()).unwrap();
+}
+
+#[tokio::test]
+async fn a_view_outlives_its_client_with_the_tables_that_were_mentioned() {
+    let target = Target::chat().await;
+    for mentioned in [true, false] {
+        let db = target.builder().build().unwrap();
+        let running = tokio::spawn(db.run());
+        db.subscribe("SELECT * FROM user").await.unwrap().keep();
+        let view = db.read();
+        if mentioned {
+            assert_ne!(view.table::<User>().len(), 0);
+        }
+        drop(db);
+        running.await.unwrap().unwrap();
+        // Otherwise nobody is there to decode them.
+        assert_eq!(view.table::<User>().is_empty(), !mentioned);
+    }
 }

@@ -163,7 +163,7 @@ impl Cache {
                 None => tables.snapshots.push(table.peek()),
             }
         }
-        tables.catalog = Arc::clone(&self.catalog);
+        tables.catalog = self.catalog.clone();
         View { epoch: Arc::new(Epoch::new(self.version + 1, Arc::new(tables))) }
     }
 }
