@@ -276,7 +276,7 @@ mod tests {
     fn rows(values: &[u32]) -> Arc<Chunks<u32>> {
         let mut chunks = Chunks::new();
         for (chunk, values) in values.chunks(1024).enumerate() {
-            chunks.add(chunk, 1024);
+            chunks.add(chunk, 1024, false);
             for (slot, &value) in values.iter().enumerate() {
                 assert!(chunks.slots(chunk)[slot].put(value));
             }
