@@ -351,7 +351,9 @@ impl<R> Chunks<R> {
 
     /// Leaves a gap at `index` and hands out what was there.
     pub(super) fn remove(&mut self, index: usize) -> Option<Chunk<R>> {
-        self.list.get_mut(index)?.chunk.take()
+        let place = self.list.get_mut(index)?;
+        place.newer = Arc::new([]);
+        place.chunk.take()
     }
 }
 
