@@ -8,10 +8,12 @@
 //!
 //! - A row lives in a *slot*, decoded, once. Indexes, counts and changes have its id. A slot says from which version on
 //!   and up to which version its row is seen; a view is a version and the shared part of each table.
-//! - A change is *staged* (rows decoded into slots that nobody sees, indexed at once), *settled* (what it comes to,
+//! - A change is *staged* (rows decoded into slots that nobody sees, indexed or linked at once), *settled* (what it comes to,
 //!   netted by row and set), *committed* (slots stamped with the next version) and *published* (the next version
 //!   becomes the current one): whole or not at all, over all tables.
 //! - Which query sets hold a row, and how often, is the id of a shared list. A row leaves with the last of them.
+//! - A row's versions are linked from the oldest, which the index has, to the newest. When nobody looks, the newest
+//!   moves into the oldest one's slot.
 //! - Rows that left stay while a view may see them. See [`Cache::reclaim`].
 //!
 //! Not here: what a set is on the wire, when to subscribe, who is told of changes.
