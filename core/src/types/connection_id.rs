@@ -1,4 +1,4 @@
-//! Which connection.
+//! Connection ids.
 
 use core::fmt;
 use core::str::FromStr;
@@ -12,7 +12,7 @@ use super::{ParseError, hex, transparent};
 /// # Source
 ///
 /// A product of one `u128`, whose field is called `__connection_id__`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ConnectionId(u128);
 
 transparent!(ConnectionId, u128);
@@ -31,6 +31,11 @@ impl ConnectionId {
     #[inline]
     pub const fn to_u128(self) -> u128 {
         self.0
+    }
+
+    /// The id, unless it is [`ZERO`](Self::ZERO): the server's form of an optional one.
+    pub fn none_if_zero(self) -> Option<Self> {
+        (self != Self::ZERO).then_some(self)
     }
 
     /// Reads the text form: 32 hex digits, with or without `0x` before them.

@@ -1,4 +1,4 @@
-//! Who is connected.
+//! Identities of clients, modules and databases.
 
 use core::cmp::Ordering;
 use core::fmt;
@@ -21,11 +21,11 @@ use crate::schema::{Sats, SatsType};
 //
 // Four words, the least significant first, and not 32 bytes: bytes may lie anywhere in a `Result`, and are then moved
 // about piece by piece.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Identity([u64; 4]);
 
 impl Identity {
-    /// Nobody.
+    /// The number zero, which no client has; also the default.
     pub const ZERO: Self = Self([0; 4]);
 
     /// From the bytes as they are on the wire, the least significant first.
@@ -77,6 +77,28 @@ impl Identity {
     pub fn to_u256(self) -> U256 {
         U256::from_le_bytes(self.to_le_bytes())
     }
+
+    /// Derives the identity of whoever presents a token with these claims, as the server does.
+    ///
+    /// # Source
+    ///
+    /// Two bytes `c200`, four of a checksum, and 26 of BLAKE3 over `issuer|subject`: `spacetimedb-lib`, `identity.rs`.
+    #[cfg(feature = "claims")]
+    pub fn from_claims(issuer: &str, subject: &str) -> Self {
+        let digest = blake3::hash(format!("{issuer}|{subject}").as_bytes());
+        let mut bytes = [0; 32];
+        bytes[6..].copy_from_slice(&digest.as_bytes()[..26]);
+        // The checksum is over the prefix and the digest, as if nothing stood between them.
+        bytes[4..6].copy_from_slice(&Self::CLAIMS_PREFIX);
+        let checksum = blake3::hash(&bytes[4..]);
+        bytes[..2].copy_from_slice(&Self::CLAIMS_PREFIX);
+        bytes[2..6].copy_from_slice(&checksum.as_bytes()[..4]);
+        Self::from_be_bytes(bytes)
+    }
+
+    /// The first bytes of each identity that comes from claims.
+    #[cfg(feature = "claims")]
+    const CLAIMS_PREFIX: [u8; 2] = [0xc2, 0x00];
 
     /// Reads the text form: 64 hex digits, with or without `0x` before them.
     ///

@@ -1,13 +1,14 @@
-//! The types that SpacetimeDB has beyond those of Rust: who, which connection, when, how long, which one.
+//! SpacetimeDB's own types: identities, connection ids, times, durations, schedules and UUIDs.
 //!
 //! Each is transparent on the wire, where it is the number inside, and has a text form, the same that the server uses,
-//! both ways. None of them reads a clock or makes random bytes: both are inputs.
+//! both ways. Nothing here makes random bytes, and [`Timestamp::now`] alone reads a clock: elsewhere both are inputs.
 
 mod calendar;
 mod connection_id;
 mod error;
 mod hex;
 mod identity;
+mod interop;
 mod schedule_at;
 mod time_duration;
 mod timestamp;
@@ -17,6 +18,8 @@ pub use connection_id::ConnectionId;
 pub use error::{ParseError, ParseErrorKind};
 pub use ethnum::{I256, U256};
 pub use identity::Identity;
+#[cfg(feature = "serde")]
+pub use interop::serde::text;
 pub use schedule_at::ScheduleAt;
 pub use time_duration::TimeDuration;
 pub use timestamp::Timestamp;
@@ -55,3 +58,43 @@ macro_rules! transparent {
     };
 }
 use transparent;
+
+/// Implements `+`, `-`, `+=` and `-=` by checked methods.
+macro_rules! operators {
+    ($($name:ident, $span:ty, $add:expr, $sub:expr;)*) => {$(
+        /// # Panics
+        ///
+        /// If the result is out of range.
+        impl Add<$span> for $name {
+            type Output = Self;
+
+            fn add(self, span: $span) -> Self {
+                $add(self, span).expect(concat!(stringify!($name), " out of range"))
+            }
+        }
+
+        /// # Panics
+        ///
+        /// If the result is out of range.
+        impl Sub<$span> for $name {
+            type Output = Self;
+
+            fn sub(self, span: $span) -> Self {
+                $sub(self, span).expect(concat!(stringify!($name), " out of range"))
+            }
+        }
+
+        impl AddAssign<$span> for $name {
+            fn add_assign(&mut self, span: $span) {
+                *self = *self + span;
+            }
+        }
+
+        impl SubAssign<$span> for $name {
+            fn sub_assign(&mut self, span: $span) {
+                *self = *self - span;
+            }
+        }
+    )*};
+}
+use operators;

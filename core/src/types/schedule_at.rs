@@ -1,13 +1,15 @@
-//! When a scheduled reducer runs.
+//! Schedules of reducers.
 
 use core::fmt;
 use core::str::FromStr;
+use core::time::Duration;
+use std::time::SystemTime;
 
 use super::{ParseError, ParseErrorKind, TimeDuration, Timestamp};
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::schema::{Sats, SatsType};
 
-/// When a scheduled reducer runs: again and again, or once. A column of this type is what makes a table a schedule.
+/// Schedule of a reducer: again and again, or once. A column of this type is what makes a table a schedule.
 ///
 /// The text form is that of the span or of the time.
 ///
@@ -41,6 +43,24 @@ impl From<TimeDuration> for ScheduleAt {
 impl From<Timestamp> for ScheduleAt {
     fn from(time: Timestamp) -> Self {
         Self::Time(time)
+    }
+}
+
+/// The error says that the span is too long.
+impl TryFrom<Duration> for ScheduleAt {
+    type Error = ParseError;
+
+    fn try_from(interval: Duration) -> Result<Self, ParseError> {
+        TimeDuration::try_from(interval).map(Self::Interval)
+    }
+}
+
+/// The error says that the time is out of range.
+impl TryFrom<SystemTime> for ScheduleAt {
+    type Error = ParseError;
+
+    fn try_from(time: SystemTime) -> Result<Self, ParseError> {
+        Timestamp::try_from(time).map(Self::Time)
     }
 }
 

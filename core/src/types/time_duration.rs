@@ -1,12 +1,13 @@
-//! How long.
+//! Signed durations.
 
 use core::fmt;
+use core::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 use core::str::FromStr;
 use core::time::Duration;
 
 use super::{ParseError, ParseErrorKind, transparent};
 
-/// A span of time in microseconds, which may be negative: up to about 292,000 years.
+/// Signed duration in microseconds: up to about 292,000 years.
 ///
 /// The text form is a sign, the seconds, and six digits of their fraction: `+1.500000`. When it is read, the sign may be
 /// missing, and so may be the end of the fraction or all of it.
@@ -49,6 +50,17 @@ impl TimeDuration {
         u64::try_from(self.0).ok().map(Duration::from_micros)
     }
 
+    /// The span, or zero if it is negative.
+    pub fn to_duration_saturating(self) -> Duration {
+        self.to_duration().unwrap_or_default()
+    }
+
+    /// The span without its sign, as long as it goes.
+    #[must_use]
+    pub const fn saturating_abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
     /// The span without its sign.
     pub const fn unsigned_abs(self) -> Duration {
         Duration::from_micros(self.0.unsigned_abs())
@@ -72,6 +84,21 @@ impl TimeDuration {
     /// So many times this, if it is in range.
     pub fn checked_mul(self, times: i64) -> Option<Self> {
         self.0.checked_mul(times).map(Self)
+    }
+}
+
+super::operators! {
+    TimeDuration, Self, Self::checked_add, Self::checked_sub;
+}
+
+/// # Panics
+///
+/// On [`TimeDuration::MIN`].
+impl Neg for TimeDuration {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self(self.0.checked_neg().expect("TimeDuration out of range"))
     }
 }
 
@@ -111,6 +138,15 @@ impl FromStr for TimeDuration {
             .and_then(|micros| i64::try_from(if negative { -micros } else { micros }).ok())
             .map(Self)
             .ok_or_else(|| error(ParseErrorKind::OutOfRange))
+    }
+}
+
+/// The error says that the span is negative.
+impl TryFrom<TimeDuration> for Duration {
+    type Error = ParseError;
+
+    fn try_from(span: TimeDuration) -> Result<Self, ParseError> {
+        span.to_duration().ok_or(ParseError::new("Duration", ParseErrorKind::OutOfRange))
     }
 }
 

@@ -1,13 +1,14 @@
-//! When.
+//! UTC timestamps.
 
 use core::fmt;
+use core::ops::{Add, AddAssign, Sub, SubAssign};
 use core::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use super::calendar::Date;
 use super::{ParseError, ParseErrorKind, TimeDuration, transparent};
 
-/// A point in time, in microseconds since 1970-01-01T00:00:00Z: up to about 292,000 years before and after it.
+/// UTC timestamp in microseconds since 1970-01-01T00:00:00Z: up to about 292,000 years before and after it.
 ///
 /// The text form is that of RFC 3339, in UTC: `2030-01-31T12:00:00.250+00:00`, with three, six or no digits of the
 /// seconds' fraction. Any offset is understood when it is read, and so is `Z`; digits below a microsecond are dropped.
@@ -44,6 +45,18 @@ impl Timestamp {
         self.0
     }
 
+    /// Reads the system's clock.
+    ///
+    /// # Panics
+    ///
+    /// If the clock is more than 292,000 years off.
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub fn now() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the caller asks for the clock")]
+        let now = SystemTime::now();
+        Self::from_system_time(now).expect("the clock is within 292,000 years of 1970")
+    }
+
     /// From the system's time, without the part below a microsecond; none if it is out of range.
     pub fn from_system_time(time: SystemTime) -> Option<Self> {
         match time.duration_since(SystemTime::UNIX_EPOCH) {
@@ -76,9 +89,65 @@ impl Timestamp {
         self.0.checked_sub(span.as_micros()).map(Self)
     }
 
-    /// How long after `earlier` this is, negative if it is before; none if that is out of range.
+    /// The span from `earlier` to this, negative if this is before it; none if that is out of range.
     pub fn since(self, earlier: Self) -> Option<TimeDuration> {
         self.0.checked_sub(earlier.0).map(TimeDuration::from_micros)
+    }
+
+    /// The span from `earlier` to this, if this is not before it.
+    pub fn duration_since(self, earlier: Self) -> Option<Duration> {
+        (self.0 >= earlier.0).then(|| Duration::from_micros(self.0.abs_diff(earlier.0)))
+    }
+
+    /// The time so much later, if it is in range; what is below a microsecond is dropped.
+    pub fn checked_add_duration(self, span: Duration) -> Option<Self> {
+        u64::try_from(span.as_micros())
+            .ok()
+            .and_then(|span| self.0.checked_add_unsigned(span))
+            .map(Self)
+    }
+
+    /// The time so much earlier, if it is in range; what is below a microsecond is dropped.
+    pub fn checked_sub_duration(self, span: Duration) -> Option<Self> {
+        u64::try_from(span.as_micros())
+            .ok()
+            .and_then(|span| self.0.checked_sub_unsigned(span))
+            .map(Self)
+    }
+
+    /// The text form of RFC 3339, in UTC; the same as [`Display`](fmt::Display).
+    pub fn to_rfc3339(self) -> String {
+        self.to_string()
+    }
+
+    /// Reads a text of RFC 3339, of any offset; the same as [`FromStr`].
+    ///
+    /// # Errors
+    ///
+    /// A [`ParseError`] that says what the text lacks.
+    pub fn parse_rfc3339(text: &str) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+/// 1970-01-01T00:00:00Z.
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::UNIX_EPOCH
+    }
+}
+
+super::operators! {
+    Timestamp, TimeDuration, Self::checked_add, Self::checked_sub;
+    Timestamp, Duration, Self::checked_add_duration, Self::checked_sub_duration;
+}
+
+/// The same as [`Timestamp::to_system_time`]; the error says that the system cannot express the time.
+impl TryFrom<Timestamp> for SystemTime {
+    type Error = ParseError;
+
+    fn try_from(time: Timestamp) -> Result<Self, ParseError> {
+        time.to_system_time().ok_or(ParseError::new("SystemTime", ParseErrorKind::OutOfRange))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which one, out of all there are.
+//! Universally unique identifiers.
 
 use core::fmt;
 use core::str::FromStr;
@@ -14,7 +14,7 @@ use super::{ParseError, ParseErrorKind, Timestamp, transparent};
 /// # Source
 ///
 /// A product of one `u128`, whose field is called `__uuid__`; the number is the big-endian one, as in the text form.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Uuid(u128);
 
 transparent!(Uuid, u128);
@@ -51,6 +51,15 @@ impl Uuid {
     #[inline]
     pub const fn to_be_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
+    }
+
+    /// Reads the text form; the same as [`FromStr`].
+    ///
+    /// # Errors
+    ///
+    /// A [`ParseError`] that shows the form.
+    pub fn parse_str(text: &str) -> Result<Self, ParseError> {
+        text.parse()
     }
 
     /// One of version 4, out of random bytes, of which it takes all but six bits.
