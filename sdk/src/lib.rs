@@ -78,7 +78,7 @@
 //! - `redb` (on by default): `RedbStore`, an offline store in the embedded database redb. Without it there are
 //!   [`FileStore`] and [`MemoryStore`].
 //! - `auth`: tokens that are renewed, what they claim, and signing in with a provider of identities, in `auth`.
-//! - `serde`: serde forms of [`Identity`], [`Timestamp`] and the server's other types, as the official Rust types have them,
+//! - `serde`: serde forms of [`types::Identity`], [`types::Timestamp`] and the server's other types, as the official Rust types have them,
 //!   and `types::text` for their text forms.
 //! - `chrono`, `jiff`, `time`, `uuid`: conversions to and from the types of these crates.
 //! - `claims`: `Identity::from_claims`.
