@@ -1,6 +1,6 @@
 //! Rows of tables that nobody mentioned yet: their encodings, as they came.
 
-use super::sets::ListId;
+use super::sets::{ListId, SetId};
 use super::slots::{RowId, SlotState};
 use super::stamp::Stamp;
 use super::store::{DeadRows, TableStore};
@@ -71,6 +71,13 @@ impl TableStore<RawRow> {
             let slot = self.slot(id).filter(|slot| slot.state() == SlotState::Live)?;
             Some(Moving { bytes: slot.row()?.bytes(), list: self.list(id), born: slot.born() })
         })
+    }
+
+    /// Returns `true` if none but `outdated` sets hold the row.
+    pub(super) fn is_outdated(&self, row: &Moving<'_>, outdated: &[SetId]) -> bool {
+        // Every row is looked at, nearly always with nothing to look for.
+        !outdated.is_empty()
+            && self.lists.members(row.list).iter().all(|(set, _)| outdated.contains(set))
     }
 
     /// The rows that left and that some view may see, by the version with which they did.

@@ -44,6 +44,19 @@ impl Cache {
     ///
     /// [`RegisterError`] if the table has another row type, or another marker says that its key or kind is different.
     pub fn register<T: Table>(&mut self) -> Result<Registered, RegisterError> {
+        self.register_without::<T>(&[])
+    }
+
+    /// Registers as [`register`](Self::register), except that rows which only the `outdated` sets hold do not move over:
+    /// they are of another type. These sets keep their rows of other tables, and nobody is told.
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](Self::register); then no rows are dropped.
+    pub fn register_without<T: Table>(
+        &mut self,
+        outdated: &[SetId],
+    ) -> Result<Registered, RegisterError> {
         let marker = TypeId::of::<T>();
         if let Some(table) = self.catalog.by_type.get(marker) {
             return Ok(Registered { table: TableId(table), failed: Vec::new() });
@@ -55,7 +68,7 @@ impl Cache {
                 agree(def, &T::DEF, same_rows)?;
                 Vec::new()
             }
-            None => self.give_type::<T>(table),
+            None => self.give_type::<T>(table, outdated),
         };
         if !T::ARGUMENTS.is_empty() {
             self.with_arguments.push(table);
@@ -66,7 +79,13 @@ impl Cache {
         Ok(Registered { table, failed })
     }
 
-    fn give_type<T: Table>(&mut self, table: TableId) -> Vec<SetFailure> {
+    /// Lets a set that failed at [registering](Self::register) go on with its rows of other tables. Those of the table that
+    /// it failed in are gone.
+    pub fn readmit(&mut self, set: SetId) {
+        self.failed.remove(&set);
+    }
+
+    fn give_type<T: Table>(&mut self, table: TableId, outdated: &[SetId]) -> Vec<SetFailure> {
         let restart = self.applying.take().map(|applying| {
             self.undo(&applying);
             applying.into_change()
@@ -75,7 +94,7 @@ impl Cache {
         let mut store = TableStore::<T::Row>::new(table, name, Some(T::DEF));
         let raw: &dyn Any = &*self.tables[table.0 as usize];
         let failed = match raw.downcast_ref::<TableStore<RawRow>>() {
-            Some(raw) => store.adopt(raw, self.version),
+            Some(raw) => store.adopt(raw, self.version, outdated),
             None => Vec::new(),
         };
         self.tables[table.0 as usize] = Box::new(store);
@@ -110,14 +129,19 @@ fn agree(registered: &TableDef, other: &TableDef, same_rows: bool) -> Result<(),
 }
 
 impl<R: Row> TableStore<R> {
-    /// Takes over the rows of a raw table, those that only older views see among them.
-    fn adopt(&mut self, raw: &TableStore<RawRow>, version: u64) -> Vec<SetFailure> {
+    /// Takes over the rows of a raw table, except those that only `outdated` sets hold.
+    fn adopt(
+        &mut self,
+        raw: &TableStore<RawRow>,
+        version: u64,
+        outdated: &[SetId],
+    ) -> Vec<SetFailure> {
         if self.is_event() {
             return Vec::new();
         }
         let mut failed: Vec<SetFailure> = Vec::new();
         let mut decoded = Vec::with_capacity(raw.len);
-        for moving in raw.live_rows() {
+        for moving in raw.live_rows().filter(|row| !raw.is_outdated(row, outdated)) {
             match R::decode_row(moving.bytes) {
                 Ok(row) => decoded.push((row, moving)),
                 Err(error) => {
@@ -138,11 +162,12 @@ impl<R: Row> TableStore<R> {
             }
             self.adopt_live(row, raw, &moving);
         }
-        for dead in &raw.dead {
-            self.adopt_dead(raw, dead);
+        // Rows that only older views see do not say any more which sets held them.
+        if outdated.is_empty() {
+            raw.dead.iter().for_each(|dead| self.adopt_dead(raw, dead));
         }
-        for failure in &failed {
-            self.forget_set(failure.set);
+        for set in failed.iter().map(|failure| failure.set).chain(outdated.iter().copied()) {
+            self.forget_set(set);
         }
         self.changed_at = version;
         self.copy_lens(raw, version);

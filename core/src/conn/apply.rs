@@ -213,7 +213,8 @@ impl Connection {
     pub(super) fn fail_set(&mut self, failure: SetFailure) {
         if self.is_loaded(failure.set) {
             tracing::info!(%failure, "kept rows are dropped");
-            return self.drop_loaded(failure.set);
+            self.cache.readmit(failure.set);
+            return self.drop_loaded_table(failure.set, &failure.table_name);
         }
         let Some(set) = self.subs.by_rows(failure.set) else { return };
         let stage = self.subs.get(set).map(|set| set.stage);

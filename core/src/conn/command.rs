@@ -138,8 +138,9 @@ impl Connection {
     ///
     /// [`RegisterError`] if the table was mentioned with another row type.
     pub fn register<T: Table>(&mut self) -> Result<TableId, RegisterError> {
-        self.check_loaded::<T>();
-        let registered = self.cache.register::<T>()?;
+        let outdated = self.outdated_rows::<T>();
+        let registered = self.cache.register_without::<T>(&outdated)?;
+        self.keep_type::<T>(&outdated);
         for failure in registered.failed {
             self.fail_set(failure);
         }

@@ -73,6 +73,8 @@ pub enum KeptPart {
     Deletes(u32, TableName, RowList),
     /// The set holds nothing any more.
     Drop(u32),
+    /// The set holds no row of the table any more.
+    DropTable(u32, TableName),
 }
 
 impl Batch {
@@ -95,7 +97,7 @@ impl KeptPart {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Inserts(_, _, rows) | Self::Deletes(_, _, rows) => rows.encoded().len(),
-            Self::Drop(_) => 0,
+            Self::Drop(_) | Self::DropTable(..) => 0,
         }
     }
 }

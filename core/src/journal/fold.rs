@@ -38,6 +38,7 @@ pub(super) fn fold(log: impl IntoIterator<Item = KeptPart>) -> Vec<(u32, TableNa
                 }
             }
             KeptPart::Drop(dropped) => held.retain(|(set, _), _| *set != dropped),
+            KeptPart::DropTable(set, table) => drop(held.remove(&(set, table))),
         }
     }
     let mut folded: Vec<_> = held.into_iter().collect();
@@ -139,6 +140,8 @@ mod tests {
             KeptPart::Inserts(1, "u".into(), rows(&["c"])),
             KeptPart::Drop(2),
             KeptPart::Inserts(2, "u".into(), rows(&["d"])),
+            KeptPart::Inserts(2, "v".into(), rows(&["e"])),
+            KeptPart::DropTable(2, "v".into()),
         ];
         assert_eq!(text(&fold(log)), ["1 t: b", "1 u: c", "2 u: d"]);
     }

@@ -73,20 +73,24 @@ pub(super) fn encode<T: Encode + ?Sized>(value: &T) -> Bytes {
 const INSERTS: u8 = 0;
 const DELETES: u8 = 1;
 const DROP: u8 = 2;
+const DROP_TABLE: u8 = 3;
 
 pub(super) fn encode_parts(parts: &[KeptPart]) -> Bytes {
     let mut out = Writer::new();
     out.reserve(parts.iter().map(|part| part.bytes() + 64).sum());
     for part in parts {
-        let (tag, set, rows) = match part {
-            KeptPart::Inserts(set, table, rows) => (INSERTS, set, Some((table, rows))),
-            KeptPart::Deletes(set, table, rows) => (DELETES, set, Some((table, rows))),
-            KeptPart::Drop(set) => (DROP, set, None),
+        let (tag, set, table, rows) = match part {
+            KeptPart::Inserts(set, table, rows) => (INSERTS, set, Some(table), Some(rows)),
+            KeptPart::Deletes(set, table, rows) => (DELETES, set, Some(table), Some(rows)),
+            KeptPart::Drop(set) => (DROP, set, None, None),
+            KeptPart::DropTable(set, table) => (DROP_TABLE, set, Some(table), None),
         };
         out.tag(tag);
         set.encode(&mut out);
-        if let Some((table, rows)) = rows {
+        if let Some(table) = table {
             table.as_str().encode(&mut out);
+        }
+        if let Some(rows) = rows {
             // Rows of one message may be more than four gigabytes together with their places.
             (rows.encoded().len() as u64).encode(&mut out);
             out.bytes(rows.encoded());
@@ -107,6 +111,10 @@ pub(super) fn decode_parts(record: &Bytes, limits: &Limits) -> Result<Vec<KeptPa
             continue;
         }
         let table = TableName::from(<&str>::decode(&mut reader)?);
+        if tag == DROP_TABLE {
+            parts.push(KeptPart::DropTable(set, table));
+            continue;
+        }
         let len = usize::try_from(u64::decode(&mut reader)?).unwrap_or(usize::MAX);
         let mut rows = record.clone();
         rows.advance(reader.offset());
@@ -152,12 +160,13 @@ mod tests {
             KeptPart::Inserts(1, "note".into(), rows()),
             KeptPart::Deletes(2, "user".into(), rows()),
             KeptPart::Drop(3),
+            KeptPart::DropTable(4, "note".into()),
         ];
         let record = encode_parts(&parts);
         let again = decode_parts(&record, &Limits::DEFAULT).unwrap();
         assert_eq!(format!("{again:?}"), format!("{parts:?}"));
         let whole = |len: usize| decode_parts(&record.slice(..len), &Limits::DEFAULT);
         let ends = (0..=record.len()).filter(|&len| whole(len).is_ok()).count();
-        assert_eq!(ends, 4, "before and after each part");
+        assert_eq!(ends, 5, "before and after each part");
     }
 }

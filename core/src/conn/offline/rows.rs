@@ -121,24 +121,44 @@ impl Connection {
         self.apply(Change::of(parts), Cause::Resync, Vec::new());
     }
 
-    /// The table `T` is mentioned: rows of the last run that are of another type are dropped before anybody sees them.
-    pub(in crate::conn) fn check_loaded<T: Table>(&mut self) {
+    /// Sets of the last run that have rows of the table `T` under another fingerprint: these are not to become visible.
+    pub(in crate::conn) fn outdated_rows<T: Table>(&self) -> Vec<SetId> {
+        let Some(offline) = &self.offline else { return Vec::new() };
+        let before = offline.rows.tables.get(T::DEF.name).copied();
+        if before.is_none_or(|before| before == table_fingerprint::<T>()) {
+            return Vec::new();
+        }
+        let of_table = |names: &Vec<TableName>| names.iter().any(|name| *name == T::DEF.name);
+        let outdated = offline.rows.loaded.iter().filter(|(_, names)| of_table(names));
+        outdated.map(|(set, _)| *set).collect()
+    }
+
+    /// Notes the fingerprint of the table `T`, whose rows of `outdated` sets are gone.
+    pub(in crate::conn) fn keep_type<T: Table>(&mut self, outdated: &[SetId]) {
         let Some(offline) = &mut self.offline else { return };
         let now = table_fingerprint::<T>();
-        let before = offline.rows.tables.insert(T::DEF.name.into(), now);
-        if before == Some(now) {
+        if offline.rows.tables.get(T::DEF.name) == Some(&now) {
             return;
         }
+        offline.rows.tables.insert(T::DEF.name.into(), now);
         let (scope, name) = (offline.scope, T::DEF.name.into());
         offline.write(Op::Table { scope, name, fingerprint: now });
-        let of_table = |names: &[TableName]| names.iter().any(|name| *name == T::DEF.name);
-        let changed = offline.rows.loaded.iter().filter(|(_, names)| of_table(names));
-        let changed: Vec<SetId> = changed.map(|(set, _)| *set).collect();
-        if before.is_some() {
-            for set in changed {
-                tracing::info!(table = T::DEF.name, "kept rows are of another type, and dropped");
-                self.drop_loaded(set);
-            }
+        for set in outdated {
+            tracing::info!(table = T::DEF.name, "kept rows are of another type, and dropped");
+            self.drop_loaded_table(*set, T::DEF.name);
+        }
+    }
+
+    /// Notes that a set of the last run has no rows of a table any more. Those of its other tables stay; without any, the
+    /// set is asked for as if it were new.
+    pub(in crate::conn) fn drop_loaded_table(&mut self, set: SetId, table: &str) {
+        let Some(offline) = &mut self.offline else { return };
+        let Some(names) = offline.rows.loaded.get_mut(&set) else { return };
+        names.retain(|name| &**name != table);
+        if names.is_empty() {
+            self.drop_loaded(set);
+        } else if let Some(number) = offline.rows.numbers.get(&set) {
+            offline.write_rows(vec![KeptPart::DropTable(*number, table.into())]);
         }
     }
 
@@ -148,7 +168,7 @@ impl Connection {
     }
 
     /// Drops the rows of a set of the last run; whoever has asked for it gets the server's.
-    pub(in crate::conn) fn drop_loaded(&mut self, rows: SetId) {
+    fn drop_loaded(&mut self, rows: SetId) {
         let change = Change::of(vec![Part::DropSet { set: rows }]);
         if self.is_applying() || self.cache.is_applying() {
             self.apply(change, Cause::Resync, Vec::new());

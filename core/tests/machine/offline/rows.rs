@@ -7,7 +7,9 @@ use lightlike_core::conn::SubscriptionId;
 use lightlike_core::schema::{
     ColumnDef, IndexVisitor, Row, RowDef, Sats, SatsType, Table, TableDef, TableKind, TypeRef,
 };
-use lightlike_core::wire::{ClientMessage, QuerySetId, ServerMessage};
+use lightlike_core::wire::{
+    ClientMessage, QuerySetId, RequestId, RowList, ServerMessage, TableRows,
+};
 
 use super::Offline;
 use crate::rig::{applied, committed, update};
@@ -259,4 +261,82 @@ fn rows_that_do_not_decode_are_dropped_and_do_not_fail_the_set() {
     let _ = offline.connect();
     let told = answer(&mut offline, &[&encoded(&Number(1))]);
     assert_eq!(told, ["transaction: Applied".to_owned(), format!("set {} applied", set.0)]);
+}
+
+/// A run that subscribed to the tables `t` and `u` with one set, and had these rows of `t` and the row `b"u"` of `u`.
+fn with_two_tables(rows: &[&[u8]]) -> Offline {
+    let mut offline = Offline::new();
+    let _ = offline.connect();
+    subscribe(&mut offline);
+    let sent = asked(&mut offline);
+    let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else { panic!() };
+    offline.rig.server(applied_to_two(request_id, query_set_id, rows));
+    offline.store();
+    let _ = offline.told();
+    offline.store();
+    offline
+}
+
+fn applied_to_two(request_id: RequestId, set: QuerySetId, rows: &[&[u8]]) -> ServerMessage {
+    let mut message = applied(request_id, set, rows);
+    let ServerMessage::SubscribeApplied { rows, .. } = &mut message else { panic!() };
+    rows.tables.push(TableRows { table: "u".into(), rows: RowList::from_rows([b"u"]) });
+    message
+}
+
+fn rows_of_u(offline: &Offline) -> Vec<Vec<u8>> {
+    let view = offline.rig.connection.reader().read();
+    view.untyped("u").map(|table| table.rows()).unwrap_or_default()
+}
+
+#[test]
+fn changed_table_loses_its_rows_and_other_tables_keep_theirs() {
+    let mut offline = with_two_tables(&[&encoded(&Number(7))]);
+    offline.connection().register::<Number>().unwrap();
+    offline.store();
+    let mut offline = offline.restart();
+    let set = subscribe(&mut offline);
+    assert_eq!(len::<Renamed>(&mut offline), 0);
+    assert_eq!(rows_of_u(&offline), [b"u"]);
+    assert_eq!(offline.told(), [""; 0]);
+    offline.store();
+    // The loss is on disk too, and no third run sees rows of either type.
+    let mut again = offline.restart();
+    assert_eq!((len::<Renamed>(&mut again), rows_of_u(&again)), (0, vec![b"u".to_vec()]));
+    assert_eq!(subscribe(&mut again), set);
+    assert_eq!(again.connect(), ["Connected", "Resyncing"]);
+    let sent = asked(&mut again);
+    let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else { panic!() };
+    again.rig.server(applied_to_two(request_id, query_set_id, &[&encoded(&Renamed(8))]));
+    assert_eq!(again.told(), ["transaction: Resync", "set 0 applied", "Ready"]);
+    assert_eq!((len::<Renamed>(&mut again), rows_of_u(&again)), (1, vec![b"u".to_vec()]));
+}
+
+#[test]
+fn undecodable_table_loses_its_rows_and_other_tables_keep_theirs() {
+    let mut offline = with_two_tables(&[b"five!"]).restart();
+    subscribe(&mut offline);
+    assert_eq!(len::<Number>(&mut offline), 0);
+    assert_eq!((offline.told(), rows_of_u(&offline)), (vec![], vec![b"u".to_vec()]));
+    offline.store();
+    let mut again = offline.restart();
+    assert_eq!((len::<Number>(&mut again), rows_of_u(&again)), (0, vec![b"u".to_vec()]));
+}
+
+#[test]
+fn changed_table_registered_during_a_change_shows_no_old_row() {
+    let mut offline = with_two_tables(&[&encoded(&Number(7))]);
+    offline.connection().register::<Number>().unwrap();
+    offline.store();
+    let mut offline = offline.restart();
+    subscribe(&mut offline);
+    let _ = offline.connect();
+    let sent = asked(&mut offline);
+    let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else { panic!() };
+    offline.rig.server(applied_to_two(request_id, query_set_id, &[&encoded(&Renamed(8))]));
+    let now = offline.rig.now;
+    let _ = offline.connection().step(now, 1);
+    assert_eq!(len::<Renamed>(&mut offline), 0, "the change is not committed");
+    let _ = offline.told();
+    assert_eq!((len::<Renamed>(&mut offline), rows_of_u(&offline)), (1, vec![b"u".to_vec()]));
 }
