@@ -32,6 +32,8 @@ pub(super) struct Applying {
     pub(super) lifting: Lifting,
     drop_cursor: DropCursor,
     failed: Vec<SetFailure>,
+    /// Whether it is made though too many rows that left are still seen.
+    is_urgent: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +67,12 @@ impl Applying {
             lifting: Lifting::default(),
             drop_cursor: DropCursor::default(),
             failed: Vec::new(),
+            is_urgent: false,
         }
     }
 
-    /// The change as it came, to be begun anew.
-    pub(super) fn into_change(self) -> Change {
-        self.change
+    pub(super) fn change(&self) -> &Change {
+        &self.change
     }
 
     /// Whether what it has done so far would show if a version was published now.
@@ -106,6 +108,7 @@ impl Applying {
     fn start_over(&mut self) {
         self.touched.clear();
         self.lifting = Lifting::default();
+        self.drop_cursor = DropCursor::default();
         self.enter(Phase::Start);
     }
 
@@ -127,7 +130,7 @@ impl Cache {
     ///
     /// A change that is still under way is forgotten, as by [`abort`](Self::abort).
     pub fn begin(&mut self, change: Change) {
-        self.abort();
+        drop(self.abort());
         self.applying = Some(Applying::new(change));
     }
 
@@ -188,11 +191,47 @@ impl Cache {
         }
     }
 
-    /// Forgets the change under way, if there is one. The cache is as it was before.
-    pub fn abort(&mut self) {
-        if let Some(applying) = self.applying.take() {
-            self.undo(&applying);
+    /// Forgets the change under way, if there is one, and gives it back. The cache is as it was before.
+    pub fn abort(&mut self) -> Option<Change> {
+        let applying = self.applying.take()?;
+        self.undo(&applying);
+        Some(applying.change)
+    }
+
+    /// Undoes the change under way and takes it aside, so that something can be done before it.
+    pub(super) fn suspend(&mut self) -> Option<Applying> {
+        let mut applying = self.applying.take()?;
+        self.undo(&applying);
+        applying.start_over();
+        Some(applying)
+    }
+
+    /// Goes on with a change that was suspended, from its beginning, without the sets that have failed in it.
+    pub(super) fn resume(&mut self, suspended: Option<Applying>) {
+        if suspended.is_some() {
+            self.applying = suspended;
         }
+    }
+
+    /// Ends sets at once, however many rows that left are still seen: as by a change that drops them, ahead of the one that
+    /// is under way, which starts from its beginning. Takes time in proportion to the rows.
+    pub fn drop_now(&mut self, sets: impl IntoIterator<Item = SetId>) -> Transaction {
+        let suspended = self.suspend();
+        let drops = sets.into_iter().map(|set| Part::DropSet { set });
+        let change = Change::of(drops.collect());
+        self.applying = Some(Applying { is_urgent: true, ..Applying::new(change) });
+        let transaction = loop {
+            match self.step(usize::MAX) {
+                Step::More => (),
+                Step::Committed(transaction) => break transaction,
+                Step::OutOfSync(error) => {
+                    tracing::error!(%error, "sets could not be dropped");
+                    break self.empty_transaction();
+                }
+            }
+        };
+        self.resume(suspended);
+        transaction
     }
 
     pub(super) fn undo(&mut self, applying: &Applying) {
@@ -208,7 +247,7 @@ impl Cache {
             Phase::Start => {
                 // A server that never pauses leaves no other time for this.
                 self.reclaim(*budget);
-                self.waiting = self.must_wait();
+                self.waiting = !applying.is_urgent && self.must_wait();
                 if self.waiting {
                     return Ok(false);
                 }

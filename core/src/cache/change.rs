@@ -64,6 +64,12 @@ impl Change {
         Self { parts, ends: Vec::new() }
     }
 
+    /// Whether it says nothing but that sets ended.
+    pub fn only_drops(&self) -> bool {
+        let drops = |part: &Part| matches!(part, Part::DropSet { .. });
+        !self.parts.is_empty() && self.parts.iter().all(drops) && self.ends.is_empty()
+    }
+
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.ends.is_empty()

@@ -33,6 +33,7 @@ mod find;
 mod fold;
 mod guess;
 mod hash;
+mod held;
 mod identity;
 mod life;
 mod optimistic;
@@ -58,6 +59,7 @@ pub use config::CacheConfig;
 pub use diff::{Changes, RowChange, TableDiff, Transaction};
 pub use epoch::{CacheReader, View};
 pub use error::{OutOfSync, OutOfSyncKind, RegisterError, RowMismatch, SetFailure};
+pub use held::Held;
 pub use optimistic::{
     LocalTable, LocalTableMut, LocalTx, Mutated, Mutation, MutationError, MutationId, RowStatus,
     TempId, is_mutating,

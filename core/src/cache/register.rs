@@ -86,10 +86,7 @@ impl Cache {
     }
 
     fn give_type<T: Table>(&mut self, table: TableId, outdated: &[SetId]) -> Vec<SetFailure> {
-        let restart = self.applying.take().map(|applying| {
-            self.undo(&applying);
-            applying.into_change()
-        });
+        let suspended = self.suspend();
         let name = Arc::clone(self.tables[table.0 as usize].name());
         let mut store = TableStore::<T::Row>::new(table, name, Some(T::DEF));
         let raw: &dyn Any = &*self.tables[table.0 as usize];
@@ -100,9 +97,7 @@ impl Cache {
         self.tables[table.0 as usize] = Box::new(store);
         self.touch(table);
         self.failed.extend(failed.iter().map(|failure| failure.set));
-        if let Some(change) = restart {
-            self.begin(change);
-        }
+        self.resume(suspended);
         failed
     }
 }

@@ -147,6 +147,13 @@ impl SetLists {
         })
     }
 
+    /// Tells of each list that rows have which sets it names, and how many rows those are.
+    pub(super) fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
+        for list in self.lists.iter().filter(|list| list.rows > 0) {
+            list.members.iter().for_each(|(set, _)| count(*set, list.rows));
+        }
+    }
+
     pub(super) fn members(&self, list: ListId) -> &[Member] {
         self.lists.get(list.0 as usize).map_or(&[], |list| &list.members)
     }

@@ -59,6 +59,7 @@ pub(super) trait AnyTable: Any + Send {
     fn lift(&mut self, hashes: &[u64], at: Stamp);
     fn rebase(&mut self);
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32));
+    fn held(&self, count: &mut dyn FnMut(SetId, usize));
     /// Whether anything is staged that a transaction would show.
     fn has_changes(&self) -> bool;
 
@@ -182,6 +183,10 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
         self.rows_of_set(set, each);
+    }
+
+    fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
+        self.lists.held(count);
     }
 
     fn has_changes(&self) -> bool {

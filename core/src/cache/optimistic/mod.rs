@@ -25,7 +25,7 @@ mod writes;
 pub(super) use self::connected::Lifting;
 pub(super) use self::footprint::Turn;
 pub use self::local_table::{LocalTable, LocalTableMut};
-pub(super) use self::overlay::Overlay;
+pub(super) use self::overlay::{LOCAL, Overlay};
 pub(super) use self::pending::Mutations;
 pub use self::pending::{Mutated, RowStatus};
 pub use self::temp_id::TempId;

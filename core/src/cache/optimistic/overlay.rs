@@ -15,7 +15,7 @@ use crate::schema::Row;
 use crate::wire::RowList;
 
 /// Holds the rows that mutations wrote. No query set has this number: they are counted up from 0.
-const LOCAL: SetId = SetId(u32::MAX);
+pub(in crate::cache) const LOCAL: SetId = SetId(u32::MAX);
 
 /// What pending mutations have done to a table.
 #[derive(Debug, Default)]
@@ -64,6 +64,13 @@ impl Overlay {
     /// Whether rows differ from the server's.
     pub(in crate::cache) fn has_rows(&self) -> bool {
         !self.entries.is_empty()
+    }
+
+    /// Tells of each row of the server's that a mutation's stands in for which sets hold it.
+    pub(in crate::cache) fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
+        for parked in self.entries.iter().filter_map(|entry| entry.parked.as_ref()) {
+            parked.members.iter().for_each(|(set, _)| count(*set, 1));
+        }
     }
 
     /// Shows the server's rows that a set holds and that mutations stand in for, and how often it does; in no order.

@@ -8,6 +8,7 @@ use super::overlay::Overlay;
 use super::tx::{Ran, Want, Writes};
 use super::writes::{identity_hash, same_row};
 use super::{LocalTx, Mutation, MutationError, MutationId};
+use crate::cache::apply::Applying;
 use crate::cache::diff::Transaction;
 use crate::cache::epoch::View;
 use crate::cache::stamp::Stamp;
@@ -105,9 +106,7 @@ impl Cache {
         let pending = Pending { id, mutation, error: error.clone(), footprints };
         self.mutations.list.insert(turn, pending);
         let transaction = self.commit_writes(writes);
-        if let Some(change) = restart {
-            self.begin(change);
-        }
+        self.resume(restart);
         Mutated { transaction, failed, error }
     }
 
@@ -130,19 +129,14 @@ impl Cache {
     }
 
     /// Undoes the change under way, if the mutation's rows are among what it works on.
-    fn stop_if_touched(
-        &mut self,
-        footprints: &[(TableId, Footprint)],
-    ) -> Option<crate::cache::Change> {
+    fn stop_if_touched(&mut self, footprints: &[(TableId, Footprint)]) -> Option<Applying> {
         let applying = self.applying.as_ref()?;
         let touches = footprints.iter().any(|(table, _)| applying.touches(*table));
         if !applying.would_show() && !touches {
             return None;
         }
-        let applying = self.applying.take()?;
-        self.undo(&applying);
         self.mutations.restarts += 1;
-        Some(applying.into_change())
+        self.suspend()
     }
 
     fn commit_writes(&mut self, writes: Vec<Writes>) -> Transaction {
