@@ -9,7 +9,7 @@ use super::{
     TransactionEvent,
 };
 use crate::cache::{Change, Part, SetFailure, SetId, Step, TableDiff, Transaction};
-use crate::subs::{Stage, SubscriptionId};
+use crate::subs::{Arrival, Released};
 
 /// Changes that are to be applied, in order, and the one that is being applied.
 #[derive(Debug, Default)]
@@ -39,8 +39,8 @@ struct Why {
 pub(super) enum Then {
     /// The application is told.
     Say(Event),
-    /// These sets are in step again.
-    Resynced(Vec<SubscriptionId>),
+    /// These rows of sets have come in: what the change means for each set that it brings rows of.
+    Arrived(Vec<Arrival>),
     /// Every set is.
     Ready,
 }
@@ -121,8 +121,7 @@ impl Connection {
             Step::Committed(transaction) => self.committed(now, transaction),
             Step::OutOfSync(error) => {
                 let why = self.applying.under_way.take();
-                let then = why.into_iter().flat_map(|why| why.then);
-                then.filter_map(unapplied).for_each(|event| self.say(event));
+                why.into_iter().flat_map(|why| why.then).for_each(|then| self.skip(then));
                 self.fault(now, Lost::OutOfSync(error));
             }
         }
@@ -134,27 +133,60 @@ impl Connection {
         self.applying.under_way.is_some() || !self.applying.queue.is_empty()
     }
 
+    /// The changes that are not made.
+    pub(super) fn changes_to_make(&self) -> impl Iterator<Item = &Change> {
+        let queued = self.applying.queue.iter().map(|(change, _)| change);
+        self.cache.under_way().into_iter().chain(queued)
+    }
+
     /// Makes a change, and then what follows it.
     pub(super) fn apply(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
         self.applying.queue.push_back((change, Why { cause, then, kept: None }));
     }
 
-    /// Gives up every change that is not made, and says what was to be told of them all the same.
-    pub(super) fn abort_all(&mut self) -> Vec<Event> {
-        self.cache.abort();
-        let Applying { queue, under_way } = std::mem::take(&mut self.applying);
-        let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
-        why.flat_map(|why| why.then).filter_map(unapplied).collect()
+    /// Gives up every change that is not made. Rows of sets that are over go all the same, and what can be told of the
+    /// others is.
+    pub(super) fn abort_all(&mut self) {
+        let under_way = self.cache.abort();
+        let applying = std::mem::take(&mut self.applying);
+        let under_way = applying.under_way.map(|why| (under_way.unwrap_or_default(), why));
+        for (change, Why { cause, then, .. }) in under_way.into_iter().chain(applying.queue) {
+            if change.only_drops() {
+                let sets: Vec<SetId> = change.parts.iter().map(Part::set).collect();
+                let transaction = self.drop_now(&sets);
+                self.tell(transaction, cause);
+            }
+            then.into_iter().for_each(|then| self.skip(then));
+        }
+    }
+
+    /// Drops sets at once, ahead of whatever is queued.
+    pub(super) fn drop_now(&mut self, sets: &[SetId]) -> Transaction {
+        sets.iter().for_each(|set| self.forget_rows(*set));
+        self.cache.drop_now(sets.iter().copied())
+    }
+
+    /// What follows a change that is not made.
+    fn skip(&mut self, then: Then) {
+        match then {
+            // It was committed or not; its rows are not here, so nobody can rely on it.
+            Then::Say(Event::Answered { call, .. }) => self.say(unknown(call)),
+            Then::Say(event @ Event::Ended { .. }) => self.say(event),
+            Then::Arrived(arrivals) => {
+                arrivals.iter().for_each(|arrival| self.subs.missed(arrival));
+            }
+            Then::Say(_) | Then::Ready => (),
+        }
     }
 
     /// Gives up every change that is not made, and says what was to be told of them, as it was to be told.
     pub(super) fn skip_all(&mut self) {
-        self.cache.abort();
+        drop(self.cache.abort());
         let Applying { queue, under_way } = std::mem::take(&mut self.applying);
         let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
         let events = why.flat_map(|why| why.then).filter_map(|then| match then {
             Then::Say(event) => Some(event),
-            Then::Resynced(_) | Then::Ready => None,
+            Then::Arrived(_) | Then::Ready => None,
         });
         events.for_each(|event| self.say(event));
     }
@@ -175,41 +207,48 @@ impl Connection {
             let failed: Vec<SetId> = failed.iter().map(|failure| failure.set).collect();
             self.keep_rows(parts, &failed);
         }
-        if !transaction.is_empty() {
-            self.stats.transactions += 1;
-            let rows: usize = transaction.tables().iter().map(TableDiff::len).sum();
-            self.stats.rows_changed += rows as u64;
-            self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
-        }
+        self.tell(transaction, cause);
         self.follow(now, then, &failed);
         for failure in failed {
             self.fail_set(failure);
         }
     }
 
+    pub(super) fn tell(&mut self, transaction: Transaction, cause: Cause) {
+        if !transaction.is_empty() {
+            self.stats.transactions += 1;
+            let rows: usize = transaction.tables().iter().map(TableDiff::len).sum();
+            self.stats.rows_changed += rows as u64;
+            self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
+        }
+    }
+
     fn follow(&mut self, now: Instant, then: Vec<Then>, failed: &[SetFailure]) {
-        let failed: Vec<_> =
-            failed.iter().filter_map(|failure| self.subs.by_rows(failure.set)).collect();
         for then in then {
             match then {
-                Then::Say(Event::Applied(set)) if failed.contains(&set) => (),
                 Then::Say(event) => {
                     let event = self.applied_now(event, now);
                     self.say(event);
                 }
-                Then::Resynced(sets) => {
-                    for set in sets {
-                        if self.subs.resynced(set) && !failed.contains(&set) {
-                            self.events.push_back(Event::Applied(set));
-                        }
-                    }
+                Then::Arrived(arrivals) => {
+                    arrivals.iter().for_each(|arrival| self.arrived(arrival, failed));
                 }
                 Then::Ready => self.become_ready(now),
             }
         }
     }
 
-    /// A set's rows do not decode as their Rust type, and are gone: tells the server, and the application.
+    /// Rows of a set are in the cache: they are the set's, or nobody's.
+    fn arrived(&mut self, arrival: &Arrival, failed: &[SetFailure]) {
+        if !self.subs.arrived(arrival) {
+            let drops = Released::one(arrival.rows).into_drops();
+            self.apply(Change::of(drops), Cause::Unsubscribed(arrival.set), Vec::new());
+        } else if failed.iter().all(|failure| failure.set != arrival.rows) {
+            self.events.push_back(Event::Applied(arrival.set));
+        }
+    }
+
+    /// Rows of a set do not decode as their Rust type: it is over, here and on the server.
     pub(super) fn fail_set(&mut self, failure: SetFailure) {
         if self.is_loaded(failure.set) {
             tracing::info!(%failure, "kept rows are dropped");
@@ -217,24 +256,9 @@ impl Connection {
             return self.drop_loaded_table(failure.set, &failure.table_name);
         }
         let Some(set) = self.subs.by_rows(failure.set) else { return };
-        let stage = self.subs.get(set).map(|set| set.stage);
-        match stage {
-            Some(Stage::Ending { .. }) | None => (),
-            Some(Stage::Waiting | Stage::Stale) => drop(self.subs.remove(set)),
-            Some(_) => self.send_unsubscribe(set),
+        if let Some(end) = self.subs.fail(set) {
+            self.end_set(set, end, SetEnd::Undecodable(failure));
         }
-        self.subs.set_stage(set, Stage::Failed);
-        self.events.push_back(Event::Ended { set, reason: SetEnd::Undecodable(failure) });
-    }
-}
-
-/// What is told of a change that was not made.
-fn unapplied(then: Then) -> Option<Event> {
-    match then {
-        // It was committed or not; its rows are not here, so nobody can rely on it.
-        Then::Say(Event::Answered { call, .. }) => Some(unknown(call)),
-        Then::Say(event @ Event::Ended { .. }) => Some(event),
-        Then::Say(_) | Then::Resynced(_) | Then::Ready => None,
     }
 }
 

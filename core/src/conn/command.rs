@@ -9,7 +9,7 @@ use super::{
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
 use crate::schema::{ClientIndex, Table, TableDef};
-use crate::subs::{Stage, SubscriptionId};
+use crate::subs::{End, SubscriptionId};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, Text};
 
 /// Commands.
@@ -75,53 +75,30 @@ impl Connection {
     /// Asks for a query set. It is sent when there is a connection, and again whenever there is a new one.
     pub fn subscribe(&mut self, queries: Vec<Box<str>>) -> SubscriptionId {
         let bytes = queries.iter().map(|query| query.len()).sum();
-        let set = match self.claim_rows(&queries) {
-            Some(rows) => self.subs.add_stale(queries, rows),
-            None => self.subs.add(queries),
-        };
         let refusal = match self.state {
             State::Closing { .. } | State::Closed(_) => Some(SetEnd::Closed),
             _ => self.too_large(bytes).map(SetEnd::NotSent),
         };
-        match refusal {
-            Some(reason) => {
-                self.subs.remove(set);
-                self.events.push_back(Event::Ended { set, reason });
-            }
-            None if matches!(self.state, State::Online { .. }) => self.send_set(set),
-            None => (),
+        if let Some(reason) = refusal {
+            // Rows of the last run stay with whoever has them.
+            let set = self.subs.skip();
+            self.events.push_back(Event::Ended { set, reason });
+            return set;
+        }
+        let set = match self.claim_rows(&queries) {
+            Some(rows) => self.subs.add_stale(queries, rows),
+            None => self.subs.add(queries),
+        };
+        if let State::Online { .. } = self.state {
+            self.send_set(set);
         }
         set
     }
 
     /// Ends a query set; [`Event::Ended`] says when it is over. Does nothing if it is, or will be.
     pub fn unsubscribe(&mut self, set: SubscriptionId) {
-        let Some((stage, rows)) = self.subs.get(set).map(|set| (set.stage, set.rows)) else {
-            return;
-        };
-        match stage {
-            Stage::Waiting => {
-                self.subs.remove(set);
-                self.events.push_back(Event::Ended { set, reason: SetEnd::Unsubscribed });
-            }
-            Stage::Sent | Stage::Applied => {
-                let holds_rows = stage == Stage::Applied;
-                self.subs.set_stage(set, Stage::Ending { holds_rows });
-                self.send_unsubscribe(set);
-            }
-            Stage::Stale => {
-                self.subs.remove(set);
-                self.drop_set(set, Some(rows), SetEnd::Unsubscribed);
-            }
-            // Its old rows go now, its new ones never come in; the server still has to let go of it.
-            Stage::Resyncing(_) => {
-                self.subs.set_stage(set, Stage::Failed);
-                self.send_unsubscribe(set);
-                self.drop_set(set, Some(rows), SetEnd::Unsubscribed);
-                self.leave_resync(set);
-            }
-            Stage::Ending { .. } | Stage::Failed => (),
-        }
+        let end = self.subs.end(set);
+        self.end_set(set, end, SetEnd::Unsubscribed);
     }
 
     /// Makes a call or a query. [`Event::Answered`] brings the answer, [`Reply::TimedOut`] if there is none by `deadline`.
@@ -189,6 +166,21 @@ impl Connection {
         id
     }
 
+    /// Does what is left to be done about a set that ends: tells the server, drops its rows, tells the application.
+    pub(super) fn end_set(&mut self, set: SubscriptionId, end: End, reason: SetEnd) {
+        match end {
+            End::Nothing => (),
+            End::Asked(wire) => self.send_unsubscribe(wire),
+            End::Over { rows, wire } => {
+                if let Some(wire) = wire {
+                    self.send_unsubscribe(wire);
+                }
+                self.drop_set(set, rows, reason);
+                self.leave_resync(set);
+            }
+        }
+    }
+
     pub(super) fn send_set(&mut self, set: SubscriptionId) {
         let request_id = self.request_id();
         if let Some((query_set_id, queries)) = self.subs.send(set) {
@@ -197,8 +189,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn send_unsubscribe(&mut self, set: SubscriptionId) {
-        let Some(query_set_id) = self.subs.get(set).and_then(|set| set.wire) else { return };
+    pub(super) fn send_unsubscribe(&mut self, query_set_id: QuerySetId) {
         let request_id = self.request_id();
         // The cache knows which rows the set holds: they need not be sent.
         let send_dropped_rows = false;

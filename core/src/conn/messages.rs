@@ -9,7 +9,7 @@ use super::{
 };
 use crate::cache::{Change, Part, SetId};
 use crate::calls::{InFlight, Kind};
-use crate::subs::{Stage, SubscriptionId};
+use crate::subs::{Answer, Arrival, Ended, Refused, Released, Route, Stage, SubscriptionId};
 use crate::types::{TimeDuration, Timestamp};
 use crate::wire::{
     BatchResult, ProcedureStatus, QueryRows, QuerySetId, QuerySetUpdate, ReducerOutcome, RequestId,
@@ -128,27 +128,25 @@ impl Connection {
         if self.compare_set(wire, Some(&rows)) {
             return Ok(());
         }
-        let Some((set, query_set)) = self.subs.by_wire(wire) else {
-            return Err(Violation("it applied a query set that was not asked for"));
-        };
-        let (stage, held) = (query_set.stage, query_set.rows);
-        match stage {
-            Stage::Sent => {
-                self.subs.set_stage(set, Stage::Applied);
-                let change = Change::of(inserts(held, rows).collect());
-                self.apply(change, Cause::Applied(set), vec![Then::Say(Event::Applied(set))]);
+        match self.subs.answered(wire) {
+            Answer::First(arrival) => {
+                let change = Change::of(inserts(arrival.rows, rows).collect());
+                self.bring(change, Cause::Applied(arrival.set), arrival);
                 Ok(())
             }
-            Stage::Resyncing(new) => {
-                self.resync_answered(set, held, inserts(new, rows));
+            Answer::Again(arrival) => {
+                self.resync_answered(arrival, inserts(arrival.rows, rows));
                 Ok(())
             }
-            // It is not wanted any more: its rows need not come in to go out.
-            Stage::Ending { holds_rows: false } | Stage::Failed => Ok(()),
-            Stage::Waiting | Stage::Applied | Stage::Stale | Stage::Ending { holds_rows: true } => {
-                Err(Violation("it applied a query set twice"))
-            }
+            Answer::Unwanted => Ok(()),
+            Answer::Twice => Err(Violation("it applied a query set twice")),
+            Answer::Unknown => Err(Violation("it applied a query set that was not asked for")),
         }
+    }
+
+    /// Makes a change that brings a set's rows in.
+    pub(super) fn bring(&mut self, change: Change, cause: Cause, arrival: Arrival) {
+        self.apply(change, cause, vec![Then::Arrived(vec![arrival])]);
     }
 
     fn batch_applied(&mut self, results: Vec<BatchResult>) -> Result<(), Violation> {
@@ -166,23 +164,14 @@ impl Connection {
         if self.verifying.ended(wire) {
             return Ok(());
         }
-        let Some((set, query_set)) = self.subs.by_wire(wire) else {
-            return Err(Violation("it ended a query set that it does not have"));
-        };
-        let (stage, rows) = (query_set.stage, query_set.rows);
-        match stage {
-            Stage::Ending { holds_rows } => {
-                self.subs.remove(set);
-                self.drop_set(set, holds_rows.then_some(rows), SetEnd::Unsubscribed);
+        match self.subs.ended(wire) {
+            Ended::Over(set, rows) => {
+                self.drop_set(set, rows, SetEnd::Unsubscribed);
                 Ok(())
             }
-            Stage::Failed => {
-                self.subs.remove(set);
-                Ok(())
-            }
-            Stage::Waiting | Stage::Sent | Stage::Applied | Stage::Stale | Stage::Resyncing(_) => {
-                Err(Violation("it ended a query set unasked"))
-            }
+            Ended::Failed => Ok(()),
+            Ended::Unasked => Err(Violation("it ended a query set unasked")),
+            Ended::Unknown => Err(Violation("it ended a query set that it does not have")),
         }
     }
 
@@ -191,39 +180,33 @@ impl Connection {
         if self.compare_set(wire, None) {
             return;
         }
-        let Some((set, query_set)) = self.subs.by_wire(wire) else {
+        match self.subs.refused(wire) {
             // It may cross our own unsubscribing; there is nothing left to undo.
-            tracing::debug!(?wire, error, "the server refused a query set that is over");
-            return;
-        };
-        let (stage, rows) = (query_set.stage, query_set.rows);
-        if let Stage::Resyncing(_) = stage {
-            return self.resync_refused(set, error);
-        }
-        self.subs.remove(set);
-        match stage {
-            Stage::Failed => (),
+            Refused::Unknown => {
+                tracing::debug!(?wire, error, "the server refused a query set that is over");
+            }
+            Refused::KeepsRows(set) => self.resync_refused(set, error),
             // Wished for and gone: the application asked for its end, and that is what it gets.
-            Stage::Ending { holds_rows } => {
-                self.drop_set(set, holds_rows.then_some(rows), SetEnd::Unsubscribed);
+            Refused::Over { set, rows, was_ending: true } => {
+                self.drop_set(set, rows, SetEnd::Unsubscribed);
             }
-            Stage::Waiting | Stage::Sent => {
-                self.drop_set(set, None, SetEnd::Refused(error.into()));
-            }
-            Stage::Applied | Stage::Stale | Stage::Resyncing(_) => {
-                self.drop_set(set, Some(rows), SetEnd::Refused(error.into()));
+            Refused::Over { set, rows, was_ending: false } => {
+                self.drop_set(set, rows, SetEnd::Refused(error.into()));
             }
         }
     }
 
-    pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Option<SetId>, reason: SetEnd) {
-        let parts = rows.map(|set| Part::DropSet { set }).into_iter().collect();
+    /// Drops the rows that a set owned, then says that it is over; at once, where it owned none.
+    pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Released, reason: SetEnd) {
         let cause = match reason {
             SetEnd::Unsubscribed | SetEnd::Closed => Cause::Unsubscribed(set),
             _ => Cause::Failed(set),
         };
-        let ended = Then::Say(Event::Ended { set, reason });
-        self.apply(Change::of(parts), cause, vec![ended]);
+        let ended = Event::Ended { set, reason };
+        if rows.is_empty() {
+            return self.say(ended);
+        }
+        self.apply(Change::of(rows.into_drops()), cause, vec![Then::Say(ended)]);
     }
 
     fn reducer_result(
@@ -331,17 +314,15 @@ impl Connection {
             if self.verifying.has(update.query_set_id) {
                 continue;
             }
-            let Some((_, query_set)) = self.subs.by_wire(update.query_set_id) else {
-                return Err(Violation("it updated a query set that it does not have"));
-            };
-            match query_set.stage {
-                Stage::Applied | Stage::Ending { holds_rows: true } => {
-                    parts.extend(changes(query_set.rows, update));
+            match self.subs.route(update.query_set_id) {
+                Route::Cache(rows) => parts.extend(changes(rows, update)),
+                Route::Gathered(rows) => {
+                    changes(rows, update).for_each(|part| self.resync_changed(part));
                 }
-                Stage::Resyncing(new) => {
-                    changes(new, update).for_each(|part| self.resync_changed(part));
+                Route::Nowhere => (),
+                Route::Unknown => {
+                    return Err(Violation("it updated a query set that it does not have"));
                 }
-                _ => (),
             }
         }
         Ok(Change::of(parts))

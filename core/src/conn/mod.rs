@@ -37,6 +37,7 @@ mod messages;
 mod offline;
 mod optimistic;
 mod outbox;
+mod ownership;
 mod recovery;
 mod resync;
 mod slow;
@@ -72,6 +73,7 @@ pub use self::offline::{
     SyncState, table_fingerprint,
 };
 use self::outbox::Outbox;
+pub use self::ownership::OwnershipFault;
 use self::recovery::Recovery;
 use self::resync::Resync;
 use self::slow::Pace;

@@ -118,7 +118,10 @@ impl Connection {
                         .events
                         .push_back(Event::Transaction(TransactionEvent { transaction, cause }));
                 }
-                Step::More if self.cache.is_waiting_for_views() => return self.cache.abort(),
+                Step::More if self.cache.is_waiting_for_views() => {
+                    drop(self.cache.abort());
+                    return;
+                }
                 Step::More => (),
                 Step::OutOfSync(error) => {
                     return tracing::error!(%error, "rows stay that were only expected");

@@ -7,7 +7,7 @@ use super::apply::Then;
 use super::recovery::BatchSupport;
 use super::{Cause, Connection, Event, StaleReason, State};
 use crate::cache::{Change, Part, SetId};
-use crate::subs::{Stage, SubscriptionId};
+use crate::subs::{Arrival, Stage, SubscriptionId};
 use crate::wire::{BatchSet, ClientMessage, Protocol, Text};
 
 /// What has been answered so far.
@@ -15,7 +15,7 @@ use crate::wire::{BatchSet, ClientMessage, Protocol, Text};
 pub(super) struct Resync {
     /// The sets that are not answered.
     pending: BTreeSet<SubscriptionId>,
-    answered: Vec<SubscriptionId>,
+    answered: Vec<Arrival>,
     /// The rows of those that are, and their changes since, in the server's order.
     parts: Vec<Part>,
     /// When those that are not answered are left as they are.
@@ -61,24 +61,19 @@ impl Connection {
         self.send(&message);
     }
 
-    /// The server has answered a set that was asked for again, with these rows under their new name.
-    pub(super) fn resync_answered(
-        &mut self,
-        set: SubscriptionId,
-        old: SetId,
-        rows: impl Iterator<Item = Part>,
-    ) {
+    /// The server has answered a set that was asked for again, with these rows.
+    pub(super) fn resync_answered(&mut self, arrival: Arrival, rows: impl Iterator<Item = Part>) {
         if let Some(resync) = &mut self.resync
-            && resync.pending.remove(&set)
+            && resync.pending.remove(&arrival.set)
         {
-            resync.answered.push(set);
+            resync.answered.push(arrival);
             resync.parts.extend(rows);
             self.finish_resync_if_answered();
-        } else {
-            // Too late to be part of the whole: a resync of its own.
-            let mut parts: Vec<Part> = rows.collect();
-            parts.push(Part::DropSet { set: old });
-            self.apply(Change::of(parts), Cause::Resync, vec![Then::Resynced(vec![set])]);
+        } else if self.subs.join(&arrival) {
+            // Too late to be part of the whole, or never part of it: a resync of its own.
+            let drops = arrival.replaces.map(|set| Part::DropSet { set });
+            let change = Change::of(rows.chain(drops).collect());
+            self.bring(change, Cause::Resync, arrival);
         }
     }
 
@@ -91,7 +86,6 @@ impl Connection {
 
     /// The server refuses to resync a set.
     pub(super) fn resync_refused(&mut self, set: SubscriptionId, why: &str) {
-        self.subs.not_resynced(set);
         let reason = StaleReason::Refused(why.into());
         self.events.push_back(Event::Stale { set, reason });
         self.leave_resync(set);
@@ -101,7 +95,7 @@ impl Connection {
     pub(super) fn leave_resync(&mut self, set: SubscriptionId) {
         if let Some(resync) = &mut self.resync {
             resync.pending.remove(&set);
-            resync.answered.retain(|answered| *answered != set);
+            resync.answered.retain(|answered| answered.set != set);
             self.finish_resync_if_answered();
         }
     }
@@ -121,20 +115,14 @@ impl Connection {
         if !self.resync.as_ref().is_some_and(|resync| resync.pending.is_empty()) {
             return;
         }
-        let Some(Resync { answered, mut parts, .. }) = self.resync.take() else { return };
-        // Of a set that was ended meanwhile nothing comes in.
-        let mut wanted: BTreeSet<SetId> = BTreeSet::new();
-        for set in &answered {
-            if let Some(set) = self.subs.get(*set)
-                && let Stage::Resyncing(new) = set.stage
-            {
-                wanted.insert(new);
-                parts.push(Part::DropSet { set: set.rows });
-                wanted.insert(set.rows);
-            }
-        }
+        let Some(Resync { mut answered, mut parts, .. }) = self.resync.take() else { return };
+        // Of a set that has left meanwhile nothing comes in.
+        answered.retain(|arrival| self.subs.join(arrival));
+        let wanted: BTreeSet<SetId> = answered.iter().map(|arrival| arrival.rows).collect();
         parts.retain(|part| wanted.contains(&part.set()));
+        let replaced = answered.iter().filter_map(|arrival| arrival.replaces);
+        parts.extend(replaced.map(|set| Part::DropSet { set }));
         let change = Change { parts, ends: self.orphaned_mutations() };
-        self.apply(change, Cause::Resync, vec![Then::Resynced(answered), Then::Ready]);
+        self.apply(change, Cause::Resync, vec![Then::Arrived(answered), Then::Ready]);
     }
 }

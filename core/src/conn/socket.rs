@@ -249,9 +249,7 @@ impl Connection {
             CloseReason::Requested => NotSent::Closed,
             CloseReason::Lost(lost) => NotSent::Lost(lost.clone()),
         };
-        for event in self.abort_all() {
-            self.say(event);
-        }
+        self.abort_all();
         self.end_calls(&not_sent);
         self.revert_all(now);
         for set in self.subs.drain() {

@@ -64,7 +64,7 @@ impl Connection {
         for &set in &sets {
             let (wire, request_id) = (self.subs.new_wire(), self.request_id());
             let Some(query_set) = self.subs.get(set) else { continue };
-            let queries = query_set.queries.iter().map(|query| Text::from(&**query)).collect();
+            let queries = query_set.queries().iter().map(|query| Text::from(&**query)).collect();
             self.verifying.asked.insert(wire, (id, set));
             self.send(&ClientMessage::Subscribe { request_id, query_set_id: wire, queries });
         }
@@ -76,8 +76,8 @@ impl Connection {
     /// The server says what a set has; false if that was not asked for.
     pub(super) fn compare_set(&mut self, wire: QuerySetId, rows: Option<&QueryRows>) -> bool {
         let Some((id, set)) = self.verifying.asked.remove(&wire) else { return false };
-        let held = self.subs.get(set).filter(|set| set.stage == Stage::Applied);
-        let drifts = held.zip(rows).map(|(held, rows)| self.cache.compare(held.rows, rows));
+        let held = self.subs.get(set).filter(|set| set.stage() == Stage::Applied);
+        let drifts = held.zip(rows).map(|(held, rows)| self.cache.compare(held.rows(), rows));
         if let Some((verification, left)) = self.verifying.under_way.get_mut(&id) {
             *left -= 1;
             if let (Some(drifts), Some(rows)) = (drifts, rows) {

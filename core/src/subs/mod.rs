@@ -1,10 +1,29 @@
-//! Query sets: what the application wants, and how far the server is with it. Pure bookkeeping.
+//! Query sets: what the application wants, how far the server is with it, and who owns which rows of the cache.
+//!
+//! Two things move at different times. A set's [`Stage`] moves when a message is received or a command is given; its rows
+//! move when the change that brings or drops them is committed, which may be many steps later. Three rules keep them
+//! together:
+//!
+//! - Changes of the cache are made in the order in which they are queued, and a stage says what holds when all of them
+//!   have been made. So a command is decided against the end of the queue, and queues its own change behind it.
+//! - The cache knows rows by names of the machine's own ([`SetId`]). From its making on, a name is owned by one set. It
+//!   leaves its set as [`Released`], for which a drop is queued: behind everything that may still bring rows in under it.
+//! - A change that brings a set's rows in carries an [`Arrival`]: which set, under which name, in place of which other.
+//!   When the change is committed the arrival is checked against the owner; rows that nobody owns any more are dropped.
+//!
+//! Transitions are methods here, and give back what is left to be done; nothing else sets a stage.
+
+mod release;
+mod set;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::cache::SetId;
 use crate::wire::QuerySetId;
+
+pub(crate) use self::release::Released;
+pub(crate) use self::set::{QuerySet, Stage};
 
 /// One query set as the application knows it: the same over all reconnects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,58 +39,114 @@ pub(crate) struct Subscriptions {
     sets: HashMap<SubscriptionId, QuerySet, FixedState>,
     /// The sets that the server knows, by the name that it knows them by.
     by_wire: HashMap<QuerySetId, SubscriptionId, FixedState>,
+    /// The owner of each name of rows.
     by_rows: HashMap<SetId, SubscriptionId, FixedState>,
+    /// Names of rows that stay readable after the end of the connection.
+    retained: Vec<SetId>,
 }
 
-/// One query set.
-#[derive(Debug)]
-pub(crate) struct QuerySet {
-    pub(crate) queries: Vec<Box<str>>,
-    pub(crate) stage: Stage,
-    /// Its name on this connection, once it was sent.
-    pub(crate) wire: Option<QuerySetId>,
-    /// What the cache knows it by. Asked for again after a reconnect, its rows come in under a new name.
-    pub(crate) rows: SetId,
-}
-
-/// How far a query set is.
+/// Rows of a set that come in with a change: what the change means for the set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Not sent yet: there is no connection.
-    Waiting,
-    /// Sent, not answered.
-    Sent,
-    /// Its rows are in the cache.
-    Applied,
-    /// Its rows are in the cache as they were when the connection was lost, or when the server refused to resync it.
-    Stale,
-    /// As `Stale`, and it was asked for again: its new rows come under this name.
-    Resyncing(SetId),
-    /// The application ended it, and the server has not confirmed that. Until then it is kept in step if it holds rows.
-    Ending {
-        /// Whether its rows are in the cache.
-        holds_rows: bool,
-    },
-    /// It failed here, its rows are gone, and the server has not confirmed yet that it sends no more of it.
+pub(crate) struct Arrival {
+    pub(crate) set: SubscriptionId,
+    /// The name that they come in under.
+    pub(crate) rows: SetId,
+    /// The name whose rows the same change drops.
+    pub(crate) replaces: Option<SetId>,
+}
+
+/// What the server's rows of a set are to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// There is no such set.
+    Unknown,
+    /// The set was answered before.
+    Twice,
+    /// It was ended meanwhile: the rows need not come in to go out.
+    Unwanted,
+    /// The first rows of a set, which is [`Stage::Applied`] from now on.
+    First(Arrival),
+    /// A set that was asked for again. It is [`Stage::Answered`] until it [joins](Subscriptions::join).
+    Again(Arrival),
+}
+
+/// Where a change of a set that the server tells goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// There is no such set.
+    Unknown,
+    /// Nowhere: the set holds no rows here.
+    Nowhere,
+    /// Into the cache, under this name.
+    Cache(SetId),
+    /// To the rows that wait to come in under this name.
+    Gathered(SetId),
+}
+
+/// What the end of a set leaves to be done.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// There is no such set, or it is ending already.
+    Nothing,
+    /// The server is to let go of it, and its answer ends the set.
+    Asked(QuerySetId),
+    /// It is over here: its rows are to be dropped. Where the server has it, it is to let go of it.
+    Over { rows: Released, wire: Option<QuerySetId> },
+}
+
+/// What the server's word that a set is over leaves to be done.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// There is no such set.
+    Unknown,
+    /// Nobody asked for that.
+    Unasked,
+    /// The application was told before.
     Failed,
+    /// It is over.
+    Over(SubscriptionId, Released),
+}
+
+/// What the server's refusal of a set leaves to be done.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// There is no such set, or it is over.
+    Unknown,
+    /// It was asked for again, and keeps the rows that it has.
+    KeepsRows(SubscriptionId),
+    /// It is over. Whether the application had asked for its end.
+    Over { set: SubscriptionId, rows: Released, was_ending: bool },
 }
 
 /// A set whose connection is gone, and what is left to be done about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Orphan {
-    /// It was about to end, and has: these rows go, if it held any.
-    Ended(SubscriptionId, Option<SetId>),
+    /// It was about to end, and has.
+    Ended(SubscriptionId, Released),
     /// Its rows are stale now.
     Stale(SetId),
 }
 
+/// Making and looking up.
 impl Subscriptions {
     pub(crate) fn add(&mut self, queries: Vec<Box<str>>) -> SubscriptionId {
-        let id = SubscriptionId(self.next);
-        self.next += 1;
+        let id = self.next_id();
         let rows = self.name_rows(id);
-        self.sets.insert(id, QuerySet { queries, stage: Stage::Waiting, wire: None, rows });
+        self.sets.insert(id, QuerySet::new(queries, Stage::Waiting, rows));
         id
+    }
+
+    /// Adds a set whose rows are in the cache, as they were some time ago.
+    pub(crate) fn add_stale(&mut self, queries: Vec<Box<str>>, rows: SetId) -> SubscriptionId {
+        let id = self.next_id();
+        self.by_rows.insert(rows, id);
+        self.sets.insert(id, QuerySet::new(queries, Stage::Stale, rows));
+        id
+    }
+
+    /// The number of a set that is over before it begins.
+    pub(crate) fn skip(&mut self) -> SubscriptionId {
+        self.next_id()
     }
 
     /// A name for rows of no set yet.
@@ -81,22 +156,10 @@ impl Subscriptions {
         rows
     }
 
-    /// Adds a set whose rows are in the cache, as they were some time ago.
-    pub(crate) fn add_stale(&mut self, queries: Vec<Box<str>>, rows: SetId) -> SubscriptionId {
+    fn next_id(&mut self) -> SubscriptionId {
         let id = SubscriptionId(self.next);
         self.next += 1;
-        self.by_rows.insert(rows, id);
-        self.sets.insert(id, QuerySet { queries, stage: Stage::Stale, wire: None, rows });
         id
-    }
-
-    /// The rows of a stale set are gone: it is as if it had just been asked for.
-    pub(crate) fn start_over(&mut self, id: SubscriptionId) {
-        let rows = self.name_rows(id);
-        if let Some(set) = self.sets.get_mut(&id) {
-            self.by_rows.remove(&set.rows);
-            (set.rows, set.stage) = (rows, Stage::Waiting);
-        }
     }
 
     fn name_rows(&mut self, id: SubscriptionId) -> SetId {
@@ -105,14 +168,9 @@ impl Subscriptions {
         rows
     }
 
-    pub(crate) fn get(&self, id: SubscriptionId) -> Option<&QuerySet> {
-        self.sets.get(&id)
-    }
-
-    pub(crate) fn set_stage(&mut self, id: SubscriptionId, stage: Stage) {
-        if let Some(set) = self.sets.get_mut(&id) {
-            set.stage = stage;
-        }
+    /// The name that the next set gets on the wire.
+    pub(crate) fn seed(&mut self, next: QuerySetId) {
+        self.next_wire = next.0;
     }
 
     /// A name on the wire for one more set.
@@ -122,15 +180,40 @@ impl Subscriptions {
         wire
     }
 
+    pub(crate) fn get(&self, id: SubscriptionId) -> Option<&QuerySet> {
+        self.sets.get(&id)
+    }
+
+    pub(crate) fn stage(&self, id: SubscriptionId) -> Option<Stage> {
+        Some(self.sets.get(&id)?.stage)
+    }
+
     /// The set that the server calls `wire`.
-    pub(crate) fn by_wire(&self, wire: QuerySetId) -> Option<(SubscriptionId, &QuerySet)> {
+    fn by_wire(&self, wire: QuerySetId) -> Option<(SubscriptionId, &QuerySet)> {
         let id = *self.by_wire.get(&wire)?;
         Some((id, self.sets.get(&id)?))
     }
 
-    /// The set whose rows the cache knows by this name.
+    /// The set that owns the rows of this name.
     pub(crate) fn by_rows(&self, rows: SetId) -> Option<SubscriptionId> {
         self.by_rows.get(&rows).copied()
+    }
+
+    /// Whether the rows of this name are a set's that has none yet.
+    pub(crate) fn is_early(&self, rows: SetId) -> bool {
+        let set = self.by_rows(rows).and_then(|id| self.sets.get(&id));
+        set.is_some_and(|set| matches!(set.stage, Stage::Waiting | Stage::Sent))
+    }
+
+    /// The names that are owned, and whether their rows, if there are any, are stale.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (SetId, bool)> {
+        let names = self.by_rows.iter();
+        names.filter_map(|(rows, id)| Some((*rows, self.sets.get(id)?.is_stale(*rows))))
+    }
+
+    /// Whether the rows of this name stay readable after the end of the connection.
+    pub(crate) fn retains(&self, rows: SetId) -> bool {
+        self.retained.contains(&rows)
     }
 
     /// The sets that are at a stage, oldest first.
@@ -140,56 +223,204 @@ impl Subscriptions {
         ids.sort_unstable();
         ids
     }
+}
 
+/// Asking, and being answered.
+impl Subscriptions {
     /// Names a set for the wire, and marks it sent; one with stale rows gets a name for the new ones.
     pub(crate) fn send(&mut self, id: SubscriptionId) -> Option<(QuerySetId, &[Box<str>])> {
-        let resyncs = self.sets.get(&id)?.stage == Stage::Stale;
-        let stage = if resyncs { Stage::Resyncing(self.name_rows(id)) } else { Stage::Sent };
+        let resyncs = self.stage(id)? == Stage::Stale;
+        let incoming = resyncs.then(|| self.name_rows(id));
         let wire = self.new_wire();
         self.by_wire.insert(wire, id);
         let set = self.sets.get_mut(&id)?;
-        set.stage = stage;
+        set.stage = if resyncs { Stage::Resyncing } else { Stage::Sent };
+        set.incoming = incoming;
         set.wire = Some(wire);
         Some((wire, &set.queries))
     }
 
-    /// The rows of a set that was asked for again are in the cache under their new name. False if it is not wanted any
-    /// more.
-    pub(crate) fn resynced(&mut self, id: SubscriptionId) -> bool {
-        let Some(set) = self.sets.get_mut(&id) else { return false };
-        let Stage::Resyncing(rows) = set.stage else { return false };
-        self.by_rows.remove(&set.rows);
-        set.rows = rows;
-        set.stage = Stage::Applied;
+    /// The server has answered with a set's rows.
+    pub(crate) fn answered(&mut self, wire: QuerySetId) -> Answer {
+        let Some(&id) = self.by_wire.get(&wire) else { return Answer::Unknown };
+        let Some(set) = self.sets.get_mut(&id) else { return Answer::Unknown };
+        match (set.stage, set.incoming) {
+            (Stage::Sent, _) => {
+                set.stage = Stage::Applied;
+                Answer::First(Arrival { set: id, rows: set.rows, replaces: None })
+            }
+            (Stage::Resyncing, Some(rows)) => {
+                set.stage = Stage::Answered;
+                Answer::Again(Arrival { set: id, rows, replaces: Some(set.rows) })
+            }
+            (Stage::Ending { holds_rows: false } | Stage::Failed, _) => Answer::Unwanted,
+            _ => Answer::Twice,
+        }
+    }
+
+    /// The change that brings in the rows of a set that was asked for again is about to be queued. False if the set has
+    /// left meanwhile: then its rows are not to be in that change.
+    pub(crate) fn join(&mut self, arrival: &Arrival) -> bool {
+        let Some(set) = self.sets.get_mut(&arrival.set) else { return false };
+        let joins = set.stage == Stage::Answered && set.incoming == Some(arrival.rows);
+        if joins {
+            set.stage = Stage::Applied;
+        }
+        joins
+    }
+
+    /// The change with these rows is committed. False if nobody owns them any more: then they are to be dropped.
+    #[must_use]
+    pub(crate) fn arrived(&mut self, arrival: &Arrival) -> bool {
+        if self.by_rows(arrival.rows) != Some(arrival.set) {
+            return false;
+        }
+        let Some(set) = self.sets.get_mut(&arrival.set) else { return false };
+        if set.incoming == Some(arrival.rows) {
+            self.by_rows.remove(&set.rows);
+            set.rows = arrival.rows;
+            set.incoming = None;
+        }
         true
     }
 
-    /// A set that was asked for again will not be answered: it keeps what it has.
-    pub(crate) fn not_resynced(&mut self, id: SubscriptionId) {
+    /// The change with these rows is not made: the set has what it had.
+    pub(crate) fn missed(&mut self, arrival: &Arrival) {
+        if let Some(set) = self.sets.get_mut(&arrival.set)
+            && set.incoming == Some(arrival.rows)
+        {
+            set.incoming = None;
+            self.by_rows.remove(&arrival.rows);
+        }
+    }
+
+    /// Where the server's changes of a set go.
+    pub(crate) fn route(&self, wire: QuerySetId) -> Route {
+        let Some((_, set)) = self.by_wire(wire) else { return Route::Unknown };
+        match set.stage {
+            Stage::Applied | Stage::Ending { holds_rows: true } => Route::Cache(set.latest()),
+            Stage::Resyncing | Stage::Answered => {
+                set.incoming.map_or(Route::Nowhere, Route::Gathered)
+            }
+            _ => Route::Nowhere,
+        }
+    }
+}
+
+/// Ending.
+impl Subscriptions {
+    /// The application lets go of a set.
+    pub(crate) fn end(&mut self, id: SubscriptionId) -> End {
+        let Some(set) = self.sets.get_mut(&id) else { return End::Nothing };
+        let holds_rows = set.stage == Stage::Applied;
+        match (set.stage, set.wire) {
+            (Stage::Ending { .. } | Stage::Failed, _) => End::Nothing,
+            (Stage::Sent | Stage::Applied, Some(wire)) => {
+                set.stage = Stage::Ending { holds_rows };
+                End::Asked(wire)
+            }
+            // Its old rows go now, its new ones never come in; the server still has to let go of it.
+            (Stage::Resyncing | Stage::Answered, Some(wire)) => {
+                End::Over { rows: self.disown(id), wire: Some(wire) }
+            }
+            _ => End::Over { rows: self.remove(id), wire: None },
+        }
+    }
+
+    /// Rows of a set cannot be had: it is over here. None if it is over already.
+    pub(crate) fn fail(&mut self, id: SubscriptionId) -> Option<End> {
+        let set = self.sets.get(&id)?;
+        Some(match (set.stage, set.wire) {
+            (Stage::Failed, _) => return None,
+            // The server has been told.
+            (Stage::Ending { .. }, Some(_)) => End::Over { rows: self.disown(id), wire: None },
+            (_, Some(wire)) => End::Over { rows: self.disown(id), wire: Some(wire) },
+            (_, None) => End::Over { rows: self.remove(id), wire: None },
+        })
+    }
+
+    /// The server says that a set is over.
+    pub(crate) fn ended(&mut self, wire: QuerySetId) -> Ended {
+        let Some((id, set)) = self.by_wire(wire) else { return Ended::Unknown };
+        match set.stage {
+            Stage::Ending { .. } => Ended::Over(id, self.remove(id)),
+            Stage::Failed => {
+                let owned = self.remove(id);
+                debug_assert!(owned.is_empty(), "its rows were released when it failed");
+                Ended::Failed
+            }
+            _ => Ended::Unasked,
+        }
+    }
+
+    /// The server refuses a set, or cannot keep it up.
+    pub(crate) fn refused(&mut self, wire: QuerySetId) -> Refused {
+        let Some((id, set)) = self.by_wire(wire) else { return Refused::Unknown };
+        match set.stage {
+            Stage::Resyncing | Stage::Answered => {
+                self.keep_old(id);
+                Refused::KeepsRows(id)
+            }
+            Stage::Failed => {
+                let owned = self.remove(id);
+                debug_assert!(owned.is_empty(), "its rows were released when it failed");
+                Refused::Unknown
+            }
+            stage => {
+                let was_ending = matches!(stage, Stage::Ending { .. });
+                Refused::Over { set: id, rows: self.remove(id), was_ending }
+            }
+        }
+    }
+
+    /// A set that was asked for again keeps what it has. Nothing is queued under its other name.
+    fn keep_old(&mut self, id: SubscriptionId) {
         let Some(set) = self.sets.get_mut(&id) else { return };
-        if let Stage::Resyncing(rows) = set.stage {
+        set.stage = Stage::Stale;
+        if let Some(rows) = set.incoming.take() {
             self.by_rows.remove(&rows);
-            set.stage = Stage::Stale;
         }
         if let Some(wire) = set.wire.take() {
             self.by_wire.remove(&wire);
         }
     }
 
-    /// Forgets a set; says whether there was one.
-    pub(crate) fn remove(&mut self, id: SubscriptionId) -> bool {
-        let Some(set) = self.sets.remove(&id) else { return false };
-        if let Some(wire) = set.wire {
-            self.by_wire.remove(&wire);
+    /// The rows of a stale set are gone: it is as if it had just been asked for. False if it is not stale.
+    pub(crate) fn start_over(&mut self, id: SubscriptionId) -> bool {
+        if self.stage(id) != Some(Stage::Stale) {
+            return false;
         }
-        self.by_rows.remove(&set.rows);
-        if let Stage::Resyncing(rows) = set.stage {
-            self.by_rows.remove(&rows);
+        let rows = self.name_rows(id);
+        if let Some(set) = self.sets.get_mut(&id) {
+            self.by_rows.remove(&set.rows);
+            (set.rows, set.stage) = (rows, Stage::Waiting);
         }
         true
     }
 
-    /// The connection is gone, and with it all that the server knew. Oldest first.
+    /// Takes its rows from a set that the server still has.
+    fn disown(&mut self, id: SubscriptionId) -> Released {
+        let Some(set) = self.sets.get_mut(&id) else { return Released::default() };
+        let names = [Some(set.rows), set.incoming.take()];
+        let holds_rows = set.holds_rows();
+        set.stage = Stage::Failed;
+        for rows in names.into_iter().flatten() {
+            self.by_rows.remove(&rows);
+        }
+        if holds_rows { Released::new(names) } else { Released::default() }
+    }
+
+    /// Forgets a set.
+    fn remove(&mut self, id: SubscriptionId) -> Released {
+        let released = self.disown(id);
+        let wire = self.sets.remove(&id).and_then(|set| set.wire);
+        if let Some(wire) = wire {
+            self.by_wire.remove(&wire);
+        }
+        released
+    }
+
+    /// The connection is gone, and with it all that the server knew. Nothing is queued that brings rows in. Oldest first.
     pub(crate) fn orphan(&mut self) -> Vec<Orphan> {
         self.by_wire.clear();
         let mut ids: Vec<_> = self.sets.keys().copied().collect();
@@ -200,46 +431,33 @@ impl Subscriptions {
     fn orphan_one(&mut self, id: SubscriptionId) -> Option<Orphan> {
         let set = self.sets.get_mut(&id)?;
         set.wire = None;
-        let rows = set.rows;
         match set.stage {
             Stage::Waiting => None,
             Stage::Sent => {
                 set.stage = Stage::Waiting;
                 None
             }
-            Stage::Applied => {
-                set.stage = Stage::Stale;
+            Stage::Applied | Stage::Stale | Stage::Resyncing | Stage::Answered => {
+                let rows = set.rows;
+                self.keep_old(id);
                 Some(Orphan::Stale(rows))
             }
-            Stage::Stale => Some(Orphan::Stale(rows)),
-            Stage::Resyncing(new) => {
-                set.stage = Stage::Stale;
-                self.by_rows.remove(&new);
-                Some(Orphan::Stale(rows))
-            }
-            Stage::Ending { holds_rows } => {
-                self.remove(id);
-                Some(Orphan::Ended(id, holds_rows.then_some(rows)))
-            }
+            Stage::Ending { .. } => Some(Orphan::Ended(id, self.remove(id))),
             Stage::Failed => {
-                self.remove(id);
+                let owned = self.remove(id);
+                debug_assert!(owned.is_empty(), "its rows were released when it failed");
                 None
             }
         }
     }
 
-    /// Forgets all sets, oldest first; those that had failed before were reported then.
+    /// Forgets all sets, oldest first; those that had failed before were reported then. Their rows stay readable.
     pub(crate) fn drain(&mut self) -> Vec<SubscriptionId> {
         self.by_wire.clear();
-        self.by_rows.clear();
+        self.retained.extend(self.by_rows.drain().map(|(rows, _)| rows));
         let open = self.sets.drain().filter(|(_, set)| set.stage != Stage::Failed);
         let mut ids: Vec<_> = open.map(|(id, _)| id).collect();
         ids.sort_unstable();
         ids
-    }
-
-    /// The name that the next set gets on the wire.
-    pub(crate) fn seed(&mut self, next: QuerySetId) {
-        self.next_wire = next.0;
     }
 }

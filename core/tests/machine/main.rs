@@ -11,6 +11,7 @@ mod item;
 mod observing;
 mod offline;
 mod optimistic;
+mod owning;
 mod random;
 mod reconnecting;
 mod subscribing;

@@ -16,7 +16,9 @@ enum Input {
     Greeting,
     Subscribe,
     Unsubscribe(u32),
-    Call { timeout_ms: Option<u64> },
+    Call {
+        timeout_ms: Option<u64>,
+    },
     Applied(u32, Vec<u8>),
     Update(u32, Vec<u8>, Vec<u8>),
     Answer(u32, Vec<u8>),
@@ -26,6 +28,8 @@ enum Input {
     Pass(u64),
     Lost,
     Close,
+    /// A few single steps.
+    Step(u8),
     Settle,
 }
 
@@ -48,6 +52,7 @@ fn input() -> impl Strategy<Value = Input> {
         2 => (0..30_000_u64).prop_map(Input::Pass),
         1 => Just(Input::Lost),
         1 => Just(Input::Close),
+        6 => (1..20_u8).prop_map(Input::Step),
         3 => Just(Input::Settle),
     ]
 }
@@ -114,11 +119,19 @@ fn feed(rig: &mut Rig, story: &mut Story, input: Input) {
         }
         Input::Lost => rig.lose(),
         Input::Close => rig.connection.close(rig.now),
+        Input::Step(steps) => {
+            for _ in 0..steps {
+                story.listen(std::iter::from_fn(|| rig.connection.poll_event()).collect());
+                let _ = rig.connection.step(rig.now, 1);
+                rig.check_rows();
+            }
+        }
         Input::Settle => {
             let events = rig.events();
             story.listen(events);
         }
     }
+    rig.check_rows();
     drop(rig.actions());
 }
 

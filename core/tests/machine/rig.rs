@@ -83,11 +83,18 @@ impl Rig {
             while let Some(event) = self.connection.poll_event() {
                 events.push(event);
             }
-            if self.connection.step(self.now, 7) == Progress::Idle {
+            let progress = self.connection.step(self.now, 7);
+            self.check_rows();
+            if progress == Progress::Idle {
                 return events;
             }
         }
         panic!("the connection does not come to rest");
+    }
+
+    /// Every row of the cache is owned by somebody.
+    pub(crate) fn check_rows(&self) {
+        assert_eq!(self.connection.ownership_faults(), []);
     }
 
     pub(crate) fn actions(&mut self) -> Vec<Action> {

@@ -6,10 +6,12 @@
 
 #[path = "../machine/item.rs"]
 mod item;
+mod lives;
 mod model;
 mod server;
 mod world;
 
+use self::lives::Life;
 use self::world::World;
 
 /// How many lives, unless the environment says otherwise.
@@ -17,15 +19,32 @@ const SEEDS: u64 = 10_000;
 
 #[test]
 fn whatever_fails_the_cache_is_what_was_said_and_calls_are_answered_once() {
+    each_seed(SEEDS, World::live);
+}
+
+/// How many lives of commands at any moment, unless the environment says otherwise.
+const LIVES: u64 = 2_000;
+
+#[test]
+fn rows_are_owned_whatever_is_commanded_between_steps() {
+    each_seed(LIVES, Life::live);
+}
+
+/// Lives that panic fail, by their seeds.
+fn each_seed(count: u64, live: fn(u64)) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match number("LIGHTLIKE_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("LIGHTLIKE_SEEDS").unwrap_or(SEEDS),
+        None => 0..number("LIGHTLIKE_SEEDS").unwrap_or(count),
     };
-    for seed in seeds {
-        let life = std::panic::catch_unwind(|| World::live(seed));
-        assert!(life.is_ok(), "LIGHTLIKE_SEED={seed} repeats this");
-    }
+    let failed: Vec<u64> =
+        seeds.filter(|seed| std::panic::catch_unwind(|| live(*seed)).is_err()).collect();
+    let first = failed.first().copied().unwrap_or_default();
+    assert!(
+        failed.is_empty(),
+        "{} lives fail: LIGHTLIKE_SEED={first} repeats the first",
+        failed.len()
+    );
 }
 
 /// SplitMix64: the same life for the same seed.

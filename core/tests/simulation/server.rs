@@ -123,6 +123,19 @@ impl Server {
         self.outbox.push_back(Sent { message, sets: sets.collect(), answers });
     }
 
+    /// A set cannot be kept up.
+    pub(crate) fn refuse_one(&mut self) {
+        if let Some((query_set_id, _)) = self.sets.pop_first() {
+            let error = Text::from_static("no more");
+            self.send(ServerMessage::SubscriptionError { request_id: None, query_set_id, error });
+        }
+    }
+
+    /// The rows of all sets of the socket.
+    pub(crate) fn subscribed(&self) -> Items {
+        self.sets.values().flat_map(|query| matching(&self.items, *query)).collect()
+    }
+
     fn initial(&mut self, set: QuerySetId, queries: &[Text]) -> QueryRows {
         let query = query_of(queries);
         self.sets.insert(set, query);
@@ -145,11 +158,13 @@ impl Server {
                 self.send(ServerMessage::SubscribeBatchApplied { request_id, results });
             }
             ClientMessage::Unsubscribe { request_id, query_set_id, .. } => {
-                self.sets.remove(&query_set_id);
-                self.send(ServerMessage::UnsubscribeApplied {
-                    request_id,
-                    query_set_id,
-                    rows: None,
+                let rows = None;
+                let ended = self.sets.remove(&query_set_id).is_some();
+                let (error, refused) = (Text::from_static("no such set"), Some(request_id));
+                self.send(if ended {
+                    ServerMessage::UnsubscribeApplied { request_id, query_set_id, rows }
+                } else {
+                    ServerMessage::SubscriptionError { request_id: refused, query_set_id, error }
                 });
             }
             ClientMessage::CallReducer { request_id, args, .. } => {

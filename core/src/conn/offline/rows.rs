@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use crate::cache::{Change, Part, SetId, Step};
-use crate::conn::{Cause, Connection};
+use crate::conn::{Cause, Connection, State};
 use crate::journal::{KeptPart, LoadedSet, Op};
 use crate::schema::{Table, fingerprint};
-use crate::subs::{Stage, SubscriptionId};
 use crate::wire::TableName;
 
 /// The sets whose rows are kept.
@@ -68,18 +67,19 @@ impl Connection {
                 offline.rows.loaded.insert(set, names);
                 offline.rows.unclaimed.push(Unclaimed { queries, rows: set });
             } else {
+                let _ = self.cache.drop_now([set]);
                 self.forget_rows(set);
             }
         }
     }
 
-    /// Makes a change that nobody is told of. Nothing may be under way.
+    /// Makes a change that nobody is told of; whether that could be. Nothing may be under way, and nobody may have a view.
     fn change_now(&mut self, change: Change) -> bool {
         self.cache.begin(change);
         loop {
             match self.cache.step(usize::MAX) {
                 Step::More => (),
-                Step::Committed(_) => return true,
+                Step::Committed(transaction) => return transaction.failed_sets().is_empty(),
                 Step::OutOfSync(error) => {
                     tracing::warn!(%error, "rows of the last run do not fit together");
                     return false;
@@ -167,34 +167,37 @@ impl Connection {
         self.offline.as_ref().is_some_and(|offline| offline.rows.loaded.contains_key(&set))
     }
 
+    /// Whether nobody has asked yet for these rows of the last run.
+    pub(in crate::conn) fn is_unclaimed(&self, rows: SetId) -> bool {
+        let Some(offline) = &self.offline else { return false };
+        offline.rows.unclaimed.iter().any(|set| set.rows == rows)
+    }
+
+    /// The sets whose rows are in the journal, as far as it is kept up.
+    pub(in crate::conn) fn journaled(&self) -> impl Iterator<Item = SetId> {
+        let offline = self.offline.as_ref();
+        let offline = offline.filter(|offline| offline.config.keeps_rows && offline.is_good());
+        offline.into_iter().flat_map(|offline| offline.rows.numbers.keys().copied())
+    }
+
     /// Drops the rows of a set of the last run; whoever has asked for it gets the server's.
     fn drop_loaded(&mut self, rows: SetId) {
-        let change = Change::of(vec![Part::DropSet { set: rows }]);
-        if self.is_applying() || self.cache.is_applying() {
-            self.apply(change, Cause::Resync, Vec::new());
-        } else {
-            self.change_now(change);
-            self.forget_rows(rows);
-        }
+        let transaction = self.drop_now(&[rows]);
+        self.tell(transaction, Cause::Resync);
         if let Some(offline) = &mut self.offline {
             offline.rows.loaded.remove(&rows);
             offline.rows.unclaimed.retain(|set| set.rows != rows);
         }
-        if let Some(set) = self.subs.by_rows(rows) {
-            self.start_set_over(set);
+        if let Some(set) = self.subs.by_rows(rows)
+            && self.subs.start_over(set)
+            && let State::Online { .. } = self.state
+        {
+            self.send_set(set);
         }
     }
 
-    fn start_set_over(&mut self, set: SubscriptionId) {
-        if self.subs.get(set).is_some_and(|set| set.stage == Stage::Stale) {
-            self.subs.start_over(set);
-            if let crate::conn::State::Online { .. } = self.state {
-                self.send_set(set);
-            }
-        }
-    }
-
-    fn forget_rows(&mut self, set: SetId) {
+    /// The rows of a set are gone.
+    pub(in crate::conn) fn forget_rows(&mut self, set: SetId) {
         let Some(offline) = &mut self.offline else { return };
         let Some(number) = offline.rows.numbers.remove(&set) else { return };
         let parts = vec![KeptPart::Drop(number)];
@@ -235,7 +238,7 @@ impl Connection {
                 None => {
                     let query_set = self.subs.by_rows(set).and_then(|set| self.subs.get(set));
                     let Some(query_set) = query_set else { continue };
-                    let (scope, queries) = (offline.scope, query_set.queries.clone());
+                    let (scope, queries) = (offline.scope, query_set.queries().to_vec());
                     offline.name_set(scope, set, queries)
                 }
             };

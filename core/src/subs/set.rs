@@ -1,0 +1,84 @@
+//! One query set and its stages.
+
+use crate::cache::SetId;
+use crate::wire::QuerySetId;
+
+/// One query set.
+#[derive(Debug)]
+pub(crate) struct QuerySet {
+    pub(super) queries: Vec<Box<str>>,
+    pub(super) stage: Stage,
+    /// Its name on this connection, once it was sent.
+    pub(super) wire: Option<QuerySetId>,
+    /// The name of the rows that the cache has of it, or will have first.
+    pub(super) rows: SetId,
+    /// Asked for again after a reconnect, its rows come in under a new name, in place of those.
+    pub(super) incoming: Option<SetId>,
+}
+
+/// How far a query set is, when every change that is queued has been made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Not sent yet: there is no connection.
+    Waiting,
+    /// Sent, not answered.
+    Sent,
+    /// Its rows are in the cache, or queued to come in, and are kept in step.
+    Applied,
+    /// Its rows are in the cache as they were when the connection was lost, or when the server refused to resync it.
+    Stale,
+    /// As `Stale`, and it was asked for again.
+    Resyncing,
+    /// As `Stale`, and its new rows have come: they wait for those of other sets.
+    Answered,
+    /// The application ended it, and the server has not confirmed that. Until then it is kept in step if it holds rows.
+    Ending {
+        /// Whether its rows are in the cache, or queued to come in.
+        holds_rows: bool,
+    },
+    /// It is over here and owns no rows, and the server has not confirmed yet that it sends no more of it.
+    Failed,
+}
+
+impl QuerySet {
+    pub(super) fn new(queries: Vec<Box<str>>, stage: Stage, rows: SetId) -> Self {
+        Self { queries, stage, wire: None, rows, incoming: None }
+    }
+
+    pub(crate) fn queries(&self) -> &[Box<str>] {
+        &self.queries
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The name of the rows that the cache has of it now, if it has any.
+    pub(crate) fn rows(&self) -> SetId {
+        self.rows
+    }
+
+    /// The name of the rows that the cache has of it when every change that is queued has been made.
+    pub(crate) fn latest(&self) -> SetId {
+        match self.stage {
+            Stage::Applied | Stage::Ending { .. } => self.incoming.unwrap_or(self.rows),
+            _ => self.rows,
+        }
+    }
+
+    /// Whether rows of this name are as they were when the connection was lost: it has not caught up, or the change with
+    /// which it does is not made.
+    pub(super) fn is_stale(&self, rows: SetId) -> bool {
+        let waits = matches!(self.stage, Stage::Stale | Stage::Resyncing | Stage::Answered);
+        rows == self.rows && (waits || self.incoming.is_some())
+    }
+
+    /// Whether the cache has rows of it, or will have when every change that is queued has been made.
+    pub(super) fn holds_rows(&self) -> bool {
+        match self.stage {
+            Stage::Waiting | Stage::Sent | Stage::Failed => false,
+            Stage::Ending { holds_rows } => holds_rows,
+            Stage::Applied | Stage::Stale | Stage::Resyncing | Stage::Answered => true,
+        }
+    }
+}
