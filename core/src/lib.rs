@@ -2,7 +2,7 @@
 //!
 //! Rooms, from the bytes up, each depending only on those above it: [`bsatn`] is the codec, [`types`] the server's
 //! special types, [`schema`] what a table, a reducer or a type is, [`query`] conditions on rows, [`limits`] how much of
-//! anything is taken from a server, `json` the server's other encoding, [`wire`] the messages, [`cache`] the rows,
+//! anything is taken from a server, [`deadline`] arithmetic on moments, `json` the server's other encoding, [`wire`] the messages, [`cache`] the rows,
 //! [`journal`] what outlives the program, `conn` the connection as a state machine, and `driver` the only
 //! place with I/O.
 
@@ -12,6 +12,7 @@ pub mod bsatn;
 pub mod cache;
 mod calls;
 pub mod conn;
+pub mod deadline;
 #[cfg(feature = "driver")]
 pub mod driver;
 #[doc(hidden)]

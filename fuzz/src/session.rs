@@ -308,6 +308,7 @@ impl Rig {
                 | Event::BeforeReplay(_)
                 | Event::Restored(_)
                 | Event::SchemaWanted
+                | Event::Receiving(_)
                 | Event::Sync(_)) => panic!("{event:?} was not asked for"),
                 Event::Answered { call, reply, .. } => {
                     let answered = self.calls.insert(call, true);

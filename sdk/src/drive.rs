@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lightlike_core::conn::{CloseReason, ConnectionState};
+use lightlike_core::deadline::after;
 use lightlike_core::driver::{AppliedBy, Budget, drive, has_timers};
 
 use crate::client::{Client, Handle};
@@ -185,8 +186,8 @@ impl Client {
         Ok(Tick { work_left: ticked.work_left, messages: ticked.messages })
     }
 
-    /// Closes the connection when all calls and queries that were made are answered, and after `within` at the latest. New
-    /// ones are refused. A lost connection is made again for those that wait for it.
+    /// Closes the connection when all calls and queries that were made are answered, and after `within` at the latest
+    /// ([`Duration::MAX`]: however long that takes). New ones are refused. A lost connection is made again for those that wait for it.
     ///
     /// Returns how many had no answer by then; they end as [`Unknown`](crate::CallError::Unknown) or
     /// [`NotSent`](crate::CallError::NotSent).
@@ -196,10 +197,7 @@ impl Client {
     /// Once polled, the connection closes even if this is dropped.
     pub async fn close(&self, within: Duration) -> usize {
         let mut state = self.state();
-        self.hub().command(|connection, now| match now.checked_add(within) {
-            Some(until) => connection.finish(now, until),
-            None => connection.finish(now, now + Duration::from_secs(u64::from(u32::MAX))),
-        });
+        self.hub().command(|connection, now| connection.finish(now, after(now, within)));
         let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
         self.hub().shared.read(lightlike_core::conn::Connection::unanswered)
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 
 use lightlike_core::cache::{RegisterError, SetFailure};
-use lightlike_core::conn::{CloseReason, EndpointError, Lost};
+use lightlike_core::conn::{AnswerOrigin, CloseReason, DialError, EndpointError, Lost};
 use lightlike_core::driver::{Busy, InvalidHeader, InvalidToken, TlsError};
 use lightlike_core::journal::{LoadError, StoreError};
 #[cfg(feature = "http")]
@@ -35,7 +35,8 @@ pub enum ErrorKind {
     Connect,
     /// The server does not accept the token, or does not allow this.
     Auth,
-    /// The server has no such database.
+    /// The server has no such database: it answered with 404. HTML in its place is something else's answer, which is
+    /// [`Connect`](Self::Connect).
     NotFound,
     /// The connection is lost or closed.
     Disconnected,
@@ -247,9 +248,13 @@ impl Error {
 
 /// Whether the server refused the handshake for what is asked for or for who asks.
 fn refusal(lost: &Lost) -> Option<ErrorKind> {
-    match lost.http_status() {
-        _ if lost.needs_auth() => Some(ErrorKind::Auth),
-        Some(404) => Some(ErrorKind::NotFound),
+    match lost {
+        lost if lost.needs_auth() => Some(ErrorKind::Auth),
+        Lost::Dial(DialError::Status { status: 404, origin, .. })
+            if *origin != AnswerOrigin::Elsewhere =>
+        {
+            Some(ErrorKind::NotFound)
+        }
         _ => None,
     }
 }

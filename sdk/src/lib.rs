@@ -115,6 +115,7 @@ pub mod prelude;
 mod probe;
 pub mod query;
 mod reads;
+mod receiving;
 #[cfg(feature = "http")]
 mod schema_check;
 mod session;
@@ -141,9 +142,10 @@ pub use lightlike_core::cache::{
     RowStatus, SetFailure, TempId,
 };
 pub use lightlike_core::conn::{
-    Accepted, CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError, Histogram,
-    Lost, NotSent, OfflineConfig, Overflow, Reconnect, Replay, Server, SlowConsumer, SlowReason,
-    StaleReason, Stats, Storage, SubscriptionId, SyncState, WhileDisconnected,
+    Accepted, AnswerOrigin, CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError,
+    Histogram, Lost, NotSent, OfflineConfig, Overflow, PartialMessage, Receiving, Reconnect,
+    Replay, Server, SlowConsumer, SlowReason, StaleReason, Stats, Storage, SubscriptionId,
+    SyncState, WhileDisconnected,
 };
 #[cfg(feature = "redb")]
 pub use lightlike_core::driver::RedbStore;

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
+use crate::deadline::{after, earlier};
 use crate::schema::{ClientIndex, Table, TableDef};
 use crate::subs::{End, SubscriptionId};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, Text};
@@ -29,9 +30,12 @@ impl Connection {
     pub fn close(&mut self, now: Instant) {
         match &mut self.state {
             State::Closing { .. } | State::Closed(_) => (),
-            State::Draining { reason, .. } => *reason = CloseReason::Requested,
+            State::Draining { reason, until, .. } => {
+                *reason = CloseReason::Requested;
+                *until = earlier(*until, after(now, self.config.close_timeout));
+            }
             State::Online { protocol, .. } => {
-                let (protocol, until) = (*protocol, now + self.config.close_timeout);
+                let (protocol, until) = (*protocol, after(now, self.config.close_timeout));
                 self.state = State::Closing { protocol, until };
                 self.actions.push_back(Action::Close);
             }
@@ -39,7 +43,7 @@ impl Connection {
             | State::Dialing { .. }
             | State::Greeting { .. }
             | State::Waiting { .. }
-            | State::Parked => {
+            | State::Parked { .. } => {
                 self.actions.clear();
                 self.actions.push_back(Action::Abandon);
                 self.end(now, CloseReason::Requested);
@@ -55,8 +59,8 @@ impl Connection {
                 self.recovery.hasten();
                 self.dial(now);
             }
-            State::Online { liveness, .. } if liveness.pinged.is_none() => {
-                liveness.pinged = Some(now);
+            State::Online { liveness, .. } if !liveness.is_pinged() => {
+                liveness.pinged(now);
                 self.actions.push_back(Action::Ping);
             }
             _ => (),
@@ -66,7 +70,8 @@ impl Connection {
     /// Presents another token from now on; a connection that waits for one is opened at once.
     pub fn set_token(&mut self, now: Instant, token: Box<str>) {
         self.token = Some(token);
-        if let State::Parked = self.state {
+        self.has_new_token = true;
+        if let State::Parked { .. } = self.state {
             self.dial(now);
             self.announce(ConnectionState::Connecting);
         }
@@ -239,7 +244,7 @@ impl Connection {
             State::Closed(CloseReason::Lost(lost)) => Some(lost),
             State::Draining { reason: CloseReason::Lost(lost), .. } if !waits => Some(lost),
             State::Waiting { .. }
-            | State::Parked
+            | State::Parked { .. }
             | State::Dialing { .. }
             | State::Greeting { .. }
                 if !waits =>

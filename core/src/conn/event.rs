@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::offline::{Restored, SyncState};
+use super::receiving::Receiving;
 use super::slow::SlowConsumer;
 use super::state::{ConnectionState, Lost};
 use super::times::CallTimes;
@@ -110,6 +111,9 @@ pub enum Event {
     SchemaWanted,
     /// What is kept is another. Told if there is a journal.
     Sync(SyncState),
+    /// More of a message has arrived, or the rest of it. Told of messages that come in more than one piece; what was not
+    /// delivered yet is replaced by the next.
+    Receiving(Receiving),
     /// The application does not keep up. Told once for each time that it falls behind.
     Slow(SlowConsumer),
     /// A [verification](super::Connection::verify) is done; without an outcome if there is no connection.

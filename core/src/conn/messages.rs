@@ -99,8 +99,11 @@ impl Connection {
         if let Err(not_ours) = self.check_scope(&greeting) {
             return self.lose(now, not_ours);
         }
-        self.state = State::Online { protocol, liveness: Liveness { heard: now, pinged: None } };
-        self.token = Some(greeting.token.clone());
+        self.state = State::Online { protocol, liveness: Liveness::new(now) };
+        // One that was set meanwhile is for the next connection.
+        if !self.has_new_token {
+            self.token = Some(greeting.token.clone());
+        }
         self.greeting = Some(greeting.clone());
         self.recovery.greeted();
         self.stats.connections += 1;

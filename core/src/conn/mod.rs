@@ -33,11 +33,13 @@ mod event;
 mod finish;
 mod histogram;
 mod inbox;
+mod liveness;
 mod messages;
 mod offline;
 mod optimistic;
 mod outbox;
 mod ownership;
+mod receiving;
 mod recovery;
 mod resync;
 mod slow;
@@ -67,6 +69,7 @@ pub use self::event::{
 };
 pub use self::histogram::Histogram;
 use self::inbox::Inbox;
+use self::liveness::Liveness;
 use self::offline::Offline;
 pub use self::offline::{
     CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, Restored, SchemaRound, Storage,
@@ -74,11 +77,13 @@ pub use self::offline::{
 };
 use self::outbox::Outbox;
 pub use self::ownership::OwnershipFault;
+use self::receiving::Arrivals;
+pub use self::receiving::{PartialMessage, Receiving};
 use self::recovery::Recovery;
 use self::resync::Resync;
 use self::slow::Pace;
 pub use self::slow::{SlowConsumer, SlowReason};
-pub use self::state::{CloseReason, ConnectionState, DialError, Lost};
+pub use self::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
 pub use self::stats::Stats;
 pub use self::times::CallTimes;
 use self::verify::Verifying;
@@ -100,6 +105,8 @@ pub struct Connection {
     token: Option<Box<str>>,
     /// The token to keep in place of the next greeting's.
     kept_token: Option<Box<str>>,
+    /// The token was set since the last dial.
+    has_new_token: bool,
     session_id: u128,
     greeting: Option<Greeting>,
     recovery: Recovery,
@@ -107,7 +114,9 @@ pub struct Connection {
     resync: Option<Resync>,
     /// Greeted and in step: calls may be sent.
     ready: bool,
-    /// The connection closes when every call is answered, then at the latest.
+    /// The connection closes when every call is answered.
+    finishing: bool,
+    /// Then at the latest, if there is a latest.
     finish_by: Option<Instant>,
     /// How many calls were not answered when the connection was closed.
     unanswered: usize,
@@ -121,6 +130,7 @@ pub struct Connection {
     stats: Stats,
     cache: Cache,
     applying: Applying,
+    arrivals: Arrivals,
     inbox: Inbox,
     outbox: Outbox,
     verifying: Verifying,
@@ -145,28 +155,24 @@ enum State {
     },
     Closing {
         protocol: Protocol,
-        until: Instant,
+        until: Option<Instant>,
     },
     /// The socket is gone; what had come before is applied first, so that no answer is lost that was received.
     Draining {
         protocol: Protocol,
         reason: CloseReason,
+        /// When the rest of it is let go of, if the application closed the connection.
+        until: Option<Instant>,
     },
-    /// The socket is gone, and is opened again then.
+    /// The socket is gone, and is opened again then, if by itself.
     Waiting {
-        until: Instant,
+        until: Option<Instant>,
     },
-    /// The token is not accepted; another one is waited for.
-    Parked,
+    /// The token is not accepted: another one is waited for, and this one tried again then, if at all.
+    Parked {
+        until: Option<Instant>,
+    },
     Closed(CloseReason),
-}
-
-/// When the server was last heard of.
-#[derive(Debug)]
-struct Liveness {
-    heard: Instant,
-    /// When it was pinged, if nothing was heard since.
-    pinged: Option<Instant>,
 }
 
 /// What [`Connection::step`] leaves behind.
@@ -192,11 +198,13 @@ impl Connection {
             state: State::Idle,
             token,
             kept_token: None,
+            has_new_token: false,
             session_id: seed,
             greeting: None,
             recovery: Recovery::new(config.reconnect.clone(), (seed >> 64) as u64),
             resync: None,
             ready: false,
+            finishing: false,
             finish_by: None,
             unanswered: 0,
             next_request: 0,
@@ -208,6 +216,7 @@ impl Connection {
             stats: Stats::default(),
             cache,
             applying: Applying::default(),
+            arrivals: Arrivals::default(),
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             verifying: Verifying::default(),
@@ -259,7 +268,7 @@ impl Connection {
 
     /// Whether events wait to be delivered.
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty() || self.changed_sync().is_some()
+        !self.events.is_empty() || self.arrivals.is_news() || self.changed_sync().is_some()
     }
 
     /// Whether something is to be done.
@@ -285,7 +294,7 @@ impl Connection {
 
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front().or_else(|| {
+        self.events.pop_front().or_else(|| self.arrivals.news()).or_else(|| {
             let state = self.changed_sync()?;
             self.offline.as_mut()?.told = state.clone();
             Some(Event::Sync(state))

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::backoff::Backoff;
 use super::config::Reconnect;
 use super::state::Lost;
+use crate::deadline::{after, has_passed};
 
 /// The close code by which a server says that it still holds this client's old socket.
 const SESSION_BUSY: u16 = 4000;
@@ -16,6 +17,10 @@ const NOT_UNDERSTOOD: u16 = 1011;
 pub(super) struct Recovery {
     config: Reconnect,
     backoff: Backoff,
+    /// Pauses after [`SESSION_BUSY`], which is no failed attempt.
+    busy: Backoff,
+    /// Pauses until a token that is not accepted is presented again.
+    refused: Backoff,
     /// Whether the server has ever greeted.
     greeted: bool,
     /// When the connection became ready, if it is.
@@ -46,18 +51,20 @@ pub(super) enum BatchSupport {
 pub(super) enum Next {
     /// Nothing helps.
     GiveUp,
-    /// Another token may help.
-    AwaitToken,
+    /// Another token may help, or this one after a pause.
+    AwaitToken(Option<Duration>),
     /// Dial again after a pause.
     Retry(Duration),
 }
 
 impl Recovery {
     pub(super) fn new(config: Reconnect, seed: u64) -> Self {
-        let backoff = Backoff::new(config.pause_min, config.pause_max, seed);
+        let pauses = |min, max, salt: u64| Backoff::new(min, max, seed ^ salt);
         Self {
+            backoff: pauses(config.pause_min, config.pause_max, 0),
+            busy: pauses(config.session_busy_pause, config.pause_max, 1),
+            refused: pauses(config.auth_pause, config.auth_pause, 2),
             config,
-            backoff,
             greeted: false,
             ready_since: None,
             lost_since: None,
@@ -79,6 +86,7 @@ impl Recovery {
 
     pub(super) fn ready(&mut self, now: Instant) {
         self.ready_since = Some(now);
+        self.busy.reset();
         self.lost_since = None;
         self.last_loss = None;
         self.told = false;
@@ -97,7 +105,7 @@ impl Recovery {
     /// The socket is gone.
     pub(super) fn lost(&mut self, now: Instant, reason: &Lost) -> Next {
         let ready_since = self.ready_since.take();
-        if ready_since.is_some_and(|since| now >= since + self.config.stable_after) {
+        if ready_since.is_some_and(|since| has_passed(since, self.config.stable_after, now)) {
             self.backoff.reset();
         }
         self.lost_since.get_or_insert(now);
@@ -107,7 +115,7 @@ impl Recovery {
         }
         if let Lost::Closed { code, .. } = reason {
             match (*code, self.batch) {
-                (SESSION_BUSY, _) => return Next::Retry(self.config.session_busy_pause),
+                (SESSION_BUSY, _) => return Next::Retry(self.busy.long_pause()),
                 (NOT_UNDERSTOOD, BatchSupport::Tried) => {
                     self.batch = BatchSupport::No;
                     return Next::Retry(Duration::ZERO);
@@ -119,13 +127,16 @@ impl Recovery {
             self.batch = BatchSupport::Unknown;
         }
         if reason.needs_auth() {
-            return Next::AwaitToken;
+            return Next::AwaitToken(self.greeted.then(|| self.refused.long_pause()));
         }
         let again = std::mem::replace(&mut self.faulted, reason.is_fault());
-        if !reason.is_retryable() || (again && reason.is_fault()) {
+        let hopeless = if self.greeted { reason.is_final() } else { !reason.is_retryable() };
+        if hopeless || (again && reason.is_fault()) {
             return Next::GiveUp;
         }
-        Next::Retry(self.backoff.pause())
+        // What was asked for, and then spread as all pauses are: others were asked for the same.
+        let asked = reason.retry_after().unwrap_or_default().min(self.config.retry_after_max);
+        Next::Retry(asked.saturating_add(self.backoff.pause()))
     }
 
     /// It is over: nothing more is to be told.
@@ -141,7 +152,7 @@ impl Recovery {
     /// When the application is to be told that the connection has been lost for long.
     pub(super) fn grace_ends(&self) -> Option<Instant> {
         let since = self.lost_since.filter(|_| self.greeted && !self.told)?;
-        Some(since + self.config.grace)
+        after(since, self.config.grace)
     }
 
     /// Whether it is to be told now. True once an outage.

@@ -1,12 +1,13 @@
 //! Catching up after a reconnect: the query sets are asked for again, and what came is applied as one change.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::apply::Then;
 use super::recovery::BatchSupport;
 use super::{Cause, Connection, Event, StaleReason, State};
 use crate::cache::{Change, Part, SetId};
+use crate::deadline::after;
 use crate::subs::{Arrival, Stage, SubscriptionId};
 use crate::wire::{BatchSet, ClientMessage, Protocol, Text};
 
@@ -19,7 +20,14 @@ pub(super) struct Resync {
     /// The rows of those that are, and their changes since, in the server's order.
     parts: Vec<Part>,
     /// When those that are not answered are left as they are.
-    pub(super) until: Instant,
+    until: Option<Instant>,
+}
+
+impl Resync {
+    /// Gives the server this much longer.
+    pub(super) fn put_off(&mut self, time: Duration) {
+        self.until = self.until.and_then(|until| after(until, time));
+    }
 }
 
 impl Connection {
@@ -41,7 +49,7 @@ impl Connection {
             pending: stale.into_iter().collect(),
             answered: Vec::new(),
             parts: Vec::new(),
-            until: now + self.config.reconnect.resync_timeout,
+            until: after(now, self.config.reconnect.resync_timeout),
         });
         true
     }
@@ -98,6 +106,11 @@ impl Connection {
             resync.answered.retain(|answered| answered.set != set);
             self.finish_resync_if_answered();
         }
+    }
+
+    /// When the sets that are not answered are left as they are. Not while a message is arriving: nothing behind it can.
+    pub(super) fn resync_ends(&self) -> Option<Instant> {
+        self.resync.as_ref()?.until.filter(|_| !self.arrivals.has_part())
     }
 
     /// Time is up: sets that are not answered stay as they are.

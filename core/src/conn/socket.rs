@@ -1,14 +1,15 @@
 //! What happens to the socket, and what follows.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::recovery::Next;
 use super::{
-    Action, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Liveness, Lost,
-    NotSent, Reply, SetEnd, State,
+    Action, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Lost, NotSent, Reply,
+    SetEnd, State,
 };
+use crate::deadline::{after, at_last};
 use crate::subs::Orphan;
 use crate::wire::Protocol;
 
@@ -28,7 +29,8 @@ impl Connection {
 
     /// The body of a binary message came: [`open_frame`](crate::wire::open_frame)'s result.
     pub fn handle_body(&mut self, now: Instant, body: Bytes) {
-        self.handle_heard(now);
+        self.sign_of_life(now);
+        self.message_arrived(now);
         if matches!(
             self.state,
             State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
@@ -39,11 +41,11 @@ impl Connection {
         }
     }
 
-    /// Something else came: a ping, a pong, a piece of a message.
+    /// A ping or a pong came.
     pub fn handle_heard(&mut self, now: Instant) {
         self.set_clock(now);
         if let State::Online { liveness, .. } = &mut self.state {
-            *liveness = Liveness { heard: now, pinged: None };
+            liveness.answered(now);
         }
     }
 
@@ -58,7 +60,7 @@ impl Connection {
             State::Idle
             | State::Draining { .. }
             | State::Waiting { .. }
-            | State::Parked
+            | State::Parked { .. }
             | State::Closed(_) => (),
         }
     }
@@ -78,7 +80,7 @@ impl Connection {
         if self.recovery.tell(now) {
             self.events.push_back(Event::LostForLong);
         }
-        if self.resync.as_ref().is_some_and(|resync| now >= resync.until) {
+        if self.resync_ends().is_some_and(|end| now >= end) {
             self.resync_timed_out();
         }
         self.close_if_late(now);
@@ -91,19 +93,18 @@ impl Connection {
                 self.lose(now, Lost::Dial(late));
             }
             State::Greeting { .. } => self.lose(now, Lost::NotGreeted(self.config.connect_timeout)),
-            State::Online { liveness, .. } => match liveness.pinged {
-                None => {
-                    liveness.pinged = Some(now);
-                    self.actions.push_back(Action::Ping);
-                }
-                Some(_) => {
-                    let silent = now.saturating_duration_since(liveness.heard);
-                    self.lose(now, Lost::Silent(silent));
-                }
-            },
+            State::Online { liveness, .. } if liveness.is_pinged() => {
+                let silence = liveness.silence(now);
+                self.lose(now, Lost::Silent(silence));
+            }
+            State::Online { liveness, .. } => {
+                liveness.pinged(now);
+                self.actions.push_back(Action::Ping);
+            }
             State::Closing { .. } => self.lose(now, Lost::HungUp),
-            State::Waiting { .. } => self.dial(now),
-            State::Idle | State::Draining { .. } | State::Parked | State::Closed(_) => (),
+            State::Draining { .. } => self.end(now, CloseReason::Requested),
+            State::Waiting { .. } | State::Parked { .. } => self.dial(now),
+            State::Idle | State::Closed(_) => (),
         }
     }
 }
@@ -121,6 +122,11 @@ impl Connection {
         {
             self.stats.frames_sent += 1;
             self.stats.bytes_sent += frame.len() as u64;
+            if let (State::Online { liveness, .. }, Some(now)) =
+                (&mut self.state, self.calls.clock())
+            {
+                liveness.spoke(now);
+            }
             return Some(Action::Send(frame));
         }
         self.actions.pop_front()
@@ -128,14 +134,13 @@ impl Connection {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let resync = self.resync.as_ref().map(|resync| resync.until);
         let deadlines = [
             self.socket_deadline(),
             self.calls.next_deadline(),
             self.recovery.grace_ends(),
             self.unclaimed_until(),
             self.alarms.next(),
-            resync,
+            self.resync_ends(),
             self.finish_by,
         ];
         deadlines.into_iter().flatten().min()
@@ -149,17 +154,16 @@ impl Connection {
 
     fn socket_deadline(&self) -> Option<Instant> {
         let config = &self.config;
-        let after = |since: Instant, wait: Duration| Some(since + wait);
         match &self.state {
             State::Dialing { since } | State::Greeting { since, .. } => {
                 after(*since, config.connect_timeout)
             }
-            State::Online { liveness, .. } => match liveness.pinged {
-                None => after(liveness.heard, config.ping_after),
-                Some(pinged) => after(pinged, config.pong_timeout),
-            },
-            State::Closing { until, .. } | State::Waiting { until } => Some(*until),
-            State::Idle | State::Draining { .. } | State::Parked | State::Closed(_) => None,
+            State::Online { liveness, .. } => liveness.deadline(config),
+            State::Closing { until, .. }
+            | State::Draining { until, .. }
+            | State::Waiting { until }
+            | State::Parked { until } => *until,
+            State::Idle | State::Closed(_) => None,
         }
     }
 }
@@ -169,6 +173,7 @@ impl Connection {
     pub(super) fn dial(&mut self, now: Instant) {
         self.state = State::Dialing { since: now };
         self.kept_token = None;
+        self.has_new_token = false;
         // The session's current token, not the one that it began with.
         let (token, attempt) = (self.token.clone(), self.recovery.attempt().saturating_add(1));
         let dial = Dial { token, session_id: self.session_id, attempt };
@@ -177,7 +182,12 @@ impl Connection {
 
     /// The socket has ended: applies what came before, then settles the rest.
     fn drain(&mut self, now: Instant, protocol: Protocol, reason: CloseReason) {
-        self.state = State::Draining { protocol, reason };
+        // Whoever closes waits for what came, and not for ever.
+        let until = match reason {
+            CloseReason::Requested => after(now, self.config.close_timeout),
+            CloseReason::Lost(_) => None,
+        };
+        self.state = State::Draining { protocol, reason, until };
         if self.inbox.is_empty() && !self.is_applying() {
             self.drained(now);
         }
@@ -206,15 +216,20 @@ impl Connection {
         tracing::debug!(%reason, ?next, "the connection is lost");
         match next {
             Next::GiveUp => self.end(now, CloseReason::Lost(reason)),
-            Next::AwaitToken => {
+            // It was refused for the token that was presented before.
+            Next::AwaitToken(_) if self.has_new_token => {
                 self.let_go(&reason);
-                self.state = State::Parked;
+                self.dial(now);
+            }
+            Next::AwaitToken(pause) => {
+                self.let_go(&reason);
+                self.state = State::Parked { until: pause.and_then(|pause| after(now, pause)) };
                 self.announce(ConnectionState::NeedsAuth(reason));
             }
             Next::Retry(pause) => {
                 self.let_go(&reason);
-                let (attempt, next_at) = (self.recovery.attempt(), now + pause);
-                self.state = State::Waiting { until: next_at };
+                let (attempt, next_at) = (self.recovery.attempt(), at_last(now, pause));
+                self.state = State::Waiting { until: after(now, pause) };
                 self.announce(ConnectionState::Reconnecting { attempt, next_at, reason });
             }
         }
@@ -235,6 +250,7 @@ impl Connection {
     fn forget_socket(&mut self) {
         self.give_up_verifying();
         self.resync = None;
+        self.arrivals.cut_off();
         self.ready = false;
         self.inbox.clear();
         self.outbox.clear();
@@ -256,7 +272,7 @@ impl Connection {
             self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
         }
         self.recovery.end();
-        self.finish_by = None;
+        self.stop_finishing();
         self.end_alarms();
         self.state = State::Closed(reason.clone());
         self.announce(ConnectionState::Closed(reason));

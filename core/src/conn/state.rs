@@ -18,18 +18,21 @@ pub enum ConnectionState {
     Connecting,
     /// The socket is back; the query sets are not all answered yet, and rows may be stale.
     Resyncing,
-    /// Greeted, and every query set is in step with the server.
+    /// Greeted, and every query set whose first rows have come is in step with the server.
+    ///
+    /// Whether a set's first rows have come its own handle says; how far they are, [`Receiving`](super::Receiving).
     Ready,
     /// The socket was lost and will be opened again. Rows are as they were.
     Reconnecting {
         /// How many attempts failed since it was lost.
         attempt: u32,
-        /// When the next one starts.
+        /// When the next one starts; about a century away if none will by itself.
         next_at: Instant,
         /// Why the last one failed.
         reason: Lost,
     },
-    /// The server does not accept the token. Another one is waited for.
+    /// The server does not accept the token. Another one is waited for; where the server has greeted before, this one is
+    /// also tried again every [`auth_pause`](super::Reconnect::auth_pause).
     NeedsAuth(Lost),
     /// It is over, and will not come back by itself.
     Closed(CloseReason),
@@ -117,13 +120,19 @@ pub enum DialError {
     /// The server's certificate, or TLS itself.
     #[error("TLS failed")]
     Tls(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The server answered the handshake with another status than 101.
-    #[error("the server answered with HTTP status {status}: {body}")]
+    /// The handshake was answered with another status than 101.
+    #[error("{}", answered(*status, body, location.as_deref(), *origin))]
     Status {
         /// The status.
         status: u16,
-        /// The start of the body.
+        /// The start of the body: one line, without control characters, and without the token should it be in there.
         body: Box<str>,
+        /// Where the answer points to, cleaned as the body is.
+        location: Option<Box<str>>,
+        /// How long the answer asks to be left alone.
+        retry_after: Option<Duration>,
+        /// Who answered, as far as the answer shows.
+        origin: AnswerOrigin,
     },
     /// There is no token that the server would accept.
     #[error("no token is to be had")]
@@ -139,11 +148,62 @@ pub enum DialError {
     Handshake(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
 
+/// Who answered a handshake that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AnswerOrigin {
+    /// SpacetimeDB itself: the answer has its headers or its words.
+    Server,
+    /// Something on the way, such as a captive portal or a proxy: the answer is HTML, or asks for a sign-in of HTTP's own.
+    Elsewhere,
+    /// The answer does not show it.
+    #[default]
+    Unknown,
+}
+
+/// How much of a body is shown.
+const EXCERPT_CHARS: usize = 160;
+
+fn answered(status: u16, body: &str, location: Option<&str>, origin: AnswerOrigin) -> String {
+    let who = match origin {
+        AnswerOrigin::Elsewhere => "not SpacetimeDB but something on the way to it",
+        AnswerOrigin::Server | AnswerOrigin::Unknown => "the server",
+    };
+    let mut text = format!("{who} answered with HTTP status {status}");
+    if let Some(location) = location {
+        text.push_str(", Location: ");
+        text.push_str(location);
+    }
+    if !body.is_empty() {
+        text.push_str(": ");
+        text.extend(body.chars().take(EXCERPT_CHARS));
+        if body.chars().nth(EXCERPT_CHARS).is_some() {
+            text.push_str(" ..");
+        }
+    }
+    text
+}
+
+impl DialError {
+    /// A status and a body, and nothing else that is known of the answer.
+    pub fn status(status: u16, body: impl Into<Box<str>>) -> Self {
+        let (body, origin) = (body.into(), AnswerOrigin::Unknown);
+        Self::Status { status, body, location: None, retry_after: None, origin }
+    }
+
+    /// Returns `true` if the server does not accept the token (401, 403), as far as the answer is its own.
+    pub fn refuses_token(&self) -> bool {
+        matches!(self, Self::Status { status: 401 | 403, origin, .. } if *origin != AnswerOrigin::Elsewhere)
+    }
+}
+
 impl Lost {
-    /// Whether trying again can help without anything being changed first.
+    /// Returns `true` if trying again may help without anything being changed first: what decides over a first
+    /// connection that cannot be made. Once the server has greeted, [more](Self::is_final) is tried again.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Dial(DialError::Status { status, .. }) => *status >= 500 || *status == 429,
+            Self::Dial(DialError::Status { status, .. }) => {
+                *status >= 500 || matches!(*status, 408 | 425 | 429)
+            }
             Self::Dial(
                 DialError::Protocol(_)
                 | DialError::Tls(_)
@@ -159,17 +219,49 @@ impl Lost {
         }
     }
 
+    /// Returns `true` if no later attempt can succeed, though the server has greeted before: the database is gone, the
+    /// identity is another, or the program's runtime has no I/O.
+    ///
+    /// Everything else passes. A captive portal answers with pages, redirects and statuses of its own, and with
+    /// certificates that nobody trusts, until its user has signed in.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Dial(DialError::Io { source, .. }) => source.kind() == io::ErrorKind::Unsupported,
+            Self::IdentityChanged { .. } => true,
+            lost => lost.is_database_gone(),
+        }
+    }
+
+    /// Returns `true` if SpacetimeDB itself says that it has no such database: it was deleted, or has another name now.
+    ///
+    /// A bare status 404 says nothing: whatever stands before the server has one too.
+    pub fn is_database_gone(&self) -> bool {
+        matches!(
+            self,
+            Self::Dial(DialError::Status { status: 404, origin: AnswerOrigin::Server, .. })
+        )
+    }
+
+    /// How long the answer to the handshake asks to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Dial(DialError::Status { retry_after, .. }) => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Whether the server said something that cannot be: the same again, without anything in between, is no accident.
     pub(super) fn is_fault(&self) -> bool {
         matches!(self, Self::Frame(_) | Self::Wire(_) | Self::OutOfSync(_) | Self::Violation(_))
     }
 
-    /// Whether another token may help: the server does not accept this one (401, 403), or there is none.
+    /// Returns `true` if another token may help: the server does not accept this one (401, 403), or there is none.
+    /// `false` for a 401 or 403 that something on the way answers.
     pub fn needs_auth(&self) -> bool {
-        matches!(
-            self,
-            Self::Dial(DialError::Status { status: 401 | 403, .. } | DialError::NoToken(_))
-        )
+        match self {
+            Self::Dial(error) => error.refuses_token() || matches!(error, DialError::NoToken(_)),
+            _ => false,
+        }
     }
 
     /// The HTTP status that the handshake failed with, if it did.

@@ -7,6 +7,9 @@ use super::histogram::Histogram;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
+    /// Bytes that were read from sockets: compressed, parts of messages and the WebSocket's own included. See
+    /// [`Receiving`](super::Receiving).
+    pub socket_bytes_received: u64,
     /// Bytes of binary frames that came, as they came: compressed, without the WebSocket's own.
     pub bytes_received: u64,
     /// Bytes of messages that came, decompressed.
@@ -63,6 +66,7 @@ impl Connection {
     pub fn stats(&self) -> Stats {
         let in_flight = self.calls.in_flight();
         Stats {
+            socket_bytes_received: self.arrivals.bytes(),
             bytes_waiting: self.inbox.queued_bytes(),
             changes_waiting: self.applying.len(),
             events_waiting: self.events.len(),

@@ -201,7 +201,8 @@ async fn open(
 ) -> Result<Opened, DialError> {
     let endpoint = &options.endpoint;
     let mut path = endpoint.subscribe_path(&options.parameters, Some(dial.session_id));
-    let mut token = dial.token.as_deref();
+    let secret = dial.token.as_deref();
+    let mut token = secret;
     if options.token_in_query
         && let Some(token) = token.take()
     {
@@ -209,7 +210,8 @@ async fn open(
         escape(token, &mut path);
     }
     let host = endpoint.server().authority();
-    let request = handshake::Request { host, path: &path, token, headers: &options.headers };
+    let (database, headers) = (endpoint.database(), &options.headers);
+    let request = handshake::Request { host, path: &path, database, token, secret, headers };
     let upgraded = handshake::run(&mut io, &request).await?;
     let socket = Socket::open(io, upgraded.read, &options.limits).await;
     Ok(Opened { socket: Box::new(socket), protocol: upgraded.protocol, token: None })

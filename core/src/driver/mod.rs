@@ -2,9 +2,11 @@
 //!
 //! It decides nothing. [`drive`] tells a [`Connection`] what happened, does what it says, and hands its events on.
 
+mod answer;
 mod dial;
 mod disk;
 mod handshake;
+mod meter;
 mod pace;
 mod run;
 mod shared;

@@ -1,6 +1,7 @@
 //! The loop around the machine.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use super::shared::{AppliedBy, Shared};
 use super::socket::{Socket, SocketEvent};
 use super::span;
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
+use crate::deadline::{after, at_last, earlier, has_passed};
 use crate::limits::Limits;
 use crate::types::Timestamp;
 use crate::wire::FrameOpener;
@@ -22,6 +24,10 @@ use crate::wire::FrameOpener;
 /// how many rows of one, which takes about as long.
 const TURN: Duration = Duration::from_millis(1);
 const ROWS_A_STEP: usize = 4096;
+
+/// How many times the loop goes round before it lets other tasks run, should a millisecond not pass: so often it can be
+/// asked whether there is more, and there be more.
+const ROUNDS: u32 = 64;
 
 /// How long applying waits before it asks again whether a view was let go.
 const VIEWS_PAUSE: Duration = Duration::from_millis(1);
@@ -61,6 +67,8 @@ pub fn drive(
         opener: FrameOpener::default(),
         limits,
         large: Vec::new(),
+        rounds: 0,
+        yielded: now(),
     };
     Some(async move { while run.turn().await {} })
 }
@@ -74,6 +82,9 @@ struct Run<C, D: FnMut(Event)> {
     limits: Limits,
     /// Large frames that a tick applies, held so that their memory is given back here and not in the tick.
     large: Vec<Bytes>,
+    /// How often and since when it went round without letting others run.
+    rounds: u32,
+    yielded: Instant,
 }
 
 enum Link {
@@ -101,15 +112,25 @@ struct Rest {
 impl Next {
     /// Asks the machine, and has it apply a little where it wants nothing and nobody else is to.
     fn of(connection: &mut Connection, shared: &Shared, turn_ends: Instant) -> Self {
+        let now = now();
+        // At every look, and not only when there is nothing else: a server that never stops must not put them off.
+        if connection.poll_timeout().is_some_and(|due| now >= due) {
+            connection.handle_timeout(now);
+            shared.tell_ticks();
+        }
         if let Some(action) = connection.poll_action() {
             return Self::Act(action);
         }
-        let progress = if !shared.is_ticked() {
+        let progress = if shared.is_ticked() {
+            if shared.take_held_up() { Progress::Waiting } else { Progress::Idle }
+        } else if now >= turn_ends && connection.has_work() {
+            Progress::More
+        } else {
             if let Some(event) = connection.poll_event() {
                 return Self::Deliver(event);
             }
             let _applying = span::applying(connection);
-            let (now, was_applying) = (now(), connection.is_applying());
+            let was_applying = connection.is_applying();
             let progress = connection.step(now, ROWS_A_STEP);
             // What a step does not finish is large enough to look around in between.
             let is_large = was_applying && connection.is_applying();
@@ -117,14 +138,19 @@ impl Next {
                 return Self::Again;
             }
             progress
-        } else if shared.take_held_up() {
-            Progress::Waiting
-        } else {
-            Progress::Idle
         };
         let deadline = connection.poll_timeout();
         Self::Rest(Rest { progress, deadline, can_receive: connection.can_receive() })
     }
+}
+
+/// What ended a wait.
+enum Woken {
+    Link(LinkEvent),
+    Command,
+    /// Others have run meanwhile.
+    More,
+    Time,
 }
 
 enum LinkEvent {
@@ -136,7 +162,8 @@ enum LinkEvent {
 impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     /// One round: act, deliver, apply a little, wait for what comes next. False when all is over.
     async fn turn(&mut self) -> bool {
-        let ends = now() + TURN;
+        self.let_others_run().await;
+        let ends = at_last(now(), TURN);
         let Rest { progress, deadline, mut can_receive } = loop {
             match self.shared.with(|connection| Next::of(connection, &self.shared, ends)) {
                 Next::Act(action) => self.act(action),
@@ -153,19 +180,51 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         // A disk that is slower than the network is felt by the server.
         can_receive &= has_room(self.shared.disk().open());
         let pause = match progress {
-            Progress::Waiting => Some(now() + VIEWS_PAUSE),
+            Progress::Waiting => after(now(), VIEWS_PAUSE),
             Progress::Idle | Progress::More => None,
         };
-        tokio::select! {
-            biased;
-            event = self.link.next(can_receive) => self.handle(event),
-            () = self.shared.woken() => return true,
-            () = tokio::task::yield_now(), if progress == Progress::More => return true,
-            () = at(pause) => (),
-            () = at(deadline) => self.shared.with(|connection| connection.handle_timeout(now())),
+        let has_more = progress == Progress::More;
+        match self.wait(can_receive, has_more, earlier(pause, deadline)).await {
+            Woken::Link(event) => self.handle(event),
+            Woken::Command | Woken::More => return true,
+            Woken::Time => (),
         }
         self.shared.tell_ticks();
         true
+    }
+
+    /// Waits for what comes next.
+    async fn wait(&mut self, can_receive: bool, has_more: bool, until: Option<Instant>) -> Woken {
+        let Self { link, shared, .. } = self;
+        let mut woken = pin!(async {
+            tokio::select! {
+                biased;
+                event = link.next(can_receive) => Woken::Link(event),
+                () = shared.woken() => Woken::Command,
+                () = tokio::task::yield_now(), if has_more => Woken::More,
+                () = at(until) => Woken::Time,
+            }
+        });
+        let mut waited = false;
+        let woken = std::future::poll_fn(|cx| {
+            let polled = woken.as_mut().poll(cx);
+            waited |= polled.is_pending();
+            polled
+        });
+        let woken = woken.await;
+        if waited {
+            (self.rounds, self.yielded) = (0, now());
+        }
+        woken
+    }
+
+    /// Yields, if there was no occasion to for a while: while there is always something to read, nothing else would.
+    async fn let_others_run(&mut self) {
+        self.rounds += 1;
+        if self.rounds >= ROUNDS || has_passed(self.yielded, TURN, now()) {
+            tokio::task::yield_now().await;
+            (self.rounds, self.yielded) = (0, now());
+        }
     }
 
     fn act(&mut self, action: Action) {
@@ -184,6 +243,10 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     }
 
     fn handle(&mut self, event: LinkEvent) {
+        let (bytes_read, partial) = match &mut self.link {
+            Link::Open(socket) => socket.take_arrived(),
+            Link::None | Link::Dialing(_) => (0, None),
+        };
         match event {
             LinkEvent::Opened(Opened { socket, protocol, token }) => {
                 self.link = Link::Open(socket);
@@ -205,7 +268,9 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                         }
                         self.shared.with(|connection| {
                             connection.count_frame(bytes);
-                            connection.handle_body(now(), body);
+                            let now = now();
+                            connection.handle_body(now, body);
+                            connection.handle_bytes(now, bytes_read, partial);
                         });
                     }
                     Err(error) => self.lost(Lost::Frame(error)),
@@ -214,7 +279,14 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             LinkEvent::Socket(SocketEvent::Heard) => {
                 // A server that pings has had nothing else to say for a while.
                 self.opener.rest();
-                self.shared.with(|connection| connection.handle_heard(now()));
+                self.shared.with(|connection| {
+                    let now = now();
+                    connection.handle_heard(now);
+                    connection.handle_bytes(now, bytes_read, partial);
+                });
+            }
+            LinkEvent::Socket(SocketEvent::Part) => {
+                self.shared.with(|connection| connection.handle_bytes(now(), bytes_read, partial));
             }
             LinkEvent::Socket(SocketEvent::Lost(reason)) => self.lost(reason),
         }
@@ -271,11 +343,18 @@ pub fn has_timers() -> bool {
     std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
 }
 
-/// Sleeps until `deadline`, or for ever if there is none.
+/// How long the loop sleeps at most.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Sleeps until `deadline`, but a day at most, or for ever if there is none.
 #[expect(clippy::disallowed_methods, reason = "this is the driver")]
 async fn at(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        // Whoever sets a deadline of their own may set one that the timers cannot count to.
+        Some(deadline) => {
+            let far = at_last(now(), FAR);
+            tokio::time::sleep_until(deadline.min(far).into()).await;
+        }
         None => std::future::pending().await,
     }
 }

@@ -17,6 +17,9 @@ use crate::journal::Store;
 /// A machine, shared by the handles that command it and the driver that runs it.
 #[derive(Debug)]
 pub struct Shared {
+    /// Where commands wait for each other: however many threads there are, one of them at a time stands before the gate,
+    /// so that the loop and its deadlines wait for one command and not for all.
+    line: Mutex<()>,
     /// To be passed on the way to the machine, so that whoever takes the machine again and again waits behind those
     /// who came meanwhile.
     gate: Mutex<()>,
@@ -68,6 +71,7 @@ impl Shared {
     /// Shares a machine.
     pub fn new(connection: Connection) -> Arc<Self> {
         Arc::new(Self {
+            line: Mutex::new(()),
             gate: Mutex::new(()),
             connection: Mutex::new(connection),
             looping: AtomicBool::new(false),
@@ -87,7 +91,8 @@ impl Shared {
     /// has ended, whoever commands is the one to do it.
     pub fn command<T>(&self, command: impl FnOnce(&mut Connection, Instant) -> T) -> T {
         let (result, has_work) = {
-            let (now, mut connection) = (now(), self.lock());
+            let mut connection = self.lock_in_line();
+            let now = now();
             connection.set_clock(now);
             let result = command(&mut connection, now);
             self.write(&mut connection);
@@ -159,7 +164,7 @@ impl Shared {
 
     /// Reads from the machine.
     pub fn read<T>(&self, read: impl FnOnce(&Connection) -> T) -> T {
-        read(&self.lock())
+        read(&self.lock_in_line())
     }
 
     /// Whoever ticked does not any more: the loop applies and delivers what is left. Where it has ended, whoever
@@ -261,6 +266,12 @@ impl Shared {
 
     pub(super) fn take_held_up(&self) -> bool {
         self.held_up.swap(false, Ordering::Relaxed)
+    }
+
+    /// As [`lock`](Self::lock), for whoever is not the driver.
+    fn lock_in_line(&self) -> MutexGuard<'_, Connection> {
+        let _line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lock()
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

@@ -16,7 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use crate::conn::Lost;
+use super::meter::Metered;
+use crate::conn::{Lost, PartialMessage};
 use crate::limits::Limits;
 use crate::wire::FrameError;
 
@@ -30,9 +31,12 @@ const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// How much is gathered before it is written, so that many calls are one write. What is there is always flushed.
 const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 
+/// How much is read before the loop looks at what else there is to do.
+const TURN_BYTES: usize = 256 * 1024;
+
 /// An open WebSocket, and what is to be sent over it.
 pub struct Socket {
-    stream: WebSocketStream<Box<dyn Io>>,
+    stream: WebSocketStream<Metered>,
     outgoing: VecDeque<Message>,
     /// Something was handed to the stream that it may not have written yet.
     unflushed: bool,
@@ -49,8 +53,10 @@ impl std::fmt::Debug for Socket {
 pub(super) enum SocketEvent {
     /// A binary message.
     Frame(Bytes),
-    /// A sign of life.
+    /// A ping or a pong.
     Heard,
+    /// Bytes that complete no message.
+    Part,
     /// It ended. Said once; the socket is to be dropped.
     Lost(Lost),
 }
@@ -63,6 +69,7 @@ impl Socket {
             .write_buffer_size(WRITE_BUFFER_BYTES)
             .max_message_size(Some(limits.max_frame_bytes))
             .max_frame_size(Some(limits.max_frame_bytes));
+        let io = Metered::new(io, &read);
         let stream =
             WebSocketStream::from_partially_read(io, read, Role::Client, Some(config)).await;
         Self { stream, outgoing: VecDeque::new(), unflushed: false }
@@ -93,10 +100,18 @@ impl Socket {
         if !can_receive {
             return Poll::Pending;
         }
+        self.stream.get_mut().allow(TURN_BYTES);
         match Pin::new(&mut self.stream).poll_next(cx) {
+            Poll::Pending if self.stream.get_ref().has_bytes() => Poll::Ready(SocketEvent::Part),
             Poll::Pending => Poll::Pending,
             Poll::Ready(message) => Poll::Ready(self.received(cx, message)),
         }
+    }
+
+    /// How many bytes came since this was asked last, and how far the message is that is arriving.
+    pub(super) fn take_arrived(&mut self) -> (u64, Option<PartialMessage>) {
+        let metered = self.stream.get_mut();
+        (metered.take_bytes(), metered.partial())
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {

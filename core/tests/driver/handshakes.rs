@@ -109,7 +109,7 @@ async fn a_refusal_has_its_status_and_its_whole_body() {
         ("HTTP/1.1 503 Unavailable\r\n\r\n", 503, ""),
     ] {
         match dial(answer).await.0.unwrap_err() {
-            DialError::Status { status: got, body: text } => {
+            DialError::Status { status: got, body: text, .. } => {
                 assert_eq!((got, &*text), (status, body), "{answer}");
             }
             other => panic!("{other:?}"),

@@ -213,6 +213,7 @@ fn tell(event: &Event) -> String {
         Event::Stale { set, reason } => format!("set {} stale: {reason}", set.0),
         Event::Alarm(alarm) => format!("alarm {}", alarm.0),
         Event::Verified { outcome, .. } => format!("verified: {outcome:?}"),
+        Event::Receiving(receiving) => format!("receiving: {:?}", receiving.message),
         Event::Slow(slow) => format!("slow: {:?}, {:?} behind", slow.reason, slow.behind),
         Event::LostForLong => "lost for long".into(),
         Event::Applied(set) => format!("set {} applied", set.0),

@@ -226,6 +226,7 @@ impl<'s> Replay<'s> {
             | Event::Restored(_)
             | Event::SchemaWanted
             | Event::Sync(_)
+            | Event::Receiving(_)
             | Event::Slow(_)) => {
                 panic!("{}: {event:?}, and nothing was lost, set, kept or slow", self.session.name)
             }

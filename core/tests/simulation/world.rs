@@ -292,7 +292,7 @@ impl World {
     fn fail_dial(&mut self) {
         if self.socket == Socket::Dialing {
             let status = [503, 401][self.random.below(2) as usize];
-            self.lose(Lost::Dial(DialError::Status { status, body: "no".into() }));
+            self.lose(Lost::Dial(DialError::status(status, "no")));
         }
     }
 

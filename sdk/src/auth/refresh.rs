@@ -20,8 +20,10 @@ type Asking = Pin<Box<dyn Future<Output = Result<String, Failure>> + Send>>;
 /// It is asked
 /// - for the first one, if the client has none: a client with this is never anonymous;
 /// - before one is presented, and while a connection lives, when it ends within the [leeway](Self::leeway);
-/// - when the server does not accept one (401, 403): once, and if the next is not accepted either the connection
-///   [needs another](crate::ConnectionState::NeedsAuth).
+/// - when the server does not accept one (401, 403): once an attempt, and if the next is not accepted either the connection
+///   [needs another](crate::ConnectionState::NeedsAuth). A client that was connected before tries again after
+///   [`Reconnect::auth_pause`](crate::Reconnect::auth_pause), so a provider that cannot be reached for a while is asked
+///   again; what a captive portal answers in the server's place is no reason to ask.
 ///
 /// The client presents what it gives, keeps it in the token store, and shows it as [`Client::token`](crate::Client::token).
 /// The identity must stay the same.
@@ -73,7 +75,8 @@ impl Refresh {
         Self { provider: Arc::new(provider), leeway: Self::LEEWAY }
     }
 
-    /// How long before its end a token is renewed.
+    /// How long before its end a token is renewed. Zero: when it has ended. One that is longer than the token lives: a
+    /// token is asked for at every connection, and every ten seconds while it lasts.
     #[must_use]
     pub fn leeway(self, leeway: Duration) -> Self {
         Self { leeway, ..self }
@@ -137,7 +140,7 @@ impl Dialer for Refreshing {
         Box::pin(async move {
             let asked = this.renew_in_time(&mut dial).await?;
             match this.dialer.dial(&dial).await {
-                Err(refused @ DialError::Status { status: 401 | 403, .. }) if !asked => {
+                Err(refused) if refused.refuses_token() && !asked => {
                     tracing::debug!(%refused, "the server does not accept the token");
                     let fresh = this.refresh.ask(RefreshReason::Refused, dial.token.as_deref());
                     dial.token = Some(fresh.await.map_err(no_token)?);

@@ -40,7 +40,7 @@ impl Dialer for ShortTokens {
 /// The same as if the handshake had failed so.
 fn failure(http: &Http, error: Error) -> DialError {
     match error.status() {
-        Some(status) => DialError::Status { status, body: error.to_string().into() },
+        Some(status) => DialError::status(status, error.to_string()),
         None => DialError::Io {
             authority: http.authority().into(),
             source: Arc::new(io::Error::other(error)),

@@ -7,6 +7,7 @@ use lightlike_core::cache::Mutation;
 use lightlike_core::conn::{
     CallId, CallOptions, CallRequest, CallTimes, Connection, Reply, Restored,
 };
+use lightlike_core::deadline::after;
 use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
@@ -95,7 +96,7 @@ impl Hub {
         let span = CallSpan::new(&request, !matches!(sink, Sink::Forget));
         let made = span.clone();
         let call = self.command(|connection, now| {
-            options.deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+            options.deadline = timeout.and_then(|timeout| after(now, timeout));
             if self.offline.is_enabled() && options.id.is_none() {
                 options.id = connection.new_call_name(now);
             }

@@ -46,6 +46,7 @@ impl Hub {
             #[cfg(not(feature = "http"))]
             conn::Event::SchemaWanted => (),
             conn::Event::Sync(state) => self.offline.sync_changed(state),
+            conn::Event::Receiving(receiving) => self.received(receiving),
             conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
             conn::Event::Verified { id, outcome } => {
                 if let Some(sender) = lock(&self.verifiers).remove(&id) {
@@ -91,6 +92,7 @@ impl Hub {
             self.schema.wanted.notify_one();
             self.batches.close();
             self.state.end();
+            self.receiving.end();
             lock(&self.alarms).clear();
             self.hooks.end_streams();
             self.offline.end_streams();

@@ -9,7 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, RegisterError, TableId};
-use lightlike_core::conn::{AlarmId, CloseReason, Connection, ConnectionState, SubscriptionId};
+use lightlike_core::conn::{
+    AlarmId, CloseReason, Connection, ConnectionState, Receiving, SubscriptionId,
+};
+use lightlike_core::deadline;
 use lightlike_core::driver::Shared;
 use lightlike_core::in_order::InOrder;
 use lightlike_core::schema::Table;
@@ -48,6 +51,7 @@ pub(crate) struct Hub {
     alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
     pub(crate) verifiers: Verifiers,
     pub(crate) state: Source<ConnectionState>,
+    pub(crate) receiving: Source<Receiving>,
     /// What `state` says, for reads, which are many.
     is_ready: AtomicBool,
     pub(crate) listeners: Listeners,
@@ -87,6 +91,7 @@ impl Hub {
             alarms: Mutex::default(),
             verifiers: Verifiers::default(),
             state: Source::new(ConnectionState::Idle),
+            receiving: Source::new(Receiving::default()),
             is_ready: AtomicBool::new(false),
             listeners: Listeners::new(&panics),
             broadcasts: Broadcasts::default(),
@@ -174,7 +179,7 @@ impl Hub {
     ) -> Option<(Instant, AlarmId, oneshot::Receiver<()>)> {
         let (sender, receiver) = oneshot::channel();
         self.command(|connection, now| {
-            let at = now.checked_add(after)?;
+            let at = deadline::after(now, after)?;
             let alarm = connection.set_alarm(at);
             if !connection.is_closed() {
                 lock(&self.alarms).insert(alarm, sender);

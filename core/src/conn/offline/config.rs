@@ -17,7 +17,7 @@ pub struct OfflineConfig {
     /// What happens when there are so many.
     pub overflow: Overflow,
     /// How old a call may become before it was sent; then it ends as [`Expired`](crate::conn::Reply::Expired). None by
-    /// default. A call may have a shorter time of its own.
+    /// default. A call may have a shorter time of its own. Zero: a call that cannot be sent at once ends.
     pub max_age: Option<Duration>,
     /// How many calls that failed are kept to be looked at; older ones are forgotten. 100: more than a person looks at.
     pub max_dead_letters: usize,
@@ -27,6 +27,7 @@ pub struct OfflineConfig {
     /// Whether the rows of query sets are kept too, to be there at the next start before any network. Yes.
     pub keeps_rows: bool,
     /// How long rows of the last run stay that nobody subscribed to again, once the connection is ready. 30 s.
+    /// Zero: they go when it is. One that never ends: they stay.
     pub unclaimed_after: Duration,
     /// Whether the application is asked before calls are sent that were made without a connection. No.
     pub asks_before_replay: bool,
@@ -61,13 +62,14 @@ impl Default for OfflineConfig {
 /// How one call is made.
 #[derive(Debug, Clone, Default)]
 pub struct CallOptions {
-    /// When it ends as [`TimedOut`](crate::conn::Reply::TimedOut), if it is not answered by then.
+    /// When it ends as [`TimedOut`](crate::conn::Reply::TimedOut), if it is not answered by then. A moment that is over
+    /// counts as now.
     pub deadline: Option<Instant>,
     /// What becomes of it if its answer is lost.
     pub delivery: Delivery,
     /// What becomes of it if there is no connection, if not what the [configuration](crate::conn::Config) says.
     pub while_disconnected: Option<WhileDisconnected>,
-    /// How old it may become before it is sent.
+    /// How old it may become before it is sent. Zero: it ends as expired unless it can be sent at once.
     pub ttl: Option<Duration>,
     /// Its name, if it is to have a certain one.
     pub id: Option<Uuid>,

@@ -25,6 +25,7 @@ use std::time::Instant;
 
 use super::{Accepted, CallId, Connection, Event};
 use crate::calls::Gate;
+use crate::deadline::after;
 use crate::journal::{Batch, Delivery, Elsewhere, Entry, Held, Op, QueuedCall, QueuedState, Scope};
 use crate::types::{Timestamp, Uuid};
 
@@ -106,7 +107,7 @@ impl Clock {
     /// When it is that time of day; now, if that is over.
     fn instant(&self, now: Instant, wall: Timestamp) -> Option<Instant> {
         let left = wall.since(self.wall(now)).and_then(|left| left.to_duration());
-        now.checked_add(left.unwrap_or_default())
+        after(now, left.unwrap_or_default())
     }
 }
 

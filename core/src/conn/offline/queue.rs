@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{CallOptions, Offline, Overflow, Queued};
 use crate::calls::{Gate, Keep, Request, Waiting};
 use crate::conn::{Accepted, CallId, Connection, Event, NotSent, Reply, State, WhileDisconnected};
+use crate::deadline::after;
 use crate::journal::{
     DeadLetter, Delivery, Entry, EntryState, Failure, Held, Op, QueuedCall, QueuedState, wall_after,
 };
@@ -51,7 +52,7 @@ impl Connection {
         let deadline = options.deadline;
         let tell = options.tell_accepted;
         let mut keep = Keep::new(options.delivery.clone(), options.while_disconnected);
-        keep.expires = options.ttl.and_then(|ttl| now?.checked_add(ttl));
+        keep.expires = options.ttl.and_then(|ttl| after(now?, ttl));
         if let Request::Reducer { name, .. } = &request
             && options.fingerprint != UNKNOWN_ARGUMENTS
         {
@@ -138,7 +139,7 @@ impl Connection {
         };
         offline.next_entry += 1;
         keep.seq = Some(entry.seq);
-        keep.expires = age.and_then(|age| now.checked_add(age));
+        keep.expires = age.and_then(|age| after(now, age));
         keep.gate = if leaves { Gate::Open } else { Gate::Unmarked };
         offline.add(entry, call);
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::cache::{Change, Part, SetId, Step};
 use crate::conn::{Cause, Connection, State};
+use crate::deadline::after;
 use crate::journal::{KeptPart, LoadedSet, Op};
 use crate::schema::{Table, fingerprint};
 use crate::wire::TableName;
@@ -101,7 +102,7 @@ impl Connection {
             && !offline.rows.unclaimed.is_empty()
             && offline.rows.until.is_none()
         {
-            offline.rows.until = Some(now + offline.config.unclaimed_after);
+            offline.rows.until = after(now, offline.config.unclaimed_after);
         }
     }
 

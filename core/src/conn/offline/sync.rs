@@ -50,7 +50,7 @@ impl Connection {
             held: offline.held,
             failed: offline.dead.len(),
             next_retry: match self.state {
-                State::Waiting { until } => Some(until),
+                State::Waiting { until } => until,
                 _ => None,
             },
             storage,

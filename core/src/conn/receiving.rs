@@ -1,0 +1,121 @@
+//! Progress of what arrives: bytes, and the message of which a part is here.
+
+use std::time::{Duration, Instant};
+
+use super::{Connection, Event, State};
+
+/// How far the message is that is arriving, and how much has arrived in all.
+///
+/// A first subscription is one message, however many rows it has, and its rows are seen when all of it is there. On a
+/// slow link that takes minutes, and this is what happens meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Receiving {
+    /// Bytes read from sockets since the client was made: compressed, parts of messages and the WebSocket's own included.
+    pub bytes: u64,
+    /// The message that is arriving; `None` between two messages.
+    pub message: Option<PartialMessage>,
+}
+
+/// A message of which a part has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartialMessage {
+    /// Bytes of it that are here, compressed if it is.
+    pub received: u64,
+    /// Bytes that it will have, where the server says so at its beginning.
+    ///
+    /// A server that cuts messages into frames does not: SpacetimeDB sends frames of 4,096 bytes, each with its own
+    /// length.
+    pub length: Option<u64>,
+}
+
+/// What has arrived of a connection, over all its sockets.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    now: Receiving,
+    /// When the first part of the message came.
+    since: Option<Instant>,
+    /// What the application was told last.
+    told: Option<PartialMessage>,
+}
+
+impl Arrivals {
+    fn add(&mut self, now: Instant, bytes: u64, message: Option<PartialMessage>) {
+        self.now.bytes += bytes;
+        self.now.message = message;
+        self.since = message.map(|_| self.since.unwrap_or(now));
+    }
+
+    /// A message is whole; how long it was arriving.
+    fn complete(&mut self, now: Instant) -> Duration {
+        self.now.message = None;
+        let since = self.since.take();
+        since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// The socket is gone, and the part of a message with it.
+    pub(super) fn cut_off(&mut self) {
+        self.now.message = None;
+        self.since = None;
+    }
+
+    /// Returns `true` while a part of a message is here.
+    pub(super) fn has_part(&self) -> bool {
+        self.now.message.is_some()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.now.bytes
+    }
+
+    /// Returns `true` if the application was told something else. Messages that come in one piece are not told: that
+    /// would be an event for each.
+    pub(super) fn is_news(&self) -> bool {
+        self.told != self.now.message
+    }
+
+    /// What is to be told, if anything is.
+    pub(super) fn news(&mut self) -> Option<Event> {
+        if !self.is_news() {
+            return None;
+        }
+        self.told = self.now.message;
+        Some(Event::Receiving(self.now))
+    }
+}
+
+impl Connection {
+    /// Bytes came, and of the message after the last whole one this much is here.
+    ///
+    /// To be said of all bytes: beside [`handle_body`](Self::handle_body), after it, where they complete a message. Any
+    /// byte is a sign of life.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: u64, message: Option<PartialMessage>) {
+        self.sign_of_life(now);
+        let reads = matches!(
+            self.state,
+            State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
+        );
+        self.arrivals.add(now, bytes, message.filter(|_| reads));
+    }
+
+    /// What has arrived, and how far the message is that is arriving.
+    pub fn receiving(&self) -> Receiving {
+        self.arrivals.now
+    }
+
+    pub(super) fn sign_of_life(&mut self, now: Instant) {
+        self.set_clock(now);
+        if let State::Online { liveness, .. } = &mut self.state {
+            liveness.heard(now);
+        }
+    }
+
+    /// A message is whole. While it was arriving nothing else could be answered: the time does not count against the
+    /// resync.
+    pub(super) fn message_arrived(&mut self, now: Instant) {
+        let took = self.arrivals.complete(now);
+        if let Some(resync) = &mut self.resync {
+            resync.put_off(took);
+        }
+    }
+}
