@@ -152,8 +152,8 @@ pub use lightlike_core::driver::RedbStore;
 pub use lightlike_core::driver::{Budget, Io, Tls, TlsError};
 pub use lightlike_core::driver::{Coded, FileStore, RecordCodec};
 pub use lightlike_core::journal::{
-    DeadLetter, Delivery, Failure, Held, MemoryStore, QueuedCall, QueuedState, Store, StoreError,
-    Write,
+    DeadLetter, Delivery, Failure, Held, Loss, MemoryStore, QueuedCall, QueuedState, Store,
+    StoreError, StoreErrorKind, Write,
 };
 #[cfg(feature = "json")]
 pub use lightlike_core::json;

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use super::batch::Op;
-use super::entry::Entry;
+use super::entry::{Entry, EntryState, Failure};
 use super::fold::fold;
 use super::format::{self, FORMAT, Key};
+use super::loss::Doubts;
 use super::{Store, StoreError};
 use crate::bsatn::{self, Decode, DecodeError, Encode, Reader, Writer};
 use crate::limits::Limits;
@@ -69,6 +70,8 @@ pub struct Saved {
     tables: BTreeMap<(u32, Box<str>), u64>,
     rows: BTreeMap<(u32, u64), Bytes>,
     put_aside: Option<PathBuf>,
+    /// What follows from a loss, to be written with what is written first.
+    amends: Vec<Op>,
 }
 
 /// The rows of one query set, as they were.
@@ -129,7 +132,13 @@ impl Saved {
         })?;
         saved.put_aside = store.damaged();
         match wrong {
-            None => Ok(saved),
+            None => {
+                let loss = store.loss();
+                if !loss.is_none() {
+                    saved.account_for(&Doubts::of(&loss));
+                }
+                Ok(saved)
+            }
             Some(Wrong::Format(found)) => Err(LoadError::Format { found, known: FORMAT }),
             Some(Wrong::Record) => Ok(Self { put_aside: store.put_aside()?, ..Self::default() }),
         }
@@ -160,6 +169,58 @@ impl Saved {
         Ok(())
     }
 
+    /// Takes records that are in doubt for what they may have become, so that nothing happens twice and nothing is shown that
+    /// never was.
+    ///
+    /// - A call that is kept as not sent may have been sent, or answered. It counts as sent: one that must not run twice
+    ///   ends as [unknown](Failure::Unknown), one that may is sent again, and one with a probe is asked about first.
+    /// - Rows are a log, and a log with a hole comes to rows that never were together: they are dropped.
+    /// - A scope that is kept without an identity may have got one. Its calls are not sent as somebody else's: they are dead
+    ///   letters.
+    fn account_for(&mut self, doubts: &Doubts) {
+        let queued = |entry: &Entry| entry.state == EntryState::Queued;
+        for seq in &doubts.calls {
+            if let Some(entry) = self.entries.get_mut(seq).filter(|entry| queued(entry)) {
+                entry.state = EntryState::Sent;
+                self.amends.push(Op::Entry(Box::new(entry.clone())));
+            }
+        }
+        let holed = self.sets.keys().filter(|(scope, _)| doubts.is_holed(*scope));
+        for (scope, set) in holed.copied().collect::<Vec<_>>() {
+            self.sets.remove(&(scope, set));
+            self.amends.push(Op::ForgetSet { scope, set });
+        }
+        let scopes = doubts.scopes.iter().filter_map(|of| Some((*of, self.scopes.get(of)?)));
+        let nameless = scopes.filter(|(_, scope)| scope.identity.is_none());
+        for scope in nameless.map(|(of, _)| of).collect::<Vec<_>>() {
+            let letters = self.bury(scope, |entry| entry.scope == scope);
+            self.amends.extend(letters);
+        }
+    }
+
+    /// Makes calls of which nobody knows whose they are into dead letters of a scope.
+    fn bury(&mut self, scope: u32, which: impl Fn(&Entry) -> bool) -> Vec<Op> {
+        let mut letters = Vec::new();
+        for entry in self.entries.values_mut().filter(|entry| which(entry)) {
+            if !matches!(entry.state, EntryState::Dead(_)) {
+                entry.state = EntryState::Dead(Failure::Unknown);
+            }
+            entry.scope = scope;
+            letters.push(Op::Entry(Box::new(entry.clone())));
+        }
+        letters
+    }
+
+    /// A number that no scope has, and none had of which the record is lost.
+    fn next_scope(&self) -> u32 {
+        let of_entries = self.entries.values().map(|entry| entry.scope);
+        let of_rows = self.rows.keys().map(|(scope, _)| *scope);
+        let of_sets = self.sets.keys().map(|(scope, _)| *scope);
+        let of_tables = self.tables.keys().map(|(scope, _)| *scope);
+        let used = self.scopes.keys().copied().chain(of_entries).chain(of_rows);
+        used.chain(of_sets).chain(of_tables).max().map_or(0, |last| last + 1)
+    }
+
     /// What there is of one database: of the user whom `token` stands for, or of the last one if there is no token.
     ///
     /// A token that is not known may be anybody's, so nothing is shown for it before the server has said whose it is.
@@ -175,7 +236,7 @@ impl Saved {
             here.into_iter().map(|(number, _)| *number).collect()
         };
         let used = self.scopes.values().map(|scope| scope.used).max().unwrap_or(0) + 1;
-        let next_scope = self.scopes.keys().next_back().map_or(0, |last| last + 1);
+        let next_scope = self.next_scope();
         let (scope, mut record) = match here.last() {
             Some(number) => (*number, self.scopes[number].clone()),
             None => (
@@ -196,11 +257,14 @@ impl Saved {
             rows: self.rows.keys().map(|(_, number)| number + 2).max().unwrap_or(0),
             set: self.sets.keys().map(|(_, set)| set + 1).max().unwrap_or(0),
         };
-        let mut first = Vec::new();
+        let mut first = std::mem::take(&mut self.amends);
         if !self.begun {
             first.push(Op::Format);
         }
         first.push(Op::Scope(scope, record.clone()));
+        // Calls of which the scope is lost: somebody has to hear of them.
+        let known: BTreeSet<u32> = self.scopes.keys().copied().chain([scope]).collect();
+        first.extend(self.bury(scope, |entry| !known.contains(&entry.scope)));
         let entries = self.take_entries(scope);
         let sets = self.take_sets(scope, &mut first);
         let others = self.take_others(scope, &record);

@@ -1,5 +1,6 @@
 //! What a place to keep things in must be able to do.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -11,8 +12,8 @@ use bytes::Bytes;
 pub trait Store: Send + 'static {
     /// Shows every record, in no particular order.
     ///
-    /// What is damaged is not shown in part: the store puts all of it aside, as [`put_aside`](Self::put_aside) does, and
-    /// is empty.
+    /// A record that is damaged is not shown: the store keeps the damaged whole where [`damaged`](Self::damaged) says, and
+    /// goes on with what is left. [`loss`](Self::loss) says of which keys it may have lost the last write.
     ///
     /// # Errors
     ///
@@ -20,6 +21,9 @@ pub trait Store: Send + 'static {
     fn load(&mut self, each: &mut dyn FnMut(&[u8], Bytes)) -> Result<(), StoreError>;
 
     /// Makes these writes, in their order: all of them or, on an error, none. They are durable when this returns.
+    ///
+    /// The first commit after a [`load`](Self::load) acknowledges the [loss](Self::loss) that was there then: it brings
+    /// what follows from it, and no later load has to tell of it again.
     ///
     /// # Errors
     ///
@@ -46,6 +50,32 @@ pub trait Store: Send + 'static {
     /// Where what was damaged was put, if the store found damage by itself.
     fn damaged(&self) -> Option<PathBuf> {
         None
+    }
+
+    /// Writes that were committed and are lost by damage, unless a commit has acknowledged that. Asked for after a
+    /// [`load`](Self::load).
+    fn loss(&self) -> Loss {
+        Loss::default()
+    }
+}
+
+/// Writes that a damaged store has lost, as far as it can tell.
+///
+/// A store that has lost the last write of a key may show an older record of it, or one that was deleted since. What
+/// follows from that is for the reader to say: a call that is kept as not sent may have been sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loss {
+    /// Keys of which the last write is lost, or may be. What is shown of them is older; nothing may be.
+    pub keys: BTreeSet<Box<[u8]>>,
+    /// Whether writes are lost of which nobody knows the keys: then records of any key may be missing too.
+    pub unnamed: bool,
+}
+
+impl Loss {
+    /// Returns `true` if nothing is lost.
+    pub fn is_none(&self) -> bool {
+        self.keys.is_empty() && !self.unnamed
     }
 }
 
@@ -77,12 +107,48 @@ impl Write {
 
 /// A store failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {verb} {place}")]
+#[error("cannot {verb} {place}{kind}")]
 pub struct StoreError {
     verb: &'static str,
     place: Box<str>,
+    kind: StoreErrorKind,
     #[source]
     source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// What is known of why a store failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// Another client, of this or another program, has it open.
+    InUse,
+    /// The file was deleted or replaced while it was open, so nothing that was written to it would be found again.
+    Gone,
+    /// It is a file of something else, and stays as it is.
+    Foreign,
+    /// What was read is not what was written.
+    Damaged,
+    /// Anything else: the [source](std::error::Error::source) says what.
+    #[default]
+    Other,
+}
+
+impl std::fmt::Display for StoreErrorKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::InUse => {
+                ": another client has it open; close that one, or give each client a store of its own"
+            }
+            Self::Gone => {
+                ": the file was deleted or replaced while it was open; open a store again to go on"
+            }
+            Self::Foreign => {
+                ": the file is not a store of this library, and stays as it is; choose another path"
+            }
+            Self::Damaged => ": what was read is not what was written",
+            Self::Other => "",
+        })
+    }
 }
 
 impl StoreError {
@@ -92,6 +158,18 @@ impl StoreError {
         place: impl Into<Box<str>>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { verb, place: place.into(), source: source.into() }
+        let kind = StoreErrorKind::Other;
+        Self { verb, place: place.into(), kind, source: source.into() }
+    }
+
+    /// The same error, of which more is known.
+    #[must_use]
+    pub fn of_kind(self, kind: StoreErrorKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// What is known of why it failed.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use super::BoxError;
-use crate::journal::{Store, StoreError, Write};
+use crate::journal::{Loss, Store, StoreError, Write};
 
 /// Turns records into what is kept of them, and back: encryption, or compression.
 pub trait RecordCodec: Send + 'static {
@@ -76,5 +76,9 @@ impl<S: Store, C: RecordCodec> Store for Coded<S, C> {
 
     fn damaged(&self) -> Option<PathBuf> {
         self.store.damaged()
+    }
+
+    fn loss(&self) -> Loss {
+        self.store.loss()
     }
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod crashes;
+mod damage;
 mod letters;
 mod rows;
 mod schema;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use lightlike_core::conn::{
     Action, CallId, CallOptions, Config, Connection, OfflineConfig, Restored, WhileDisconnected,
 };
-use lightlike_core::journal::{Delivery, MemoryStore, Saved, Store as _};
+use lightlike_core::journal::{Delivery, MemoryStore, Saved, Store, Write};
 use lightlike_core::types::Timestamp;
 use lightlike_core::wire::{ClientMessage, Protocol};
 
@@ -42,7 +43,27 @@ impl Offline {
         Self::open(MemoryStore::new(), config, Duration::ZERO, None)
     }
 
+    /// The program is killed, and started again with what a damaged disk has left of its records.
+    pub(crate) fn restart_with(self, store: &mut dyn Store) -> Self {
+        let disk = MemoryStore::new();
+        let mut left = Vec::new();
+        store.load(&mut |key, value| left.push(Write::Put { key: key.into(), value })).unwrap();
+        disk.clone().commit(&left).unwrap();
+        let asleep = self.asleep + Duration::from_secs(60);
+        Self::open_with(store, disk, self.config, asleep, None)
+    }
+
     fn open(
+        disk: MemoryStore,
+        offline: OfflineConfig,
+        asleep: Duration,
+        token: Option<&str>,
+    ) -> Self {
+        Self::open_with(&mut disk.clone(), disk, offline, asleep, token)
+    }
+
+    fn open_with(
+        store: &mut dyn Store,
         disk: MemoryStore,
         offline: OfflineConfig,
         asleep: Duration,
@@ -52,8 +73,7 @@ impl Offline {
         config.while_disconnected = WhileDisconnected::Wait;
         config.reconnect.first = true;
         let mut rig = Rig::with(config);
-        let mut store = disk.clone();
-        let opened = Saved::load(&mut store).unwrap().open("server", "database", token);
+        let opened = Saved::load(store).unwrap().open("server", "database", token);
         let micros = NOON + i64::try_from(asleep.as_micros()).unwrap();
         let wall = Timestamp::from_micros(micros);
         let restored =

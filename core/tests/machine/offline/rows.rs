@@ -45,6 +45,14 @@ fn with_rows(rows: &[&[u8]]) -> Offline {
     offline
 }
 
+/// A run that had a row, whose type is known.
+pub(super) fn with_typed_rows() -> Offline {
+    let mut offline = with_rows(&[&encoded(&Number(7))]);
+    offline.connection().register::<Number>().unwrap();
+    offline.store();
+    offline
+}
+
 #[test]
 fn rows_of_the_last_run_are_readable_before_any_network() {
     let offline = with_rows(&[b"a", b"b"]).restart();
