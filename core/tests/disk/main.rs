@@ -4,17 +4,25 @@
 
 mod coded;
 mod damage;
+mod damages;
+mod files;
 mod model;
+mod random;
 #[cfg(feature = "redb")]
 mod redb;
+#[cfg(feature = "redb")]
+mod redb_damages;
 mod thread;
+mod v1;
 
 use std::collections::BTreeMap;
 
 use lightlike_core::journal::{Store, Write};
 
+pub(crate) type Records = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// What a store keeps.
-pub(crate) fn contents(store: &mut dyn Store) -> BTreeMap<Vec<u8>, Vec<u8>> {
+pub(crate) fn contents(store: &mut dyn Store) -> Records {
     let mut records = BTreeMap::new();
     let mut seen = |key: &[u8], value: bytes::Bytes| {
         assert!(records.insert(key.to_vec(), value.to_vec()).is_none(), "{key:?} is shown twice");
@@ -31,6 +39,6 @@ pub(crate) fn delete(key: &str) -> Write {
     Write::Delete { key: key.as_bytes().into() }
 }
 
-pub(crate) fn records(of: &[(&str, &str)]) -> BTreeMap<Vec<u8>, Vec<u8>> {
+pub(crate) fn records(of: &[(&str, &str)]) -> Records {
     of.iter().map(|(key, value)| (key.as_bytes().to_vec(), value.as_bytes().to_vec())).collect()
 }

@@ -10,15 +10,20 @@ use super::contents;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Commit(Vec<(u8, Option<Vec<u8>>)>),
+    Commit(Vec<(Vec<u8>, Option<Vec<u8>>)>),
     Compact,
     Reopen,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let value = prop::option::of(prop::collection::vec(any::<u8>(), 0..40));
+    let value = prop::option::of(prop_oneof![
+        8 => prop::collection::vec(any::<u8>(), 0..40),
+        1 => (0_usize..200_000, any::<u8>()).prop_map(|(len, byte)| vec![byte; len]),
+    ]);
+    // A few keys, of which one is empty and some begin with others.
+    let key = prop::collection::vec(prop_oneof![Just(0), Just(0xf5), Just(b'k')], 0..3);
     prop_oneof![
-        6 => prop::collection::vec((0_u8..12, value), 0..6).prop_map(Step::Commit),
+        6 => prop::collection::vec((key, value), 0..6).prop_map(Step::Commit),
         1 => Just(Step::Compact),
         1 => Just(Step::Reopen),
     ]
@@ -31,7 +36,7 @@ fn keeps_what_a_map_would(steps: Vec<Step>, mut open: impl FnMut() -> Box<dyn St
         match step {
             Step::Commit(changes) => {
                 let writes = changes.into_iter().map(|(key, value)| {
-                    let key: Box<[u8]> = Box::from([b'k', key]);
+                    let key: Box<[u8]> = key.into();
                     match value {
                         Some(value) => {
                             model.insert(key.to_vec(), value.clone());

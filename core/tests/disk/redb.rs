@@ -4,8 +4,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use lightlike_core::driver::RedbStore;
-use lightlike_core::journal::{Store as _, Write};
-use redb::StorageBackend;
+use lightlike_core::journal::{Store as _, StoreErrorKind, Write};
+use redb::{ReadableDatabase as _, StorageBackend, TableDefinition};
 
 use super::{contents, put, records};
 
@@ -140,4 +140,125 @@ fn large_records_are_kept() {
     let writes: Vec<Write> = vec![put("small", "y")];
     store.commit(&writes).unwrap();
     assert_eq!(contents(&mut store), records(&[("large", &large), ("small", "y")]));
+}
+
+const RECORDS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("records");
+
+/// What lies behind the store's own page.
+#[derive(Debug)]
+struct Inner(Disk);
+
+const PAGE: u64 = 4096;
+
+impl StorageBackend for Inner {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.len()? - PAGE)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset + PAGE, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len + PAGE)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset + PAGE, data)
+    }
+}
+
+#[test]
+fn record_that_is_not_what_was_written_is_not_served() {
+    type Tamper = fn(&mut redb::Table<'_, &[u8], &[u8]>);
+    let tamper: [Tamper; 3] = [
+        // Another value, another key, and the value of another key: each a sound database.
+        |table| drop(table.insert(&b"a"[..], &b"\0\0\0\0one"[..]).unwrap()),
+        |table| {
+            let value = table.remove(&b"a"[..]).unwrap().unwrap().value().to_vec();
+            table.insert(&b"c"[..], &value[..]).unwrap();
+        },
+        |table| {
+            let value = table.remove(&b"a"[..]).unwrap().unwrap().value().to_vec();
+            table.insert(&b"b"[..], &value[..]).unwrap();
+        },
+    ];
+    for tamper in tamper {
+        let disk = Disk::default();
+        let mut store = RedbStore::with_backend(disk.clone()).unwrap();
+        store.commit(&[put("a", "1"), put("b", "2")]).unwrap();
+        drop(store);
+        let database = redb::Builder::new().create_with_backend(Inner(disk.clone())).unwrap();
+        let write = database.begin_write().unwrap();
+        tamper(&mut write.open_table(RECORDS).unwrap());
+        write.commit().unwrap();
+        drop(database);
+        let error = RedbStore::with_backend(disk).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Damaged, "{error}");
+    }
+}
+
+#[test]
+fn commit_that_redb_rolls_back_is_missed() {
+    let disk = Disk::default();
+    let mut store = RedbStore::with_backend(disk.clone()).unwrap();
+    store.commit(&[put("a", "1")]).unwrap();
+    let before = disk.0.lock().unwrap().written.clone();
+    store.commit(&[put("a", "2")]).unwrap();
+    drop(store);
+    // The database is as before its last commit, and nothing in it says that there was one.
+    disk.0.lock().unwrap().written[PAGE as usize..before.len()]
+        .copy_from_slice(&before[PAGE as usize..]);
+    let error = RedbStore::with_backend(disk).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Damaged, "{error}");
+}
+
+#[test]
+fn database_without_checksums_goes_on_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let database = redb::Database::create(&path).unwrap();
+    let write = database.begin_write().unwrap();
+    write.open_table(RECORDS).unwrap().insert(&b"a"[..], &b"1"[..]).unwrap();
+    write.commit().unwrap();
+    assert!(database.begin_read().is_ok());
+    drop(database);
+    let mut store = RedbStore::open(&path).unwrap();
+    assert_eq!((contents(&mut store), store.damaged()), (records(&[("a", "1")]), None));
+    store.commit(&[put("b", "2")]).unwrap();
+    drop(store);
+    let mut store = RedbStore::open(&path).unwrap();
+    assert_eq!(contents(&mut store), records(&[("a", "1"), ("b", "2")]));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn file_of_zeros_is_reported() {
+    for bytes in [vec![], vec![0; 100], vec![0; 100_000]] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.redb");
+        std::fs::write(&path, &bytes).unwrap();
+        let mut store = RedbStore::open(&path).unwrap();
+        let aside = store.damaged().expect("it is reported");
+        assert_eq!(std::fs::read(aside).unwrap(), bytes);
+        assert!(store.loss().unnamed && contents(&mut store).is_empty());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn deleted_file_fails_the_next_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let mut store = RedbStore::open(&path).unwrap();
+    let error = RedbStore::open(&path).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::InUse);
+    std::fs::remove_file(&path).unwrap();
+    let error = store.commit(&[put("a", "1")]).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Gone, "{error}");
+    assert!(store.commit(&[put("b", "2")]).is_err());
 }

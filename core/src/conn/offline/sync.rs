@@ -19,7 +19,7 @@ pub struct SyncState {
     pub next_retry: Option<Instant>,
     /// What the store is good for.
     pub storage: Storage,
-    /// Where what was damaged was put, if the store was found damaged when it was opened.
+    /// Path of the damaged store, if it was found damaged when it was opened: what could be read of it is in use.
     pub put_aside: Option<PathBuf>,
 }
 

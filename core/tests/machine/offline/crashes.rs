@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lightlike_core::conn::{Action, Event, LiveReducer, Reply};
+use lightlike_core::driver::FileStore;
 use lightlike_core::journal::Delivery::{AtLeastOnce, AtMostOnce, Probe};
 use lightlike_core::journal::{Batch, Delivery, Store as _};
 use lightlike_core::types::Uuid;
@@ -82,6 +83,38 @@ struct World {
     answers: Vec<ServerMessage>,
     online: bool,
     started: bool,
+    /// Has what the disk has, where it is to be damaged.
+    file: Option<DamagedFile>,
+}
+
+/// A store in a file, and the folder that it is in.
+struct DamagedFile {
+    store: Option<FileStore>,
+    folder: tempfile::TempDir,
+}
+
+impl DamagedFile {
+    fn new() -> Self {
+        let folder = match std::path::Path::new("/dev/shm") {
+            // Nothing here depends on what is synced.
+            memory if memory.is_dir() => tempfile::tempdir_in(memory).unwrap(),
+            _ => tempfile::tempdir().unwrap(),
+        };
+        let store = Some(FileStore::open(folder.path().join("store")).unwrap());
+        Self { store, folder }
+    }
+
+    fn damage(&mut self, flips: &[(u16, u8)]) -> FileStore {
+        drop(self.store.take());
+        let path = self.folder.path().join("store");
+        let mut bytes = std::fs::read(&path).unwrap();
+        for (at, bit) in flips {
+            let at = usize::from(*at) % bytes.len();
+            bytes[at] ^= 1 << (bit % 8);
+        }
+        std::fs::write(&path, bytes).unwrap();
+        FileStore::open(path).unwrap()
+    }
 }
 
 fn number(id: Uuid) -> u64 {
@@ -99,6 +132,7 @@ impl World {
             answers: Vec::new(),
             online: false,
             started: false,
+            file: None,
         }
     }
 
@@ -160,6 +194,9 @@ impl World {
         let result = if works { Ok(()) } else { Err("the disk failed".into()) };
         if works {
             self.offline().disk.commit(&batch.writes()).unwrap();
+            if let Some(file) = &mut self.file {
+                file.store.as_mut().unwrap().commit(&batch.writes()).unwrap();
+            }
         } else {
             self.unwritten.clear();
         }
@@ -219,7 +256,23 @@ impl World {
     }
 
     fn kill(&mut self) {
-        let mut offline = self.offline.take().unwrap().restart();
+        if self.file.is_some() {
+            return self.kill_and_damage(&[]);
+        }
+        let offline = self.offline.take().unwrap().restart();
+        self.start(offline);
+    }
+
+    /// The program is killed, and bytes of its file are flipped meanwhile.
+    fn kill_and_damage(&mut self, flips: &[(u16, u8)]) {
+        let offline = self.offline.take().unwrap();
+        let mut store = self.file.as_mut().unwrap().damage(flips);
+        let offline = offline.restart_with(&mut store);
+        self.file.as_mut().unwrap().store = Some(store);
+        self.start(offline);
+    }
+
+    fn start(&mut self, mut offline: Offline) {
         // Every other run compares with the server's schema.
         if self.next.is_multiple_of(2) {
             offline.connection().await_schema();
@@ -337,6 +390,29 @@ proptest! {
         world.step(Step::Fail);
         after.into_iter().for_each(|step| world.step(step));
         world.step(Step::Kill);
+        world.settle();
+        world.check(false);
+    }
+
+    /// As the first, with a file of which bytes are flipped while the program does not run. What is lost is lost; what must
+    /// not run twice does not.
+    #[test]
+    fn damaged_file_makes_no_call_run_twice(
+        lives in prop::collection::vec(
+            (
+                prop::collection::vec(step(), 0..30),
+                prop::collection::vec((any::<u16>(), any::<u8>()), 1..4),
+            ),
+            1..4,
+        ),
+    ) {
+        let mut world = World::new();
+        world.file = Some(DamagedFile::new());
+        for (steps, flips) in lives {
+            steps.into_iter().for_each(|step| world.step(step));
+            world.kill_and_damage(&flips);
+            world.hear();
+        }
         world.settle();
         world.check(false);
     }
