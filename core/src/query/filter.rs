@@ -1,4 +1,4 @@
-//! A condition on rows of one type.
+//! A condition on rows of one type: its comparisons. How they are joined is in [`tree`](super::tree).
 
 use core::cmp::Ordering;
 use core::fmt;
@@ -6,6 +6,7 @@ use core::ops::Not;
 use std::sync::Arc;
 
 use super::sql::{QueryError, push_name};
+use super::tree::{Join, Term};
 use super::value::NoLiteral;
 use crate::types::Identity;
 
@@ -31,19 +32,13 @@ use crate::types::Identity;
 /// ```
 ///
 /// Both sides agree on every row: the order of values is the server's, in which NaN equals itself and is greatest.
-/// Cheap to clone.
+/// Cheap to clone, and cheap to add to: a hundred thousand conditions joined one by one take time in proportion.
+/// "And" and "or" may be nested as deeply as one likes where rows that are here are tested; for the server there is a
+/// limit, [`QueryError::TooDeep`].
 pub struct Filter<R> {
-    node: Arc<Node<R>>,
+    term: Term<R>,
     /// Who `:sender` is.
     sender: Option<Identity>,
-}
-
-enum Node<R> {
-    Compare(Comparison<R>),
-    /// All of them hold; none means always.
-    All(Vec<Arc<Self>>),
-    /// One of them holds; none means never.
-    Any(Vec<Arc<Self>>),
 }
 
 /// One column beside something else.
@@ -114,11 +109,7 @@ impl Op {
 
 impl<R> Filter<R> {
     pub(super) fn compare(comparison: Comparison<R>) -> Self {
-        Self::new(Node::Compare(comparison))
-    }
-
-    fn new(node: Node<R>) -> Self {
-        Self { node: Arc::new(node), sender: None }
+        Self { term: Term::compare(comparison), sender: None }
     }
 
     /// Rows for which both hold.
@@ -139,35 +130,27 @@ impl<R> Filter<R> {
         reason = "it does, and chains are read from left to right"
     )]
     pub fn not(self) -> Self {
-        Self { node: self.node.negated(), sender: self.sender }
+        Self { term: self.term.negated(), sender: self.sender }
     }
 
     /// Rows for which all of `filters` hold: all rows, if there is none.
     pub fn all_of(filters: impl IntoIterator<Item = Self>) -> Self {
-        let mut sender = None;
-        let mut nodes = Vec::new();
-        for filter in filters {
-            sender = sender.or(filter.sender);
-            match &*filter.node {
-                Node::All(inner) => nodes.extend_from_slice(inner),
-                _ => nodes.push(filter.node),
-            }
-        }
-        Self { sender, ..one_or(nodes, Node::All) }
+        Self::joined(Join::And, filters)
     }
 
     /// Rows for which one of `filters` holds: no row, if there is none.
     pub fn any_of(filters: impl IntoIterator<Item = Self>) -> Self {
+        Self::joined(Join::Or, filters)
+    }
+
+    fn joined(join: Join, filters: impl IntoIterator<Item = Self>) -> Self {
         let mut sender = None;
-        let mut nodes = Vec::new();
-        for filter in filters {
+        let terms = filters.into_iter().map(|filter| {
             sender = sender.or(filter.sender);
-            match &*filter.node {
-                Node::Any(inner) => nodes.extend_from_slice(inner),
-                _ => nodes.push(filter.node),
-            }
-        }
-        Self { sender, ..one_or(nodes, Node::Any) }
+            filter.term
+        });
+        let term = Term::joined(join, terms);
+        Self { term, sender }
     }
 
     /// The same condition, and [`matches`](Self::matches) takes `identity` for its [`Sender`](super::Sender).
@@ -184,21 +167,25 @@ impl<R> Filter<R> {
     /// then a comparison with it holds for no row, and neither does its opposite.
     #[inline]
     pub fn matches(&self, row: &R) -> bool {
-        self.node.holds(row, self.sender.as_ref())
+        self.term.holds(row, self.sender.as_ref())
     }
 
     /// Whether the condition is about the [`Sender`](super::Sender).
     pub fn names_sender(&self) -> bool {
-        self.node.names_sender()
+        self.term.names_sender()
     }
 
     /// Appends the condition as SQL, its columns with the name of their `table`.
     ///
+    /// Many terms of one "and" or "or" are written as a balanced tree, in parentheses: the server's stack bounds how
+    /// many it takes one behind the other, and its length of a query (50,000 bytes) how many there can be.
+    ///
     /// # Errors
     ///
-    /// A [`QueryError`] if a value in it has no literal; the text then says `NULL` there.
+    /// A [`QueryError`] if a value in it has no literal, for which the text then says `NULL`; or if "and" and "or" are
+    /// nested too deeply, and the text then says `FALSE`.
     pub fn push_sql(&self, sql: &mut String, table: &str) -> Result<(), QueryError> {
-        self.node.push_sql(sql, table)
+        self.term.push_sql(sql, table, None)
     }
 
     /// As [`push_sql`](Self::push_sql), in parentheses if an `AND` beside it would take it apart.
@@ -207,101 +194,33 @@ impl<R> Filter<R> {
     ///
     /// As [`push_sql`](Self::push_sql).
     pub fn push_term(&self, sql: &mut String, table: &str) -> Result<(), QueryError> {
-        self.node.push_term(sql, table)
+        self.term.push_sql(sql, table, Some(Join::And))
     }
-}
-
-fn one_or<R>(mut nodes: Vec<Arc<Node<R>>>, several: fn(Vec<Arc<Node<R>>>) -> Node<R>) -> Filter<R> {
-    match nodes.pop() {
-        Some(node) if nodes.is_empty() => Filter { node, sender: None },
-        last => {
-            nodes.extend(last);
-            Filter::new(several(nodes))
-        }
-    }
-}
-
-impl<R> Node<R> {
-    fn holds(&self, row: &R, sender: Option<&Identity>) -> bool {
-        match self {
-            Self::Compare(Comparison { op, order, .. }) => {
-                order(row, sender).is_some_and(|order| op.accepts(order))
-            }
-            Self::All(nodes) => nodes.iter().all(|node| node.holds(row, sender)),
-            Self::Any(nodes) => nodes.iter().any(|node| node.holds(row, sender)),
-        }
-    }
-
-    fn negated(&self) -> Arc<Self> {
-        let negate = |nodes: &[Arc<Self>]| nodes.iter().map(|node| node.negated()).collect();
-        Arc::new(match self {
-            Self::Compare(Comparison { column, op, right, order }) => Self::Compare(Comparison {
-                column,
-                op: op.negated(),
-                right: right.clone(),
-                order: Arc::clone(order),
-            }),
-            Self::All(nodes) => Self::Any(negate(nodes)),
-            Self::Any(nodes) => Self::All(negate(nodes)),
-        })
-    }
-
-    fn names_sender(&self) -> bool {
-        match self {
-            Self::Compare(comparison) => matches!(comparison.right, Right::Sender),
-            Self::All(nodes) | Self::Any(nodes) => nodes.iter().any(|node| node.names_sender()),
-        }
-    }
-
-    fn push_sql(&self, sql: &mut String, table: &str) -> Result<(), QueryError> {
-        match self {
-            Self::Compare(comparison) => comparison.push_sql(sql, table),
-            Self::All(nodes) => {
-                push_joined(sql, nodes, " AND ", "TRUE", |node, sql| node.push_term(sql, table))
-            }
-            Self::Any(nodes) => {
-                push_joined(sql, nodes, " OR ", "FALSE", |node, sql| node.push_sql(sql, table))
-            }
-        }
-    }
-
-    fn push_term(&self, sql: &mut String, table: &str) -> Result<(), QueryError> {
-        match self {
-            Self::Any(nodes) if !nodes.is_empty() => {
-                sql.push('(');
-                let pushed = self.push_sql(sql, table);
-                sql.push(')');
-                pushed
-            }
-            _ => self.push_sql(sql, table),
-        }
-    }
-}
-
-/// Pushes all of them, and returns the first error.
-fn push_joined<R>(
-    sql: &mut String,
-    nodes: &[Arc<Node<R>>],
-    separator: &str,
-    none: &str,
-    mut push: impl FnMut(&Node<R>, &mut String) -> Result<(), QueryError>,
-) -> Result<(), QueryError> {
-    let mut done = Ok(());
-    for (at, node) in nodes.iter().enumerate() {
-        sql.push_str(if at == 0 { "" } else { separator });
-        let pushed = push(node, sql);
-        done = done.and(pushed);
-    }
-    if nodes.is_empty() {
-        sql.push_str(none);
-    }
-    done
 }
 
 impl<R> Comparison<R> {
-    fn push_sql(&self, sql: &mut String, table: &str) -> Result<(), QueryError> {
+    /// Whether it holds for a row, or its opposite does.
+    #[inline]
+    pub(super) fn holds(&self, negated: bool, row: &R, sender: Option<&Identity>) -> bool {
+        (self.order)(row, sender).is_some_and(|order| self.op(negated).accepts(order))
+    }
+
+    fn op(&self, negated: bool) -> Op {
+        if negated { self.op.negated() } else { self.op }
+    }
+
+    pub(super) fn names_sender(&self) -> bool {
+        matches!(self.right, Right::Sender)
+    }
+
+    pub(super) fn push_sql(
+        &self,
+        negated: bool,
+        sql: &mut String,
+        table: &str,
+    ) -> Result<(), QueryError> {
         push_column(sql, table, self.column);
-        sql.push_str(self.op.symbol());
+        sql.push_str(self.op(negated).symbol());
         match &self.right {
             Right::Literal(Ok(literal)) => sql.push_str(literal),
             Right::Literal(Err(source)) => {
@@ -333,7 +252,7 @@ impl<R> Not for Filter<R> {
 
 impl<R> Clone for Filter<R> {
     fn clone(&self) -> Self {
-        Self { node: Arc::clone(&self.node), sender: self.sender }
+        Self { term: self.term.clone(), sender: self.sender }
     }
 }
 

@@ -8,6 +8,7 @@
 mod column;
 mod filter;
 mod sql;
+mod tree;
 mod value;
 
 pub use column::{Operand, Other, Sender};

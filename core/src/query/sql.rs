@@ -15,6 +15,18 @@ pub enum QueryError {
         #[source]
         source: NoLiteral,
     },
+    /// "And" and "or" alternate more deeply than a server reads. Conditions that are joined by one of them in a loop do
+    /// not.
+    #[error(
+        "cannot ask for rows by a condition that nests AND and OR {nesting} deep, with a limit of {limit}: split it into \
+         several queries"
+    )]
+    TooDeep {
+        /// How deeply they are nested.
+        nesting: u32,
+        /// The limit.
+        limit: u32,
+    },
 }
 
 /// Appends a name in SQL's quotes, so that no name is a keyword.
@@ -71,7 +83,7 @@ mod tests {
         let mut sql = String::from("x = ");
         let error = push_literal(&mut sql, &f32::NAN, "x").unwrap_err();
         assert_eq!(sql, "x = NULL");
-        let QueryError::NoLiteral { what, source } = error;
+        let QueryError::NoLiteral { what, source } = error else { panic!("it names the value") };
         assert_eq!((&*what, source.to_string()), ("x", "SQL has no literal for NaN".to_owned()));
     }
 }

@@ -412,3 +412,45 @@ async fn a_value_without_a_literal_is_refused_before_it_is_asked() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn conditions_of_two_thousand_terms_are_taken() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        for n in [7, 200] {
+            db.call(OneU8::of(n).insert()).await.unwrap();
+        }
+        // The server's limit of a query is 50,000 bytes, so names and numbers have to be short.
+        let few = (0..2000_u32).map(|n| (n % 100) as u8);
+        let in_them = OneU8::VALUE.is_in(few.clone());
+        let in_none = Filter::all_of(few.map(|n| OneU8::VALUE.ne(n)));
+        for (filter, expected) in [(in_them, 7), (in_none, 200)] {
+            let query = OneU8::filter(filter.clone());
+            assert!((40_000..50_000).contains(&query.sql().len()), "{} bytes", query.sql().len());
+            let there = db.query(query.clone()).await.unwrap();
+            assert_eq!(there, [OneU8::of(expected)]);
+            assert!(filter.matches(&there[0]));
+            let _set = db.subscribe(query).await.unwrap();
+            assert_eq!(db.table::<OneU8>().iter().collect::<Vec<_>>(), there);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn conditions_nested_too_deeply_are_refused_before_they_are_asked() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let value = OneU8::VALUE;
+        let nested = |levels: u8| {
+            (0..levels).fold(value.eq(0), |inner, n| inner.and(value.ge(n)).or(value.eq(n)))
+        };
+        db.call(OneU8::of(3).insert()).await.unwrap();
+        let there = db.query(OneU8::filter(nested(4))).await.unwrap();
+        assert_eq!(there, [OneU8::of(3)]);
+        let failed = db.query(OneU8::filter(nested(60))).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Query, "{failed:?}");
+        assert!(failed.to_string().contains("AND and OR 119 deep"), "{failed}");
+    })
+    .await;
+}
