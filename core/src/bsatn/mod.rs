@@ -11,6 +11,8 @@ mod reader;
 pub mod size;
 mod writer;
 
+use std::sync::Arc;
+
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use reader::Reader;
 pub use writer::Writer;
@@ -58,6 +60,9 @@ pub trait Encode {
 }
 
 /// A value that can be read from its BSATN encoding, borrowing from it for `'a` where the type borrows.
+///
+/// A value is built on the stack and moved to where it belongs. What may be large is therefore a list, or an array in a
+/// box: `Box<[T; N]>` and `Arc<[T; N]>` are built on the heap, whatever their size.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be decoded from BSATN",
     note = "add `#[derive(Bsatn)]` to `{Self}`, or use a type that SpacetimeDB has"
@@ -109,6 +114,20 @@ pub trait Decode<'a>: Sized {
             None => Ok(values.map(|value| value.expect("no element failed to decode"))),
             Some(error) => Err(error),
         }
+    }
+
+    /// Reads one value into a box. Types that may be too large for the stack never are on it here.
+    #[doc(hidden)]
+    #[inline]
+    fn decode_boxed(reader: &mut Reader<'a>) -> Result<Box<Self>, DecodeError> {
+        Self::decode(reader).map(Box::new)
+    }
+
+    /// As [`decode_boxed`](Self::decode_boxed), into shared memory.
+    #[doc(hidden)]
+    #[inline]
+    fn decode_shared(reader: &mut Reader<'a>) -> Result<Arc<Self>, DecodeError> {
+        Self::decode(reader).map(Arc::new)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Inputs that promise more than they hold.
 
+use std::sync::Arc;
+
 use lightlike_core::bsatn::{
     self, Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, size,
 };
@@ -157,6 +159,38 @@ fn nesting_ends_before_the_stack_does() {
     }
     let lists = [1, 1, 0, 0, 0].repeat(1_000_000);
     assert_eq!(kind_of::<Tree>(&lists), DecodeErrorKind::TooDeep { limit: 64 });
+}
+
+#[test]
+fn large_boxed_arrays_are_decoded_on_heap() {
+    const N: usize = 4 << 20;
+    #[derive(Debug, PartialEq)]
+    struct Blob(Box<[u8; N]>, Arc<[u16; N]>, Option<Box<[[u8; 64]; N / 64]>>);
+    let bytes: Vec<u8> = {
+        let list = |len: usize| u32::try_from(len).unwrap().to_le_bytes().to_vec();
+        let row = [list(64), vec![3; 64]].concat();
+        [list(N), vec![1; N], list(N), vec![2; 2 * N], vec![0], list(N / 64), row.repeat(N / 64)]
+            .concat()
+    };
+    let test = move || {
+        let reader = &mut Reader::new(&bytes);
+        let blob = Blob(
+            Decode::decode(reader).unwrap(),
+            Decode::decode(reader).unwrap(),
+            Decode::decode(reader).unwrap(),
+        );
+        assert!(reader.is_empty());
+        assert!(blob.0.iter().all(|byte| *byte == 1) && blob.1.iter().all(|byte| *byte == 0x0202));
+        assert!(blob.2.is_some_and(|rows| rows.as_flattened().iter().all(|byte| *byte == 3)));
+        let shorter = [&bytes[..4], &[0; 9]].concat();
+        let error = bsatn::from_slice::<Box<[u8; N]>>(&shorter).unwrap_err();
+        assert!(matches!(error.kind(), DecodeErrorKind::UnexpectedEnd { .. }), "{error}");
+        let other = bsatn::to_vec(&vec![0_u8; 3]).unwrap();
+        let expected = DecodeErrorKind::WrongLength { expected: N, found: 3 };
+        assert_eq!(bsatn::from_slice::<Arc<[u8; N]>>(&other).unwrap_err().kind(), expected);
+    };
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(test);
+    thread.unwrap().join().unwrap();
 }
 
 #[test]

@@ -117,6 +117,26 @@ impl<'de, T: Decode<'de>, const N: usize> Decode<'de> for [T; N] {
         array_len::<N>(reader)?;
         reader.nested("array", |reader| reader.skip_elements::<T>(N))
     }
+
+    fn decode_boxed(reader: &mut Reader<'de>) -> Result<Box<Self>, DecodeError> {
+        let elements = elements::<T, N>(reader)?.into_boxed_slice();
+        Ok(elements.try_into().unwrap_or_else(|_| unreachable!("{COUNTED}")))
+    }
+
+    fn decode_shared(reader: &mut Reader<'de>) -> Result<Arc<Self>, DecodeError> {
+        let elements: Arc<[T]> = elements::<T, N>(reader)?.into();
+        Ok(elements.try_into().unwrap_or_else(|_| unreachable!("{COUNTED}")))
+    }
+}
+
+const COUNTED: &str = "an array's length is read before its elements, and so many are read";
+
+/// The elements of an array, on the heap.
+fn elements<'de, T: Decode<'de>, const N: usize>(
+    reader: &mut Reader<'de>,
+) -> Result<Vec<T>, DecodeError> {
+    array_len::<N>(reader)?;
+    reader.nested("array", |reader| T::decode_many(reader, N))
 }
 
 /// Reads the length of an array whose type says that it is `N`.

@@ -47,13 +47,13 @@ sats_through! {
 /// The pointers by which a type can contain itself. Their size is not constant even where that of their contents is:
 /// asking for it would go in circles.
 macro_rules! decode_into {
-    ($($pointer:ident),*) => {$(
+    ($($pointer:ident $decode:ident),*) => {$(
         impl<'de, T: Decode<'de>> Decode<'de> for $pointer<T> {
             const SIZE: Option<usize> = None;
 
             #[inline]
             fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
-                reader.nested(stringify!($pointer), T::decode).map(Self::new)
+                reader.nested(stringify!($pointer), T::$decode)
             }
 
             #[inline]
@@ -64,4 +64,4 @@ macro_rules! decode_into {
     )*};
 }
 
-decode_into!(Box, Arc);
+decode_into!(Box decode_boxed, Arc decode_shared);
