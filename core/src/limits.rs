@@ -38,9 +38,10 @@ pub struct Limits {
     /// exceed it by its own size.
     pub max_received_bytes: usize,
 
-    /// Bytes of one message to the server. 32 MiB.
+    /// Bytes of one message to the server, as it is sent: the call's name and arguments or the set's queries, and up to
+    /// 20 bytes around them. 32 MiB.
     ///
-    /// A server closes the connection on a larger one.
+    /// Exactly what a server takes: it closes the connection on one byte more.
     pub max_outgoing_bytes: usize,
 
     /// Calls and queries that the server has not answered. 8,192.
@@ -76,10 +77,114 @@ impl Limits {
         max_dead_rows: 1_000_000,
         max_http_reply_bytes: 256 << 20,
     };
+
+    /// Says which limit is none: 0, with which nothing would ever be received, sent or applied, or one that the protocol
+    /// cannot keep.
+    ///
+    /// Clients are not made with such limits. A [`Connection`](crate::conn::Connection) takes the nearest that will do.
+    ///
+    /// # Errors
+    ///
+    /// [`LimitError`] for the first of them.
+    pub fn check(&self) -> Result<(), LimitError> {
+        let mut limits = *self;
+        for Bounds { name, value, most } in limits.bounds() {
+            if !(1..=most).contains(value) {
+                return Err(LimitError { name, value: *value, most });
+            }
+        }
+        Ok(())
+    }
+
+    /// The nearest limits that will do.
+    pub(crate) fn clamped(mut self) -> Self {
+        for Bounds { value, most, .. } in self.bounds() {
+            *value = (*value).clamp(1, most);
+        }
+        self
+    }
+
+    fn bounds(&mut self) -> [Bounds<'_>; 10] {
+        /// The most that any length in a message can say.
+        const LEN_MAX: usize = u32::MAX as usize;
+        // A field that is added has to be named here.
+        let Self {
+            max_frame_bytes,
+            max_message_bytes,
+            max_row_bytes,
+            max_message_parts,
+            max_received_bytes,
+            max_outgoing_bytes,
+            max_calls_in_flight,
+            max_calls,
+            max_dead_rows,
+            max_http_reply_bytes,
+        } = self;
+        let any = |name, value| Bounds { name, value, most: usize::MAX };
+        [
+            any("max_frame_bytes", max_frame_bytes),
+            any("max_message_bytes", max_message_bytes),
+            any("max_row_bytes", max_row_bytes),
+            any("max_message_parts", max_message_parts),
+            any("max_received_bytes", max_received_bytes),
+            Bounds { most: LEN_MAX, ..any("max_outgoing_bytes", max_outgoing_bytes) },
+            any("max_calls_in_flight", max_calls_in_flight),
+            any("max_calls", max_calls),
+            any("max_dead_rows", max_dead_rows),
+            any("max_http_reply_bytes", max_http_reply_bytes),
+        ]
+    }
+}
+
+/// A limit by its name, and the most that it may be.
+struct Bounds<'a> {
+    name: &'static str,
+    value: &'a mut usize,
+    most: usize,
+}
+
+/// A limit that is none: see [`Limits::check`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the limit `{name}` is {value}, where it must be at least 1 and at most {most}")]
+pub struct LimitError {
+    /// The limit's field.
+    pub name: &'static str,
+    /// What it is.
+    pub value: usize,
+    /// The most that it may be.
+    pub most: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_zero_are_refused_by_name() {
+        assert_eq!(Limits::DEFAULT.check(), Ok(()));
+        let count = { Limits::DEFAULT }.bounds().len();
+        for at in 0..count {
+            let mut limits = Limits::DEFAULT;
+            let Bounds { name, value, .. } = &mut limits.bounds()[at];
+            **value = 0;
+            let name = *name;
+            let error = limits.check().unwrap_err();
+            assert_eq!((error.name, error.value), (name, 0));
+            assert!(error.to_string().contains(name), "{error}");
+            assert_eq!(limits.clamped().check(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn messages_longer_than_lengths_can_say_are_refused() {
+        let limits = Limits { max_outgoing_bytes: usize::MAX, ..Limits::DEFAULT };
+        assert_eq!(limits.check().unwrap_err().name, "max_outgoing_bytes");
+        assert_eq!(limits.clamped().max_outgoing_bytes, u32::MAX as usize);
     }
 }

@@ -140,7 +140,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How much the server and the application may take up.
+    /// How much the server and the application may take up. A limit of 0 is an error when the client is made.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
         self
@@ -202,7 +202,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name or the token cannot be one,
+    /// [`Configuration`](crate::ErrorKind::Configuration) if the address, the name, the token or a limit cannot be one,
     /// [`Schema`](crate::ErrorKind::Schema) if two declared tables disagree,
     /// [`TokenStore`](crate::ErrorKind::TokenStore) if the token's store fails, and
     /// [`Storage`](crate::ErrorKind::Storage) if the [offline store](Self::offline) does.
@@ -249,6 +249,7 @@ impl ClientBuilder {
             false => WhileDisconnected::Fail,
         };
         self.config.while_disconnected = self.while_disconnected.unwrap_or(default);
+        self.config.limits.check().map_err(Repr::Limit)?;
         let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
         let (session, kept) = Session::load(self.tokens)?;
         let token = self.token.or(kept);
@@ -363,11 +364,22 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-#[cfg(all(test, not(feature = "brotli")))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::ErrorKind;
 
+    #[test]
+    fn limit_of_zero_is_configuration_error() {
+        let mut limits = Limits::default();
+        limits.max_calls_in_flight = 0;
+        let builder = Client::builder("http://localhost:3000", "chat").limits(limits);
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("`max_calls_in_flight` is 0"), "{error}");
+    }
+
+    #[cfg(not(feature = "brotli"))]
     #[test]
     fn a_client_that_asks_for_what_it_cannot_decompress_is_told_so() {
         let builder = Client::builder("http://localhost:3000", "chat");

@@ -61,6 +61,8 @@ pub(crate) enum Repr {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
+    Limit(#[from] lightlike_core::limits::LimitError),
+    #[error(transparent)]
     Token(#[from] InvalidToken),
     #[error(transparent)]
     Header(#[from] InvalidHeader),
@@ -165,6 +167,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Repr::Endpoint(_)
+            | Repr::Limit(_)
             | Repr::Token(_)
             | Repr::Header(_)
             | Repr::Tls(_)

@@ -11,7 +11,7 @@ use crate::calls::Request;
 use crate::deadline::{after, earlier};
 use crate::schema::{ClientIndex, Table, TableDef};
 use crate::subs::{End, SubscriptionId};
-use crate::wire::{ClientMessage, QuerySetId, RequestId, Text};
+use crate::wire::{ClientMessage, QuerySetId, RequestId, Text, call_len, query_len, subscribe_len};
 
 /// Commands.
 impl Connection {
@@ -79,7 +79,7 @@ impl Connection {
 
     /// Asks for a query set. It is sent when there is a connection, and again whenever there is a new one.
     pub fn subscribe(&mut self, queries: Vec<Box<str>>) -> SubscriptionId {
-        let bytes = queries.iter().map(|query| query.len()).sum();
+        let bytes = subscribe_len(&queries);
         let refusal = match self.state {
             State::Closing { .. } | State::Closed(_) => Some(SetEnd::Closed),
             _ => self.too_large(bytes).map(SetEnd::NotSent),
@@ -216,9 +216,9 @@ impl Connection {
         let limits = &self.config.limits;
         let bytes = match request {
             Request::Reducer { name, args } | Request::Procedure { name, args } => {
-                name.as_bytes().len() + args.len()
+                call_len(name.as_bytes(), args)
             }
-            Request::Query { sql } => sql.as_bytes().len(),
+            Request::Query { sql } => query_len(sql.as_bytes()),
         };
         let closing =
             matches!(self.state, State::Closing { .. } | State::Closed(CloseReason::Requested));

@@ -191,7 +191,10 @@ pub enum Progress {
 impl Connection {
     /// A connection that is not started. `token` is presented to the server; `seed` is random, and names the client
     /// over its reconnects.
-    pub fn new(config: Config, token: Option<Box<str>>, seed: u128) -> Self {
+    ///
+    /// [Limits that are none](crate::limits::Limits::check) are taken for the nearest that will do.
+    pub fn new(mut config: Config, token: Option<Box<str>>, seed: u128) -> Self {
+        config.limits = config.limits.clamped();
         let max_dead_rows = config.limits.max_dead_rows;
         let cache = Cache::new(CacheConfig { max_dead_rows, ..CacheConfig::default() });
         Self {

@@ -8,8 +8,8 @@ use super::recovery::BatchSupport;
 use super::{Cause, Connection, Event, StaleReason, State};
 use crate::cache::{Change, Part, SetId};
 use crate::deadline::after;
-use crate::subs::{Arrival, Stage, SubscriptionId};
-use crate::wire::{BatchSet, ClientMessage, Protocol, Text};
+use crate::subs::{Arrival, QuerySet, Stage, SubscriptionId};
+use crate::wire::{BatchSet, ClientMessage, Protocol, Text, subscribe_batch_len};
 
 /// What has been answered so far.
 #[derive(Debug)]
@@ -38,8 +38,10 @@ impl Connection {
         if stale.is_empty() {
             return false;
         }
-        let batched =
-            protocol == Protocol::V3 && stale.len() > 1 && self.recovery.batch != BatchSupport::No;
+        let batched = protocol == Protocol::V3
+            && stale.len() > 1
+            && self.recovery.batch != BatchSupport::No
+            && self.fits_in_batch(&stale);
         if batched {
             self.send_batch(&stale);
         } else {
@@ -52,6 +54,13 @@ impl Connection {
             until: after(now, self.config.reconnect.resync_timeout),
         });
         true
+    }
+
+    /// Whether one message may have all sets.
+    fn fits_in_batch(&self, sets: &[SubscriptionId]) -> bool {
+        let sets = sets.iter().filter_map(|set| self.subs.get(*set));
+        let bytes = subscribe_batch_len(sets.map(QuerySet::queries));
+        bytes <= self.config.limits.max_outgoing_bytes
     }
 
     /// One message for all sets: the server evaluates them at one point of its history.

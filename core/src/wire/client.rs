@@ -104,6 +104,41 @@ mod tag {
     pub(super) const SUBSCRIBE_BATCH: u8 = 5;
 }
 
+/// What messages start with: the tag and the request's number.
+const HEAD_BYTES: usize = 1 + 4;
+/// The number of a query set.
+const SET_BYTES: usize = 4;
+const FLAGS_BYTES: usize = 1;
+/// What strings and lists start with.
+const LEN_BYTES: usize = 4;
+
+/// The size of a call's message.
+pub(crate) fn call_len(name: &[u8], args: &[u8]) -> usize {
+    HEAD_BYTES + FLAGS_BYTES + LEN_BYTES + name.len() + LEN_BYTES + args.len()
+}
+
+/// The size of a query's message.
+pub(crate) fn query_len(query: &[u8]) -> usize {
+    HEAD_BYTES + LEN_BYTES + query.len()
+}
+
+/// The size of the message that asks for a query set.
+pub(crate) fn subscribe_len(queries: &[impl AsRef<str>]) -> usize {
+    HEAD_BYTES + queries_len(queries)
+}
+
+/// The size of the message that asks for several query sets.
+pub(crate) fn subscribe_batch_len<'a, Q: AsRef<str> + 'a>(
+    sets: impl Iterator<Item = &'a [Q]>,
+) -> usize {
+    HEAD_BYTES + LEN_BYTES + sets.map(queries_len).sum::<usize>()
+}
+
+fn queries_len(queries: &[impl AsRef<str>]) -> usize {
+    let texts = queries.iter().map(|query| LEN_BYTES + query.as_ref().len());
+    SET_BYTES + LEN_BYTES + texts.sum::<usize>()
+}
+
 /// The one flag that calls have: none. A server closes the connection on another.
 const NO_FLAGS: u8 = 0;
 
@@ -121,6 +156,20 @@ impl ClientMessage {
             | Self::CallReducer { request_id, .. }
             | Self::CallProcedure { request_id, .. }
             | Self::SubscribeBatch { request_id, .. } => *request_id,
+        }
+    }
+
+    /// The size of the encoding in bytes: what [`encode_client`] appends.
+    pub fn encoded_len(&self) -> usize {
+        match self {
+            Self::Subscribe { queries, .. } => subscribe_len(queries),
+            Self::Unsubscribe { .. } => HEAD_BYTES + SET_BYTES + FLAGS_BYTES,
+            Self::OneOffQuery { query, .. } => query_len(query.as_bytes()),
+            Self::CallReducer { reducer: name, args, .. }
+            | Self::CallProcedure { procedure: name, args, .. } => call_len(name.as_bytes(), args),
+            Self::SubscribeBatch { sets, .. } => {
+                subscribe_batch_len(sets.iter().map(|set| &*set.queries))
+            }
         }
     }
 

@@ -30,6 +30,7 @@ mod update;
 pub use client::{
     BatchSet, ClientMessage, encode_client, encode_procedure_call, encode_reducer_call,
 };
+pub(crate) use client::{call_len, query_len, subscribe_batch_len, subscribe_len};
 pub use error::{WireError, WireErrorKind};
 pub use frame::{COMPRESSION_THRESHOLD_BYTES, FrameError, FrameOpener, open_frame, seal_frame};
 pub use messages::{Messages, decode_client, decode_server};

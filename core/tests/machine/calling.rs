@@ -161,14 +161,19 @@ fn more_calls_than_the_limit_are_refused() {
 
 #[test]
 fn arguments_that_are_too_large_are_refused() {
-    let mut rig = Rig::limited(|limits| limits.max_outgoing_bytes = 4).greeted(Protocol::V3);
+    // The message is the name and the arguments, five bytes together, and fourteen around them.
+    let mut rig = Rig::limited(|limits| limits.max_outgoing_bytes = 19).greeted(Protocol::V3);
     let _ = rig.call("f");
+    assert_eq!(rig.sent().iter().map(ClientMessage::encoded_len).collect::<Vec<_>>(), [19]);
+    let mut rig = Rig::limited(|limits| limits.max_outgoing_bytes = 18).greeted(Protocol::V3);
+    let _ = rig.call("f");
+    assert!(rig.sent().is_empty());
     let events = rig.events();
     assert!(
         matches!(
             events[..],
             [Event::Answered {
-                reply: Reply::NotSent(NotSent::TooLarge { bytes: 5, limit: 4 }),
+                reply: Reply::NotSent(NotSent::TooLarge { bytes: 19, limit: 18 }),
                 ..
             }]
         ),

@@ -122,10 +122,11 @@ fn a_refusal_leaves_no_trace() {
 #[test]
 fn a_call_that_is_not_taken_is_not_expected_to_do_anything() {
     let mut config = Config::default();
-    config.limits.max_calls = 0;
+    config.limits.max_calls = 1;
     let mut rig = with_items(config, &[]);
+    let _ = rig.call("unanswered");
     rig.expect(add(2, 20));
-    assert_eq!(told(&rig.events()), ["call 0: NotSent"]);
+    assert_eq!(told(&rig.events()), ["call 1: NotSent"]);
     assert!(rig.items().is_empty());
 }
 

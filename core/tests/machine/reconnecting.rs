@@ -543,3 +543,24 @@ fn closing_ends_the_attempts() {
     assert!(rig.connection.poll_timeout().is_none());
     assert_eq!(rig.rows(), [b"a"]);
 }
+
+#[test]
+fn sets_beyond_one_message_are_resynced_each_alone() {
+    let batches = |limit: usize| {
+        let mut config = Config::default();
+        config.limits.max_outgoing_bytes = limit;
+        let mut rig = Rig::with(config).greeted(Protocol::V3);
+        rig.applied(&[b"a"]);
+        rig.applied(&[b"b"]);
+        lose_and_come_back(&mut rig, Protocol::V3);
+        let sent = rig.sent();
+        let longest = sent.iter().map(ClientMessage::encoded_len).max();
+        (sent.len(), longest)
+    };
+    let (one, bytes) = batches(1000);
+    assert_eq!(one, 1);
+    assert_eq!(batches(bytes.unwrap()).0, 1);
+    let (two, longest) = batches(bytes.unwrap() - 1);
+    assert_eq!(two, 2);
+    assert!(longest < bytes);
+}

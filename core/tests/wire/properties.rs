@@ -28,6 +28,11 @@ proptest! {
     }
 
     #[test]
+    fn encoded_len_of_client_message_is_exact(message in client_message()) {
+        prop_assert_eq!(message.encoded_len(), client_bytes(&message).len());
+    }
+
+    #[test]
     fn several_messages_survive_one_frame_of_v3(
         from_server in vec(server_message(), 1..5),
         from_client in vec(client_message(), 1..5),
