@@ -35,9 +35,16 @@ pub(crate) struct Life {
     /// The server leaves what it is asked unanswered, for now.
     is_slow: bool,
     is_ready: bool,
+    /// How many kinds of operations there are.
+    kinds: u64,
+    /// How many steps there are at most between two of them.
+    max_steps: u64,
 }
 
 const OPERATIONS: usize = 60;
+/// Subscribing, unsubscribing, changes and losses; and all others.
+const FEW_KINDS: u64 = 20;
+const ALL_KINDS: u64 = 32;
 /// More rows than a step takes.
 const ROWS: u64 = 40;
 
@@ -53,7 +60,7 @@ impl Life {
             life.operate();
             life.check();
             life.exchange();
-            for _ in 0..life.random.below(4) {
+            for _ in 0..life.random.below(life.max_steps) {
                 life.step();
             }
         }
@@ -71,6 +78,8 @@ impl Life {
         if random.chance(70) {
             connection.register::<Item>().unwrap();
         }
+        let kinds = [FEW_KINDS, ALL_KINDS][random.below(2) as usize];
+        let max_steps = [2, 8, 32, 64][random.below(4) as usize];
         let protocol = [Protocol::V2, Protocol::V3][random.below(2) as usize];
         Self {
             random,
@@ -85,16 +94,18 @@ impl Life {
             next: 1,
             is_slow: false,
             is_ready: false,
+            kinds,
+            max_steps,
         }
     }
 
     fn operate(&mut self) {
-        match self.random.below(32) {
-            0..=6 => self.subscribe(),
-            7..=11 => self.unsubscribe(),
-            12..=16 => self.change(),
-            17..=20 => self.lose(),
-            21 => self.is_slow = !self.is_slow,
+        match self.random.below(self.kinds) {
+            0..=4 => self.subscribe(),
+            5..=9 => self.unsubscribe(),
+            10..=14 => self.change(),
+            15..FEW_KINDS => self.lose(),
+            20..=21 => self.is_slow = !self.is_slow,
             22..=23 => self.call(),
             24 => self.cancel(),
             25 => drop(self.connection.verify()),
@@ -169,9 +180,30 @@ impl Life {
             self.hang_up();
             self.connection.handle_lost(self.now, Lost::HungUp);
         }
-        // The next socket opens soon, or there is none for a while.
+        // There is none for a while, or the next one is open before anything else happens.
         if self.random.chance(70) {
-            self.sleep(Duration::from_secs(40));
+            self.come_back();
+        }
+    }
+
+    /// Until the server has what the new socket asks it, of which nothing is applied.
+    fn come_back(&mut self) {
+        for _ in 0..1000 {
+            if self.is_open && self.inbox.is_empty() && self.server.has_sets() {
+                return;
+            }
+            if self.step() {
+                self.wait();
+            }
+            self.exchange();
+        }
+    }
+
+    /// Nothing happens before something is due.
+    fn wait(&mut self) {
+        if let Some(due) = self.connection.poll_timeout() {
+            self.now = self.now.max(due);
+            self.connection.handle_timeout(self.now);
         }
     }
 
@@ -266,9 +298,7 @@ impl Life {
             if self.is_ready && self.inbox.is_empty() && !self.connection.has_actions() {
                 return;
             }
-            let until = self.connection.poll_timeout().unwrap_or(self.now);
-            self.now = self.now.max(until);
-            self.connection.handle_timeout(self.now);
+            self.wait();
         }
         panic!("the client does not come to rest");
     }

@@ -23,7 +23,7 @@ fn whatever_fails_the_cache_is_what_was_said_and_calls_are_answered_once() {
 }
 
 /// How many lives of commands at any moment, unless the environment says otherwise.
-const LIVES: u64 = 2_000;
+const LIVES: u64 = 400;
 
 #[test]
 fn rows_are_owned_whatever_is_commanded_between_steps() {

@@ -131,6 +131,10 @@ impl Server {
         }
     }
 
+    pub(crate) fn has_sets(&self) -> bool {
+        !self.sets.is_empty()
+    }
+
     /// The rows of all sets of the socket.
     pub(crate) fn subscribed(&self) -> Items {
         self.sets.values().flat_map(|query| matching(&self.items, *query)).collect()
