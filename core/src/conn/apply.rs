@@ -41,7 +41,9 @@ pub(super) enum Then {
     Say(Event),
     /// These rows of sets have come in: what the change means for each set that it brings rows of.
     Arrived(Vec<Arrival>),
-    /// Every set is.
+    /// Everything that was here before is replaced.
+    Reloaded,
+    /// Every set that could be is in step.
     Ready,
 }
 
@@ -68,7 +70,10 @@ impl Connection {
         if self.cache.is_applying() {
             return self.step_cache(now, max_rows);
         }
-        if let Some((change, mut why)) = self.applying.queue.pop_front() {
+        if let Some((mut change, mut why)) = self.applying.queue.pop_front() {
+            if why.then.iter().any(|then| matches!(then, Then::Reloaded)) {
+                change.parts.extend(self.drops_of_the_rest(&change));
+            }
             if change.is_empty() {
                 self.follow(now, why.then, &[]);
             } else {
@@ -175,7 +180,7 @@ impl Connection {
             Then::Arrived(arrivals) => {
                 arrivals.iter().for_each(|arrival| self.subs.missed(arrival));
             }
-            Then::Say(_) | Then::Ready => (),
+            Then::Say(_) | Then::Reloaded | Then::Ready => (),
         }
     }
 
@@ -186,7 +191,7 @@ impl Connection {
         let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
         let events = why.flat_map(|why| why.then).filter_map(|then| match then {
             Then::Say(event) => Some(event),
-            Then::Arrived(_) | Then::Ready => None,
+            Then::Arrived(_) | Then::Reloaded | Then::Ready => None,
         });
         events.for_each(|event| self.say(event));
     }
@@ -200,7 +205,9 @@ impl Connection {
     /// A change was made: says what changed, then what follows.
     fn committed(&mut self, now: Instant, transaction: Transaction) {
         let Some(Why { cause, then, kept }) = self.applying.under_way.take() else { return };
-        self.recovery.progress();
+        if cause.is_servers() {
+            self.recovery.progress();
+        }
         self.pace_views(now, false);
         let failed: Vec<SetFailure> = transaction.failed_sets().to_vec();
         if let Some(parts) = kept {
@@ -233,6 +240,7 @@ impl Connection {
                 Then::Arrived(arrivals) => {
                     arrivals.iter().for_each(|arrival| self.arrived(arrival, failed));
                 }
+                Then::Reloaded => self.reloaded(),
                 Then::Ready => self.become_ready(now),
             }
         }

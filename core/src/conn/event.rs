@@ -66,7 +66,8 @@ pub enum Event {
     Transaction(TransactionEvent),
     /// The initial rows of a query set are in the cache.
     Applied(SubscriptionId),
-    /// A query set could not be resynced. It keeps the rows that it had when the connection was lost.
+    /// A query set could not be resynced. It keeps the rows that it had when the connection was lost; where everything is
+    /// [loaded anew](super::Stats::reloads), it has none until the server answers.
     Stale {
         /// Which one.
         set: SubscriptionId,
@@ -205,6 +206,16 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether the server said something that made the change, rather than the application or the loss of a socket.
+    pub(super) fn is_servers(&self) -> bool {
+        match self {
+            Self::Applied(_) | Self::Resync | Self::Call { .. } | Self::Other => true,
+            Self::Unsubscribed(_) | Self::Failed(_) | Self::Optimistic(_) | Self::Reverted(_) => {
+                false
+            }
+        }
+    }
+
     /// The arguments of the call of the reducer `R` that made the change; `None` if it was another reducer's, or no call
     /// of this client's.
     pub fn call<R: Reducer>(&self) -> Option<R> {

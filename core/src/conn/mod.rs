@@ -35,6 +35,7 @@ mod histogram;
 mod inbox;
 mod liveness;
 mod messages;
+mod net;
 mod offline;
 mod optimistic;
 mod outbox;

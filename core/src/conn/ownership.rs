@@ -53,8 +53,10 @@ impl Connection {
         let of_nobody = |rows: &SetId| !is_owned(*rows);
         faults.extend(self.cache.remembered().filter(of_nobody).map(OwnershipFault::Remembered));
         faults.extend(self.journaled().filter(of_nobody).map(OwnershipFault::Journaled));
+        let held: HashSet<SetId> = self.cache.held().into_iter().map(|held| held.set).collect();
         let mismarked = self.subs.names().filter(|(set, is_stale)| {
-            !leaving.contains(set) && self.cache.is_marked_stale(*set) != *is_stale
+            let is_known = held.contains(set) && !leaving.contains(set);
+            is_known && self.cache.is_marked_stale(*set) != *is_stale
         });
         let mismarked =
             mismarked.map(|(set, is_stale)| OwnershipFault::Mismarked { set, is_stale });
@@ -67,5 +69,78 @@ fn dropped(part: &Part) -> Option<SetId> {
     match part {
         Part::DropSet { set } => Some(*set),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(dead_code, reason = "the machine's tests use all of it")]
+#[path = "../../tests/machine/item.rs"]
+mod item;
+#[cfg(test)]
+#[allow(dead_code, reason = "the machine's tests use all of it")]
+#[path = "../../tests/machine/rig.rs"]
+mod rig;
+
+#[cfg(test)]
+mod tests {
+    use super::item::{Item, item};
+    use super::rig::{Rig, applied, greeting, told};
+    use super::*;
+    use crate::cache::{Change, Step};
+    use crate::conn::Config;
+    use crate::wire::{ClientMessage, Protocol, RowList};
+
+    /// A connection with a row that nobody owns, as no history ought to leave one.
+    fn with_orphan() -> Rig {
+        let mut rig = Rig::with(Config::default());
+        rig.connection.register::<Item>().unwrap();
+        let mut rig = rig.greeted(Protocol::V3);
+        let rows = RowList::from_rows([item(1, 0).bytes(), item(2, 0).bytes()]);
+        let (set, table) = (SetId(1000), "t".into());
+        rig.connection.cache.begin(Change::of(vec![Part::Inserts { set, table, rows }]));
+        assert!(matches!(rig.connection.cache.step(100), Step::Committed(_)));
+        rig
+    }
+
+    /// Answers the one set that was asked for with another version of the row.
+    fn answer(rig: &mut Rig) -> Vec<String> {
+        let sent = rig.sent();
+        let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else {
+            panic!("{sent:?}")
+        };
+        rig.server(applied(request_id, query_set_id, &[&item(1, 7).bytes()]));
+        told(&rig.events_unchecked())
+    }
+
+    fn come_back(rig: &mut Rig) {
+        let _ = rig.sleep();
+        let _ = rig.actions();
+        rig.connection.handle_opened(Protocol::V3);
+        rig.server(greeting());
+        let _ = rig.events_unchecked();
+    }
+
+    #[test]
+    fn rows_that_nobody_owns_are_found() {
+        let rig = with_orphan();
+        let faults = rig.connection.ownership_faults();
+        let [OwnershipFault::Orphaned(held)] = &faults[..] else { panic!("{faults:?}") };
+        assert_eq!((held.set, &*held.table, held.rows), (SetId(1000), "t", 2));
+    }
+
+    #[test]
+    fn rows_that_nobody_owns_go_when_everything_is_loaded_anew() {
+        let mut rig = with_orphan();
+        let _ = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
+        assert_eq!(answer(&mut rig), ["Reconnecting"]);
+        come_back(&mut rig);
+        assert_eq!(answer(&mut rig), ["Reconnecting"], "it does not fit what is here");
+        come_back(&mut rig);
+        assert_eq!(answer(&mut rig), ["transaction: Resync", "set 0 applied", "Ready"]);
+        assert_eq!(rig.connection.ownership_faults(), []);
+        assert_eq!(rig.connection.stats().reloads, 1);
+        let view = rig.connection.reader().read();
+        let items: Vec<Item> = view.table::<Item>().unwrap().iter().copied().collect();
+        assert_eq!(items, [item(1, 7)]);
     }
 }

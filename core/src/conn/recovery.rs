@@ -33,6 +33,7 @@ pub(super) struct Recovery {
     last_loss: Option<Lost>,
     /// The last socket ended by a fault of the server's, and nothing was applied since.
     faulted: bool,
+    healing: Healing,
     pub(super) batch: BatchSupport,
 }
 
@@ -44,6 +45,21 @@ pub(super) enum BatchSupport {
     Tried,
     Yes,
     No,
+}
+
+/// How far the client goes to be in sync again, since it was last stable.
+///
+/// A message that does not fit what is here ends the socket, and the query sets are asked for again. Where that does not fit
+/// either, or not for long, what is here may be what is wrong: then everything is loaded anew. A load that fits
+/// nothing is the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Healing {
+    /// It was not out of sync.
+    None,
+    /// It was, and the query sets were or are to be asked for again.
+    Resync,
+    /// It was again: everything is to be loaded anew.
+    Reload,
 }
 
 /// What follows.
@@ -71,6 +87,7 @@ impl Recovery {
             told: false,
             last_loss: None,
             faulted: false,
+            healing: Healing::None,
             batch: BatchSupport::Unknown,
         }
     }
@@ -107,6 +124,7 @@ impl Recovery {
         let ready_since = self.ready_since.take();
         if ready_since.is_some_and(|since| has_passed(since, self.config.stable_after, now)) {
             self.backoff.reset();
+            self.healing = Healing::None;
         }
         self.lost_since.get_or_insert(now);
         self.last_loss = Some(reason.clone());
@@ -130,13 +148,41 @@ impl Recovery {
             return Next::AwaitToken(self.greeted.then(|| self.refused.long_pause()));
         }
         let again = std::mem::replace(&mut self.faulted, reason.is_fault());
+        let heals = matches!(reason, Lost::OutOfSync(_)) && self.heal(again);
         let hopeless = if self.greeted { reason.is_final() } else { !reason.is_retryable() };
-        if hopeless || (again && reason.is_fault()) {
+        if hopeless || (again && reason.is_fault() && !heals) {
             return Next::GiveUp;
         }
         // What was asked for, and then spread as all pauses are: others were asked for the same.
         let asked = reason.retry_after().unwrap_or_default().min(self.config.retry_after_max);
         Next::Retry(asked.saturating_add(self.backoff.pause()))
+    }
+
+    /// Goes one step further to be in sync again. `again` says that nothing was applied since the last fault: false if
+    /// there is no further step then.
+    fn heal(&mut self, again: bool) -> bool {
+        let before = self.healing;
+        if again && before == Healing::Reload {
+            return false;
+        }
+        self.healing = match before {
+            Healing::None if !again => Healing::Resync,
+            _ => Healing::Reload,
+        };
+        if self.reloads() {
+            tracing::warn!("out of sync again: the next connection loads everything anew");
+        }
+        true
+    }
+
+    /// Whether the rows that come next take the place of everything that is here.
+    pub(super) fn reloads(&self) -> bool {
+        self.healing == Healing::Reload
+    }
+
+    /// They have.
+    pub(super) fn reloaded(&mut self) {
+        self.healing = Healing::Resync;
     }
 
     /// It is over: nothing more is to be told.

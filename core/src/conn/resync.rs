@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::apply::Then;
+use super::net::net_parts;
 use super::recovery::BatchSupport;
 use super::{Cause, Connection, Event, StaleReason, State};
 use crate::cache::{Change, Part, SetId};
@@ -19,6 +20,8 @@ pub(super) struct Resync {
     answered: Vec<Arrival>,
     /// The rows of those that are, and their changes since, in the server's order.
     parts: Vec<Part>,
+    /// They take the place of everything that is here, whoever has it: see [`Recovery`](super::recovery::Recovery).
+    reloads: bool,
     /// When those that are not answered are left as they are.
     until: Option<Instant>,
 }
@@ -35,7 +38,8 @@ impl Connection {
     pub(super) fn start_resync(&mut self, now: Instant) -> bool {
         let State::Online { protocol, .. } = self.state else { return false };
         let stale = self.subs.at(Stage::Stale);
-        if stale.is_empty() {
+        let reloads = self.recovery.reloads();
+        if stale.is_empty() && !reloads {
             return false;
         }
         let batched = protocol == Protocol::V3
@@ -51,8 +55,10 @@ impl Connection {
             pending: stale.into_iter().collect(),
             answered: Vec::new(),
             parts: Vec::new(),
+            reloads,
             until: after(now, self.config.reconnect.resync_timeout),
         });
+        self.finish_resync_if_answered();
         true
     }
 
@@ -137,14 +143,38 @@ impl Connection {
         if !self.resync.as_ref().is_some_and(|resync| resync.pending.is_empty()) {
             return;
         }
-        let Some(Resync { mut answered, mut parts, .. }) = self.resync.take() else { return };
+        let Some(resync) = self.resync.take() else { return };
+        let Resync { mut answered, mut parts, reloads, .. } = resync;
         // Of a set that has left meanwhile nothing comes in.
         answered.retain(|arrival| self.subs.join(arrival));
         let wanted: BTreeSet<SetId> = answered.iter().map(|arrival| arrival.rows).collect();
         parts.retain(|part| wanted.contains(&part.set()));
         let replaced = answered.iter().filter_map(|arrival| arrival.replaces);
+        let mut parts = net_parts(parts);
         parts.extend(replaced.map(|set| Part::DropSet { set }));
         let change = Change { parts, ends: self.orphaned_mutations() };
-        self.apply(change, Cause::Resync, vec![Then::Arrived(answered), Then::Ready]);
+        let mut then = vec![Then::Arrived(answered), Then::Ready];
+        if reloads {
+            then.insert(0, Then::Reloaded);
+        }
+        self.apply(change, Cause::Resync, then);
+    }
+
+    /// What a change that takes the place of everything drops besides what it says: all that the cache has, but for rows that
+    /// are kept in step. It is asked when the change begins, because rows may have come since it was queued.
+    pub(super) fn drops_of_the_rest(&self, change: &Change) -> Vec<Part> {
+        let held = self.cache.held().into_iter().map(|held| held.set);
+        let mut sets: BTreeSet<SetId> = held.chain(self.cache.remembered()).collect();
+        sets.retain(|set| !self.subs.keeps_in_step(*set));
+        let named: BTreeSet<SetId> = change.parts.iter().map(Part::set).collect();
+        sets.difference(&named).map(|set| Part::DropSet { set: *set }).collect()
+    }
+
+    /// Everything was loaded anew.
+    pub(super) fn reloaded(&mut self) {
+        self.recovery.reloaded();
+        self.stats.reloads += 1;
+        self.forget_unclaimed();
+        tracing::info!("everything was loaded anew");
     }
 }

@@ -205,6 +205,12 @@ impl Subscriptions {
         set.is_some_and(|set| matches!(set.stage, Stage::Waiting | Stage::Sent))
     }
 
+    /// Whether the rows of this name are, or will be, as the server has them.
+    pub(crate) fn keeps_in_step(&self, rows: SetId) -> bool {
+        let set = self.by_rows(rows).and_then(|id| self.sets.get(&id));
+        set.is_some_and(|set| set.is_in_step() && set.latest() == rows)
+    }
+
     /// The names that are owned, and whether their rows, if there are any, are stale.
     pub(crate) fn names(&self) -> impl Iterator<Item = (SetId, bool)> {
         let names = self.by_rows.iter();

@@ -60,10 +60,13 @@ impl QuerySet {
 
     /// The name of the rows that the cache has of it when every change that is queued has been made.
     pub(crate) fn latest(&self) -> SetId {
-        match self.stage {
-            Stage::Applied | Stage::Ending { .. } => self.incoming.unwrap_or(self.rows),
-            _ => self.rows,
-        }
+        let incoming = self.incoming.filter(|_| self.is_in_step());
+        incoming.unwrap_or(self.rows)
+    }
+
+    /// Whether the server tells of its changes, and they are applied.
+    pub(super) fn is_in_step(&self) -> bool {
+        matches!(self.stage, Stage::Applied | Stage::Ending { holds_rows: true })
     }
 
     /// Whether rows of this name are as they were when the connection was lost: it has not caught up, or the change with

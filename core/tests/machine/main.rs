@@ -7,6 +7,7 @@ mod rig;
 mod calling;
 mod connecting;
 mod finishing;
+mod healing;
 mod item;
 mod observing;
 mod offline;

@@ -1,50 +1,56 @@
 //! Rows are owned by somebody, whatever is commanded between receiving and committing.
 
-use lightlike_core::conn::{Config, Event};
+use lightlike_core::conn::{Action, Config, Event};
 use lightlike_core::wire::{ClientMessage, Protocol, QuerySetId, RequestId, ServerMessage};
 
 use crate::item::{Item, item};
 use crate::rig::{Rig, applied, greeting, told};
 
 /// A connection that knows the table `t` by its type.
-fn typed(protocol: Protocol) -> Rig {
+pub(crate) fn typed(protocol: Protocol) -> Rig {
     let mut rig = Rig::with(Config::default());
     rig.connection.register::<Item>().unwrap();
     rig.greeted(protocol)
 }
 
-fn bytes(items: &[Item]) -> Vec<[u8; 8]> {
+pub(crate) fn bytes(items: &[Item]) -> Vec<[u8; 8]> {
     items.iter().map(|item| item.bytes()).collect()
 }
 
-fn slices(rows: &[[u8; 8]]) -> Vec<&[u8]> {
+pub(crate) fn slices(rows: &[[u8; 8]]) -> Vec<&[u8]> {
     rows.iter().map(|row| &row[..]).collect()
 }
 
 /// Forty rows, of this value.
-fn forty(value: u32) -> Vec<[u8; 8]> {
+pub(crate) fn forty(value: u32) -> Vec<[u8; 8]> {
     bytes(&(0..40).map(|id| item(id, value)).collect::<Vec<_>>())
 }
 
-fn items(rig: &Rig) -> Vec<Item> {
+pub(crate) fn items(rig: &Rig) -> Vec<Item> {
     let view = rig.connection.reader().read();
     let mut items: Vec<_> = view.table::<Item>().unwrap().iter().copied().collect();
     items.sort();
     items
 }
 
-fn come_back(rig: &mut Rig, protocol: Protocol) {
+pub(crate) fn come_back(rig: &mut Rig, protocol: Protocol) {
     rig.lose();
     let _ = rig.events();
-    let _ = rig.sleep();
-    let _ = rig.actions();
+    dial(rig, protocol);
+}
+
+/// Waits for the pause's end, opens the next socket and lets the server greet.
+pub(crate) fn dial(rig: &mut Rig, protocol: Protocol) {
+    while !rig.actions().iter().any(|action| matches!(action, Action::Dial(_))) {
+        rig.sleep();
+    }
     rig.connection.handle_opened(protocol);
     rig.server(greeting());
     let _ = rig.events();
 }
 
 /// The sets that were asked for, each in a message of its own.
-fn asked(rig: &mut Rig) -> Vec<(RequestId, QuerySetId)> {
+pub(crate) fn asked(rig: &mut Rig) -> Vec<(RequestId, QuerySetId)> {
     let asked = |message| match message {
         ClientMessage::Subscribe { request_id, query_set_id, .. } => (request_id, query_set_id),
         other => panic!("{other:?}"),
@@ -53,7 +59,7 @@ fn asked(rig: &mut Rig) -> Vec<(RequestId, QuerySetId)> {
 }
 
 /// Lets the server end the sets that it is asked to end.
-fn let_go(rig: &mut Rig) {
+pub(crate) fn let_go(rig: &mut Rig) {
     for message in rig.sent() {
         let ClientMessage::Unsubscribe { request_id, query_set_id, .. } = message else {
             panic!("{message:?}")
@@ -63,7 +69,7 @@ fn let_go(rig: &mut Rig) {
 }
 
 /// A few single steps, and what happened in them.
-fn step(rig: &mut Rig, times: usize, max_rows: usize) -> Vec<Event> {
+pub(crate) fn step(rig: &mut Rig, times: usize, max_rows: usize) -> Vec<Event> {
     let mut events = Vec::new();
     for _ in 0..times {
         events.extend(std::iter::from_fn(|| rig.connection.poll_event()));

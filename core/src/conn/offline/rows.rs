@@ -174,6 +174,14 @@ impl Connection {
         offline.rows.unclaimed.iter().any(|set| set.rows == rows)
     }
 
+    /// The rows of the last run that nobody asked for yet are gone.
+    pub(in crate::conn) fn forget_unclaimed(&mut self) {
+        if let Some(offline) = &mut self.offline {
+            offline.rows.unclaimed.clear();
+            offline.rows.until = None;
+        }
+    }
+
     /// The sets whose rows are in the journal, as far as it is kept up.
     pub(in crate::conn) fn journaled(&self) -> impl Iterator<Item = SetId> {
         let offline = self.offline.as_ref();
