@@ -2,7 +2,8 @@
 //!
 //! Rooms, from the bytes up, each depending only on those above it: [`bsatn`] is the codec, [`types`] the server's
 //! special types, [`schema`] what a table, a reducer or a type is, [`query`] conditions on rows, [`limits`] how much of
-//! anything is taken from a server, [`deadline`] arithmetic on moments, `json` the server's other encoding, [`wire`] the messages, [`cache`] the rows,
+//! anything is taken from a server, [`secret`] what may be a token and how it stays
+//! hidden, [`deadline`] arithmetic on moments, `json` the server's other encoding, [`wire`] the messages, [`cache`] the rows,
 //! [`journal`] what outlives the program, `conn` the connection as a state machine, and `driver` the only
 //! place with I/O.
 
@@ -23,6 +24,7 @@ pub mod json;
 pub mod limits;
 pub mod query;
 pub mod schema;
+pub mod secret;
 mod subs;
 pub mod types;
 pub mod wire;

@@ -2,6 +2,13 @@
 //!
 //! Everything that a peer can make grow has a limit here, and the error that reaches it names the limit's field.
 
+/// Bytes of one token, whoever gives it: 16 KiB.
+///
+/// A token travels in one header line with every handshake and request. Servers and proxies take 8 to 16 KiB of those;
+/// SpacetimeDB's own tokens have 400 bytes, and a provider's with many claims some thousands. It is no field of
+/// [`Limits`], because a greater one would only move the refusal to where it says less.
+pub const MAX_TOKEN_BYTES: usize = 16 << 10;
+
 /// How much of anything a client takes from a server.
 ///
 /// The defaults let every honest database through and stop a hostile or broken one before it takes the memory of the

@@ -69,7 +69,7 @@ impl Connection {
 
     /// Presents another token from now on; a connection that waits for one is opened at once.
     pub fn set_token(&mut self, now: Instant, token: Box<str>) {
-        self.token = Some(token);
+        self.token = Some(token.into());
         self.has_new_token = true;
         if let State::Parked { .. } = self.state {
             self.dial(now);

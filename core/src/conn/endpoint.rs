@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::secret::mask_uri;
 use crate::types::{ConnectionId, Identity};
 use crate::wire::Compression;
 
@@ -26,16 +27,24 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
+    /// The address has a user, or a user and a password.
+    #[error(
+        "`{uri}` has a user before the `@`; give the server's address alone, and say who you are with a token"
+    )]
+    Credentials {
+        /// What was given, without them.
+        uri: Box<str>,
+    },
     /// The address is not a URI.
     #[error("`{uri}` is not an address; it looks like `http://127.0.0.1:3000` or `https://host`")]
     InvalidUri {
-        /// What was given.
+        /// What was given, without secrets.
         uri: Box<str>,
     },
     /// The scheme is none of the four.
     #[error("`{uri}` has the scheme `{scheme}`; use http, https, ws or wss")]
     UnknownScheme {
-        /// What was given.
+        /// What was given, without secrets.
         uri: Box<str>,
         /// Its scheme.
         scheme: Box<str>,
@@ -43,7 +52,7 @@ pub enum EndpointError {
     /// The address has a query or a fragment.
     #[error("`{uri}` has a query or a fragment; give the server's address alone")]
     QueryInUri {
-        /// What was given.
+        /// What was given, without secrets.
         uri: Box<str>,
     },
     /// The database's name is empty, or has characters that no name has.
@@ -65,22 +74,26 @@ impl Server {
     /// [`EndpointError::InvalidUri`], [`UnknownScheme`](EndpointError::UnknownScheme) or
     /// [`QueryInUri`](EndpointError::QueryInUri).
     pub fn parse(uri: &str) -> Result<Self, EndpointError> {
-        let invalid = || EndpointError::InvalidUri { uri: uri.into() };
+        let masked = || Box::<str>::from(mask_uri(uri));
+        let invalid = || EndpointError::InvalidUri { uri: masked() };
+        if uri.contains('@') {
+            return Err(EndpointError::Credentials { uri: masked() });
+        }
         let parsed: http::Uri = uri.trim().parse().map_err(|_| invalid())?;
         let secure = match parsed.scheme_str().ok_or_else(invalid)? {
             "http" | "ws" => false,
             "https" | "wss" => true,
             scheme => {
                 let scheme = scheme.into();
-                return Err(EndpointError::UnknownScheme { uri: uri.into(), scheme });
+                return Err(EndpointError::UnknownScheme { uri: masked(), scheme });
             }
         };
         let authority = parsed.authority().ok_or_else(invalid)?;
-        if authority.host().is_empty() || authority.as_str().contains('@') {
+        if authority.host().is_empty() {
             return Err(invalid());
         }
         if parsed.query().is_some() || uri.contains('#') {
-            return Err(EndpointError::QueryInUri { uri: uri.into() });
+            return Err(EndpointError::QueryInUri { uri: masked() });
         }
         let base_path = parsed.path().trim_end_matches('/');
         Ok(Self { secure, authority: authority.as_str().into(), base_path: base_path.into() })
@@ -89,6 +102,14 @@ impl Server {
     /// Whether the socket is to be encrypted.
     pub fn is_secure(&self) -> bool {
         self.secure
+    }
+
+    /// Whether the host is the machine that this runs on, by its name: what is sent there does not leave it.
+    pub fn is_this_machine(&self) -> bool {
+        let host = self.host();
+        let is_name = host.eq_ignore_ascii_case("localhost")
+            || host.to_ascii_lowercase().ends_with(".localhost");
+        is_name || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// Host and, where it was given, port.
@@ -127,7 +148,7 @@ pub fn check_database_name(name: &str) -> Result<(), EndpointError> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
     let odd_part = name.split('/').any(|part| matches!(part, "" | "." | ".."));
     if odd_part || !name.bytes().all(allowed) {
-        return Err(EndpointError::InvalidName { name: name.into() });
+        return Err(EndpointError::InvalidName { name: mask_uri(name).into() });
     }
     Ok(())
 }

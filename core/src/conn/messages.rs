@@ -9,6 +9,7 @@ use super::{
 };
 use crate::cache::{Change, Part, SetId};
 use crate::calls::{InFlight, Kind};
+use crate::secret::{InvalidToken, check_token};
 use crate::subs::{Answer, Arrival, Ended, Refused, Released, Route, Stage, SubscriptionId};
 use crate::types::{TimeDuration, Timestamp};
 use crate::wire::{
@@ -28,8 +29,10 @@ impl Connection {
         let greeted = self.greeted_here();
         match message {
             ServerMessage::InitialConnection { identity, connection_id, token } if !greeted => {
-                let token = Box::from(&*token);
-                self.greeted(now, Greeting { identity, connection_id, token });
+                match self.token_to_keep(&token) {
+                    Ok(token) => self.greeted(now, Greeting { identity, connection_id, token }),
+                    Err(error) => self.lose(now, Lost::Token(error)),
+                }
                 Ok(())
             }
             ServerMessage::InitialConnection { .. } => Err(Violation("it greeted twice")),
@@ -85,11 +88,17 @@ impl Connection {
         }
     }
 
-    fn greeted(&mut self, now: Instant, mut greeting: Greeting) {
-        let State::Greeting { protocol, .. } = self.state else { return };
-        if let Some(token) = self.kept_token.take() {
-            greeting.token = token;
+    /// The token of a greeting, or the one that it stands in for. What cannot be a token is not copied: it may be as large
+    /// as a message.
+    fn token_to_keep(&mut self, greeted: &str) -> Result<Box<str>, InvalidToken> {
+        match self.kept_token.take() {
+            Some(token) => Ok(token.into_exposed()),
+            None => check_token(greeted).map(|()| greeted.into()),
         }
+    }
+
+    fn greeted(&mut self, now: Instant, greeting: Greeting) {
+        let State::Greeting { protocol, .. } = self.state else { return };
         if let Some(before) = &self.greeting
             && before.identity != greeting.identity
         {
@@ -102,7 +111,7 @@ impl Connection {
         self.state = State::Online { protocol, liveness: Liveness::new(now) };
         // One that was set meanwhile is for the next connection.
         if !self.has_new_token {
-            self.token = Some(greeting.token.clone());
+            self.token = Some(greeting.token.clone().into());
         }
         self.greeting = Some(greeting.clone());
         self.recovery.greeted();

@@ -51,10 +51,12 @@ mod times;
 mod verify;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Instant;
 
 use crate::cache::{Cache, CacheConfig, CacheReader};
 use crate::calls::Calls;
+use crate::secret::Secret;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
 
@@ -99,13 +101,12 @@ pub use crate::subs::SubscriptionId;
 /// - A message is applied whole, or the socket is given up.
 /// - Every call gets exactly one [`Event::Answered`], every query set one [`Event::Ended`] at its end.
 /// - Nothing waits without a bound: see [`Limits`](crate::limits::Limits).
-#[derive(Debug)]
 pub struct Connection {
     config: Config,
     state: State,
-    token: Option<Box<str>>,
+    token: Option<Secret>,
     /// The token to keep in place of the next greeting's.
-    kept_token: Option<Box<str>>,
+    kept_token: Option<Secret>,
     /// The token was set since the last dial.
     has_new_token: bool,
     session_id: u128,
@@ -137,6 +138,22 @@ pub struct Connection {
     verifying: Verifying,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
+}
+
+/// Where it stands, in numbers: queued frames and messages have tokens, rows and arguments in them.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("state", &self.state)
+            .field("greeting", &self.greeting)
+            .field("has_token", &self.token.is_some())
+            .field("is_ready", &self.ready)
+            .field("pending_calls", &self.calls.len())
+            .field("received_bytes", &self.inbox.queued_bytes())
+            .field("events", &self.events.len())
+            .field("actions", &self.actions.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where the socket is.
@@ -200,7 +217,7 @@ impl Connection {
         let cache = Cache::new(CacheConfig { max_dead_rows, ..CacheConfig::default() });
         Self {
             state: State::Idle,
-            token,
+            token: token.map(Secret::from),
             kept_token: None,
             has_new_token: false,
             session_id: seed,
@@ -247,7 +264,7 @@ impl Connection {
 
     /// The token that is presented next, once the server has greeted.
     pub fn token(&self) -> Option<Box<str>> {
-        self.greeting.as_ref().and_then(|_| self.token.clone())
+        self.greeting.as_ref().and_then(|_| self.token.clone().map(Secret::into_exposed))
     }
 
     /// Whether the connection was neither started nor closed.

@@ -10,6 +10,7 @@ use super::{
     SetEnd, State,
 };
 use crate::deadline::{after, at_last};
+use crate::secret::Secret;
 use crate::subs::Orphan;
 use crate::wire::Protocol;
 
@@ -24,7 +25,7 @@ impl Connection {
 
     /// The open socket's token stands in for another, which is the one to keep and to tell of.
     pub fn keep_token(&mut self, token: Box<str>) {
-        self.kept_token = Some(token);
+        self.kept_token = Some(token.into());
     }
 
     /// The body of a binary message came: [`open_frame`](crate::wire::open_frame)'s result.
@@ -175,7 +176,8 @@ impl Connection {
         self.kept_token = None;
         self.has_new_token = false;
         // The session's current token, not the one that it began with.
-        let (token, attempt) = (self.token.clone(), self.recovery.attempt().saturating_add(1));
+        let token = self.token.clone().map(Secret::into_exposed);
+        let attempt = self.recovery.attempt().saturating_add(1);
         let dial = Dial { token, session_id: self.session_id, attempt };
         self.actions.push_back(Action::Dial(dial));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cache::OutOfSync;
+use crate::secret::InvalidToken;
 use crate::types::Identity;
 use crate::wire::{FrameError, Protocol, WireError};
 
@@ -89,6 +90,11 @@ pub enum Lost {
     /// A message came that the protocol does not allow here.
     #[error("the server broke the protocol: {0}")]
     Violation(&'static str),
+    /// The server gave a token that cannot be one: it is neither kept nor sent back.
+    #[error(
+        "the server greeted with a token that cannot be one, which is neither kept nor sent back"
+    )]
+    Token(#[source] InvalidToken),
     /// The server takes the same token for somebody else than before.
     #[error(
         "the server took us for {before} and now takes us for {now}; the rows here are not this identity's"
@@ -137,6 +143,9 @@ pub enum DialError {
     /// There is no token that the server would accept.
     #[error("no token is to be had")]
     NoToken(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The handshake cannot be written: a header of the application's has characters that no header has.
+    #[error("the handshake cannot be written")]
+    Request(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The server chose a protocol that was not offered.
     #[error(
         "the server speaks {0:?}; this client speaks {v3} and {v2}, as every 2.x server does",
@@ -208,13 +217,18 @@ impl Lost {
                 DialError::Protocol(_)
                 | DialError::Tls(_)
                 | DialError::Handshake(_)
+                | DialError::Request(_)
                 | DialError::NoToken(_),
             ) => false,
             Self::Dial(DialError::Io { source, .. }) => source.kind() != io::ErrorKind::Unsupported,
             Self::Dial(DialError::TimedOut(_)) => true,
             Self::NotGreeted(_) | Self::HungUp | Self::Io(_) | Self::Silent(_) => true,
             Self::Closed { .. } => true,
-            Self::Frame(_) | Self::Wire(_) | Self::OutOfSync(_) | Self::Violation(_) => true,
+            Self::Frame(_)
+            | Self::Wire(_)
+            | Self::OutOfSync(_)
+            | Self::Violation(_)
+            | Self::Token(_) => true,
             Self::IdentityChanged { .. } => false,
         }
     }
@@ -252,7 +266,14 @@ impl Lost {
 
     /// Whether the server said something that cannot be: the same again, without anything in between, is no accident.
     pub(super) fn is_fault(&self) -> bool {
-        matches!(self, Self::Frame(_) | Self::Wire(_) | Self::OutOfSync(_) | Self::Violation(_))
+        matches!(
+            self,
+            Self::Frame(_)
+                | Self::Wire(_)
+                | Self::OutOfSync(_)
+                | Self::Violation(_)
+                | Self::Token(_)
+        )
     }
 
     /// Returns `true` if another token may help: the server does not accept this one (401, 403), or there is none.

@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt;
 
 use super::socket::Io;
 use crate::conn::{AnswerOrigin, DialError};
+use crate::secret::{hide, mask_uri};
 
 /// How large the head of an answer may be. Tokens travel in it, and proxies add their own.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -49,10 +50,11 @@ pub(super) struct Head {
 pub(super) async fn head(
     io: &mut Box<dyn Io>,
     read: &mut Vec<u8>,
+    token: Option<&str>,
     broken: impl Fn(io::Error) -> DialError,
 ) -> Result<Head, DialError> {
     for _ in 0..=MAX_INTERIM {
-        let head = one_head(io, read, &broken).await?;
+        let head = one_head(io, read, token, &broken).await?;
         if !(100..200).contains(&head.status) || head.status == 101 {
             return Ok(head);
         }
@@ -64,10 +66,11 @@ pub(super) async fn head(
 async fn one_head(
     io: &mut Box<dyn Io>,
     read: &mut Vec<u8>,
+    token: Option<&str>,
     broken: impl Fn(io::Error) -> DialError,
 ) -> Result<Head, DialError> {
     loop {
-        match parse(read)? {
+        match parse(read, token)? {
             Some(head) => return Ok(head),
             None if read.len() >= MAX_HEAD_BYTES => {
                 return Err(not_a_handshake("its head is too large"));
@@ -83,13 +86,13 @@ async fn one_head(
 }
 
 /// Reads the head of an answer, if all of it is there.
-fn parse(bytes: &[u8]) -> Result<Option<Head>, DialError> {
+fn parse(bytes: &[u8], token: Option<&str>) -> Result<Option<Head>, DialError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let len = match response.parse(bytes) {
         Ok(httparse::Status::Complete(len)) => len,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(error) => return Err(no_http(bytes, error)),
+        Err(error) => return Err(no_http(bytes, token, error)),
     };
     let status = response.code.unwrap_or_default();
     let value = |name: &str| {
@@ -143,7 +146,7 @@ pub(super) async fn refusal(
     let body = body(io, read, &head).await;
     let body = String::from_utf8_lossy(&body);
     let location = head.location.as_deref();
-    let location = location.map(|location| clean(location, token, MAX_LOCATION_CHARS));
+    let location = location.map(|location| clean(&mask_uri(location), token, MAX_LOCATION_CHARS));
     DialError::Status {
         status: head.status,
         origin: origin(&head, body.trim(), database),
@@ -225,10 +228,7 @@ fn chunks(mut rest: &[u8]) -> (Vec<u8>, bool) {
 
 /// One line of visible characters, without the token, and of so many characters at most before they are escaped.
 pub(super) fn clean(text: &str, token: Option<&str>, max_chars: usize) -> Box<str> {
-    let text = match token {
-        Some(token) => text.replace(token, "[token]"),
-        None => text.to_owned(),
-    };
+    let text = hide(text, token);
     let mut line = String::new();
     for letter in text.trim().chars().take(max_chars) {
         match letter {
@@ -247,13 +247,14 @@ pub(super) fn not_a_handshake(why: impl Into<Box<str>>) -> DialError {
 }
 
 /// What came is not HTTP. Its beginning tells what it is, unless it is HTTP up to something, and may hold a token.
-fn no_http(bytes: &[u8], error: httparse::Error) -> DialError {
+fn no_http(bytes: &[u8], token: Option<&str>, error: httparse::Error) -> DialError {
     const SHOWN: usize = 40;
     if bytes.starts_with(b"HTTP/") {
         return not_a_handshake(format!("its head is no HTTP: {error}"));
     }
-    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]);
-    not_a_handshake(format!("it is no HTTP and begins with `{}`", clean(&start, None, SHOWN)))
+    // The token is looked for in more than is shown: what is cut off within it would not be found.
+    let start = String::from_utf8_lossy(bytes);
+    not_a_handshake(format!("it is no HTTP and begins with `{}`", clean(&start, token, SHOWN)))
 }
 
 #[cfg(test)]
@@ -261,14 +262,14 @@ mod tests {
     use super::*;
 
     fn head_of(lines: &str) -> Head {
-        parse(format!("HTTP/1.1 {lines}\r\n\r\n").as_bytes()).unwrap().unwrap()
+        parse(format!("HTTP/1.1 {lines}\r\n\r\n").as_bytes(), None).unwrap().unwrap()
     }
 
     #[test]
     fn reads_the_head_of_an_upgrade() {
         let answer = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nUPGRADE: WebSocket\r\n\
             sec-websocket-accept: abc\r\nSec-WebSocket-Protocol: v3.bsatn.spacetimedb\r\n\r\n\x89\0";
-        let head = parse(answer).unwrap().unwrap();
+        let head = parse(answer, None).unwrap().unwrap();
         assert_eq!(
             head,
             Head {
@@ -286,16 +287,16 @@ mod tests {
     fn waits_for_the_rest_of_a_head_cut_anywhere() {
         let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 3\r\n\r\n";
         for len in 0..answer.len() {
-            assert_eq!(parse(&answer[..len]).unwrap(), None, "{len}");
+            assert_eq!(parse(&answer[..len], None).unwrap(), None, "{len}");
         }
     }
 
     #[test]
     fn rejects_what_is_not_http_and_shows_its_beginning() {
-        let error = parse(b"SSH-2.0-OpenSSH_9.2\r\n").unwrap_err();
+        let error = parse(b"SSH-2.0-OpenSSH_9.2\r\n", None).unwrap_err();
         let why = std::error::Error::source(&error).unwrap().to_string();
         assert!(why.contains("SSH-2.0"), "{why}");
-        let error = parse(b"HTTP/1.1 101 x\r\nspacetime-identity-token: secret\r\n\x01: 1\r\n\r\n");
+        let error = parse(b"HTTP/1.1 101 x\r\nspacetime-identity-token: secret\r\n\x01: 1\r\n\r\n", None);
         let why = std::error::Error::source(&error.unwrap_err()).unwrap().to_string();
         assert!(!why.contains("secret"), "{why}");
     }
@@ -353,6 +354,6 @@ mod tests {
     fn what_is_shown_has_no_controls_and_no_token() {
         let text = "one\r\n\x1b[31mred\u{202e} \"a.b.c\" it's";
         let shown = clean(text, Some("a.b.c"), 100);
-        assert_eq!(&*shown, "one \\u{1b}[31mred\\u{202e} \"[token]\" it's");
+        assert_eq!(&*shown, "one \\u{1b}[31mred\\u{202e} \"***\" it's");
     }
 }

@@ -18,6 +18,7 @@ use super::socket::{Io, Socket};
 use super::tls::{Tls, TlsError};
 use crate::conn::{Dial, DialError, Endpoint, Server, SubscribeParameters};
 use crate::limits::Limits;
+use crate::secret::check_token;
 use crate::wire::Protocol;
 
 /// A socket that is being opened.
@@ -199,6 +200,7 @@ async fn open(
     options: &DialOptions,
     dial: &Dial,
 ) -> Result<Opened, DialError> {
+    check_request(options, dial)?;
     let endpoint = &options.endpoint;
     let mut path = endpoint.subscribe_path(&options.parameters, Some(dial.session_id));
     let secret = dial.token.as_deref();
@@ -215,6 +217,18 @@ async fn open(
     let upgraded = handshake::run(&mut io, &request).await?;
     let socket = Socket::open(io, upgraded.read, &options.limits).await;
     Ok(Opened { socket: Box::new(socket), protocol: upgraded.protocol, token: None })
+}
+
+/// The last gate before bytes are written, whoever the token and the headers are from: neither may end its line and begin
+/// another.
+fn check_request(options: &DialOptions, dial: &Dial) -> Result<(), DialError> {
+    for (name, value) in &options.headers {
+        check_header(name, value).map_err(|error| DialError::Request(Arc::new(error)))?;
+    }
+    match dial.token.as_deref().map(check_token) {
+        Some(Err(error)) => Err(DialError::NoToken(Arc::new(error))),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a text as a value of a query.
@@ -270,29 +284,6 @@ pub fn check_header(name: &str, value: &str) -> Result<(), InvalidHeader> {
     match http::HeaderValue::from_str(value) {
         Ok(_) => Ok(()),
         Err(_) => Err(InvalidHeader::Value { name: name.into() }),
-    }
-}
-
-/// A token cannot be put into an HTTP header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the token has a character at byte {at} that no token has; is it the whole of what the server gave, and no more?"
-)]
-pub struct InvalidToken {
-    /// Where the first such character is.
-    pub at: usize,
-}
-
-/// Checks that a token can be presented: it is text without spaces or controls.
-///
-/// # Errors
-///
-/// [`InvalidToken`] otherwise.
-pub fn check_token(token: &str) -> Result<(), InvalidToken> {
-    match token.bytes().position(|byte| !byte.is_ascii_graphic()) {
-        None if token.is_empty() => Err(InvalidToken { at: 0 }),
-        None => Ok(()),
-        Some(at) => Err(InvalidToken { at }),
     }
 }
 

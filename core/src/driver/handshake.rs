@@ -49,23 +49,23 @@ pub(super) async fn run(
     io.write_all(request.text(&key).as_bytes()).await.map_err(broken)?;
     io.flush().await.map_err(broken)?;
     let mut read = Vec::with_capacity(2048);
-    let head = answer::head(io, &mut read, broken).await?;
+    let head = answer::head(io, &mut read, request.secret, broken).await?;
     if head.status != 101 {
         return Err(answer::refusal(io, read, head, request.database, request.secret).await);
     }
-    let protocol = check(&head, &key)?;
+    let protocol = check(&head, &key, request.secret)?;
     read.drain(..head.len);
     Ok(Upgraded { protocol, read })
 }
 
 /// Checks that the answer is the upgrade that was asked for; which protocol it chooses.
-fn check(head: &Head, key: &str) -> Result<Protocol, DialError> {
+fn check(head: &Head, key: &str, token: Option<&str>) -> Result<Protocol, DialError> {
     if !head.is_upgrade || head.accept.as_deref() != Some(&accept_key(key)) {
         return Err(not_a_handshake("it does not prove that it read the request"));
     }
     // RFC 6455, section 4.1: what was not asked for changes what frames mean.
     if let Some(extensions) = &head.extensions {
-        let named = answer::clean(extensions, None, 100);
+        let named = answer::clean(extensions, token, 100);
         return Err(not_a_handshake(format!(
             "it uses the WebSocket extension `{named}`, which was not asked for"
         )));
@@ -74,7 +74,7 @@ fn check(head: &Head, key: &str) -> Result<Protocol, DialError> {
         // What a server says that does not say: v2.
         None | Some("") => Ok(Protocol::V2),
         Some(name) => Protocol::from_subprotocol(name)
-            .ok_or_else(|| DialError::Protocol(answer::clean(name, None, 100))),
+            .ok_or_else(|| DialError::Protocol(answer::clean(name, token, 100))),
     }
 }
 

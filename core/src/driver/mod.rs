@@ -18,8 +18,8 @@ mod tls;
 use std::time::Instant;
 
 pub use self::dial::{
-    Connect, Connecting, DialOptions, Dialer, Dialing, InvalidHeader, InvalidToken, Opened,
-    StreamDialer, check_header, check_token,
+    Connect, Connecting, DialOptions, Dialer, Dialing, InvalidHeader, Opened, StreamDialer,
+    check_header,
 };
 #[cfg(feature = "redb")]
 pub use self::disk::RedbStore;
@@ -32,6 +32,7 @@ pub use self::tick::{Budget, Busy, Ticked};
 pub use self::tls::{Tls, TlsError};
 #[cfg(doc)]
 use crate::conn::Connection;
+pub use crate::secret::{InvalidToken, check_token};
 
 /// The clock: `tokio::time` and not `std::time`, so that tests with a paused clock control it.
 #[expect(clippy::disallowed_methods, reason = "this is the driver")]

@@ -1,5 +1,6 @@
 //! From a frame's body to its messages.
 
+use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
 
@@ -23,7 +24,7 @@ pub fn decode_client(body: &Bytes, protocol: Protocol, limits: &Limits) -> Messa
 ///
 /// Yields at least one item. An error is the last: what follows it in the frame cannot be found. On v2 a frame is one
 /// message, and one with bytes behind it is an error instead of a message. On v3 messages before an error are good.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Messages<M> {
     body: Bytes,
     at: usize,
@@ -31,6 +32,17 @@ pub struct Messages<M> {
     limits: Limits,
     done: bool,
     message: PhantomData<fn() -> M>,
+}
+
+/// Without the frame's bytes, in which there may be a token.
+impl<M> fmt::Debug for Messages<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages")
+            .field("bytes", &self.body.len())
+            .field("at", &self.at)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<M> Messages<M> {

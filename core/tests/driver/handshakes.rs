@@ -118,6 +118,47 @@ async fn a_refusal_has_its_status_and_its_whole_body() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_quotes_the_token_hides_it() {
+    let answer = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 20\r\n\r\nbad token: secret!!!!";
+    let error = dial(answer).await.0.unwrap_err();
+    assert!(error.to_string().ends_with("bad token: ***!!!!"), "{error}");
+    let answer = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\
+        Sec-WebSocket-Protocol: secret\r\n\r\n";
+    let error = dial(answer).await.0.unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("secret"), "{error:?}");
+}
+
+/// A dialer at a port where nobody answers: whatever it refuses, it refuses before it writes.
+fn dialer(headers: Vec<(Box<str>, Box<str>)>) -> (StreamDialer, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let endpoint = Endpoint::new(Server::parse(&uri).unwrap(), "db").unwrap();
+    let parameters = SubscribeParameters {
+        compression: Compression::None,
+        confirmed: None,
+        connection_id: None,
+    };
+    let mut options = DialOptions::new(endpoint, parameters, Limits::DEFAULT);
+    options.headers = headers;
+    (StreamDialer::new(options).unwrap(), listener)
+}
+
+#[tokio::test]
+async fn a_token_with_a_line_break_is_not_written() {
+    let dial = |token: &str| Dial { token: Some(token.into()), session_id: 1, attempt: 1 };
+    for token in ["a\r\nX-Evil: 1", "a\nX-Evil: 1", "a b", ""] {
+        let (dialer, _listener) = dialer(Vec::new());
+        let error = dialer.dial(&dial(token)).await.map(drop).unwrap_err();
+        assert!(matches!(&error, DialError::NoToken(_)), "{error:?}");
+        assert!(Lost::Dial(error).needs_auth(), "another one may be given");
+    }
+    let (dialer, _listener) = dialer(vec![("x-a".into(), "b\r\nX-Evil: 1".into())]);
+    let error = dialer.dial(&dial("a.b.c")).await.map(drop).unwrap_err();
+    assert!(matches!(&error, DialError::Request(_)), "{error:?}");
+    assert!(!Lost::Dial(error).is_retryable());
+}
+
+#[tokio::test]
 async fn what_is_no_handshake_is_said_to_be_none() {
     for answer in [
         "SSH-2.0-OpenSSH\r\n\r\n",

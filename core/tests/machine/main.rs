@@ -19,4 +19,5 @@ mod reconnecting;
 mod recovering;
 mod subscribing;
 mod times;
+mod tokens;
 mod verifying;

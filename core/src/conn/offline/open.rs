@@ -10,6 +10,7 @@ use super::{Clock, Offline, OfflineConfig, Queued, Random, SyncState, rows};
 use crate::calls::{Gate, Keep, Request, Waiting};
 use crate::conn::{CallId, Connection, Event, Greeting, Lost, Reply};
 use crate::journal::{Delivery, Elsewhere, Entry, EntryState, Op, Opened, QueuedState};
+use crate::secret::Secret;
 use crate::types::{Timestamp, Uuid};
 use crate::wire::Text;
 
@@ -46,7 +47,7 @@ impl Connection {
         let Opened { scope, record, entries, sets, tables, others, next, first, put_aside } =
             opened;
         if self.token.is_none() {
-            self.token.clone_from(&record.token);
+            self.token = record.token.clone().map(Secret::from);
         }
         self.offline = Some(Box::new(Offline {
             config,

@@ -1,5 +1,6 @@
 //! What a server says.
 
+mod debug;
 mod decode;
 mod encode;
 
@@ -20,7 +21,7 @@ use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
 /// # Source
 ///
 /// `spacetimedb-client-api-messages` 2.14.0, `websocket/v2.rs`, `ServerMessage`; tags 0 to 8 in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum ServerMessage {
     /// The first message of a connection, and only that: who the client is.
     InitialConnection {
