@@ -8,8 +8,9 @@ use lightlike_core::conn::{
     CloseReason, Config, Connection, ConnectionState, Endpoint, EndpointError, Reconnect, Server,
     SubscribeParameters, WhileDisconnected,
 };
-use lightlike_core::driver::{check_token, random_seed};
+use lightlike_core::driver::random_seed;
 use lightlike_core::limits::Limits;
+use lightlike_core::secret::{Secret, mask_uri};
 use lightlike_core::wire::Compression;
 
 use crate::client::Client;
@@ -32,7 +33,7 @@ use crate::token::TokenStore;
 pub struct ClientBuilder {
     uri: Box<str>,
     database: Box<str>,
-    token: Option<Box<str>>,
+    token: Option<Secret>,
     tokens: Option<Arc<dyn TokenStore>>,
     compression: Option<Compression>,
     confirmed: Option<bool>,
@@ -72,10 +73,10 @@ impl ClientBuilder {
 
     /// The token to present, which says who we are. Without one, nor one in a store, the server makes a new identity.
     ///
-    /// It comes before the store's. Several clients may present one token: they are one user and a connection each, and what
+    /// It comes before the store's, which is not read then, and is replaced when the server has greeted. Several clients may present one token: they are one user and a connection each, and what
     /// one of them calls the others hear of with [`Cause::Other`](crate::Cause::Other).
     pub fn token(mut self, token: impl AsRef<str>) -> Self {
-        self.token = Some(token.as_ref().into());
+        self.token = Some(Secret::from(token.as_ref()));
         self
     }
 
@@ -251,11 +252,7 @@ impl ClientBuilder {
         self.config.while_disconnected = self.while_disconnected.unwrap_or(default);
         self.config.limits.check().map_err(Repr::Limit)?;
         let endpoint = self.endpoint().map_err(Repr::Endpoint)?;
-        let (session, kept) = Session::load(self.tokens)?;
-        let token = self.token.or(kept);
-        if let Some(token) = &token {
-            check_token(token).map_err(Repr::Token)?;
-        }
+        let (session, token) = Session::load(self.tokens, self.token)?;
         let server = endpoint.server();
         let kept = self.offline.load(server.authority(), endpoint.database(), token.as_deref())?;
         let compression = self.compression.unwrap_or_else(|| match server.host() {
@@ -280,7 +277,9 @@ impl ClientBuilder {
         #[cfg(feature = "http")]
         {
             let (uri, database) = (self.uri, self.database);
-            hub.schema.configure(self.schema, schema_check::Origin { uri, database, limits });
+            let plain_text = route.plain_text.clone();
+            let origin = schema_check::Origin { uri, database, limits, plain_text };
+            hub.schema.configure(self.schema, origin);
             self.declared.functions.iter().for_each(|function| hub.schema.function(function));
         }
         Ok(Client::new(hub, route, manual))
@@ -293,7 +292,8 @@ impl ClientBuilder {
     ///
     /// - As [`build`](Self::build), and [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime.
     /// - [`NotFound`](crate::ErrorKind::NotFound): the server has no such database.
-    /// - [`Auth`](crate::ErrorKind::Auth): it does not accept the token.
+    /// - [`Auth`](crate::ErrorKind::Auth): it does not accept the token. If that came from the
+    ///   [store](Self::token_store), the error says [where it is](TokenStore::location).
     /// - [`Connect`](crate::ErrorKind::Connect): it cannot be reached, or it is no SpacetimeDB 2.x server. A
     ///   `client_connected` reducer that refuses is this too.
     /// - [`Schema`](crate::ErrorKind::Schema): a [strict check](Self#method.schema_check) found differences.
@@ -341,7 +341,8 @@ async fn greeted(client: Client, [database, server]: [Box<str>; 2]) -> Result<Cl
     };
     match client.state().wait_for(settled).await {
         Ok(ConnectionState::Closed(CloseReason::Lost(lost)) | ConnectionState::NeedsAuth(lost)) => {
-            return Err(Repr::Connect { database, server, lost }.into());
+            let stored = client.hub().session.presented();
+            return Err(Repr::Connect { database, server, stored, lost }.into());
         }
         Ok(ConnectionState::Ready) => (),
         Ok(_) | Err(_) => return Err(Repr::Closed.into()),
@@ -356,8 +357,8 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The token is a secret.
         f.debug_struct("ClientBuilder")
-            .field("uri", &self.uri)
-            .field("database", &self.database)
+            .field("uri", &mask_uri(&self.uri))
+            .field("database", &mask_uri(&self.database))
             .field("compression", &self.compression)
             .field("confirmed", &self.confirmed)
             .finish_non_exhaustive()

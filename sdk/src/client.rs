@@ -134,6 +134,7 @@ impl Client {
     pub fn set_token(&self, token: impl AsRef<str>) -> Result<(), Error> {
         let token = token.as_ref();
         check_token(token).map_err(Repr::Token)?;
+        self.hub().session.presents_another();
         self.hub().command(|connection, now| connection.set_token(now, token.into()));
         Ok(())
     }

@@ -90,10 +90,12 @@ pub(crate) enum Repr {
     Tls(#[from] TlsError),
     #[error("this build has no {0:?}: build `lightlike` with its feature `brotli`")]
     NotBuilt(lightlike_core::wire::Compression),
-    #[error("cannot connect to `{database}` at {server}")]
+    #[error("cannot connect to `{database}` at {server}{}", refused_token(.stored.as_deref(), .lost))]
     Connect {
         database: Box<str>,
         server: Box<str>,
+        /// Where the token is kept that was presented, if it came from a store.
+        stored: Option<Box<str>>,
         #[source]
         lost: Lost,
     },
@@ -154,6 +156,14 @@ pub(crate) enum Repr {
     Untyped(#[from] UntypedError),
     #[error("it did not come within {0:?}")]
     TimedOut(std::time::Duration),
+    #[error(
+        "what is kept in {location} cannot be a token; clear it (`TokenStore::clear`), or save another"
+    )]
+    StoredToken {
+        location: Box<str>,
+        #[source]
+        source: InvalidToken,
+    },
     #[error("cannot {verb} the token")]
     TokenStore {
         verb: &'static str,
@@ -199,7 +209,7 @@ impl Error {
             | Repr::Untyped(_) => ErrorKind::Schema,
             Repr::Rejected { .. } | Repr::CallFailed { .. } => ErrorKind::Call,
             Repr::Query(_) | Repr::Unwritable(_) | Repr::Unanswered(_) => ErrorKind::Query,
-            Repr::TokenStore { .. } => ErrorKind::TokenStore,
+            Repr::TokenStore { .. } | Repr::StoredToken { .. } => ErrorKind::TokenStore,
             Repr::Load(_) | Repr::Store(_) | Repr::DiskThread(_) => ErrorKind::Storage,
             Repr::TimedOut(_) => ErrorKind::TimedOut,
         }
@@ -259,6 +269,17 @@ fn refusal(lost: &Lost) -> Option<ErrorKind> {
             Some(ErrorKind::NotFound)
         }
         _ => None,
+    }
+}
+
+/// Says which kept token the server does not accept: of a program that ran before, nobody remembers where it is.
+fn refused_token(stored: Option<&str>, lost: &Lost) -> String {
+    match (stored, lost.http_status()) {
+        (Some(stored), Some(401 | 403)) => format!(
+            ": it does not accept the token in {stored}, which another server gave, or this one before its data was reset; \
+             remove it to be a new identity (`TokenStore::clear`), or give another token"
+        ),
+        _ => String::new(),
     }
 }
 

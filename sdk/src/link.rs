@@ -11,6 +11,7 @@ use lightlike_core::limits::Limits;
 
 use crate::builder::ClientBuilder;
 use crate::error::{Error, Repr};
+use crate::plain_text::{PlainText, Watched};
 use crate::spans::{Origin, Traced};
 
 /// The wishes of a builder about how to reach the server.
@@ -29,6 +30,9 @@ pub(crate) struct Link {
 #[derive(Clone)]
 pub(crate) struct Route {
     pub(crate) dialer: Arc<dyn Dialer>,
+    /// Told of every token that is sent, on sockets and over HTTP.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP shares it"))]
+    pub(crate) plain_text: PlainText,
     #[cfg(feature = "auth")]
     pub(crate) refresh: Option<crate::auth::Refresh>,
 }
@@ -45,14 +49,15 @@ impl Link {
             check_header(name, value).map_err(Repr::Header)?;
         }
         let origin = Origin::new(&endpoint);
+        let (server, plain_text) = (endpoint.server().clone(), PlainText::default());
         let mut options = DialOptions::new(endpoint, parameters, limits);
         options.headers = self.headers;
         let tls = self.tls.unwrap_or_default();
         #[cfg(feature = "http")]
         let http = if self.token_in_query {
             options.token_in_query = true;
-            let server = options.endpoint.server().clone();
-            Some(crate::http::Http::for_server(server, &tls).map_err(Repr::Http)?)
+            let http = crate::http::Http::for_server(server.clone(), &tls).map_err(Repr::Http)?;
+            Some(http.with_plain_text(plain_text.clone()))
         } else {
             None
         };
@@ -61,6 +66,7 @@ impl Link {
             Some(connect) => Arc::new(dialer.over(connect)),
             None => Arc::new(dialer),
         };
+        let dialer: Arc<dyn Dialer> = Arc::new(Watched::new(dialer, server, plain_text.clone()));
         #[cfg(feature = "http")]
         let dialer: Arc<dyn Dialer> = match http {
             Some(http) => Arc::new(crate::http::ShortTokens::new(dialer, http)),
@@ -73,6 +79,7 @@ impl Link {
         };
         Ok(Route {
             dialer: Arc::new(Traced::new(dialer, origin)),
+            plain_text,
             #[cfg(feature = "auth")]
             refresh: self.refresh,
         })

@@ -67,7 +67,7 @@ impl Hub {
 }
 
 /// The connection's state is another.
-pub(crate) fn state(origin: &Origin, state: &ConnectionState) {
+pub(crate) fn state(origin: &Origin, stored: Option<&str>, state: &ConnectionState) {
     let database = origin.database();
     match state {
         ConnectionState::Reconnecting { attempt, reason, .. } => tracing::info!(
@@ -83,6 +83,7 @@ pub(crate) fn state(origin: &Origin, state: &ConnectionState) {
             database,
             state = "NeedsAuth",
             %reason,
+            stored,
             "the token is not accepted"
         ),
         ConnectionState::Closed(reason) => tracing::info!(

@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lightlike_core::secret::{Secret, check_token};
+
 use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::token::TokenStore;
@@ -17,7 +19,9 @@ pub(crate) struct Session {
 #[derive(Default)]
 struct State {
     /// What is in the store.
-    kept: Option<Box<str>>,
+    kept: Option<Secret>,
+    /// Whether that is what is presented.
+    presents_kept: bool,
     /// Nothing is to be kept any more.
     forgotten: bool,
     /// Why the last token could not be kept, until somebody asks.
@@ -25,26 +29,54 @@ struct State {
 }
 
 impl Session {
-    /// Loads the token.
+    /// Loads the token, unless `given` is one that is presented in its place: then what the store has does not matter, and is
+    /// replaced when the server has greeted. What cannot be a token is an error.
     pub(crate) fn load(
         store: Option<Arc<dyn TokenStore>>,
+        given: Option<Secret>,
     ) -> Result<(Self, Option<Box<str>>), Error> {
+        if let Some(given) = given {
+            check_token(given.expose()).map_err(Repr::Token)?;
+            return Ok((Self { store, state: Mutex::default() }, Some(given.into_exposed())));
+        }
         let loaded = store.as_ref().map_or(Ok(None), |store| store.load());
         let kept = loaded.map_err(|source| Repr::TokenStore { verb: "load", source })?;
-        let kept = kept.map(Box::from);
-        let state = State { kept: kept.clone(), ..State::default() };
-        Ok((Self { store, state: Mutex::new(state) }, kept))
+        let (presents_kept, secret) = (kept.is_some(), kept.clone().map(Secret::from));
+        let state = State { kept: secret, presents_kept, ..State::default() };
+        let session = Self { store, state: Mutex::new(state) };
+        match kept.as_deref().map(check_token) {
+            Some(Err(source)) => {
+                let location = session.presented().unwrap_or_default();
+                Err(Repr::StoredToken { location, source }.into())
+            }
+            _ => Ok((session, kept.map(Box::from))),
+        }
+    }
+
+    /// Place of the token that is presented, for errors; none if it did not come from the store, and is not in it.
+    pub(crate) fn presented(&self) -> Option<Box<str>> {
+        let store = self.store.as_ref().filter(|_| self.lock().presents_kept)?;
+        Some(store.location().map_or_else(|| "the token store".into(), Box::from))
+    }
+
+    /// Another token than the store's is presented from now on.
+    pub(crate) fn presents_another(&self) {
+        self.lock().presents_kept = false;
     }
 
     /// This is our token now.
     pub(crate) fn keep(&self, token: &str) {
         let Some(store) = &self.store else { return };
         let mut state = self.lock();
-        if state.forgotten || state.kept.as_deref() == Some(token) {
+        state.presents_kept = state.kept.as_ref().is_some_and(|kept| kept.expose() == token);
+        if state.forgotten || state.presents_kept {
             return;
         }
         match store.save(token) {
-            Ok(()) => state.kept = Some(token.into()),
+            Ok(()) => {
+                state.kept = Some(token.into());
+                state.presents_kept = true;
+            }
             Err(error) => {
                 tracing::error!(%error, "the token could not be kept: the next run will be somebody else");
                 state.failure = Some(error);

@@ -1,6 +1,7 @@
 //! What can go wrong when somebody signs in.
 
 use lightlike_core::conn::EndpointError;
+use lightlike_core::secret::InvalidToken;
 
 /// Signing in did not work.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +30,30 @@ pub enum SignInError {
         /// What it says besides, perhaps nothing.
         description: Box<str>,
     },
+    /// The callback's token cannot be one.
+    #[error(transparent)]
+    Token(#[from] InvalidToken),
+    /// The provider answers with another status than 200, and not with a refusal. No redirect is followed: it would carry
+    /// the code, or the refresh token, to another address.
+    #[error(
+        "the provider answered with HTTP status {status}{}; is its address for tokens right, and does nothing on the way want \
+         a login?", to(.location.as_deref())
+    )]
+    Status {
+        /// The status.
+        status: u16,
+        /// Where it redirects to, without user, password and secrets.
+        location: Option<Box<str>>,
+    },
     /// The provider's reply to a code is not one.
     #[error("the provider's reply is not what a provider says here")]
     Reply(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The provider cannot be asked.
     #[error("cannot ask the provider")]
     Network(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+fn to(location: Option<&str>) -> String {
+    let redirect = |it| format!(", a redirect to {it}, which is not followed");
+    location.map_or_else(String::new, redirect)
 }

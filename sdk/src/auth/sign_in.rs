@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use lightlike_core::conn::Server;
+#[cfg(feature = "http")]
+use lightlike_core::secret::hide;
+use lightlike_core::secret::{Secret, check_token, mask_uri};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::Deserialize;
@@ -13,7 +16,7 @@ use super::error::SignInError;
 use super::form;
 
 /// A provider of identities that speaks OpenID Connect, and how it knows the application.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Provider {
     authorize_uri: Box<str>,
     token_uri: Box<str>,
@@ -103,19 +106,32 @@ impl Provider {
         body
     }
 
-    /// Asks the provider for new tokens in exchange for a refresh token: one request.
+    /// Asks the provider for new tokens in exchange for a refresh token: one request, to [`token_uri`](Self::token_uri) and
+    /// nowhere else. A redirect is not followed.
     ///
     /// # Errors
     ///
-    /// [`SignInError::Network`], [`Refused`](SignInError::Refused) or [`Reply`](SignInError::Reply).
+    /// [`SignInError::Network`], [`Refused`](SignInError::Refused), [`Status`](SignInError::Status) or
+    /// [`Reply`](SignInError::Reply).
     #[cfg(feature = "http")]
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, SignInError> {
-        ask(&self.token_uri, self.refresh_form(refresh_token)).await
+        ask(&self.token_uri, self.refresh_form(refresh_token), &[refresh_token]).await
     }
 
     /// Where codes and refresh tokens are exchanged for tokens.
     pub fn token_uri(&self) -> &str {
         &self.token_uri
+    }
+}
+
+/// Without secrets that its addresses may have.
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider")
+            .field("authorize_uri", &mask_uri(&self.authorize_uri))
+            .field("token_uri", &mask_uri(&self.token_uri))
+            .field("client_id", &self.client_id)
+            .finish()
     }
 }
 
@@ -168,7 +184,8 @@ impl SignIn {
             ("code_verifier", &self.verifier),
         ];
         fields.iter().for_each(|(name, value)| form::push(&mut body, name, value));
-        Ok(Code { token_uri: self.provider.token_uri, form: body })
+        let secrets = [(&*code).into(), self.verifier.into()];
+        Ok(Code { token_uri: self.provider.token_uri, form: body, secrets })
     }
 }
 
@@ -183,6 +200,12 @@ impl fmt::Debug for SignIn {
 pub struct Code {
     token_uri: Box<str>,
     form: String,
+    /// Parts of the form that no error shows though the reply may quote them.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "whoever sends the form reads its reply")
+    )]
+    secrets: [Secret; 2],
 }
 
 impl Code {
@@ -196,28 +219,54 @@ impl Code {
         &self.form
     }
 
-    /// Asks the provider for the tokens: one request.
+    /// Asks the provider for the tokens: one request, to [`token_uri`](Self::token_uri) and nowhere else. A redirect is not
+    /// followed.
     ///
     /// # Errors
     ///
-    /// [`SignInError::Network`], [`Refused`](SignInError::Refused) or [`Reply`](SignInError::Reply).
+    /// [`SignInError::Network`], [`Refused`](SignInError::Refused), [`Status`](SignInError::Status) or
+    /// [`Reply`](SignInError::Reply).
     #[cfg(feature = "http")]
     pub async fn exchange(self) -> Result<Tokens, SignInError> {
-        ask(&self.token_uri, self.form).await
+        let secrets = self.secrets.each_ref().map(Secret::expose);
+        ask(&self.token_uri, self.form, &secrets).await
     }
 }
 
 /// Without its secrets.
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Code").field("token_uri", &self.token_uri).finish_non_exhaustive()
+        f.debug_struct("Code")
+            .field("token_uri", &mask_uri(&self.token_uri))
+            .finish_non_exhaustive()
     }
 }
 
+/// Sends a form, and reads the tokens of the reply. Nothing of `secrets` is in the error.
 #[cfg(feature = "http")]
-async fn ask(token_uri: &str, form: String) -> Result<Tokens, SignInError> {
-    let body = crate::http::post_form(token_uri, form).await.map_err(SignInError::Network)?;
-    Tokens::read(&body)
+async fn ask(token_uri: &str, form: String, secrets: &[&str]) -> Result<Tokens, SignInError> {
+    let reply = crate::http::post_form(token_uri, form).await.map_err(SignInError::Network)?;
+    let hidden = |text: &str| {
+        let hide_one = |text: String, secret: &&str| hide(&text, Some(secret)).into_owned();
+        Box::from(secrets.iter().fold(text.to_owned(), hide_one))
+    };
+    match reply.status {
+        200 => Tokens::read(&reply.body),
+        // RFC 6749, section 5.2: a refusal has a body, a redirect has none that counts.
+        status @ 400.. => {
+            Err(refusal_of(&reply.body).unwrap_or(SignInError::Status { status, location: None }))
+        }
+        status => {
+            let location = reply.location.map(|location| hidden(&mask_uri(&location)));
+            Err(SignInError::Status { status, location })
+        }
+    }
+    .map_err(|error| match error {
+        SignInError::Refused { error, description } => {
+            SignInError::Refused { error: hidden(&error), description: hidden(&description) }
+        }
+        error => error,
+    })
 }
 
 /// What a provider gives.
@@ -241,21 +290,16 @@ impl Tokens {
     ///
     /// [`SignInError::Refused`] if it says no, and [`Reply`](SignInError::Reply) if it is none.
     pub fn read(reply: &[u8]) -> Result<Self, SignInError> {
-        #[derive(Deserialize)]
-        struct Refusal {
-            error: Box<str>,
-            #[serde(default)]
-            error_description: Box<str>,
-        }
-        if let Ok(Refusal { error, error_description }) = serde_json::from_slice(reply) {
-            return Err(SignInError::Refused { error, description: error_description });
+        if let Some(refused) = refusal_of(reply) {
+            return Err(refused);
         }
         let tokens: Self =
             serde_json::from_slice(reply).map_err(|source| SignInError::Reply(source.into()))?;
-        if tokens.token().is_none() {
-            return Err(SignInError::Reply("it has no token".into()));
+        match tokens.token().map(check_token) {
+            None => Err(SignInError::Reply("it has no token".into())),
+            Some(Err(error)) => Err(SignInError::Reply(error.into())),
+            Some(Ok(())) => Ok(tokens),
         }
-        Ok(tokens)
     }
 
     /// What to present to a server: the `id_token`, else the `access_token`.
@@ -267,6 +311,18 @@ impl Tokens {
     pub fn expires_in(&self) -> Option<Duration> {
         self.expires_in.map(Duration::from_secs)
     }
+}
+
+/// What a reply refuses with, if it refuses.
+fn refusal_of(reply: &[u8]) -> Option<SignInError> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: Box<str>,
+        #[serde(default)]
+        error_description: Box<str>,
+    }
+    let Refusal { error, error_description } = serde_json::from_slice(reply).ok()?;
+    Some(SignInError::Refused { error, description: error_description })
 }
 
 /// Without the tokens.
@@ -295,12 +351,14 @@ impl fmt::Debug for Tokens {
 ///
 /// # Errors
 ///
-/// [`SignInError::Refused`] if the provider said no, and [`Nothing`](SignInError::Nothing) if there is no token.
+/// [`SignInError::Refused`] if the provider said no, [`Nothing`](SignInError::Nothing) if there is no token, and
+/// [`Token`](SignInError::Token) if what is there cannot be one.
 pub fn token_in_callback(url: &str) -> Result<String, SignInError> {
     let (rest, fragment) = url.split_once('#').unwrap_or((url, ""));
     let parts = [query(rest), fragment];
     for name in ["token", "id_token", "access_token"] {
         if let Some(token) = parts.iter().find_map(|part| form::get(part, name)) {
+            check_token(&token)?;
             return Ok(token.into_owned());
         }
     }

@@ -10,7 +10,9 @@ use reqwest::Method;
 
 use super::client::Http;
 use super::error::{Error, Repr};
-use super::request::{Reply, Request};
+use super::exchange::Success;
+use super::reply::Reply;
+use super::request::Request;
 
 /// The arguments of a call: a tuple, a struct with `#[derive(Bsatn)]` or `#[reducer]`, or [`Json`].
 #[diagnostic::on_unimplemented(
@@ -137,7 +139,7 @@ impl Http {
     ) -> Result<CallReply, Error> {
         let path = self.function_path(database, function)?;
         let request = Request::new(Method::POST, path).json(arguments.to_json()?);
-        self.send(request).await.map(CallReply)
+        self.ask(request, Success::Call).await.map(CallReply)
     }
 
     /// [`call`](Self::call) of a reducer that is declared in Rust. What it returns is not in the reply.

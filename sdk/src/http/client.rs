@@ -1,17 +1,19 @@
-//! The handle, and how a request is sent.
+//! The handle: which server, who asks, and how long to wait.
 
 use std::fmt;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use lightlike_core::conn::{Endpoint, Server};
-use lightlike_core::driver::{Tls, check_token};
+use lightlike_core::driver::Tls;
 use lightlike_core::limits::Limits;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use lightlike_core::secret::Secret;
 
 use super::error::{Error, Repr};
-use super::request::{Reply, Request, escape};
-use super::upload::Upload;
+use super::exchange::Success;
+use super::reply::Reply;
+use super::request::{Request, escape};
+use super::transport::default_client;
+use crate::plain_text::PlainText;
 
 /// A server's HTTP API: a cheap handle, which can be cloned.
 ///
@@ -20,9 +22,10 @@ use super::upload::Upload;
 pub struct Http {
     server: Server,
     client: reqwest::Client,
-    token: Option<Box<str>>,
+    token: Option<Secret>,
     pub(super) timeout: Option<Duration>,
     pub(super) limits: Limits,
+    plain_text: PlainText,
 }
 
 impl Http {
@@ -31,8 +34,6 @@ impl Http {
     /// How long publishing may take unless [`with_timeout`](Self::with_timeout) says otherwise: 5 min, because the
     /// server compiles the module.
     pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(300);
-    /// How much is read of the text that comes with an error.
-    const MAX_ERROR_BYTES: usize = 64 << 10;
 
     /// The API of the server at an address such as `http://127.0.0.1:3000` or `https://host/base`. Asks nothing yet.
     ///
@@ -55,7 +56,14 @@ impl Http {
         let client = default_client(tls);
         let client =
             client.map_err(|source| Error::new(server.http_uri(""), Repr::Client(source)))?;
-        Ok(Self { server, client, token: None, timeout: None, limits: Limits::DEFAULT })
+        Ok(Self {
+            server,
+            client,
+            token: None,
+            timeout: None,
+            limits: Limits::DEFAULT,
+            plain_text: PlainText::default(),
+        })
     }
 
     /// Presents a token with every request from now on. It says who asks, and is the owner's for what only the owner may
@@ -71,7 +79,7 @@ impl Http {
     /// # }
     /// ```
     pub fn with_token(mut self, token: impl AsRef<str>) -> Self {
-        self.token = Some(token.as_ref().into());
+        self.token = Some(Secret::from(token.as_ref()));
         self
     }
 
@@ -95,14 +103,17 @@ impl Http {
     /// Sends through a client of your own, with its proxies, certificates and pools.
     ///
     /// The `reqwest` is [the one that this crate uses](super::reqwest). It has no TLS provider of its own: either install
-    /// rustls's for the process, or give a configuration to `tls_backend_preconfigured`.
+    /// rustls's for the process, or give a configuration to `tls_backend_preconfigured`. It follows redirects unless it is
+    /// told not to; build it with `redirect(Policy::none())`, as the one that this replaces is. A reply that comes from
+    /// another address than the one asked is [`Redirected`](super::ErrorKind::Redirected).
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use lightlike::http::{Http, reqwest};
     ///
     /// let proxy = reqwest::Proxy::all("http://proxy.example:8080")?;
-    /// let client = reqwest::Client::builder().proxy(proxy).build()?;
+    /// let no_redirects = reqwest::redirect::Policy::none();
+    /// let client = reqwest::Client::builder().proxy(proxy).redirect(no_redirects).build()?;
     /// let http = Http::new("http://127.0.0.1:3000")?.with_client(client);
     /// # let _ = http;
     /// # Ok(())
@@ -154,7 +165,8 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// Any [kind](super::ErrorKind); a status that is no success is one.
+    /// Any [kind](super::ErrorKind); a status that is no success is one, and so is a web page, which no route of the
+    /// server's answers with.
     ///
     /// ```no_run
     /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
@@ -167,13 +179,11 @@ impl Http {
     /// # }
     /// ```
     pub async fn send(&self, request: Request) -> Result<Reply, Error> {
-        let description = request.to_string();
-        let response = self.open(request, true).await?;
-        self.read(response, description).await
+        self.ask(request, Success::Any).await
     }
 
     /// Sends a request to a path of the module's own (`..` in `/v1/database/NAME/route/..`), and returns the reply
-    /// whatever its status.
+    /// whatever its status and content. A redirect (3xx) is a reply as well: it is not followed.
     ///
     /// # Errors
     ///
@@ -197,9 +207,32 @@ impl Http {
             )));
         }
         request.path = format!("{}/route{}", self.database_path(database)?, request.path);
-        let description = request.to_string();
-        let response = self.exchange(request, true).await?;
-        self.read(response, description).await
+        self.ask_whatever(request).await
+    }
+
+    /// The address of a path.
+    pub(super) fn uri(&self, path: &str) -> String {
+        self.server.http_uri(path)
+    }
+
+    pub(super) fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Shares a warning with whoever else sends this token.
+    pub(crate) fn with_plain_text(mut self, plain_text: PlainText) -> Self {
+        self.plain_text = plain_text;
+        self
+    }
+
+    /// The token is about to be sent.
+    pub(super) fn tell_plain_text(&self) {
+        self.plain_text.token_sent_to(&self.server);
+    }
+
+    /// The token that is presented.
+    pub(super) fn token(&self) -> Option<&Secret> {
+        self.token.as_ref()
     }
 
     /// Host and, where it was given, port.
@@ -224,100 +257,6 @@ impl Http {
         }
         self.path(database, &format!("/call/{}", escape(function)))
     }
-
-    /// Sends a request; a status that is no success becomes an error. The reply is not read yet. `whole` says whether the
-    /// timeout is that of the whole exchange.
-    pub(super) async fn open(
-        &self,
-        request: Request,
-        whole: bool,
-    ) -> Result<reqwest::Response, Error> {
-        let description = request.to_string();
-        let response = self.exchange(request, whole).await?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let text = error_text(response, Self::MAX_ERROR_BYTES).await;
-        let repr = match status.as_u16() {
-            530 if description.contains("/call/") => Repr::Rejected(text),
-            status => Repr::Status { status, text },
-        };
-        Err(Error::new(description, repr))
-    }
-
-    async fn exchange(&self, request: Request, whole: bool) -> Result<reqwest::Response, Error> {
-        let description = request.to_string();
-        let timeout = request.timeout.or(self.timeout).unwrap_or(Self::TIMEOUT);
-        let uri = self.server.http_uri(&request.path);
-        let mut builder = self.client.request(request.method, uri).headers(request.headers);
-        if let Some(token) = &self.token {
-            builder = builder.header(AUTHORIZATION, bearer(token)?);
-        }
-        if !request.body.is_empty() {
-            builder = builder.body(match request.on_upload {
-                Some(on_upload) => reqwest::Body::wrap(Upload::new(request.body, on_upload)),
-                None => request.body.into(),
-            });
-        }
-        if whole {
-            builder = builder.timeout(timeout);
-        }
-        match tokio::time::timeout(timeout, builder.send()).await {
-            Ok(sent) => sent.map_err(|error| Error::transport(description, error)),
-            Err(_) => Err(Error::new(description, Repr::Timeout)),
-        }
-    }
-
-    /// Reads a reply to its end.
-    async fn read(&self, mut response: reqwest::Response, request: String) -> Result<Reply, Error> {
-        let limit = self.limits.max_http_reply_bytes;
-        let too_large = || Error::new(&request, Repr::TooLarge { limit });
-        if response.content_length().is_some_and(|length| length > limit as u64) {
-            return Err(too_large());
-        }
-        let mut body = BytesMut::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| Error::transport(&request, error))?
-        {
-            if chunk.len() > limit - body.len() {
-                return Err(too_large());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Reply {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body: body.freeze(),
-            request: request.into(),
-        })
-    }
-}
-
-/// Sends a form to somebody who is no SpacetimeDB server, and reads the reply, whatever its status.
-#[cfg(feature = "auth")]
-pub(crate) async fn post_form(
-    uri: &str,
-    form: String,
-) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-    /// Tokens are some kilobytes at most.
-    const MAX_REPLY_BYTES: usize = 1 << 20;
-    let client = default_client(&Tls::new())?;
-    let request = client
-        .post(uri)
-        .header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(reqwest::header::ACCEPT, "application/json")
-        .timeout(Http::TIMEOUT)
-        .body(form);
-    let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
-        if chunk.len() > MAX_REPLY_BYTES - body.len() {
-            return Err("the reply is too large".into());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// The token is a secret.
@@ -328,46 +267,4 @@ impl fmt::Debug for Http {
             .field("has_token", &self.token.is_some())
             .finish_non_exhaustive()
     }
-}
-
-/// A client that trusts whom connections trust.
-fn default_client(tls: &Tls) -> Result<reqwest::Client, Box<dyn std::error::Error + Send + Sync>> {
-    let tls = tls.config()?;
-    let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured((*tls).clone())
-        .connect_timeout(Duration::from_secs(10))
-        .tcp_nodelay(true);
-    Ok(builder.build()?)
-}
-
-fn bearer(token: &str) -> Result<HeaderValue, Error> {
-    check_token(token)?;
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|_| Error::invalid("the token has characters that no token has"))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// The server's words, as far as they come: the status says the most.
-async fn error_text(mut response: reqwest::Response, limit: usize) -> Box<str> {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = limit - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() >= room {
-            break;
-        }
-    }
-    let text = String::from_utf8_lossy(&body);
-    other_error(&text).unwrap_or_else(|| text.trim().into())
-}
-
-/// The text in `{"OtherError": text}`, which some routes answer with.
-fn other_error(body: &str) -> Option<Box<str>> {
-    #[derive(serde::Deserialize)]
-    struct Other {
-        #[serde(rename = "OtherError")]
-        text: Box<str>,
-    }
-    serde_json::from_str(body).ok().map(|Other { text }| text)
 }

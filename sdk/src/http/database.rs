@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::client::Http;
 use super::error::Error;
+use super::exchange::{Success, succeeded};
 use super::identity::parse_identity;
 use super::request::Request;
 
@@ -53,7 +54,9 @@ impl Http {
             host_type: serde_json::Value,
             initial_program: String,
         }
-        let reply = self.send(Request::new(Method::GET, self.database_path(database)?)).await?;
+        let reply = self
+            .ask(Request::new(Method::GET, self.database_path(database)?), Success::Content)
+            .await?;
         let info: Info<'_> = reply.parse()?;
         let identity = |json: &RawValue| {
             json::from_str(json.get()).map_err(|source| reply.unexpected("no identity", source))
@@ -88,7 +91,7 @@ impl Http {
     /// ```
     pub async fn database_identity(&self, database: &str) -> Result<Identity, Error> {
         let path = self.path(database, "/identity")?;
-        let reply = self.send(Request::new(Method::GET, path)).await?;
+        let reply = self.ask(Request::new(Method::GET, path), Success::Content).await?;
         parse_identity(&reply, reply.text()?)
     }
 
@@ -114,7 +117,7 @@ impl Http {
             names: Vec<String>,
         }
         let path = self.path(database, "/names")?;
-        let reply = self.send(Request::new(Method::GET, path)).await?;
+        let reply = self.ask(Request::new(Method::GET, path), Success::Content).await?;
         reply.parse().map(|Names { names }| names)
     }
 
@@ -138,8 +141,8 @@ impl Http {
     pub async fn add_name(&self, database: &str, name: &str) -> Result<(), Error> {
         check_database_name(name)?;
         let path = self.path(database, "/names")?;
-        let reply = self.send(Request::new(Method::POST, path).body(name.to_owned())).await?;
-        succeeded(&reply)
+        let request = Request::new(Method::POST, path).body(name.to_owned());
+        succeeded(&self.ask(request, Success::Content).await?)
     }
 
     /// Replaces all names of a database. For its owner.
@@ -162,8 +165,8 @@ impl Http {
         names.iter().try_for_each(|name| check_database_name(name))?;
         let path = self.path(database, "/names")?;
         let names = serde_json::to_string(names).map_err(Error::invalid)?;
-        let reply = self.send(Request::new(Method::PUT, path).json(names)).await?;
-        succeeded(&reply)
+        let request = Request::new(Method::PUT, path).json(names);
+        succeeded(&self.ask(request, Success::Content).await?)
     }
 
     /// Ends a database with all its rows and connections. For its owner. One that does not exist is as good as ended.
@@ -184,7 +187,7 @@ impl Http {
     /// ```
     pub async fn delete(&self, database: &str) -> Result<(), Error> {
         let path = self.database_path(database)?;
-        self.send(Request::new(Method::DELETE, path)).await.map(drop)
+        self.ask(Request::new(Method::DELETE, path), Success::Unit).await.map(drop)
     }
 
     /// Locks a database, so that it cannot be deleted until it is [unlocked](Self::unlock). For its owner.
@@ -206,7 +209,7 @@ impl Http {
     /// ```
     pub async fn lock(&self, database: &str) -> Result<(), Error> {
         let path = self.path(database, "/lock")?;
-        self.send(Request::new(Method::POST, path)).await.map(drop)
+        self.ask(Request::new(Method::POST, path), Success::Unit).await.map(drop)
     }
 
     /// Takes back a [lock](Self::lock). For the database's owner.
@@ -227,7 +230,7 @@ impl Http {
     /// ```
     pub async fn unlock(&self, database: &str) -> Result<(), Error> {
         let path = self.path(database, "/unlock")?;
-        self.send(Request::new(Method::POST, path)).await.map(drop)
+        self.ask(Request::new(Method::POST, path), Success::Unit).await.map(drop)
     }
 
     /// The server's time. Its route may change.
@@ -248,15 +251,6 @@ impl Http {
     /// ```
     pub async fn timestamp(&self, database: &str) -> Result<Timestamp, Error> {
         let path = self.path(database, "/unstable/timestamp")?;
-        self.send(Request::new(Method::GET, path)).await?.sats()
-    }
-}
-
-/// These routes can say in a reply with status 200 that nothing was done.
-fn succeeded(reply: &super::Reply) -> Result<(), Error> {
-    match reply.parse()? {
-        serde_json::Value::String(said) if said == "Success" => Ok(()),
-        serde_json::Value::Object(said) if said.contains_key("Success") => Ok(()),
-        said => Err(Error::content(&reply.request, format_args!("the server said {said}"), None)),
+        self.ask(Request::new(Method::GET, path), Success::Content).await?.sats()
     }
 }

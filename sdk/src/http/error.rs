@@ -1,10 +1,12 @@
 //! What can go wrong with a request.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use lightlike_core::conn::EndpointError;
 use lightlike_core::driver::InvalidToken;
 use lightlike_core::json::JsonError;
+use reqwest::StatusCode;
 
 /// A request that did not do what it was made for.
 ///
@@ -41,9 +43,13 @@ pub enum ErrorKind {
     Refused,
     /// The server failed (5xx): a procedure that panicked, a module that does not load, a host that is down.
     Server,
+    /// Something between here and the server, or the server, redirects to another address (3xx), which is not followed:
+    /// [`location`](Error::location). The request was not carried out there.
+    Redirected,
     /// The reply, or a line of a log, is longer than [`Limits`](crate::Limits) allow.
     TooLarge,
-    /// The reply is not what the route gives, or does not fit the Rust type that was asked for.
+    /// The reply is not what the route gives (a web page, another status of success, a body where there is none), or does
+    /// not fit the Rust type that was asked for. The request may have been carried out.
     Content,
 }
 
@@ -67,8 +73,19 @@ pub(super) enum Repr {
     Interrupted(#[source] reqwest::Error),
     #[error("the reducer refused: {0}")]
     Rejected(Box<str>),
-    #[error("{}{}", status_line(*.status), separated(.text))]
+    #[error("{}{}{}", status_line(*.status), separated(.text), advice(*.status, .text))]
     Status { status: u16, text: Box<str> },
+    #[error(
+        "{}: a redirect {}, which is not followed; give the address of the server itself, and log in where a proxy or a \
+         network wants that first",
+        status_line(.status.as_u16()), to(.location.as_deref())
+    )]
+    Redirect { status: StatusCode, location: Option<Box<str>> },
+    #[error(
+        "the client given to `with_client` followed a redirect to {location}, whose reply is nobody's answer; build it \
+         with `redirect(Policy::none())`"
+    )]
+    Followed { location: Box<str> },
     #[error("more than {limit} bytes, which is the limit `max_http_reply_bytes`")]
     TooLarge { limit: usize },
     #[error("{what}")]
@@ -80,10 +97,34 @@ pub(super) enum Repr {
 }
 
 fn status_line(status: u16) -> String {
-    let reason = reqwest::StatusCode::from_u16(status).ok();
+    let reason = StatusCode::from_u16(status).ok();
     match reason.and_then(|status| status.canonical_reason()) {
         Some(reason) => format!("{status} {reason}"),
         None => status.to_string(),
+    }
+}
+
+/// What can be done about a refusal, where its words do not say so.
+fn advice(status: u16, text: &str) -> &'static str {
+    match status {
+        401 => "; present a token that this server gave, or none",
+        404 if text.is_empty() => "; is it a SpacetimeDB 2.x server?",
+        407 => "; the proxy on the way wants to know who asks",
+        408 | 429 | 502 | 503 | 504 => "; the same request may succeed later",
+        _ => "",
+    }
+}
+
+fn to(location: Option<&str>) -> String {
+    location.map_or_else(|| "without a location".to_owned(), |location| format!("to {location}"))
+}
+
+/// What is quoted of a peer's words: more would bury the rest.
+pub(super) fn excerpt(text: &str) -> Cow<'_, str> {
+    const MAX_BYTES: usize = 64 << 10;
+    match text.char_indices().find(|(at, letter)| at + letter.len_utf8() > MAX_BYTES - 3) {
+        Some((at, _)) if text.len() > MAX_BYTES => Cow::Owned(format!("{}…", &text[..at])),
+        _ => Cow::Borrowed(text),
     }
 }
 
@@ -140,6 +181,7 @@ impl Error {
                 500.. => ErrorKind::Server,
                 _ => ErrorKind::Refused,
             },
+            Repr::Redirect { .. } | Repr::Followed { .. } => ErrorKind::Redirected,
             Repr::TooLarge { .. } => ErrorKind::TooLarge,
             Repr::Content { .. } => ErrorKind::Content,
         }
@@ -159,12 +201,23 @@ impl Error {
     pub fn status(&self) -> Option<u16> {
         match &self.0.repr {
             Repr::Status { status, .. } => Some(*status),
+            Repr::Redirect { status, .. } => Some(status.as_u16()),
             Repr::Rejected(_) => Some(530),
             _ => None,
         }
     }
 
+    /// Where a redirect leads, without user, password and token; none if it does not say, or is no redirect.
+    pub fn location(&self) -> Option<&str> {
+        match &self.0.repr {
+            Repr::Redirect { location, .. } => location.as_deref(),
+            Repr::Followed { location } => Some(location),
+            _ => None,
+        }
+    }
+
     /// The server's own words, if it refused the request: of a rejected call, the reducer's error.
+    /// Of a web page, which is not the server's, its title.
     pub fn text(&self) -> Option<&str> {
         match &self.0.repr {
             Repr::Status { text, .. } | Repr::Rejected(text) => Some(text),

@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::client::Http;
 use super::error::Error;
-use super::request::{Reply, Request};
+use super::exchange::Success;
+use super::reply::Reply;
+use super::request::Request;
 
 /// An identity, and the token that proves it.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,9 +60,9 @@ impl Http {
             identity: String,
             token: String,
         }
-        let reply = self.send(Request::new(Method::POST, "/v1/identity")).await?;
+        let reply = self.ask(Request::new(Method::POST, "/v1/identity"), Success::Content).await?;
         let Created { identity, token } = reply.parse()?;
-        Ok(Account { identity: parse_identity(&reply, &identity)?, token })
+        Ok(Account { identity: parse_identity(&reply, &identity)?, token: reply.token(token)? })
     }
 
     /// Whether the token that is presented is that of `identity`.
@@ -82,7 +84,7 @@ impl Http {
     /// ```
     pub async fn verify_identity(&self, identity: Identity) -> Result<bool, Error> {
         let path = format!("/v1/identity/{}/verify", identity.to_hex());
-        match self.send(Request::new(Method::GET, path)).await {
+        match self.ask(Request::new(Method::GET, path), Success::NoContent).await {
             Ok(_) => Ok(true),
             Err(error) if error.status() == Some(400) => Ok(false),
             Err(error) => Err(error),
@@ -107,8 +109,10 @@ impl Http {
     /// # }
     /// ```
     pub async fn websocket_token(&self) -> Result<String, Error> {
-        let reply = self.send(Request::new(Method::POST, "/v1/identity/websocket-token")).await?;
-        reply.parse().map(|Token { token }| token)
+        let request = Request::new(Method::POST, "/v1/identity/websocket-token");
+        let reply = self.ask(request, Success::Content).await?;
+        let Token { token } = reply.parse()?;
+        reply.token(token)
     }
 
     /// The key with which the server's tokens can be verified, as PEM.
@@ -128,12 +132,14 @@ impl Http {
     /// # }
     /// ```
     pub async fn public_key(&self) -> Result<String, Error> {
-        let reply = self.send(Request::new(Method::GET, "/v1/identity/public-key")).await?;
+        let reply = self
+            .ask(Request::new(Method::GET, "/v1/identity/public-key"), Success::Content)
+            .await?;
         let text = reply.text()?;
         if text.starts_with("-----BEGIN") {
             return Ok(text.to_owned());
         }
-        Err(Error::content(&reply.request, "the reply is no key in PEM", None))
+        Err(reply.wrong("the reply is no key in PEM"))
     }
 
     /// The databases that an identity owns.
@@ -161,7 +167,7 @@ impl Http {
             identities: Vec<String>,
         }
         let path = format!("/v1/identity/{}/databases", identity.to_hex());
-        let reply = self.send(Request::new(Method::GET, path)).await?;
+        let reply = self.ask(Request::new(Method::GET, path), Success::Content).await?;
         let Databases { identities } = reply.parse()?;
         identities.iter().map(|identity| parse_identity(&reply, identity)).collect()
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::client::Http;
 use super::error::{Error, Repr};
+use super::exchange::Success;
 use super::request::Request;
 
 /// Which part of a log is read.
@@ -258,7 +259,7 @@ impl Http {
         let path = self.path(database, "/logs")? + &options.query();
         let request = Request::new(Method::GET, path);
         let description = request.to_string().into();
-        let response = self.open(request, !options.follow).await?;
+        let response = self.open(request, Success::Lines, !options.follow).await?;
         Ok(LogStream {
             body: response.into(),
             buffer: BytesMut::new(),

@@ -33,6 +33,12 @@
 //! token, arguments) is an error before anything is sent. A reply is read up to
 //! [`Limits::max_http_reply_bytes`](crate::Limits::max_http_reply_bytes).
 //!
+//! A method returns `Ok` for what the server answers when it did what was asked, and for nothing else: its one status (200;
+//! 204 of [`verify_identity`](Http::verify_identity)) with the body that the route gives. A redirect is an error with its
+//! [location](Error::location) and is never followed; a web page, which a proxy or a network that wants a login answers
+//! with, is [`ErrorKind::Content`], and so is a body where there should be none. The token that is presented is in no
+//! error, also where the server quotes it.
+//!
 //! # Timeouts, proxies, certificates
 //!
 //! A whole exchange may take [`Http::TIMEOUT`], publishing [`Http::PUBLISH_TIMEOUT`], or what
@@ -43,14 +49,17 @@ mod call;
 mod client;
 mod database;
 mod error;
+mod exchange;
 mod identity;
 mod logs;
 mod publish;
+mod reply;
 mod request;
 mod schema;
 mod server;
 mod short;
 mod sql;
+mod transport;
 mod upload;
 
 pub use lightlike_core::json::{self, Form, JsonError};
@@ -58,14 +67,15 @@ pub use reqwest;
 
 pub use self::call::{Arguments, CallReply, Json};
 pub use self::client::Http;
-#[cfg(feature = "auth")]
-pub(crate) use self::client::post_form;
 pub use self::database::DatabaseInfo;
 pub use self::error::{Error, ErrorKind};
 pub use self::identity::Account;
 pub use self::logs::{LogLevel, LogLine, LogOptions, LogStream};
 pub use self::publish::{MigrationPlan, Publish, PublishOp, Published};
-pub use self::request::{Reply, Request};
+pub use self::reply::Reply;
+pub use self::request::Request;
 pub use self::server::Health;
 pub(crate) use self::short::ShortTokens;
 pub use self::sql::{IntoStatements, SqlOptions, SqlReply, SqlStats, StatementReply};
+#[cfg(feature = "auth")]
+pub(crate) use self::transport::post_form;

@@ -10,7 +10,9 @@ use serde::Deserialize;
 
 use super::client::Http;
 use super::error::Error;
+use super::exchange::Success;
 use super::identity::parse_identity;
+use super::reply::Reply;
 use super::request::{Request, escape};
 use super::upload::OnUpload;
 
@@ -68,7 +70,7 @@ impl fmt::Debug for Publish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Publish")
             .field("clear", &self.clear)
-            .field("break_clients", &self.break_clients)
+            .field("break_clients", &self.break_clients.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -200,14 +202,19 @@ impl Http {
     }
 
     async fn publish_to(&self, request: Request, module: Bytes) -> Result<Published, Error> {
-        let reply = self.send_module(request, module).await?;
+        let reply = self.send_module(request, module, Success::Content).await?;
         let PublishReply::Success { domain: name, database_identity, op } = reply.parse()?;
         Ok(Published { identity: parse_identity(&reply, &database_identity)?, name, op })
     }
 
-    async fn send_module(&self, request: Request, module: Bytes) -> Result<super::Reply, Error> {
+    async fn send_module(
+        &self,
+        request: Request,
+        module: Bytes,
+        success: Success,
+    ) -> Result<Reply, Error> {
         let timeout = self.timeout.unwrap_or(Self::PUBLISH_TIMEOUT);
-        self.send(request.body(module).timeout(timeout)).await
+        self.ask(request.body(module).timeout(timeout), success).await
     }
 
     /// What publishing a module would do to the database that is there. Nothing is changed.
@@ -242,7 +249,8 @@ impl Http {
         module: impl Into<Bytes>,
     ) -> Result<MigrationPlan, Error> {
         let path = self.path(database, "/pre_publish?style=NoColor")?;
-        let reply = self.send_module(Request::new(Method::POST, path), module.into()).await?;
+        let request = Request::new(Method::POST, path);
+        let reply = self.send_module(request, module.into(), Success::Content).await?;
         Ok(match reply.parse()? {
             PlanReply::AutoMigrate {
                 migrate_plan,
@@ -280,6 +288,7 @@ impl Http {
     /// ```
     pub async fn reset(&self, database: &str, module: impl Into<Bytes>) -> Result<(), Error> {
         let path = self.path(database, "/reset")?;
-        self.send_module(Request::new(Method::PUT, path), module.into()).await.map(drop)
+        let request = Request::new(Method::PUT, path);
+        self.send_module(request, module.into(), Success::Unit).await.map(drop)
     }
 }

@@ -1,17 +1,13 @@
-//! One request and its reply, before anything is made of them.
+//! One request, before it is sent.
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lightlike_core::bsatn::Decode;
-use lightlike_core::json;
-use lightlike_core::schema::Sats;
+use lightlike_core::secret::mask_uri;
+use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, StatusCode};
-use serde::Deserialize;
 
-use super::error::Error;
 use super::upload::OnUpload;
 
 /// A request for [`Http::send`](super::Http::send) and [`Http::route`](super::Http::route).
@@ -66,10 +62,10 @@ impl Request {
     }
 }
 
-/// Method and path.
+/// Method and path, without the values of parameters that name a secret.
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.path)
+        write!(f, "{} {}", self.method, mask_uri(&self.path))
     }
 }
 
@@ -78,76 +74,7 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("method", &self.method)
-            .field("path", &self.path)
-            .field("body", &format_args!("{} bytes", self.body.len()))
-            .finish_non_exhaustive()
-    }
-}
-
-/// A whole reply.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Reply {
-    /// Of [`Http::send`](super::Http::send) a success, of [`Http::route`](super::Http::route) any.
-    pub status: StatusCode,
-    /// What the server says of the reply.
-    pub headers: HeaderMap,
-    /// The reply itself.
-    pub body: Bytes,
-    /// Method and path, for errors.
-    pub(super) request: Box<str>,
-}
-
-impl Reply {
-    /// The body as text.
-    ///
-    /// # Errors
-    ///
-    /// [`Content`](super::ErrorKind::Content) if it is not UTF-8.
-    pub fn text(&self) -> Result<&str, Error> {
-        let text = std::str::from_utf8(&self.body);
-        text.map_err(|source| self.unexpected("the reply is not UTF-8", source))
-    }
-
-    /// The body as JSON of the server's own, which is not SATS-JSON.
-    pub(super) fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|source| {
-            let found = self.headers.get(CONTENT_TYPE).and_then(|ty| ty.to_str().ok());
-            let what = format!(
-                "the reply ({}) is not what a SpacetimeDB server says here: {source}",
-                found.unwrap_or("of no type")
-            );
-            Error::content(&self.request, what, None)
-        })
-    }
-
-    /// The body as SATS-JSON.
-    pub(super) fn sats<T: Sats + for<'a> Decode<'a>>(&self) -> Result<T, Error> {
-        let value = json::from_slice(&self.body);
-        value.map_err(|source| {
-            self.unexpected(format_args!("the reply is no `{}`", T::TYPE), source)
-        })
-    }
-
-    pub(super) fn unexpected(
-        &self,
-        what: impl fmt::Display,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Error {
-        Error::content(&self.request, format_args!("{what}: {source}"), None)
-    }
-
-    /// A header that is a number.
-    pub(super) fn number<T: std::str::FromStr>(&self, header: &str) -> Option<T> {
-        self.headers.get(header)?.to_str().ok()?.parse().ok()
-    }
-}
-
-/// The headers may have a new token.
-impl fmt::Debug for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply")
-            .field("status", &self.status)
+            .field("path", &mask_uri(&self.path))
             .field("body", &format_args!("{} bytes", self.body.len()))
             .finish_non_exhaustive()
     }

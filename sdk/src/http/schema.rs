@@ -5,6 +5,7 @@ use reqwest::Method;
 
 use super::client::Http;
 use super::error::{Error, ErrorKind};
+use super::exchange::Success;
 use super::request::Request;
 
 impl Http {
@@ -54,8 +55,7 @@ impl Http {
 
     async fn schema_version(&self, database: &str, version: u8) -> Result<ServerSchema, Error> {
         let path = self.path(database, &format!("/schema?version={version}"))?;
-        let reply = self.send(Request::new(Method::GET, path)).await?;
-        ServerSchema::parse(reply.text()?)
-            .map_err(|source| Error::content(&reply.request, source, None))
+        let reply = self.ask(Request::new(Method::GET, path), Success::Content).await?;
+        ServerSchema::parse(reply.text()?).map_err(|source| reply.wrong(source))
     }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::client::Http;
 use super::error::Error;
+use super::exchange::Success;
 use super::request::Request;
 
 /// What a server says of itself.
@@ -39,7 +40,7 @@ impl Http {
     /// # }
     /// ```
     pub async fn ping(&self) -> Result<(), Error> {
-        self.send(Request::new(Method::GET, "/v1/ping")).await.map(drop)
+        self.ask(Request::new(Method::GET, "/v1/ping"), Success::Unit).await.map(drop)
     }
 
     /// Asks how the server is, and which version.
@@ -59,6 +60,6 @@ impl Http {
     /// # }
     /// ```
     pub async fn health(&self) -> Result<Health, Error> {
-        self.send(Request::new(Method::GET, "/v1/health")).await?.parse()
+        self.ask(Request::new(Method::GET, "/v1/health"), Success::Content).await?.parse()
     }
 }

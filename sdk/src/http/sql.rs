@@ -14,7 +14,9 @@ use serde_json::value::RawValue;
 
 use super::client::Http;
 use super::error::Error;
-use super::request::{Reply, Request};
+use super::exchange::Success;
+use super::reply::Reply;
+use super::request::Request;
 use crate::query::Query;
 
 /// One or more SQL statements: text, a typed query, or an array or a `Vec` of those.
@@ -395,7 +397,7 @@ impl Http {
         if text.trim().is_empty() {
             return Err(Error::invalid("there is no SQL statement"));
         }
-        let reply = self.send(Request::new(Method::POST, path).body(text)).await?;
+        let reply = self.ask(Request::new(Method::POST, path).body(text), Success::Content).await?;
         let raw: Vec<RawStatement<'_>> = reply.parse()?;
         let statements = raw.into_iter().map(|raw| statement(&reply, raw));
         Ok(SqlReply {

@@ -82,7 +82,7 @@ impl Hub {
     }
 
     fn state_changed(&self, state: ConnectionState) {
-        observe::state(&self.sessions.origin, &state);
+        observe::state(&self.sessions.origin, self.session.presented().as_deref(), &state);
         let closed = matches!(state, ConnectionState::Closed(_));
         self.is_ready.store(matches!(state, ConnectionState::Ready), Ordering::Relaxed);
         self.state.set(state);

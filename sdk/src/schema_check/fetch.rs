@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use lightlike_core::conn::{Connection, ConnectionState, LiveReducer, SchemaRound};
 use lightlike_core::schema::{Difference, FunctionDef, ServerSchema, TableDef, takes_arguments};
+use lightlike_core::secret::Secret;
 use lightlike_core::types::Identity;
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -88,12 +89,12 @@ pub(crate) async fn connected(client: &Client) -> Result<(), Error> {
 /// Who asks.
 struct Us {
     identity: Option<Identity>,
-    token: Option<String>,
+    token: Option<Secret>,
 }
 
 impl Us {
     fn of(client: &Client) -> Self {
-        Self { identity: client.identity(), token: client.token() }
+        Self { identity: client.identity(), token: client.token().map(Secret::from) }
     }
 }
 
@@ -106,9 +107,10 @@ async fn fetch(
     let Some((_, origin)) = hub.schema.config.get() else {
         return Err(http::Error::invalid("the client was not made by a builder"));
     };
-    let mut http = Http::new(&origin.uri)?.with_limits(origin.limits);
+    let http = Http::new(&origin.uri)?.with_limits(origin.limits);
+    let mut http = http.with_plain_text(origin.plain_text.clone());
     if let Some(token) = us.token {
-        http = http.with_token(token);
+        http = http.with_token(token.expose());
     }
     let schema = Arc::new(http.schema(&origin.database).await?);
     each(&schema);

@@ -20,6 +20,7 @@ use lightlike_core::schema::{
 use tokio::sync::{Notify, oneshot};
 
 use crate::http;
+use crate::plain_text::PlainText;
 
 pub(crate) use self::fetch::{connected, definitions, start};
 
@@ -73,6 +74,7 @@ pub(crate) struct Origin {
     pub(crate) uri: Box<str>,
     pub(crate) database: Box<str>,
     pub(crate) limits: Limits,
+    pub(crate) plain_text: PlainText,
 }
 
 /// What is compared, and what was found. Part of the [`Hub`].

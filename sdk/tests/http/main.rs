@@ -7,5 +7,8 @@ mod logs;
 mod proxy;
 mod recorded;
 mod scripted;
+#[cfg(feature = "auth")]
+mod sign_in;
 mod sql;
+mod truth;
 mod upload;

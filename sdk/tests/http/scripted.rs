@@ -44,6 +44,21 @@ impl Scripted {
         Self { uri, asked }
     }
 
+    /// Answers one connection with these bytes, and leaves it open.
+    pub(crate) fn holding(answer: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap());
+        let (sender, asked) = channel();
+        thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let _ = sender.send(read(&socket));
+            socket.write_all(&answer).unwrap();
+            // Until the client hangs up.
+            let _ = socket.read(&mut [0]);
+        });
+        Self { uri, asked }
+    }
+
     pub(crate) fn uri(&self) -> &str {
         &self.uri
     }

@@ -241,3 +241,63 @@ async fn a_code_is_exchanged_for_tokens() {
     let error = provider.refresh("again").await.unwrap_err();
     assert!(matches!(error, SignInError::Network(_)), "{error:?}");
 }
+
+/// What a reset of a local server, or another server at the same address, looks like to a program that ran before.
+#[tokio::test]
+async fn a_kept_token_that_is_refused_names_its_place() {
+    let target = Target::chat().await;
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = FileTokens::at(folder.path().join("token"));
+    tokens.save("token.of.another").unwrap();
+    let error = target.builder().token_store(tokens.clone()).connect().await.unwrap_err();
+    assert_eq!((error.kind(), error.http_status()), (ErrorKind::Auth, Some(401)));
+    let text = error.to_string();
+    assert!(text.contains(&tokens.path().display().to_string()), "{text}");
+    assert!(text.contains("remove it to be a new identity"), "{text}");
+    // It is not the store's that was refused.
+    let given = target.builder().token("token.of.another").token_store(tokens.clone());
+    let text = given.connect().await.unwrap_err().to_string();
+    assert!(!text.contains(&tokens.path().display().to_string()), "{text}");
+    tokens.clear().unwrap();
+    target.builder().token_store(tokens).connect().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_mended_by_a_token_that_is_given() {
+    let target = Target::chat().await;
+    let (identity, token, _) = two_tokens(&target).await;
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = FileTokens::at(folder.path().join("token"));
+    for contents in [&b"\xff\xfe"[..], b"a.b.c\r\nX-Evil: 1"] {
+        std::fs::write(tokens.path(), contents).unwrap();
+        let error = target.builder().token_store(tokens.clone()).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TokenStore);
+        assert!(format!("{error:?}").contains(&tokens.path().display().to_string()), "{error:?}");
+        let db = target.builder().token(&token).token_store(tokens.clone());
+        assert_eq!(db.connect().await.unwrap().identity(), Some(identity));
+        assert_eq!(tokens.load().unwrap().as_deref(), Some(&*token));
+    }
+}
+
+#[test]
+fn a_store_of_ones_own_gives_only_tokens() {
+    struct Careless;
+    impl lightlike::TokenStore for Careless {
+        fn load(&self) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+            Ok(Some("a.b.c\r\nX-Evil: 1".to_owned()))
+        }
+        fn save(&self, _: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+            Ok(())
+        }
+        fn clear(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+            Ok(())
+        }
+        fn location(&self) -> Option<String> {
+            Some("the keyring".to_owned())
+        }
+    }
+    let error = Client::builder("http://host", "chat").token_store(Careless).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TokenStore);
+    let shown = format!("{error:?}");
+    assert!(shown.contains("the keyring") && !shown.contains("Evil"), "{shown}");
+}

@@ -3,4 +3,5 @@
 
 mod events;
 mod recorder;
+mod secrets;
 mod spans;
