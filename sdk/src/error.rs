@@ -274,8 +274,9 @@ fn refusal(lost: &Lost) -> Option<ErrorKind> {
 
 /// Says which kept token the server does not accept: of a program that ran before, nobody remembers where it is.
 fn refused_token(stored: Option<&str>, lost: &Lost) -> String {
-    match (stored, lost.http_status()) {
-        (Some(stored), Some(401 | 403)) => format!(
+    match stored {
+        // Something on the way may answer so too, and an application's provider of tokens may have none.
+        Some(stored) if lost.needs_auth() && lost.http_status().is_some() => format!(
             ": it does not accept the token in {stored}, which another server gave, or this one before its data was reset; \
              remove it to be a new identity (`TokenStore::clear`), or give another token"
         ),

@@ -296,7 +296,8 @@ mod tests {
         let error = parse(b"SSH-2.0-OpenSSH_9.2\r\n", None).unwrap_err();
         let why = std::error::Error::source(&error).unwrap().to_string();
         assert!(why.contains("SSH-2.0"), "{why}");
-        let error = parse(b"HTTP/1.1 101 x\r\nspacetime-identity-token: secret\r\n\x01: 1\r\n\r\n", None);
+        let error =
+            parse(b"HTTP/1.1 101 x\r\nspacetime-identity-token: secret\r\n\x01: 1\r\n\r\n", None);
         let why = std::error::Error::source(&error.unwrap_err()).unwrap().to_string();
         assert!(!why.contains("secret"), "{why}");
     }
