@@ -119,7 +119,7 @@ async fn a_refusal_has_its_status_and_its_whole_body() {
 
 #[tokio::test]
 async fn a_refusal_that_quotes_the_token_hides_it() {
-    let answer = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 20\r\n\r\nbad token: secret!!!!";
+    let answer = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 21\r\n\r\nbad token: secret!!!!";
     let error = dial(answer).await.0.unwrap_err();
     assert!(error.to_string().ends_with("bad token: ***!!!!"), "{error}");
     let answer = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\
