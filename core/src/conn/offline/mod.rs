@@ -53,6 +53,8 @@ pub(super) struct Offline {
     held: usize,
     /// Calls that failed, oldest first.
     dead: VecDeque<Entry>,
+    /// How many of them were forgotten in this run because there were too many.
+    forgotten: usize,
     rows: rows::Kept,
     /// The arguments that reducers have in this program.
     arguments: HashMap<Box<str>, u64>,

@@ -61,6 +61,7 @@ impl Connection {
             by_call: HashMap::new(),
             held: 0,
             dead: VecDeque::new(),
+            forgotten: 0,
             rows: rows::Kept::new(next.rows, next.set, tables),
             arguments: HashMap::new(),
             live: Live::default(),

@@ -170,6 +170,7 @@ impl Connection {
         offline.dead.push_back(entry);
         while offline.dead.len() > offline.config.max_dead_letters {
             if let Some(oldest) = offline.dead.pop_front() {
+                offline.forgotten += 1;
                 offline.write(Op::Forget(oldest.seq));
             }
         }

@@ -13,8 +13,14 @@ pub struct SyncState {
     pub pending: usize,
     /// How many of them are held, because the reducer takes other arguments now, in the program or on the server.
     pub held: usize,
-    /// How many calls failed, and are kept to be looked at.
+    /// How many calls failed and were neither made again nor discarded by the application: [`dead_letters`], and those
+    /// that were forgotten since the program was started because there were more than
+    /// [`max_dead_letters`](crate::conn::OfflineConfig::max_dead_letters).
+    ///
+    /// [`dead_letters`]: Self::dead_letters
     pub failed: usize,
+    /// How many calls that failed are kept to be looked at.
+    pub dead_letters: usize,
     /// When the connection is tried again, if it is waited for.
     pub next_retry: Option<Instant>,
     /// What the store is good for.
@@ -48,7 +54,8 @@ impl Connection {
         SyncState {
             pending: offline.queue.len(),
             held: offline.held,
-            failed: offline.dead.len(),
+            failed: offline.dead.len() + offline.forgotten,
+            dead_letters: offline.dead.len(),
             next_retry: match self.state {
                 State::Waiting { until } => until,
                 _ => None,

@@ -71,8 +71,14 @@ fn only_so_many_failures_are_kept() {
         offline.rig.server(rejected(request));
     }
     let _ = offline.told();
+    let counts = |offline: &mut Offline| {
+        let state = offline.connection().sync_state();
+        (state.failed, state.dead_letters)
+    };
+    assert_eq!(counts(&mut offline), (3, 2), "the forgotten one has failed too");
     offline.store();
     let mut offline = offline.restart();
+    assert_eq!(counts(&mut offline), (2, 2));
     let letters = offline.connection().dead_letters();
     let names: Vec<_> = letters.iter().map(|letter| letter.reducer.as_str()).collect();
     assert_eq!(names, ["b", "c"]);
