@@ -43,6 +43,7 @@ fn main() {
             "events" => events(),
             "calls" => calls(),
             "optimistic" => optimistic::in_flight(CALLS),
+            "optimistic-one-row" => optimistic::on_one_row(CALLS),
             "optimistic-beside" => optimistic::beside(100, 100),
             "find" => find(),
             "iterate" => iterate(),

@@ -34,6 +34,27 @@ pub(crate) fn in_flight(calls: u64) {
     assert!((0..calls).all(|id| table.get(&id).is_some_and(|row| row.hp == input::hp(id, 1))));
 }
 
+/// As [`in_flight`], where all calls change the same row.
+pub(crate) fn on_one_row(calls: u64) {
+    let mut rig = Rig::holding_entities(1);
+    let requests = rig.requests;
+    let answers: Vec<_> =
+        (0..calls).map(|n| rig.answer(requests + n as u32, 0, [n as i32, n as i32 + 1])).collect();
+    measured(|| {
+        for _ in 0..calls {
+            rig.expect(0..1);
+            rig.settle(|_| ());
+        }
+        for answer in answers {
+            rig.receive(answer);
+            rig.settle(|transaction| assert!(transaction.is_empty()));
+        }
+    });
+    let view = rig.read();
+    let table = view.table::<Entity>().expect("a table");
+    assert_eq!(table.get(&0).map(|row| row.hp), Some(input::hp(0, calls as i32)));
+}
+
 /// A transaction that replaces `changed` rows, beside `pending` calls of ten other rows each.
 pub(crate) fn beside(changed: u64, pending: u64) {
     let mut rig = Rig::holding_entities(changed + 10 * pending);
@@ -72,8 +93,13 @@ impl Rig {
 
     /// The answer to a request, with an entity's row as it was expected.
     fn commit(&self, request: u32, id: u64) -> Bytes {
+        self.answer(request, id, [0, 1])
+    }
+
+    /// The answer to a request, with an entity's row of one revision in the place of that of another.
+    fn answer(&self, request: u32, id: u64, [from, to]: [i32; 2]) -> Bytes {
         let row = |revision| RowList::from_rows(input::entities(id..id + 1, revision));
-        let rows = vec![UpdateRows::Persistent { inserts: row(1), deletes: row(0) }];
+        let rows = vec![UpdateRows::Persistent { inserts: row(to), deletes: row(from) }];
         let tables = vec![TableUpdate { table: TableName::from(Entity::DEF.name), rows }];
         let query_sets = vec![QuerySetUpdate { query_set_id: self.set, tables }];
         body(&ServerMessage::ReducerResult {

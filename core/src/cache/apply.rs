@@ -6,7 +6,7 @@ use super::change::{Change, Part, Step};
 use super::diff::Transaction;
 use super::epoch::View;
 use super::error::{OutOfSync, RowMismatch, SetFailure};
-use super::optimistic::{Lifting, MutationId};
+use super::optimistic::{MutationId, Rebasing, Want};
 use super::sets::SetId;
 use super::stage::DropCursor;
 use super::stamp::{Stamp, VIEW_AGE_MAX};
@@ -28,8 +28,8 @@ pub(super) struct Applying {
     row: usize,
     /// The sets to drop: those that the change names, then those that failed.
     drops: Vec<SetId>,
-    /// The mutations whose rows are taken away for its time.
-    pub(super) lifting: Lifting,
+    /// What becomes of the mutations that have to do with it.
+    pub(super) rebasing: Rebasing,
     drop_cursor: DropCursor,
     failed: Vec<SetFailure>,
     /// Whether it is made though too many rows that left are still seen.
@@ -45,6 +45,9 @@ enum Phase {
     Drops,
     Settle,
     Commit,
+    Observe,
+    RunAgain,
+    Done,
 }
 
 /// Why a phase could not go on.
@@ -52,6 +55,8 @@ enum Stop {
     OutOfSync(OutOfSync),
     /// Rows of a table are not what their type says.
     Mismatch(TableId, RowMismatch),
+    /// A mutation named tables that have no types yet.
+    Wanted(Vec<Want>),
 }
 
 impl Applying {
@@ -64,7 +69,7 @@ impl Applying {
             at: 0,
             row: 0,
             drops: Vec::new(),
-            lifting: Lifting::default(),
+            rebasing: Rebasing::default(),
             drop_cursor: DropCursor::default(),
             failed: Vec::new(),
             is_urgent: false,
@@ -77,12 +82,14 @@ impl Applying {
 
     /// Whether what it has done so far would show if a version was published now.
     pub(super) fn would_show(&self) -> bool {
-        self.lifting.is_lifted() || self.phase == Phase::Commit
+        let is_committed =
+            matches!(self.phase, Phase::Commit | Phase::Observe | Phase::RunAgain | Phase::Done);
+        self.rebasing.is_lifted() || is_committed
     }
 
-    /// Whether sets end with it.
-    pub(super) fn drops_sets(&self) -> bool {
-        !self.drops.is_empty()
+    /// The sets that end with it.
+    pub(super) fn drops(&self) -> &[SetId] {
+        &self.drops
     }
 
     /// The mutations that end with it.
@@ -107,7 +114,7 @@ impl Applying {
     /// Starts over, after what it did was undone, without the sets that failed.
     fn start_over(&mut self) {
         self.touched.clear();
-        self.lifting = Lifting::default();
+        self.rebasing = Rebasing::default();
         self.drop_cursor = DropCursor::default();
         self.enter(Phase::Start);
     }
@@ -117,11 +124,33 @@ impl Applying {
     }
 
     fn is_done(&self) -> bool {
-        self.phase == Phase::Commit && self.at == self.touched.len()
+        self.phase == Phase::Done
     }
 
     fn next(&mut self) {
         (self.at, self.row) = (self.at + 1, 0);
+    }
+
+    /// The next rows to be looked at for what mutations read and wrote, and the first of them.
+    pub(super) fn next_rows(&mut self) -> Option<(TableId, &RowList, usize)> {
+        while self.change.parts.get(self.at)?.stored_rows().is_none() {
+            self.next();
+        }
+        let rows = self.change.parts.get(self.at)?.stored_rows()?;
+        Some((self.tables.get(self.at).copied()??, rows, self.row))
+    }
+
+    /// The next table whose changes are to be looked at, and the first of them.
+    pub(super) fn next_table(&self) -> Option<(TableId, usize)> {
+        Some((*self.touched.get(self.at)?, self.row))
+    }
+
+    /// So many rows were looked at, of those that were next.
+    pub(super) fn looked_at(&mut self, count: usize, is_through: bool) {
+        self.row += count;
+        if is_through {
+            self.next();
+        }
     }
 }
 
@@ -160,19 +189,9 @@ impl Cache {
         let mut budget = max_rows.max(1);
         loop {
             match self.run(&mut applying, &mut budget) {
-                Ok(true) if applying.is_done() => match self.rebase(&mut applying) {
-                    Ok(()) => return Step::Committed(self.finish(&mut applying)),
-                    Err(wanted) => {
-                        self.undo(&applying);
-                        let failed = self.mention(wanted);
-                        let is_new = |failure: &SetFailure| {
-                            applying.failed.iter().all(|known| known.set != failure.set)
-                        };
-                        let failed: Vec<_> = failed.into_iter().filter(is_new).collect();
-                        applying.failed.extend(failed);
-                        applying.start_over();
-                    }
-                },
+                Ok(true) if applying.is_done() => {
+                    return Step::Committed(self.finish(&mut applying));
+                }
                 Ok(true) => (),
                 Ok(false) => {
                     self.applying = Some(applying);
@@ -185,6 +204,16 @@ impl Cache {
                 Err(Stop::Mismatch(table, reason)) => {
                     self.fail_sets(&mut applying, table, &reason);
                     self.undo(&applying);
+                    applying.start_over();
+                }
+                Err(Stop::Wanted(wanted)) => {
+                    self.undo(&applying);
+                    let failed = self.mention(wanted);
+                    let is_new = |failure: &SetFailure| {
+                        applying.failed.iter().all(|known| known.set != failure.set)
+                    };
+                    let failed: Vec<_> = failed.into_iter().filter(is_new).collect();
+                    applying.failed.extend(failed);
                     applying.start_over();
                 }
             }
@@ -256,7 +285,7 @@ impl Cache {
             }
             Phase::Look => {
                 if self.has_mutations() {
-                    if !applying.drops_sets() && !self.look(applying, budget) {
+                    if !self.look(applying, budget) {
                         return Ok(false);
                     }
                     self.lift(applying);
@@ -295,7 +324,22 @@ impl Cache {
                     }
                     applying.next();
                 }
+                applying.enter(if self.has_mutations() { Phase::Observe } else { Phase::Done });
             }
+            Phase::Observe => {
+                if !self.observe(applying, budget) {
+                    return Ok(false);
+                }
+                self.withdraw_ended(applying);
+                applying.enter(Phase::RunAgain);
+            }
+            Phase::RunAgain => {
+                if !self.run_again(applying, budget).map_err(Stop::Wanted)? {
+                    return Ok(false);
+                }
+                applying.enter(Phase::Done);
+            }
+            Phase::Done => (),
         }
         Ok(true)
     }
@@ -374,33 +418,6 @@ impl Cache {
         Ok(true)
     }
 
-    /// Looks for rows that mutations have read or written, and for these mutations; whether it is through.
-    fn look(&self, applying: &mut Applying, budget: &mut usize) -> bool {
-        while let Some(part) = applying.change.parts.get(applying.at) {
-            let table = applying.tables[applying.at].map(|table| &self.tables[table.0 as usize]);
-            let (Some(table), Some(rows)) =
-                (table.filter(|table| table.overlay().is_watched()), part.stored_rows())
-            else {
-                applying.next();
-                continue;
-            };
-            let left = rows.len().saturating_sub(applying.row);
-            if left > 0 && *budget == 0 {
-                return false;
-            }
-            let count = left.min(*budget);
-            let Applying { lifting, row, .. } = applying;
-            table.touching(rows, *row, count, &mut |turn| lifting.extend([turn]));
-            // Looking at a row costs much less than applying it.
-            *budget -= count.div_ceil(4);
-            applying.row += count;
-            if count == left {
-                applying.next();
-            }
-        }
-        true
-    }
-
     fn stage_drops(&mut self, applying: &mut Applying, budget: &mut usize) -> bool {
         while let Some(&set) = applying.drops.get(applying.at) {
             while let Some(table) = applying.touched.get(applying.row) {
@@ -440,9 +457,10 @@ impl Cache {
         }
         let failed = core::mem::take(&mut applying.failed);
         self.change_is_over();
+        let moved = self.has_mutations() && self.show_rebased(applying);
         let changes = |table: &TableId| self.tables[table.0 as usize].has_changes();
-        // Rows that were lifted are in other slots now.
-        if !applying.lifting.is_lifted() && !applying.touched.iter().any(changes) {
+        // Rows that moved are in other slots now.
+        if !moved && !applying.touched.iter().any(changes) {
             for table in &applying.touched {
                 let unchanged = self.tables[table.0 as usize].finish(self.version, self.version);
                 debug_assert!(unchanged.is_none());

@@ -79,6 +79,8 @@ impl<R: Row> TableStore<R> {
                 }
             }
         }
-        self.overlay.parked_of(set, each);
+        if let Some(layer) = &self.layer {
+            layer.shadowed_of(set, each);
+        }
     }
 }

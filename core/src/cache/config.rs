@@ -13,10 +13,13 @@ pub struct CacheConfig {
     /// The version that an empty cache has. Tests start just before the place where numbers wrap.
     #[doc(hidden)]
     pub first_version: u64,
+    /// Whether every change runs all mutations again, which comes to the same. For tests.
+    #[doc(hidden)]
+    pub reruns_all_mutations: bool,
 }
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { max_dead_rows: 1_000_000, first_version: 0 }
+        Self { max_dead_rows: 1_000_000, first_version: 0, reruns_all_mutations: false }
     }
 }

@@ -36,7 +36,6 @@ impl Cache {
             let mut sets: BTreeMap<SetId, usize> = BTreeMap::new();
             let mut count = |set, rows| *sets.entry(set).or_default() += rows;
             table.held(&mut count);
-            table.overlay().held(&mut count);
             sets.remove(&LOCAL);
             let of_table = |(set, rows)| Held { set, table: Arc::clone(table.name()), rows };
             held.extend(sets.into_iter().map(of_table));

@@ -304,11 +304,13 @@ impl<R: Row> TableStore<R> {
                 self.kill(old, at);
                 self.bear(new, at);
                 self.changed_at = version;
-                if self.overlay.has_rows()
+                if self.is_watched()
                     && let Some(row) = self.slot(new).and_then(|slot| slot.row())
                 {
                     let hash = I::hash_row(row, &self.snapshot.hasher, &mut Writer::new());
-                    self.overlay.moved(hash, old, new);
+                    if let Some(layer) = &mut self.layer {
+                        layer.moved(hash, old, new);
+                    }
                 }
                 left.push(old.0);
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::TableId;
 use super::error::OutOfSyncKind;
 use super::identity::{ByBytes, ByKey, Identity};
-use super::optimistic::Overlay;
+use super::optimistic::Layer;
 use super::reclaim::Reclaiming;
 use super::sets::{ListId, SetLists};
 use super::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
@@ -33,7 +33,8 @@ pub(super) struct TableStore<R: Row> {
     gaps: Vec<u32>,
     pub(super) lists: SetLists,
     pub(super) staging: Staging<R>,
-    pub(super) overlay: Overlay,
+    /// What pending mutations made of it, if any has read or written it.
+    pub(super) layer: Option<Box<Layer<R>>>,
     /// Rows that left, oldest first, while some view may see them.
     pub(super) dead: VecDeque<DeadRows>,
     /// How many they are.
@@ -119,7 +120,7 @@ impl<R: Row> TableStore<R> {
             gaps: Vec::new(),
             lists: SetLists::new(),
             staging: Staging::new(),
-            overlay: Overlay::default(),
+            layer: None,
             dead: VecDeque::new(),
             dead_rows: 0,
             len: 0,

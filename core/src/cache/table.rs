@@ -2,13 +2,14 @@
 //! row costs a virtual call.
 
 use core::any::{Any, TypeId};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use foldhash::HashSet;
 
 use super::diff::TableDiff;
 use super::error::{OutOfSyncKind, RowMismatch};
-use super::optimistic::{Overlay, Turn};
+use super::optimistic::{AnyLayer, KeyId, Turn};
 use super::sets::SetId;
 use super::snapshot::AnySnapshot;
 use super::stage::DropCursor;
@@ -53,11 +54,24 @@ pub(super) trait AnyTable: Any + Send {
     fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool;
     fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff>;
     fn abort(&mut self);
-    fn overlay(&self) -> &Overlay;
-    fn overlay_mut(&mut self) -> &mut Overlay;
-    fn touching(&self, rows: &RowList, from: usize, max: usize, found: &mut dyn FnMut(Turn));
-    fn lift(&mut self, hashes: &[u64], at: Stamp);
-    fn rebase(&mut self);
+
+    fn is_watched(&self) -> bool;
+    fn any_layer(&mut self) -> &mut dyn AnyLayer;
+    fn lend_layer(&mut self) -> Option<Box<dyn AnyLayer>>;
+    fn take_layer(&mut self, layer: Box<dyn AnyLayer>) -> bool;
+    fn look(
+        &self,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+        shadowed: &mut dyn FnMut(KeyId),
+    ) -> bool;
+    fn lift(&mut self, keys: &[KeyId], at: Stamp) -> bool;
+    fn lift_sets(&mut self, sets: &[SetId], at: Stamp) -> bool;
+    fn observe(&mut self, from: usize, max: usize, found: &mut BTreeSet<Turn>) -> usize;
+    fn withdraw(&mut self, keys: &[KeyId], turn: Turn, at: Stamp, found: &mut BTreeSet<Turn>);
+    fn show_layer(&mut self, at: Stamp) -> bool;
+
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32));
     fn held(&self, count: &mut dyn FnMut(SetId, usize));
     /// Whether anything is staged that a transaction would show.
@@ -161,24 +175,50 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.unlift();
     }
 
-    fn overlay(&self) -> &Overlay {
-        &self.overlay
+    fn is_watched(&self) -> bool {
+        self.is_watched()
     }
 
-    fn overlay_mut(&mut self) -> &mut Overlay {
-        &mut self.overlay
+    fn any_layer(&mut self) -> &mut dyn AnyLayer {
+        self.any_layer()
     }
 
-    fn touching(&self, rows: &RowList, from: usize, max: usize, found: &mut dyn FnMut(Turn)) {
-        self.touching(rows, from, max, found);
+    fn lend_layer(&mut self) -> Option<Box<dyn AnyLayer>> {
+        self.lend_layer()
     }
 
-    fn lift(&mut self, hashes: &[u64], at: Stamp) {
-        self.lift(hashes, at);
+    fn take_layer(&mut self, layer: Box<dyn AnyLayer>) -> bool {
+        self.take_layer(layer)
     }
 
-    fn rebase(&mut self) {
-        self.rebase();
+    fn look(
+        &self,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+        shadowed: &mut dyn FnMut(KeyId),
+    ) -> bool {
+        self.look(rows, from, max, shadowed)
+    }
+
+    fn lift(&mut self, keys: &[KeyId], at: Stamp) -> bool {
+        self.lift(keys, at)
+    }
+
+    fn lift_sets(&mut self, sets: &[SetId], at: Stamp) -> bool {
+        self.lift_sets(sets, at)
+    }
+
+    fn observe(&mut self, from: usize, max: usize, found: &mut BTreeSet<Turn>) -> usize {
+        self.observe(from, max, found)
+    }
+
+    fn withdraw(&mut self, keys: &[KeyId], turn: Turn, at: Stamp, found: &mut BTreeSet<Turn>) {
+        self.withdraw(keys, turn, at, found);
+    }
+
+    fn show_layer(&mut self, at: Stamp) -> bool {
+        self.show_layer(at)
     }
 
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
@@ -187,6 +227,9 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
         self.lists.held(count);
+        if let Some(layer) = &self.layer {
+            layer.held(count);
+        }
     }
 
     fn has_changes(&self) -> bool {

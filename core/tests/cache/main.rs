@@ -10,6 +10,7 @@ mod lenient;
 mod model;
 mod optimistic;
 mod optimistic_connected;
+mod optimistic_runs;
 mod optimistic_versus_model;
 mod reading;
 mod reclaiming;

@@ -169,6 +169,26 @@ fn a_mutation_that_fails_contributes_nothing_until_it_does_not_fail() {
 }
 
 #[test]
+fn deleted_row_ends_update_and_keeps_upsert() {
+    let mut cache = cache();
+    apply(&mut cache, [inserts::<Player>(A, &[player(1, 10), player(2, 20)])]);
+    mutate(&mut cache, ONE, |tx| {
+        tx.update(player(1, 11));
+        tx.insert(message(1, "updated"));
+    });
+    mutate(&mut cache, TWO, |tx| tx.upsert(player(2, 21)));
+    let theirs = apply(&mut cache, [deletes::<Player>(A, &[player(1, 10), player(2, 20)])]);
+    assert_eq!(changes::<Player>(&theirs), [Seen::Delete(player(1, 11))]);
+    assert_eq!(rows::<Player>(&cache), [player(2, 21)]);
+    assert!(rows::<Message>(&cache).is_empty());
+    assert_eq!(cache.mutation_error(ONE), Some(&MutationError::NoSuchRow { table: "player" }));
+    // Until the row is there again.
+    apply(&mut cache, [inserts::<Player>(A, &[player(1, 15)])]);
+    assert_eq!(rows::<Player>(&cache), [player(1, 11), player(2, 21)]);
+    assert_eq!(rows::<Message>(&cache), [message(1, "updated")]);
+}
+
+#[test]
 fn a_panic_is_the_mutations_own() {
     let mut cache = cache();
     let mutated = mutate(&mut cache, ONE, |tx| {

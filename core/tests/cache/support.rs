@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 use lightlike_core::bsatn::{self, Decode, DecodeError, Encode, Reader, Writer};
 use lightlike_core::cache::{
-    Cache, Change, OutOfSync, Part, RowChange, SetId, Step, TableDiff, Transaction,
+    Cache, CacheConfig, Change, OutOfSync, Part, RowChange, SetId, Step, TableDiff, Transaction,
 };
 use lightlike_core::schema::{
     Column, ColumnDef, FieldDef, HasIndexes, HasKey, HasUniques, IndexDef, IndexVisitor, Indexed,
@@ -232,7 +232,12 @@ pub(crate) fn events<T: Table<Row: Clone>>(set: SetId, rows: &[T::Row]) -> Part 
 
 /// A cache that knows the types of all tables here.
 pub(crate) fn cache() -> Cache {
-    let mut cache = Cache::default();
+    cache_with(CacheConfig::default())
+}
+
+/// A cache that knows the types of all tables here.
+pub(crate) fn cache_with(config: CacheConfig) -> Cache {
+    let mut cache = Cache::new(config);
     cache.register::<Player>().unwrap();
     cache.register::<Message>().unwrap();
     cache.register::<Tick>().unwrap();

@@ -285,3 +285,66 @@ fn thousands_of_calls_in_flight_are_expected_once_each() {
     let value = |id| if id % 3 == 0 { id } else { id + 1 };
     assert!(rig.items().iter().all(|item| item.value == value(item.id)));
 }
+
+/// Calls in flight of which each reads the one row and adds one to its value; with how often they ran.
+fn increments(rig: &mut Rig, calls: u32) -> Arc<AtomicUsize> {
+    let runs = Arc::new(AtomicUsize::new(0));
+    for _ in 0..calls {
+        let runs = Arc::clone(&runs);
+        rig.expect(move |tx| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            let value = tx.find(Item::ID, &1).map_or(0, |item| item.value);
+            tx.upsert(item(1, value + 1));
+        });
+        let _ = rig.connection.poll_event();
+    }
+    let _ = rig.sent();
+    runs
+}
+
+#[test]
+fn thousands_of_calls_on_one_row_run_once() {
+    const CALLS: u32 = 4000;
+    let mut rig = rig(&[item(1, 0)]);
+    let runs = increments(&mut rig, CALLS);
+    for call in 0..CALLS {
+        let (came, left) = (item(1, call + 1).bytes(), item(1, call).bytes());
+        rig.server(committed(RequestId(call + 1), update(QuerySetId(0), &[&came], &[&left])));
+        assert_eq!(rig.events().len(), 1);
+        assert_eq!(rig.items(), [item(1, CALLS)]);
+    }
+    assert_eq!(runs.load(Ordering::Relaxed), CALLS as usize);
+}
+
+#[test]
+fn refusals_received_together_rerun_others_once() {
+    const CALLS: u32 = 500;
+    let mut rig = rig(&[item(1, 0)]);
+    let runs = increments(&mut rig, CALLS);
+    runs.store(0, Ordering::Relaxed);
+    let refused = |call: u32| ServerMessage::ReducerResult {
+        request_id: RequestId(call + 1),
+        timestamp: Timestamp::from_micros(5),
+        outcome: ReducerOutcome::Err(Bytes::from_static(b"no")),
+    };
+    for call in 0..CALLS - 10 {
+        rig.server(refused(call));
+    }
+    let events = rig.events();
+    let Event::Transaction(event) = &events[0] else { panic!("{events:?}") };
+    let Cause::Reverted(reverted) = &event.cause else { panic!("{:?}", event.cause) };
+    assert_eq!(reverted.len() as u32, CALLS - 10);
+    assert_eq!(events.len() as u32, 1 + CALLS - 10);
+    assert_eq!((runs.load(Ordering::Relaxed), rig.items()), (10, vec![item(1, 10)]));
+
+    // What comes in between is told in between.
+    rig.server(refused(CALLS - 10));
+    let (came, left) = (item(1, 50).bytes(), item(1, 0).bytes());
+    rig.server(committed(RequestId(CALLS - 8), update(QuerySetId(0), &[&came], &[&left])));
+    rig.server(refused(CALLS - 8));
+    let told = told(&rig.events());
+    assert_eq!(told.len(), 6);
+    assert_eq!(told[..3], ["transaction: Reverted", "call 490: Rejected", "transaction: Call"]);
+    assert_eq!(told[4..], ["transaction: Reverted", "call 492: Rejected"]);
+    assert_eq!(rig.items(), [item(1, 57)]);
+}

@@ -6,9 +6,12 @@ use core::hash::{BuildHasher, Hash};
 use core::marker::PhantomData;
 
 use super::LocalTx;
-use super::tx::Mode;
+use super::footprint::{Extent, Reads, Turn};
+use super::layer::Layer;
+use super::tx::{Base, Mode};
 use super::writes::TableWrites;
 use crate::bsatn::Writer;
+use crate::cache::slots::RowId;
 use crate::schema::{Column, FindIn, HasKey, Row, Table};
 
 /// A table as a mutation sees it.
@@ -31,7 +34,8 @@ impl<'t, T: Table> LocalTable<'t, T> {
     {
         let base = self.tx.base::<T>()?;
         let hash = base.view.snapshot.hasher.hash_one(key);
-        let place = self.tx.locate(&base, hash, |row| row.key().borrow() == key);
+        let extent = Some(Extent::Value);
+        let place = self.tx.locate(&base, hash, extent, |row| row.key().borrow() == key);
         self.tx.row_at(&base, &place)
     }
 
@@ -45,21 +49,27 @@ impl<'t, T: Table> LocalTable<'t, T> {
     {
         let base = self.tx.base::<T>()?;
         let is = |row: &T::Row| column.get(row).borrow() == value;
+        let snapshot = base.view.snapshot;
+        let hash = snapshot.hasher.hash_one(value);
         if K::PRIMARY {
-            let hash = base.view.snapshot.hasher.hash_one(value);
-            let place = self.tx.locate(&base, hash, is);
+            let place = self.tx.locate(&base, hash, Some(Extent::Value), is);
             return self.tx.row_at(&base, &place);
         }
         // Any row may get this value.
-        self.tx.note_scan(base.table);
-        let writes = self.tx.writes::<T::Row>(base.table);
+        let is_indexed = snapshot.uniques.iter().any(|unique| unique.0 == column.index());
+        self.tx.note(base.table, |reads| match is_indexed {
+            true => reads.unique(column.index(), hash),
+            // Only a hand-written row type can promise an index that it does not have.
+            false => reads.scan(),
+        });
+        let seen = self.seen(&base);
         let mut found = Vec::new();
         base.view.find_all(column, value, |id, row| {
-            if writes.is_none_or(|writes| !writes.replaces(id)) {
+            if seen.in_slot(id, row) {
                 found.push(row);
             }
         });
-        found.extend(writes.into_iter().flat_map(TableWrites::rows).filter(|row| is(row)));
+        found.extend(seen.elsewhere().filter(|row| is(row)));
         // Not by where they lie, which is another thing each time that mutations run.
         if found.len() < 2 {
             found.pop()
@@ -72,13 +82,16 @@ impl<'t, T: Table> LocalTable<'t, T> {
     pub fn iter(&self) -> impl Iterator<Item = &'t T::Row> + use<'t, T> {
         let base = self.tx.base::<T>();
         if let Some(base) = &base {
-            self.tx.note_scan(base.table);
+            self.tx.note(base.table, Reads::scan);
         }
-        let writes = base.as_ref().and_then(|base| self.tx.writes::<T::Row>(base.table));
+        let seen = base.as_ref().map(|base| self.seen(base));
         let rows = base.into_iter().flat_map(|base| base.view.iter_with_ids());
-        let rest = rows.filter(move |(id, _)| writes.is_none_or(|writes| !writes.replaces(*id)));
-        let written = writes.into_iter().flat_map(TableWrites::rows);
-        rest.map(|(_, row)| row).chain(written)
+        let in_slots = rows.filter(move |(id, row)| seen.is_some_and(|it| it.in_slot(*id, row)));
+        in_slots.map(|(_, row)| row).chain(seen.into_iter().flat_map(SeenRows::elsewhere))
+    }
+
+    fn seen(&self, base: &Base<'t, T>) -> SeenRows<'t, T::Row> {
+        SeenRows { writes: self.tx.writes(base.table), layer: self.tx.layer(base.table) }
     }
 
     /// How many rows there are.
@@ -89,6 +102,37 @@ impl<'t, T: Table> LocalTable<'t, T> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
+    }
+}
+
+/// Which rows a mutation sees, of those that are in slots and of others.
+struct SeenRows<'t, R> {
+    writes: Option<&'t TableWrites<R>>,
+    layer: Option<(&'t Layer<R>, Turn)>,
+}
+
+impl<R> Clone for SeenRows<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for SeenRows<'_, R> {}
+
+impl<'t, R: Row> SeenRows<'t, R> {
+    /// Whether it sees a row that is in a slot.
+    fn in_slot(self, id: RowId, row: &R) -> bool {
+        self.writes.is_none_or(|writes| !writes.replaces(id))
+            && self.layer.is_none_or(|(layer, turn)| !layer.hides(row, turn))
+    }
+
+    /// The rows that it sees and that are in no slot.
+    fn elsewhere(self) -> impl Iterator<Item = &'t R> {
+        let Self { writes, layer } = self;
+        let below = layer.into_iter().flat_map(|(layer, turn)| layer.rows_below(turn));
+        let replaces = move |key| writes.is_some_and(|writes| writes.replaces_key(key));
+        let below = below.filter(move |(key, _)| !replaces(*key)).map(|(_, row)| row);
+        below.chain(writes.into_iter().flat_map(TableWrites::rows))
     }
 }
 
@@ -127,8 +171,8 @@ impl<'t, T: Table> LocalTableMut<'t, T> {
     /// As [`LocalTx::delete`].
     pub fn delete(&mut self, row: &T::Row) -> bool {
         let Some(base) = self.tx.base::<T>() else { return false };
-        let place = self.tx.locate_row::<T>(&base, row);
-        self.tx.delete_at::<T::Row>(&place)
+        let place = self.tx.locate_row::<T>(&base, row, Some(Extent::Presence));
+        self.tx.delete_at::<T>(&place)
     }
 
     /// As [`LocalTx::delete_by`].
@@ -139,9 +183,15 @@ impl<'t, T: Table> LocalTableMut<'t, T> {
         Q: Hash + Eq + ?Sized,
     {
         let Some(base) = self.tx.base::<T>() else { return false };
-        let Some(row) = self.tx.table::<T>().find(column, value) else { return false };
-        let place = self.tx.locate_row::<T>(&base, row);
-        self.tx.delete_at::<T::Row>(&place)
+        let place = if K::PRIMARY {
+            let hash = base.view.snapshot.hasher.hash_one(value);
+            let is = |row: &T::Row| column.get(row).borrow() == value;
+            self.tx.locate(&base, hash, Some(Extent::Presence), is)
+        } else {
+            let Some(row) = self.tx.table::<T>().find(column, value) else { return false };
+            self.tx.locate_row::<T>(&base, row, Some(Extent::Presence))
+        };
+        self.tx.delete_at::<T>(&place)
     }
 }
 

@@ -1,34 +1,41 @@
 //! Optimistic rows: what pending mutations make of the server's rows.
 //!
 //! What readers see is the server's rows with every pending [`Mutation`] run over them, in order. A mutation is a
-//! closure: it runs when it is added, and again whenever the server changes something that it read or wrote, until it
+//! closure: it runs when it is added, and again when a change makes another row of one that it read, until it
 //! [ends](super::Change::ends).
 //!
-//! Its rows are ordinary versions in ordinary slots, so reading costs nothing extra. The server's row of a key that a
-//! mutation writes is *parked* beside the table, encoded, with the sets that hold it. Each run leaves a *footprint*, what
-//! it read and wrote. A change of the server's that touches nothing of this leaves it alone. Any other one is applied
-//! between *lifting* (the parked rows of those whom it touches, and of who is connected with them, come back, for nobody
-//! to see) and *rebasing* (those mutations run again), all with one version: whoever reads sees the outcome, as if all
-//! mutations had run again, and the transaction lists the difference between what was seen before and what is seen now.
+//! Each row that mutations wrote is a stack of versions over the server's row, one for each mutation that wrote it. The
+//! topmost is shown as an ordinary version in an ordinary slot, so reading costs nothing extra; the server's row is
+//! *shadowed*: kept beside the table, encoded, with the sets that hold it. A change of the server's that is about
+//! shadowed rows is made between *lifting* (these come back into slots, for nobody to see) and *rebasing* (those
+//! mutations run again that read what has really changed, and what they wrote is shown), all with one version: whoever
+//! reads sees the outcome as if all mutations had run again, and the transaction lists the difference between what was
+//! seen before and what is seen now.
+//!
+//! Runs are bounded: a mutation runs once when it is added, and at most once for each change that makes another row of
+//! one that it read. A change that confirms a mutation's row as it was expected runs none, whatever number of others wrote
+//! that row.
 
-mod connected;
 mod footprint;
+mod layer;
 mod local_table;
-mod nets;
-mod overlay;
 mod pending;
 mod rebase;
+mod shadow;
+mod stack;
 mod temp_id;
 mod tx;
 mod writes;
 
-pub(super) use self::connected::Lifting;
 pub(super) use self::footprint::Turn;
+pub(super) use self::layer::{AnyLayer, KeyId, Layer};
 pub use self::local_table::{LocalTable, LocalTableMut};
-pub(super) use self::overlay::{LOCAL, Overlay};
 pub(super) use self::pending::Mutations;
 pub use self::pending::{Mutated, RowStatus};
+pub(super) use self::rebase::Rebasing;
+pub(super) use self::shadow::LOCAL;
 pub use self::temp_id::TempId;
+pub(super) use self::tx::Want;
 pub use self::tx::{LocalTx, is_mutating};
 
 /// Names a pending mutation. Its order among the others is the order of their adding, not of these numbers.

@@ -4,8 +4,7 @@ use core::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::footprint::{Footprint, Turn};
-use super::overlay::Overlay;
-use super::tx::{Ran, Want, Writes};
+use super::tx::{Touch, Want};
 use super::writes::{identity_hash, same_row};
 use super::{LocalTx, Mutation, MutationError, MutationId};
 use crate::cache::apply::Applying;
@@ -35,20 +34,42 @@ pub(super) struct Pending {
     pub(super) footprints: Vec<(TableId, Footprint)>,
 }
 
+/// What became of a mutation that ran again.
+pub(super) struct Ran {
+    pub(super) turn: Turn,
+    pub(super) footprints: Vec<(TableId, Footprint)>,
+    pub(super) result: Result<(), MutationError>,
+}
+
 impl Mutations {
     pub(super) fn turns_of(&self, id: MutationId) -> impl Iterator<Item = Turn> {
         let turns = (id, Turn(0))..=(id, Turn(u64::MAX));
         self.by_id.range(turns).map(|&(_, turn)| turn)
     }
 
+    pub(super) fn get(&self, turn: Turn) -> Option<&Pending> {
+        self.list.get(&turn)
+    }
+
     pub(super) fn footprints_of(&self, turn: Turn) -> &[(TableId, Footprint)] {
         self.list.get(&turn).map_or(&[], |pending| &pending.footprints)
     }
 
-    pub(super) fn remove(&mut self, turn: Turn) {
-        if let Some(pending) = self.list.remove(&turn) {
-            self.by_id.remove(&(pending.id, turn));
-        }
+    pub(super) fn turns(&self) -> impl Iterator<Item = Turn> {
+        self.list.keys().copied()
+    }
+
+    pub(super) fn remove(&mut self, turn: Turn) -> Option<Pending> {
+        let pending = self.list.remove(&turn)?;
+        self.by_id.remove(&(pending.id, turn));
+        Some(pending)
+    }
+
+    /// Notes what became of one that ran again; what it read and wrote before is returned.
+    pub(super) fn ran(&mut self, ran: Ran) -> Vec<(TableId, Footprint)> {
+        let Some(pending) = self.list.get_mut(&ran.turn) else { return Vec::new() };
+        pending.error = ran.result.err();
+        core::mem::replace(&mut pending.footprints, ran.footprints)
     }
 
     pub(in crate::cache) fn is_empty(&self) -> bool {
@@ -88,26 +109,38 @@ impl Cache {
     /// times, ought to be [finished](Self::must_finish_first) before this is called.
     pub fn mutate(&mut self, id: MutationId, mutation: Box<dyn Mutation>) -> Mutated {
         let mut failed = Vec::new();
-        let (Ran { footprints, result }, writes) = loop {
+        let (result, touches) = loop {
             let mut tx = LocalTx::new(self.reader().read(), self.mutations.refused.clone());
-            let ran = tx.run_as(id, |tx| mutation.run(tx));
+            let result = tx.run(id, &*mutation);
             let wanted = tx.take_wanted();
             if wanted.is_empty() {
-                break (ran, tx.into_writes());
+                break (result, tx.take_touches());
             }
             failed.extend(self.give_types(wanted));
         };
-        let restart = self.stop_if_touched(&footprints);
+        let restart = self.stop_if_touched(&touches);
         let turn = Turn(self.mutations.next);
         self.mutations.next += 1;
-        self.note_footprints(turn, &footprints);
+        let tables: Vec<_> = touches.iter().map(|touch| touch.table).collect();
+        let footprints = touches.into_iter().map(|touch| self.enter(turn, touch)).collect();
         self.mutations.by_id.insert((id, turn));
         let error = result.err();
         let pending = Pending { id, mutation, error: error.clone(), footprints };
         self.mutations.list.insert(turn, pending);
-        let transaction = self.commit_writes(writes);
+        let transaction = self.commit_writes(&tables);
         self.resume(restart);
         Mutated { transaction, failed, error }
+    }
+
+    /// Notes what a mutation did to a table when it ran for the first time.
+    fn enter(&mut self, turn: Turn, touch: Touch) -> (TableId, Footprint) {
+        let Touch { table, reads, writes } = touch;
+        self.touch(table);
+        let store = &mut *self.tables[table.0 as usize];
+        let written = writes.map_or_else(Vec::new, |writes| writes.push(store, turn));
+        let footprint = Footprint::new(reads, written);
+        store.any_layer().watch(turn, &footprint);
+        (table, footprint)
     }
 
     /// Gives tables their types, or notes that they have others: each is wanted once.
@@ -122,16 +155,10 @@ impl Cache {
         failed
     }
 
-    pub(super) fn note_footprints(&mut self, turn: Turn, footprints: &[(TableId, Footprint)]) {
-        for (table, footprint) in footprints {
-            self.overlay_of_mut(*table).touched.add(turn, footprint);
-        }
-    }
-
     /// Undoes the change under way, if the mutation's rows are among what it works on.
-    fn stop_if_touched(&mut self, footprints: &[(TableId, Footprint)]) -> Option<Applying> {
+    fn stop_if_touched(&mut self, touches: &[Touch]) -> Option<Applying> {
         let applying = self.applying.as_ref()?;
-        let touches = footprints.iter().any(|(table, _)| applying.touches(*table));
+        let touches = touches.iter().any(|touch| applying.touches(touch.table));
         if !applying.would_show() && !touches {
             return None;
         }
@@ -139,15 +166,15 @@ impl Cache {
         self.suspend()
     }
 
-    fn commit_writes(&mut self, writes: Vec<Writes>) -> Transaction {
+    /// Shows what was written to these tables.
+    fn commit_writes(&mut self, touched: &[TableId]) -> Transaction {
         let version = self.version + 1;
-        let touched = self.overlay(writes, Stamp::of(version));
-        for &table in &touched {
-            self.tables[table.0 as usize].rebase();
+        let mut moved = false;
+        for &table in touched {
+            moved |= self.tables[table.0 as usize].show_layer(Stamp::of(version));
         }
         let before = View { epoch: self.shared.current() };
-        let horizon = self.horizon();
-        if !touched.iter().any(|table| self.tables[table.0 as usize].has_changes()) {
+        if !moved {
             let view = before.clone();
             return Transaction {
                 before: view,
@@ -156,21 +183,11 @@ impl Cache {
                 failed: Vec::new(),
             };
         }
+        let horizon = self.horizon();
         let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
         let tables = touched.iter().filter_map(finish).collect();
         let after = View { epoch: self.publish(version) };
         Transaction { before, after, tables, failed: Vec::new() }
-    }
-
-    /// Makes the writes. The tables that were written, in order.
-    pub(super) fn overlay(&mut self, writes: Vec<Writes>, at: Stamp) -> Vec<TableId> {
-        let mut touched = Vec::with_capacity(writes.len());
-        for (table, writes) in writes {
-            touched.push(table);
-            self.touch(table);
-            writes.apply(self, table, at);
-        }
-        touched
     }
 
     /// Whether a change under way was interrupted by mutations so often that it should be stepped to its end before
@@ -204,9 +221,8 @@ impl Cache {
         let store = self.store::<T::Row>(self.table_of::<T>()?)?;
         let hash = identity_hash::<T::Row>(row, store.is_keyed(), &store.snapshot.hasher);
         let is = |other: &T::Row| same_row::<T::Row>(row, other, store.is_keyed());
-        if store.shows_local(hash, is) {
-            let writers = store.overlay.touched.writers_of(hash).iter();
-            let pending = writers.filter_map(|turn| self.mutations.list.get(turn));
+        if let Some(writers) = store.shown_writers(row) {
+            let pending = writers.into_iter().filter_map(|turn| self.mutations.get(turn));
             return Some(RowStatus::Pending(pending.map(|pending| pending.id).collect()));
         }
         let id = store.find_live(hash, is)?;
@@ -223,19 +239,6 @@ impl Cache {
     fn store<R: Row>(&self, table: TableId) -> Option<&TableStore<R>> {
         let table: &dyn Any = &**self.tables.get(table.0 as usize)?;
         table.downcast_ref()
-    }
-
-    pub(super) fn store_mut<R: Row>(&mut self, table: TableId) -> Option<&mut TableStore<R>> {
-        let table: &mut dyn Any = &mut **self.tables.get_mut(table.0 as usize)?;
-        table.downcast_mut()
-    }
-
-    pub(super) fn overlay_of(&self, table: TableId) -> &Overlay {
-        self.tables[table.0 as usize].overlay()
-    }
-
-    pub(super) fn overlay_of_mut(&mut self, table: TableId) -> &mut Overlay {
-        self.tables[table.0 as usize].overlay_mut()
     }
 }
 

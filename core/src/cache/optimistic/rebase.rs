@@ -1,24 +1,56 @@
-//! Running mutations again, because the server's rows changed beneath them or one of them ended.
+//! Running mutations again that read what a change has changed, in order, each at most once a change.
+//!
+//! A change is made to the server's rows, with those of them in slots that it is about. What it made of them in the end
+//! says who is *dirty*: the mutations that read a row as it was, and are not cut off from it by another's version of it. So
+//! do the versions that end with the change. The first of the dirty ones runs again, over the server's rows and the
+//! versions before it; where what it writes is not what it wrote, those who read that are dirty too. They come after it,
+//! so that none runs twice. A row that comes out as it was disturbs nobody: a call that is confirmed as expected runs
+//! nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use foldhash::HashMap;
+
 use super::LocalTx;
-use super::connected::Connecting;
 use super::footprint::Turn;
-use super::tx::{Ran, Want, Writes};
+use super::layer::KeyId;
+use super::pending::Ran;
+use super::tx::Want;
 use crate::cache::apply::Applying;
 use crate::cache::epoch::{Epoch, Tables, View};
 use crate::cache::stamp::Stamp;
-use crate::cache::{Cache, SetFailure};
+use crate::cache::{Cache, SetFailure, TableId};
 
-/// How often those that run again may turn out to have to do with more, before all do.
-const WIDENINGS_MAX: u32 = 4;
+/// What running a mutation costs at least, in rows applied.
+const RUN_COST: usize = 4;
 
-/// Mutations that ran again, and what they wrote.
-struct Reran {
-    runs: Vec<(Turn, Ran)>,
-    writes: Vec<Writes>,
+/// How far mutations have run again over the change under way.
+#[derive(Default)]
+pub(in crate::cache) struct Rebasing {
+    /// The keys whose server's rows have to be in slots.
+    lifts: Vec<(TableId, KeyId)>,
+    /// The tables of which mutations read or wrote rows that the change is about.
+    met: BTreeSet<TableId>,
+    is_lifted: bool,
+    /// The mutations that end with the change.
+    ended: BTreeSet<Turn>,
+    /// Those that have to run again.
+    dirty: BTreeSet<Turn>,
+    runs: Vec<Ran>,
+}
+
+impl Rebasing {
+    /// Whether rows that readers see are taken away for the time of the change.
+    pub(in crate::cache) fn is_lifted(&self) -> bool {
+        self.is_lifted
+    }
+}
+
+impl core::fmt::Debug for Rebasing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Rebasing").field("dirty", &self.dirty).finish_non_exhaustive()
+    }
 }
 
 /// Around a change of the server's.
@@ -28,124 +60,163 @@ impl Cache {
         !self.mutations.is_empty()
     }
 
-    /// Takes away what the mutations wrote that end with the change, that touched its rows, and that are connected with
-    /// those, and puts the server's rows back: for nobody to see.
-    pub(in crate::cache) fn lift(&mut self, applying: &mut Applying) {
-        let found = if applying.drops_sets() {
-            // Nobody knows which rows go before they are looked at.
-            self.mutations.list.keys().copied().collect()
-        } else {
-            let ends = applying.ends().iter().flat_map(|&id| self.mutations.turns_of(id));
-            let mut found: BTreeSet<_> = ends.collect();
-            found.append(&mut applying.lifting.turns);
-            found
-        };
-        self.lift_more(applying, found);
+    /// Looks for rows that mutations have read or written; whether it is through.
+    pub(in crate::cache) fn look(&self, applying: &mut Applying, budget: &mut usize) -> bool {
+        while let Some((table, rows, from)) = applying.next_rows() {
+            let store = &self.tables[table.0 as usize];
+            let left = if store.is_watched() { rows.len().saturating_sub(from) } else { 0 };
+            if left > 0 && *budget == 0 {
+                return false;
+            }
+            let count = left.min(*budget);
+            let mut keys = Vec::new();
+            if store.look(rows, from, count, &mut |key| keys.push(key)) {
+                applying.rebasing.met.insert(table);
+            }
+            applying.rebasing.lifts.extend(keys.into_iter().map(|key| (table, key)));
+            // Looking at a row costs much less than applying it.
+            *budget -= count.div_ceil(4);
+            applying.looked_at(count, count == left);
+        }
+        true
     }
 
-    /// Lifts these, and those that are connected with them.
-    fn lift_more(&mut self, applying: &mut Applying, found: BTreeSet<Turn>) {
-        let more = Connecting::new(self).closure(&applying.lifting.turns, found);
-        if more.is_empty() {
-            return;
-        }
+    /// Puts the server's rows back into slots that the change is about and that mutations' rows stand in for: for nobody
+    /// to see.
+    pub(in crate::cache) fn lift(&mut self, applying: &mut Applying) {
         let at = Stamp::of(self.version + 1);
-        for turn in &more {
-            let Some(pending) = self.mutations.list.get(turn) else { continue };
-            let written = pending.footprints.iter().filter(|(_, rows)| !rows.written.is_empty());
-            for (table, footprint) in written {
-                self.tables[table.0 as usize].lift(&footprint.written, at);
+        let mut by_table: HashMap<TableId, Vec<KeyId>> = HashMap::default();
+        for (table, key) in core::mem::take(&mut applying.rebasing.lifts) {
+            by_table.entry(table).or_default().push(key);
+        }
+        let mut is_lifted = false;
+        for (table, keys) in by_table {
+            is_lifted |= self.tables[table.0 as usize].lift(&keys, at);
+        }
+        if !applying.drops().is_empty() {
+            let mut watched = BTreeSet::new();
+            for &table in applying.touched() {
+                let store = &mut self.tables[table.0 as usize];
+                is_lifted |= store.lift_sets(applying.drops(), at);
+                watched.extend(store.is_watched().then_some(table));
+            }
+            applying.rebasing.met.append(&mut watched);
+        }
+        applying.rebasing.is_lifted |= is_lifted;
+    }
+
+    /// Finds the mutations that read a row as it was before the change; whether it is through.
+    pub(in crate::cache) fn observe(
+        &mut self,
+        applying: &mut Applying,
+        budget: &mut usize,
+    ) -> bool {
+        while let Some((table, from)) = applying.next_table() {
+            let max = if applying.rebasing.met.contains(&table) { *budget } else { 0 };
+            if max == 0 && *budget == 0 {
+                return false;
+            }
+            let store = &mut self.tables[table.0 as usize];
+            let count = store.observe(from, max, &mut applying.rebasing.dirty);
+            *budget -= count.div_ceil(4);
+            applying.looked_at(count, count == 0);
+        }
+        true
+    }
+
+    /// Takes away what the mutations wrote that end with the change.
+    pub(in crate::cache) fn withdraw_ended(&mut self, applying: &mut Applying) {
+        let at = Stamp::of(self.version + 1);
+        let ends = applying.ends().iter().flat_map(|&id| self.mutations.turns_of(id));
+        let ended: BTreeSet<Turn> = ends.collect();
+        for &turn in &ended {
+            let Some(pending) = self.mutations.get(turn) else { continue };
+            for (table, footprint) in &pending.footprints {
+                let store = &mut self.tables[table.0 as usize];
+                store.withdraw(footprint.written(), turn, at, &mut applying.rebasing.dirty);
                 applying.add_touched(*table);
             }
         }
-        applying.touched().iter().for_each(|&table| self.touch(table));
-        applying.lifting.is_lifted = true;
-        applying.lifting.turns.extend(more);
+        applying.rebasing.ended = ended;
+        if self.config.reruns_all_mutations {
+            applying.rebasing.dirty = self.mutations.turns().collect();
+        }
     }
 
-    /// Runs those that were lifted, and do not end with the change, over its rows, and nets what came of both.
+    /// Runs dirty mutations again, in order; whether it is through.
     ///
     /// # Errors
     ///
     /// Tables that one of them named and that have no types yet. Nothing has happened then that cannot be undone.
-    pub(in crate::cache) fn rebase(&mut self, applying: &mut Applying) -> Result<(), Vec<Want>> {
-        if !applying.lifting.is_lifted {
-            return Ok(());
-        }
-        let ends = applying.ends().iter().flat_map(|&id| self.mutations.turns_of(id));
-        let ends: BTreeSet<_> = ends.collect();
-        let Reran { runs, writes } = self.run_again(applying, &ends)?;
-        for &turn in &applying.lifting.turns {
-            self.forget_footprints(turn);
-        }
-        ends.into_iter().for_each(|turn| self.mutations.remove(turn));
-        for (turn, Ran { footprints, result }) in runs {
-            self.note_footprints(turn, &footprints);
-            if let Some(pending) = self.mutations.list.get_mut(&turn) {
-                (pending.footprints, pending.error) = (footprints, result.err());
-            }
-        }
-        let written = self.overlay(writes, Stamp::of(self.version + 1));
-        written.into_iter().for_each(|table| applying.add_touched(table));
-        for &table in applying.touched() {
-            self.tables[table.0 as usize].rebase();
-        }
-        Ok(())
-    }
-
-    fn forget_footprints(&mut self, turn: Turn) {
-        let Some(pending) = self.mutations.list.get_mut(&turn) else { return };
-        for (table, footprint) in core::mem::take(&mut pending.footprints) {
-            self.overlay_of_mut(table).touched.remove(turn, &footprint);
-        }
-    }
-
-    /// Runs those that were lifted and do not end. Where they read or write something else than before and that has to
-    /// do with others, those are lifted too, and they run once more.
-    fn run_again(
+    pub(in crate::cache) fn run_again(
         &mut self,
         applying: &mut Applying,
-        ends: &BTreeSet<Turn>,
-    ) -> Result<Reran, Vec<Want>> {
-        let mut widenings = 0;
-        loop {
-            let again: Vec<_> = applying.lifting.turns.difference(ends).copied().collect();
-            if again.is_empty() {
-                return Ok(Reran { runs: Vec::new(), writes: Vec::new() });
-            }
-            let reran = self.run_over(&again)?;
-            let more = self.disturbed(&reran.runs, &applying.lifting.turns);
-            if more.is_empty() {
-                return Ok(reran);
-            }
-            widenings += 1;
-            let all = || self.mutations.list.keys().copied().collect();
-            let more = if widenings < WIDENINGS_MAX { more } else { all() };
-            self.lift_more(applying, more);
+        budget: &mut usize,
+    ) -> Result<bool, Vec<Want>> {
+        let Rebasing { ended, dirty, .. } = &mut applying.rebasing;
+        dirty.retain(|turn| !ended.contains(turn));
+        if dirty.is_empty() {
+            return Ok(true);
         }
-    }
-
-    fn run_over(&self, turns: &[Turn]) -> Result<Reran, Vec<Want>> {
+        let layers = self.tables.iter_mut().enumerate();
+        let layers =
+            layers.filter_map(|(table, store)| Some((TableId(table as u32), store.lend_layer()?)));
+        let layers = layers.collect();
         let mut tx = LocalTx::new(self.unpublished(), self.mutations.refused.clone());
-        let mut runs = Vec::with_capacity(turns.len());
-        for turn in turns {
-            let Some(pending) = self.mutations.list.get(turn) else { continue };
-            runs.push((*turn, tx.run_as(pending.id, |tx| pending.mutation.run(tx))));
-        }
-        let wanted = tx.take_wanted();
-        if wanted.is_empty() { Ok(Reran { runs, writes: tx.into_writes() }) } else { Err(wanted) }
-    }
-
-    /// Those that were not lifted and for whom it makes a difference what was read and written now.
-    fn disturbed(&self, runs: &[(Turn, Ran)], lifted: &BTreeSet<Turn>) -> BTreeSet<Turn> {
-        let mut found = BTreeSet::new();
-        let mut connecting = Connecting::new(self);
-        for (turn, ran) in runs {
-            for (table, footprint) in &ran.footprints {
-                connecting.disturbed(*turn, *table, footprint, &mut found);
+        tx = tx.with_layers(layers);
+        let wanted = self.run_over(&mut tx, &mut applying.rebasing, budget);
+        for (table, layer) in tx.into_layers() {
+            if self.tables[table.0 as usize].take_layer(layer) {
+                applying.add_touched(table);
             }
         }
-        found.difference(lifted).copied().collect()
+        if wanted.is_empty() { Ok(applying.rebasing.dirty.is_empty()) } else { Err(wanted) }
+    }
+
+    fn run_over(&self, tx: &mut LocalTx, rebasing: &mut Rebasing, budget: &mut usize) -> Vec<Want> {
+        let Rebasing { ended, dirty, runs, .. } = rebasing;
+        while *budget > 0
+            && let Some(turn) = dirty.pop_first()
+        {
+            let Some(pending) = self.mutations.get(turn).filter(|_| !ended.contains(&turn)) else {
+                continue;
+            };
+            runs.push(tx.run_again(turn, pending, dirty));
+            *budget = budget.saturating_sub(RUN_COST);
+            let wanted = tx.take_wanted();
+            if !wanted.is_empty() {
+                return wanted;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Ends the mutations that end with the change, notes what those did that ran again, and shows it. Whether any row
+    /// has moved.
+    pub(in crate::cache) fn show_rebased(&mut self, applying: &mut Applying) -> bool {
+        let Rebasing { ended, runs, is_lifted, .. } = core::mem::take(&mut applying.rebasing);
+        for turn in ended {
+            let before = self.mutations.remove(turn).map(|pending| pending.footprints);
+            for (table, footprint) in before.into_iter().flatten() {
+                self.tables[table.0 as usize].any_layer().unwatch(turn, &footprint);
+            }
+        }
+        for ran in runs {
+            let turn = ran.turn;
+            for (table, footprint) in self.mutations.ran(ran) {
+                self.tables[table.0 as usize].any_layer().unwatch(turn, &footprint);
+            }
+            for (table, footprint) in self.mutations.footprints_of(turn) {
+                self.tables[table.0 as usize].any_layer().watch(turn, footprint);
+            }
+        }
+        let at = Stamp::of(self.version + 1);
+        let mut moved = is_lifted;
+        for &table in applying.touched() {
+            self.touch(table);
+            moved |= self.tables[table.0 as usize].show_layer(at);
+        }
+        moved
     }
 
     /// Gives tables their types that a mutation named while it ran over a change, which is to be started over.

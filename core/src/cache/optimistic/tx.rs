@@ -5,15 +5,18 @@ use core::borrow::Borrow;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::hash::Hash;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 
-use super::footprint::Footprint;
+use super::footprint::{Extent, Footprint, Reads, Turn};
+use super::layer::{AnyLayer, KeyId, Layer};
 use super::local_table::{LocalTable, LocalTableMut};
-use super::writes::{AnyWrites, TableWrites, base_of, identity_hash, same_row};
-use super::{MutationError, MutationId, TempId};
-use crate::cache::slots::RowId;
+use super::pending::{Pending, Ran};
+use super::writes::{AnyWrites, Below, TableWrites, identity_hash, row_in_slot, same_row};
+use super::{Mutation, MutationError, MutationId, TempId};
+use crate::bsatn::{Encode as _, Writer};
+use crate::cache::stamp::Stamp;
 use crate::cache::view::TableView;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId, View};
 use crate::schema::{Column, FindIn, HasKey, Row, Table, TableKind};
@@ -25,6 +28,9 @@ use crate::schema::{Column, FindIn, HasKey, Row, Table, TableKind};
 pub struct LocalTx {
     view: View,
     mutation: MutationId,
+    /// What other mutations wrote, for one that runs again: it must not see those after it. What the last one finds is
+    /// what readers see.
+    layers: Option<Layers>,
     temp_ids: u32,
     writes: HashMap<TableId, Box<dyn AnyWrites>>,
     /// The order of the tables' first writes.
@@ -38,31 +44,24 @@ pub struct LocalTx {
     refused: Vec<(TypeId, RegisterError)>,
 }
 
+/// The layers of all tables, and who reads through them.
+struct Layers {
+    by_table: HashMap<TableId, Box<dyn AnyLayer>>,
+    turn: Turn,
+}
+
 /// A table that has to be given its row type for a mutation to run.
 pub(in crate::cache) struct Want {
     pub(super) marker: TypeId,
     pub(super) register: fn(&mut Cache) -> Result<Vec<SetFailure>, RegisterError>,
 }
 
-/// What was read of one table, and, when that is over, written.
-#[derive(Default)]
-struct Reads {
-    /// The hashes of the rows that were looked for.
-    hashes: HashSet<u64>,
-    /// Whether any row may have been looked at.
-    scanned: bool,
-    /// The hashes of the rows that were written: each was looked for.
-    written: Vec<u64>,
+/// What a mutation did to a table.
+pub(super) struct Touch {
+    pub(super) table: TableId,
+    pub(super) reads: Reads,
+    pub(super) writes: Option<Box<dyn AnyWrites>>,
 }
-
-/// What became of a mutation that ran.
-pub(super) struct Ran {
-    pub(super) footprints: Vec<(TableId, Footprint)>,
-    pub(super) result: Result<(), MutationError>,
-}
-
-/// What mutations wrote to a table.
-pub(super) type Writes = (TableId, Box<dyn AnyWrites>);
 
 /// A table as readers see it.
 pub(super) struct Base<'t, T: Table> {
@@ -92,6 +91,7 @@ impl LocalTx {
         Self {
             view,
             mutation: MutationId(0),
+            layers: None,
             temp_ids: 0,
             writes: HashMap::default(),
             order: Vec::new(),
@@ -102,11 +102,25 @@ impl LocalTx {
         }
     }
 
-    /// Runs `body` as this mutation: keeps what it writes, or nothing if it fails.
-    pub(super) fn run_as(&mut self, mutation: MutationId, body: impl FnOnce(&mut Self)) -> Ran {
-        (self.mutation, self.temp_ids) = (mutation, 0);
+    /// Lets mutations run in it that ran before, over the layers of tables.
+    pub(super) fn with_layers(mut self, by_table: HashMap<TableId, Box<dyn AnyLayer>>) -> Self {
+        self.layers = Some(Layers { by_table, turn: Turn(0) });
+        self
+    }
+
+    pub(super) fn into_layers(self) -> HashMap<TableId, Box<dyn AnyLayer>> {
+        self.layers.map(|layers| layers.by_table).unwrap_or_default()
+    }
+
+    /// Runs a mutation. What it did is to be taken before another one runs.
+    pub(super) fn run(
+        &mut self,
+        id: MutationId,
+        mutation: &dyn Mutation,
+    ) -> Result<(), MutationError> {
+        (self.mutation, self.temp_ids) = (id, 0);
         // What is seen of it afterwards is undone.
-        let run = std::panic::AssertUnwindSafe(|| body(self));
+        let run = std::panic::AssertUnwindSafe(|| mutation.run(self));
         let outer = RUNNING.replace(true);
         let outcome = std::panic::catch_unwind(run);
         RUNNING.set(outer);
@@ -114,43 +128,91 @@ impl LocalTx {
             self.fail_with(MutationError::Panicked(said(&*panic)));
         }
         let result = self.error.get_mut().take().map_or(Ok(()), Err);
-        Ran { footprints: self.take_footprints(result.is_ok()), result }
+        if result.is_err() {
+            self.writes.clear();
+            self.order.clear();
+        }
+        result
     }
 
-    /// Ends a run: keeps its writes or rolls them back, and says what it read and wrote.
-    fn take_footprints(&mut self, keeps: bool) -> Vec<(TableId, Footprint)> {
+    /// What the mutation did, in the order of the tables' first writes; then the tables that it only read.
+    pub(super) fn take_touches(&mut self) -> Vec<Touch> {
         let mut reads = core::mem::take(self.reads.get_mut());
-        let mut footprints = Vec::with_capacity(reads.len());
-        for (table, writes) in &mut self.writes {
-            if !keeps {
-                writes.roll_back();
-                continue;
-            }
-            let written = writes.keep();
-            if let Some(reads) = reads.get_mut(table) {
-                for hash in &written {
-                    reads.hashes.remove(hash);
-                }
-                reads.written = written;
-            }
+        let written = core::mem::take(&mut self.order).into_iter().map(|table| Touch {
+            table,
+            reads: reads.remove(&table).unwrap_or_default(),
+            writes: self.writes.remove(&table),
+        });
+        let mut touches: Vec<_> = written.collect();
+        let rest = reads.into_iter().map(|(table, reads)| Touch { table, reads, writes: None });
+        touches.extend(rest);
+        touches
+    }
+
+    /// As [`run`](Self::run), of a mutation that ran before: what it writes takes the place of what it wrote then, and
+    /// those after it for whom that makes a difference are found.
+    pub(super) fn run_again(
+        &mut self,
+        turn: Turn,
+        pending: &Pending,
+        found: &mut BTreeSet<Turn>,
+    ) -> Ran {
+        if let Some(layers) = &mut self.layers {
+            layers.turn = turn;
         }
-        for (table, Reads { hashes, scanned, written }) in reads {
-            // Whoever may have looked at any row need not say at which.
-            let read = hashes.into_iter().filter(|_| !scanned).collect();
-            footprints.push((table, Footprint { read, written, scanned }));
+        let result = self.run(pending.id, &*pending.mutation);
+        let mut footprints = Vec::new();
+        let touches = self.take_touches();
+        let only_before = pending.footprints.iter().filter(|(table, footprint)| {
+            !footprint.written().is_empty() && touches.iter().all(|touch| touch.table != *table)
+        });
+        for (table, footprint) in only_before {
+            self.rewrite(*table, turn, footprint.written(), None, found);
         }
-        footprints
+        for Touch { table, reads, writes } in touches {
+            let before = pending.footprints.iter().find(|before| before.0 == table);
+            let before = before.map_or(&[][..], |(_, footprint)| footprint.written());
+            let written = self.rewrite(table, turn, before, writes, found);
+            footprints.push((table, Footprint::new(reads, written)));
+        }
+        Ran { turn, footprints, result }
+    }
+
+    /// Puts what a mutation wrote to a table in the place of what it wrote there before.
+    fn rewrite(
+        &mut self,
+        table: TableId,
+        turn: Turn,
+        before: &[KeyId],
+        writes: Option<Box<dyn AnyWrites>>,
+        found: &mut BTreeSet<Turn>,
+    ) -> Vec<KeyId> {
+        let epoch = &self.view.epoch;
+        let (Some(layers), Some(snapshot)) = (&mut self.layers, epoch.tables.untyped_at(table.0))
+        else {
+            return Vec::new();
+        };
+        let at = Stamp::of(epoch.version);
+        match (layers.by_table.get_mut(&table), writes) {
+            (Some(layer), Some(writes)) => {
+                writes.replace(&mut **layer, turn, before, (snapshot, at), found)
+            }
+            (None, Some(writes)) => {
+                let layer =
+                    layers.by_table.entry(table).or_insert_with(|| writes.new_layer(snapshot));
+                writes.replace(&mut **layer, turn, before, (snapshot, at), found)
+            }
+            (Some(layer), None) => {
+                layer.withdraw_from(before, turn, snapshot, at, found);
+                Vec::new()
+            }
+            (None, None) => Vec::new(),
+        }
     }
 
     /// The tables that have to be given their types for the mutations to run. If there are any, what was run is void.
     pub(super) fn take_wanted(&mut self) -> Vec<Want> {
         core::mem::take(self.wanted.get_mut())
-    }
-
-    /// What was written, in the order of the tables' first writes.
-    pub(super) fn into_writes(mut self) -> Vec<Writes> {
-        let order = self.order.into_iter();
-        order.filter_map(|table| Some((table, self.writes.remove(&table)?))).collect()
     }
 
     fn fail_with(&self, error: MutationError) {
@@ -184,11 +246,19 @@ impl LocalTx {
     }
 
     /// Replaces the row that has the same primary key. If there is none, the mutation [fails](Self::fail).
+    ///
+    /// That is looked at again whenever it changes. If somebody else deletes the row while the call is pending, the
+    /// mutation fails from then on: the row, as this mutation would have it, is no longer seen, nor is whatever else it
+    /// writes. [`upsert`](Self::upsert) keeps the row in view until the call is answered. So `update` shows what a
+    /// reducer does that refuses to update a row that is gone, and `upsert` what one does that inserts it again.
     pub fn update<R: Table<Row = R> + HasKey>(&mut self, row: R) {
         self.table_mut::<R>().update(row);
     }
 
     /// Replaces the row that has the same primary key, or inserts this one.
+    ///
+    /// It reads nothing: the row stays in view until the call is answered, whatever others do to it meanwhile, even if
+    /// they delete it. [`update`](Self::update) fails then.
     pub fn upsert<R: Table<Row = R> + HasKey>(&mut self, row: R) {
         self.table_mut::<R>().upsert(row);
     }
@@ -269,46 +339,76 @@ impl LocalTx {
         writes.downcast_ref()
     }
 
-    fn writes_mut<R: Row>(&mut self, table: TableId) -> Option<&mut TableWrites<R>> {
+    fn writes_mut<T: Table>(&mut self, table: TableId) -> Option<&mut TableWrites<T::Row>> {
         let order = &mut self.order;
         let writes = self.writes.entry(table).or_insert_with(|| {
             order.push(table);
-            Box::new(TableWrites::<R>::new())
+            Box::new(TableWrites::<T::Row>::new(T::DEF.primary_key.is_some()))
         });
         let writes: &mut dyn Any = &mut **writes;
         writes.downcast_mut()
     }
 
-    fn note_read(&self, table: TableId, hash: u64) {
-        self.reads.borrow_mut().entry(table).or_default().hashes.insert(hash);
+    /// What other mutations wrote to a table, and who looks; none if that is what readers see.
+    pub(super) fn layer<R: Row>(&self, table: TableId) -> Option<(&Layer<R>, Turn)> {
+        let layers = self.layers.as_ref()?;
+        let layer: &dyn Any = &**layers.by_table.get(&table)?;
+        Some((layer.downcast_ref()?, layers.turn))
     }
 
-    pub(super) fn note_scan(&self, table: TableId) {
-        self.reads.borrow_mut().entry(table).or_default().scanned = true;
+    pub(super) fn note(&self, table: TableId, note: impl FnOnce(&mut Reads)) {
+        note(self.reads.borrow_mut().entry(table).or_default());
     }
 
-    /// Where a row is that is identified as `is` says.
+    /// Where a row is that is identified as `is` says. It counts as read, to this extent, unless the mutation itself
+    /// has written it.
     pub(super) fn locate<T: Table>(
         &self,
         base: &Base<'_, T>,
         hash: u64,
+        extent: Option<Extent>,
         is: impl Fn(&T::Row) -> bool,
     ) -> Place {
-        self.note_read(base.table, hash);
         let writes = self.writes::<T::Row>(base.table);
-        let write = writes.and_then(|writes| writes.find(base.view.snapshot, hash, &is));
-        let id = if write.is_none() { base_of(&base.view, hash, is) } else { None };
-        let is_there = match (write, writes) {
-            (Some(at), Some(writes)) => writes.row(at).is_some(),
-            _ => id.is_some(),
-        };
-        Place { table: base.table, hash, write, base: id, is_there }
+        if let Some((writes, at)) =
+            writes.and_then(|writes| Some((writes, writes.find(hash, &is)?)))
+        {
+            let is_there = writes.row(at).is_some();
+            let below = Below::Nothing;
+            return Place { table: base.table, hash, write: Some(at), below, is_there };
+        }
+        if let Some(extent) = extent {
+            self.note(base.table, |reads| reads.row(hash, extent));
+        }
+        let below = self.below(base, hash, is);
+        let is_there = below != Below::Nothing;
+        Place { table: base.table, hash, write: None, below, is_there }
     }
 
-    pub(super) fn locate_row<T: Table>(&self, base: &Base<'_, T>, row: &T::Row) -> Place {
+    fn below<T: Table>(
+        &self,
+        base: &Base<'_, T>,
+        hash: u64,
+        is: impl Fn(&T::Row) -> bool,
+    ) -> Below {
+        if let Some((layer, turn)) = self.layer::<T::Row>(base.table)
+            && let Some(key) = layer.find(hash, &is)
+            && let Some(row) = layer.below(key, turn)
+        {
+            return row.map_or(Below::Nothing, |_| Below::Layer(key));
+        }
+        row_in_slot(&base.view, hash, is).map_or(Below::Nothing, Below::Slot)
+    }
+
+    pub(super) fn locate_row<T: Table>(
+        &self,
+        base: &Base<'_, T>,
+        row: &T::Row,
+        extent: Option<Extent>,
+    ) -> Place {
         let keyed = T::DEF.primary_key.is_some();
         let hash = identity_hash(row, keyed, &base.view.snapshot.hasher);
-        self.locate(base, hash, |other| same_row(row, other, keyed))
+        self.locate(base, hash, extent, |other| same_row(row, other, keyed))
     }
 
     /// The row at a place.
@@ -317,9 +417,14 @@ impl LocalTx {
         base: &Base<'t, T>,
         place: &Place,
     ) -> Option<&'t T::Row> {
-        match place.write {
-            Some(at) => self.writes::<T::Row>(place.table)?.row(at),
-            None => base.view.snapshot.chunks.row(place.base?),
+        match (place.write, place.below) {
+            (Some(at), _) => self.writes::<T::Row>(place.table)?.row(at),
+            (None, Below::Nothing) => None,
+            (None, Below::Slot(id)) => base.view.snapshot.chunks.row(id),
+            (None, Below::Layer(key)) => {
+                let (layer, turn) = self.layer::<T::Row>(place.table)?;
+                layer.below(key, turn)??.row()
+            }
         }
     }
 
@@ -329,39 +434,47 @@ impl LocalTx {
             return self.fail_with(MutationError::EventTable { table: name });
         }
         let Some(base) = self.base::<T>() else { return };
-        let place = self.locate_row::<T>(&base, &row);
+        let is_keyed = T::DEF.primary_key.is_some();
+        let extent = match mode {
+            // A table without a key is a set of rows: it makes no difference whether one is there already.
+            Mode::Insert if !is_keyed => None,
+            Mode::Insert | Mode::Update => Some(Extent::Presence),
+            Mode::Upsert => None,
+        };
+        let place = self.locate_row::<T>(&base, &row, extent);
         match (mode, place.is_there) {
-            (Mode::Insert, true) if T::DEF.primary_key.is_some() => {
+            (Mode::Insert, true) if is_keyed => {
                 return self.fail_with(MutationError::KeyTaken { table: name });
             }
-            // A table without a key is a set of rows.
-            (Mode::Insert, true) => return,
             (Mode::Update, false) => {
                 return self.fail_with(MutationError::NoSuchRow { table: name });
             }
             _ => (),
         }
-        if let Some(writes) = self.writes_mut::<T::Row>(place.table) {
-            writes.put(place.write, place.base, row, place.hash);
+        if let Some(writes) = self.writes_mut::<T>(place.table) {
+            writes.put(place.write, place.below, row, place.hash);
         }
     }
 
-    pub(super) fn delete_at<R: Row>(&mut self, place: &Place) -> bool {
-        if place.is_there
-            && let Some(writes) = self.writes_mut::<R>(place.table)
-        {
-            writes.delete(place.write, place.base, place.hash);
+    /// Deletes the row at a place; whether there was one.
+    pub(super) fn delete_at<T: Table>(&mut self, place: &Place) -> bool {
+        let mut bytes = Writer::new();
+        let base = self.base::<T>();
+        let Some(row) = base.and_then(|base| self.row_at(&base, place)) else { return false };
+        row.encode(&mut bytes);
+        if let Some(writes) = self.writes_mut::<T>(place.table) {
+            writes.delete(place.write, place.below, bytes.as_slice(), place.hash);
         }
-        place.is_there
+        true
     }
 }
 
-/// Where a row is, or would be: its write, if there is one, else its place in the view.
+/// Where a row is, or would be: its write, if there is one, else where it was before.
 pub(super) struct Place {
     table: TableId,
     hash: u64,
     write: Option<usize>,
-    base: Option<RowId>,
+    below: Below,
     is_there: bool,
 }
 

@@ -1,42 +1,56 @@
-//! What mutations write to one table while they run: net, in the order of the first writes.
+//! What one run of a mutation writes to one table: net, in the order of the first writes.
 
 use core::any::Any;
 use core::hash::BuildHasher;
+use std::collections::BTreeSet;
 
+use foldhash::HashSet;
 use foldhash::fast::RandomState;
-use foldhash::{HashMap, HashSet};
+use hashbrown::HashTable;
 
+use super::footprint::Turn;
+use super::layer::{AnyLayer, Ground, KeyId, Layer, Written};
+use super::stack::Packed;
 use crate::bsatn::Writer;
 use crate::cache::slots::RowId;
-use crate::cache::snapshot::Snapshot;
+use crate::cache::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::stamp::Stamp;
+use crate::cache::store::TableStore;
+use crate::cache::table::AnyTable;
 use crate::cache::view::TableView;
-use crate::cache::{Cache, TableId};
 use crate::schema::{Row, Table};
 
-/// The writes of all mutations that ran, to one table.
+/// The writes of the mutation that runs, to one table.
 pub(super) struct TableWrites<R> {
+    is_keyed: bool,
     writes: Vec<Write<R>>,
-    by_hash: HashMap<u64, Vec<u32>>,
-    /// The rows that readers see and that a write stands in for.
+    by_hash: HashTable<u32>,
+    /// The rows of slots and of other mutations for which a write stands in.
     replaced: HashSet<RowId>,
-    /// What the mutation that runs has changed here, to be undone if it fails.
-    log: Vec<Undo<R>>,
+    replaced_keys: HashSet<KeyId>,
 }
 
 /// What became of one row.
-pub(super) struct Write<R> {
-    pub(super) hash: u64,
-    /// The row as readers see it.
-    pub(super) base: Option<RowId>,
-    /// The row as it is to be; of one that was deleted, the last of which that is known. Either this or `base` is there.
-    pub(super) row: Option<R>,
-    pub(super) is_deleted: bool,
+struct Write<R> {
+    hash: u64,
+    state: WriteState<R>,
 }
 
-enum Undo<R> {
-    Added,
-    Changed { at: u32, row: Option<R>, was_deleted: bool },
+enum WriteState<R> {
+    Put(R),
+    /// The row is the last of this identity that is known.
+    Deleted(Packed<R>),
+}
+
+/// Where a row is that a mutation finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Below {
+    /// There is none.
+    Nothing,
+    /// In a slot.
+    Slot(RowId),
+    /// In the layer.
+    Layer(KeyId),
 }
 
 /// The hash of what identifies a row: its key, or its encoding.
@@ -62,124 +76,103 @@ pub(super) fn encode_alike<R: Row>(one: &R, other: &R) -> bool {
 }
 
 impl<R: Row> TableWrites<R> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(is_keyed: bool) -> Self {
         Self {
+            is_keyed,
             writes: Vec::new(),
-            by_hash: HashMap::default(),
+            by_hash: HashTable::new(),
             replaced: HashSet::default(),
-            log: Vec::new(),
+            replaced_keys: HashSet::default(),
         }
     }
 
     /// The write of the row with this hash for which `is` says yes.
-    pub(super) fn find(
-        &self,
-        snapshot: &Snapshot<R>,
-        hash: u64,
-        is: impl Fn(&R) -> bool,
-    ) -> Option<usize> {
-        let same_hash = self.by_hash.get(&hash)?.iter();
-        same_hash.map(|&at| at as usize).find(|&at| self.subject(snapshot, at).is_some_and(&is))
-    }
-
-    /// The row that a write is about.
-    fn subject<'a>(&'a self, snapshot: &'a Snapshot<R>, at: usize) -> Option<&'a R> {
-        let write = &self.writes[at];
-        write.row.as_ref().or_else(|| snapshot.chunks.row(write.base?))
+    pub(super) fn find(&self, hash: u64, is: impl Fn(&R) -> bool) -> Option<usize> {
+        let same = |&at: &u32| {
+            let write = &self.writes[at as usize];
+            write.hash == hash && write.subject().is_some_and(&is)
+        };
+        self.by_hash.find(hash, same).map(|&at| at as usize)
     }
 
     /// The row as it is to be; none if it was deleted.
     pub(super) fn row(&self, at: usize) -> Option<&R> {
-        let write = self.writes.get(at).filter(|write| !write.is_deleted)?;
-        write.row.as_ref()
+        self.writes.get(at)?.row()
     }
 
     /// The rows that are to be there and that were written.
     pub(super) fn rows(&self) -> impl Iterator<Item = &R> {
-        let there = self.writes.iter().filter(|write| !write.is_deleted);
-        there.filter_map(|write| write.row.as_ref())
+        self.writes.iter().filter_map(Write::row)
     }
 
-    /// Whether a write stands in for a row that readers see.
+    /// Whether a write stands in for a row in a slot.
     pub(super) fn replaces(&self, id: RowId) -> bool {
         self.replaced.contains(&id)
     }
 
+    /// Whether a write stands in for another mutation's.
+    pub(super) fn replaces_key(&self, id: KeyId) -> bool {
+        self.replaced_keys.contains(&id)
+    }
+
     /// Writes a row of this hash; `at` is its earlier write, if there is one.
-    pub(super) fn put(&mut self, at: Option<usize>, base: Option<RowId>, row: R, hash: u64) {
-        let Some(at) = at else {
-            return self.add(Write { hash, base, row: Some(row), is_deleted: false });
-        };
-        let write = &mut self.writes[at];
-        let was_deleted = core::mem::replace(&mut write.is_deleted, false);
-        let row = write.row.replace(row);
-        // A deleted row that has none of its own is the one in `base`.
-        self.log.push(Undo::Changed { at: at as u32, row, was_deleted });
+    pub(super) fn put(&mut self, at: Option<usize>, below: Below, row: R, hash: u64) {
+        self.write(at, below, WriteState::Put(row), hash);
     }
 
-    /// Deletes a row of this hash, which is there.
-    pub(super) fn delete(&mut self, at: Option<usize>, base: Option<RowId>, hash: u64) {
-        let Some(at) = at else {
-            return self.add(Write { hash, base, row: None, is_deleted: true });
-        };
-        self.writes[at].is_deleted = true;
-        self.log.push(Undo::Changed { at: at as u32, row: None, was_deleted: false });
+    /// Deletes a row of this hash, which is encoded so.
+    pub(super) fn delete(&mut self, at: Option<usize>, below: Below, row: &[u8], hash: u64) {
+        self.write(at, below, WriteState::Deleted(Packed::new(row)), hash);
     }
 
-    fn add(&mut self, write: Write<R>) {
-        self.by_hash.entry(write.hash).or_default().push(self.writes.len() as u32);
-        self.replaced.extend(write.base);
-        self.writes.push(write);
-        self.log.push(Undo::Added);
+    fn write(&mut self, at: Option<usize>, below: Below, state: WriteState<R>, hash: u64) {
+        if let Some(at) = at {
+            self.writes[at].state = state;
+            return;
+        }
+        match below {
+            Below::Nothing => (),
+            Below::Slot(id) => drop(self.replaced.insert(id)),
+            Below::Layer(id) => drop(self.replaced_keys.insert(id)),
+        }
+        let Self { writes, by_hash, .. } = self;
+        by_hash.insert_unique(hash, writes.len() as u32, |&at| writes[at as usize].hash);
+        writes.push(Write { hash, state });
     }
 
-    /// The writes that were changed since the last time, in their order.
-    fn take_changed(&mut self) -> Vec<u32> {
-        let mut added = self.writes.len() as u32;
-        let log = core::mem::take(&mut self.log);
-        let mut changed: Vec<_> = log
-            .iter()
-            .rev()
-            .map(|undo| match undo {
-                Undo::Added => {
-                    added -= 1;
-                    added
-                }
-                Undo::Changed { at, .. } => *at,
-            })
-            .collect();
-        changed.sort_unstable();
-        changed.dedup();
-        changed
-    }
-
-    fn undo(&mut self) {
-        while let Some(undo) = self.log.pop() {
-            match undo {
-                Undo::Added => {
-                    let Some(write) = self.writes.pop() else { continue };
-                    if let Some(same_hash) = self.by_hash.get_mut(&write.hash) {
-                        same_hash.pop();
-                    }
-                    if let Some(base) = write.base {
-                        self.replaced.remove(&base);
-                    }
-                }
-                Undo::Changed { at, row, was_deleted } => {
-                    let write = &mut self.writes[at as usize];
-                    // A delete leaves the row where it is.
-                    if was_deleted || row.is_some() {
-                        write.row = row;
-                    }
-                    write.is_deleted = was_deleted;
-                }
+    fn into_written(self) -> Vec<Written<R>> {
+        let mut bytes = Writer::new();
+        let written = self.writes.into_iter().map(|Write { hash, state }| match state {
+            WriteState::Put(row) => {
+                bytes.clear();
+                row.encode(&mut bytes);
+                Written { hash, row: Packed::of(bytes.as_slice(), row), is_deleted: false }
             }
+            WriteState::Deleted(row) => Written { hash, row, is_deleted: true },
+        });
+        written.collect()
+    }
+}
+
+impl<R: Row> Write<R> {
+    /// The row that it is about.
+    fn subject(&self) -> Option<&R> {
+        match &self.state {
+            WriteState::Put(row) => Some(row),
+            WriteState::Deleted(row) => row.row(),
+        }
+    }
+
+    fn row(&self) -> Option<&R> {
+        match &self.state {
+            WriteState::Put(row) => Some(row),
+            WriteState::Deleted(_) => None,
         }
     }
 }
 
 /// The row in a view with this hash for which `is` says yes, by its id.
-pub(super) fn base_of<T: Table>(
+pub(super) fn row_in_slot<T: Table>(
     view: &TableView<'_, T>,
     hash: u64,
     is: impl Fn(&T::Row) -> bool,
@@ -193,30 +186,53 @@ pub(super) fn base_of<T: Table>(
 
 /// [`TableWrites`] of whatever table.
 pub(super) trait AnyWrites: Any {
-    /// Keeps what the mutation that ran has written: the hashes of those rows, in the order of the first writes.
-    fn keep(&mut self) -> Vec<u64>;
+    /// Adds the writes of a mutation that ran for the first time to the table's layer.
+    fn push(self: Box<Self>, table: &mut dyn AnyTable, turn: Turn) -> Vec<KeyId>;
 
-    /// Forgets what the mutation that ran has written.
-    fn roll_back(&mut self);
+    /// An empty layer of the table of this snapshot.
+    fn new_layer(&self, snapshot: &dyn AnySnapshot) -> Box<dyn AnyLayer>;
 
-    /// Makes the writes in the table, for the version `at`.
-    fn apply(self: Box<Self>, cache: &mut Cache, table: TableId, at: Stamp);
+    /// As [`Layer::replace`], for the version `at`. The layer and the snapshot are those of the table.
+    fn replace(
+        self: Box<Self>,
+        layer: &mut dyn AnyLayer,
+        turn: Turn,
+        before: &[KeyId],
+        ground: (&dyn AnySnapshot, Stamp),
+        found: &mut BTreeSet<Turn>,
+    ) -> Vec<KeyId>;
 }
 
 impl<R: Row> AnyWrites for TableWrites<R> {
-    fn keep(&mut self) -> Vec<u64> {
-        let changed = self.take_changed().into_iter();
-        changed.map(|at| self.writes[at as usize].hash).collect()
-    }
-
-    fn roll_back(&mut self) {
-        self.undo();
-    }
-
-    fn apply(self: Box<Self>, cache: &mut Cache, table: TableId, at: Stamp) {
+    fn push(self: Box<Self>, table: &mut dyn AnyTable, turn: Turn) -> Vec<KeyId> {
+        let table: &mut dyn Any = table;
         // The table was found when the mutation ran, and tables stay.
-        if let Some(store) = cache.store_mut::<R>(table) {
-            store.overlay_writes(self.writes, at);
+        let Some(table) = table.downcast_mut::<TableStore<R>>() else { return Vec::new() };
+        let layer = table.layer_mut();
+        self.into_written().into_iter().map(|written| layer.push(turn, written)).collect()
+    }
+
+    fn new_layer(&self, snapshot: &dyn AnySnapshot) -> Box<dyn AnyLayer> {
+        let snapshot: &dyn Any = snapshot;
+        let hasher = snapshot.downcast_ref::<Snapshot<R>>().map(|it| it.hasher.clone());
+        Box::new(Layer::<R>::new(self.is_keyed, hasher.unwrap_or_default()))
+    }
+
+    fn replace(
+        self: Box<Self>,
+        layer: &mut dyn AnyLayer,
+        turn: Turn,
+        before: &[KeyId],
+        (snapshot, at): (&dyn AnySnapshot, Stamp),
+        found: &mut BTreeSet<Turn>,
+    ) -> Vec<KeyId> {
+        let (layer, snapshot): (&mut dyn Any, &dyn Any) = (layer, snapshot);
+        match (layer.downcast_mut::<Layer<R>>(), snapshot.downcast_ref::<Snapshot<R>>()) {
+            (Some(layer), Some(snapshot)) => {
+                let ground = Ground { snapshot, at };
+                layer.replace(turn, before, self.into_written(), &ground, found)
+            }
+            _ => Vec::new(),
         }
     }
 }

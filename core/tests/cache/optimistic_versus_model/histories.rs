@@ -63,8 +63,8 @@ pub(super) enum Op {
 
 pub(super) const IDS: u64 = 16;
 
-fn writes() -> impl Strategy<Value = Vec<Write>> {
-    let id = || 0..IDS;
+fn writes(ids: u64) -> impl Strategy<Value = Vec<Write>> {
+    let id = move || 0..ids;
     let write = prop_oneof![
         4 => (id(), 0..4_u32).prop_map(|(id, score)| Write::Put(id, score)),
         1 => (id(), 0..4_u32).prop_map(|(id, score)| Write::Insert(id, score)),
@@ -85,11 +85,13 @@ fn writes() -> impl Strategy<Value = Vec<Write>> {
     vec(write, 0..4)
 }
 
-fn rows() -> impl Strategy<Value = Vec<(u64, Option<u32>)>> {
-    vec((0..IDS, prop::option::weighted(0.7, 0..4_u32)), 0..5)
+fn rows(ids: u64) -> impl Strategy<Value = Vec<(u64, Option<u32>)>> {
+    vec((0..ids, prop::option::weighted(0.7, 0..4_u32)), 0..5)
 }
 
-pub(super) fn op() -> impl Strategy<Value = Op> {
+/// An operation on players whose numbers are below `ids`.
+pub(super) fn op(ids: u64) -> impl Strategy<Value = Op> {
+    let (writes, rows) = (|| writes(ids), || rows(ids));
     let ends = || vec(any::<usize>(), 0..3);
     prop_oneof![
         8 => writes().prop_map(Op::Mutate),
@@ -100,7 +102,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => ends().prop_map(Op::Resync),
         3 => (rows(), 0..12_usize, writes())
             .prop_map(|(rows, steps, writes)| Op::Interrupted { rows, steps, writes }),
-        1 => (0..IDS).prop_map(Op::Broken),
+        1 => (0..ids).prop_map(Op::Broken),
         1 => (rows(), 0..12_usize, ends())
             .prop_map(|(rows, steps, ends)| Op::Aborted { rows, steps, ends }),
         1 => Just(Op::HoldView),

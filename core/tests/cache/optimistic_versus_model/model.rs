@@ -95,7 +95,12 @@ impl Rows {
 
     /// What a transaction makes of them.
     pub(super) fn follow(&mut self, tx: &Transaction) {
+        let mut seen = BTreeSet::new();
         for change in changes::<Player>(tx) {
+            let (Seen::Insert(row) | Seen::Update(row, _) | Seen::Delete(row)) = &change else {
+                panic!("{change:?}");
+            };
+            assert!(seen.insert(row.id), "one row changed twice: {change:?}");
             match change {
                 Seen::Insert(row) => assert_eq!(self.players.insert(row.id, row), None),
                 Seen::Update(old, new) => {

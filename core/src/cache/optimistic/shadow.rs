@@ -1,0 +1,445 @@
+//! Showing what mutations wrote in place of the server's rows, and putting these back for the time of a change.
+
+use std::collections::BTreeSet;
+
+use foldhash::HashMap;
+
+use super::footprint::Turn;
+use super::layer::{AnyLayer, Ground, Key, KeyId, Layer, Place, Shadowed};
+use super::stack::Packed;
+use super::writes::{encode_alike, identity_hash};
+use crate::bsatn::Writer;
+use crate::cache::diff::Pair;
+use crate::cache::identity::{ByBytes, ByKey, Identity, encodes_as};
+use crate::cache::sets::{ListId, SetId};
+use crate::cache::slots::{NO_ROW, RowId};
+use crate::cache::stamp::Stamp;
+use crate::cache::store::TableStore;
+use crate::schema::Row;
+use crate::wire::RowList;
+
+/// Holds the rows that mutations wrote. No query set has this number: they are counted up from 0.
+pub(in crate::cache) const LOCAL: SetId = SetId(u32::MAX);
+
+/// Whose layer it is.
+impl<R: Row> TableStore<R> {
+    pub(super) fn layer_mut(&mut self) -> &mut Layer<R> {
+        let is_keyed = self.is_keyed();
+        let hasher = &self.snapshot.hasher;
+        self.layer.get_or_insert_with(|| Box::new(Layer::new(is_keyed, hasher.clone())))
+    }
+
+    pub(in crate::cache) fn any_layer(&mut self) -> &mut dyn AnyLayer {
+        self.layer_mut()
+    }
+
+    /// Hands the layer out, while mutations run. To be [given back](Self::take_layer) before anything else.
+    pub(in crate::cache) fn lend_layer(&mut self) -> Option<Box<dyn AnyLayer>> {
+        Some(self.layer.take()?)
+    }
+
+    /// Takes the layer back; whether the change under way has to do with it.
+    pub(in crate::cache) fn take_layer(&mut self, layer: Box<dyn AnyLayer>) -> bool {
+        let is_changed = layer.is_changed();
+        let layer: Box<dyn core::any::Any> = layer;
+        self.layer = layer.downcast().ok();
+        is_changed
+    }
+
+    pub(in crate::cache) fn is_watched(&self) -> bool {
+        self.layer.as_ref().is_some_and(|layer| layer.is_watched())
+    }
+
+    /// Does something with the layer and the rest of the table.
+    fn with_layer<T>(&mut self, act: impl FnOnce(&mut Self, &mut Layer<R>) -> T) -> Option<T> {
+        let mut layer = self.layer.take()?;
+        let done = act(self, &mut layer);
+        self.layer = Some(layer);
+        Some(done)
+    }
+}
+
+/// Changes of the server's.
+impl<R: Row> TableStore<R> {
+    /// Whether mutations read or wrote rows of a list, or may have. Finds the keys whose server's rows the list is about
+    /// and that are not in slots.
+    pub(in crate::cache) fn look(
+        &self,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+        shadowed: &mut dyn FnMut(KeyId),
+    ) -> bool {
+        let Some(layer) = self.layer.as_ref().filter(|_| !self.is_event() && max > 0) else {
+            return false;
+        };
+        let rows = rows.iter_from(from).take(max);
+        let is_met = if self.is_keyed() {
+            self.look_at::<ByKey>(layer, rows, shadowed)
+        } else {
+            self.look_at::<ByBytes>(layer, rows, shadowed)
+        };
+        is_met || layer.watchers().is_wide()
+    }
+
+    fn look_at<'b, I: Identity<R>>(
+        &self,
+        layer: &Layer<R>,
+        rows: impl Iterator<Item = &'b [u8]>,
+        shadowed: &mut dyn FnMut(KeyId),
+    ) -> bool {
+        let mut is_met = false;
+        for bytes in rows {
+            // A row that does not decode is found again when it is staged.
+            let Ok(probe) = I::probe(bytes) else { continue };
+            let hash = I::hash(&probe, &self.snapshot.hasher);
+            is_met |= layer.watchers().has_row(hash);
+            for id in layer.of_hash(hash) {
+                is_met = true;
+                shadowed(id);
+            }
+        }
+        is_met
+    }
+
+    /// Puts the server's rows of keys back into slots, and takes away what readers see in their place, for the version
+    /// `at`: for nobody to see. Whether there was any.
+    pub(in crate::cache) fn lift(&mut self, keys: &[KeyId], at: Stamp) -> bool {
+        let lifted = self.with_layer(|store, layer| {
+            let lifted = keys.iter().filter(|&&id| store.lift_one(layer, id, at));
+            lifted.count() > 0
+        });
+        lifted.unwrap_or(false)
+    }
+
+    /// As [`lift`](Self::lift), for the rows that some of these sets hold.
+    pub(in crate::cache) fn lift_sets(&mut self, sets: &[SetId], at: Stamp) -> bool {
+        let Some(layer) = &self.layer else { return false };
+        let held = |key: &Key<R>| match key.place() {
+            Place::Shadowed { server: Some(server), .. } => {
+                server.members.iter().any(|held| sets.contains(&held.0))
+            }
+            _ => false,
+        };
+        let keys: Vec<_> = layer.keys().filter(|(_, key)| held(key)).map(|(id, _)| id).collect();
+        self.lift(&keys, at)
+    }
+
+    fn lift_one(&mut self, layer: &mut Layer<R>, id: KeyId, at: Stamp) -> bool {
+        let Some(key) = layer.key_mut(id) else { return false };
+        let (shown, server) = match key.take_place() {
+            Place::Shadowed { shown, server } => (shown, server),
+            other => {
+                key.set_place(other);
+                return false;
+            }
+        };
+        if shown != NO_ROW {
+            self.hide(RowId(shown), at);
+        }
+        let came_back = server.as_ref().and_then(|server| {
+            // It was decoded from this, or encoded to it.
+            let row = R::decode_row(server.row.bytes()).ok()?;
+            self.show(row, &server.members, at)
+        });
+        key.set_place(Place::Lifted { shown, server, came_back });
+        layer.list(id);
+        true
+    }
+
+    /// Undoes what the change under way did to the layer and by [`lift`](Self::lift), after whatever was done since was
+    /// undone.
+    pub(in crate::cache) fn unlift(&mut self) {
+        self.with_layer(|store, layer| {
+            let mut waste = Vec::new();
+            for id in layer.listed().to_vec() {
+                let Some(key) = layer.key_mut(id) else { continue };
+                let place = match key.take_place() {
+                    Place::Lifted { shown, server, came_back } => {
+                        store.unlift_one(shown, came_back, &mut waste);
+                        Place::Shadowed { shown, server }
+                    }
+                    other => other,
+                };
+                key.set_place(place);
+            }
+            layer.undo();
+            store.bury_later(0, waste);
+        });
+    }
+
+    fn unlift_one(&mut self, shown: u32, came_back: Option<RowId>, waste: &mut Vec<u32>) {
+        if let Some(id) = came_back {
+            self.kill(id, Stamp::ALWAYS);
+            self.set_list(id, ListId::EMPTY);
+            waste.push(id.0);
+        }
+        if shown != NO_ROW {
+            self.show_again(RowId(shown));
+        }
+    }
+
+    /// Finds the mutations for whom it makes a difference what the change under way did to the server's rows, by its
+    /// pairs from `from` on, and `max` at most. How many it looked at.
+    pub(in crate::cache) fn observe(
+        &mut self,
+        from: usize,
+        max: usize,
+        found: &mut BTreeSet<Turn>,
+    ) -> usize {
+        let looked_at = self.with_layer(|store, layer| {
+            let pairs = store.staging.pairs.iter().enumerate().skip(from).take(max);
+            let each = pairs.map(|(at, &pair)| {
+                let rows = [store.row_of(pair.old), store.row_of(pair.new)];
+                layer.observe((at, pair), rows, found);
+            });
+            each.count()
+        });
+        looked_at.unwrap_or(0)
+    }
+
+    /// Takes what a mutation wrote away, and finds those for whom that makes a difference.
+    pub(in crate::cache) fn withdraw(
+        &mut self,
+        keys: &[KeyId],
+        turn: Turn,
+        at: Stamp,
+        found: &mut BTreeSet<Turn>,
+    ) {
+        self.with_layer(|store, layer| {
+            let ground = Ground { snapshot: &*store.snapshot, at };
+            keys.iter().for_each(|&key| layer.withdraw(key, turn, &ground, found));
+        });
+    }
+}
+
+/// What readers see.
+impl<R: Row> TableStore<R> {
+    /// Shows what mutations wrote, where the change under way has to do with it, and brings what it did and that to one
+    /// list of changes: from what was seen before to what is seen after. Whether any row has moved.
+    pub(in crate::cache) fn show_layer(&mut self, at: Stamp) -> bool {
+        let moved = self.with_layer(|store, layer| {
+            store.find_changes(layer);
+            let mut is_claimed = vec![false; store.staging.pairs.len()];
+            let mut pairs = Vec::new();
+            for id in layer.listed().to_vec() {
+                if let Some((place, _)) = layer.key(id).and_then(Key::change) {
+                    is_claimed[place] = true;
+                }
+                pairs.extend(store.show_key(layer, id, at));
+            }
+            layer.commit();
+            let moved = !pairs.is_empty();
+            let mut is_claimed = is_claimed.into_iter();
+            store.staging.pairs.retain(|_| is_claimed.next() != Some(true));
+            pairs.retain(|&pair| store.is_seen(pair));
+            store.staging.pairs.append(&mut pairs);
+            store.staging.committed = store.staging.pairs.len();
+            moved
+        });
+        moved.unwrap_or(false)
+    }
+
+    /// Finds what the change under way made of the server's rows of keys that were not there yet when it was looked for.
+    fn find_changes(&self, layer: &mut Layer<R>) {
+        let is_bare = |key: &Key<R>| matches!(key.place(), Place::Bare) && key.change().is_none();
+        let listed = layer.listed().iter().copied();
+        let bare: Vec<_> = listed.filter(|id| layer.key(*id).is_some_and(is_bare)).collect();
+        if bare.is_empty() || self.staging.pairs.is_empty() {
+            return;
+        }
+        let is_keyed = self.is_keyed();
+        let row = |pair: &Pair| self.row_of(pair.old).or_else(|| self.row_of(pair.new));
+        let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::default();
+        for (at, pair) in self.staging.pairs.iter().enumerate() {
+            let Some(row) = row(pair) else { continue };
+            let hash = identity_hash(row, is_keyed, &self.snapshot.hasher);
+            by_hash.entry(hash).or_default().push(at);
+        }
+        for id in bare {
+            let Some(key) = layer.key_mut(id) else { continue };
+            let Some(is) = key.identity(is_keyed) else { continue };
+            let same_hash = by_hash.get(&key.hash()).into_iter().flatten();
+            let mut found = same_hash.map(|&at| (at, self.staging.pairs[at]));
+            let found = found.find(|(_, pair)| row(pair).is_some_and(&is));
+            drop(is);
+            found.into_iter().for_each(|change| key.set_change(change));
+        }
+    }
+
+    /// Shows the topmost version of a key, or the server's row where there is none or they are the same. What was seen
+    /// before and is seen after, unless nothing was done.
+    fn show_key(&mut self, layer: &mut Layer<R>, id: KeyId, at: Stamp) -> Option<Pair> {
+        let key = layer.key(id)?;
+        let change = key.change().map(|(_, pair)| pair);
+        let bare = match (change, key.place()) {
+            (Some(pair), _) => row_id(pair.new),
+            (None, Place::Lifted { came_back, .. }) => *came_back,
+            (None, Place::Shadowed { .. }) => None,
+            (None, Place::Bare) => layer.bare_row(key, &Ground { snapshot: &*self.snapshot, at }),
+        };
+        let key = layer.key_mut(id)?;
+        match key.take_place() {
+            Place::Bare => {
+                let old = change.map_or_else(|| raw_id(bare), |pair| pair.old);
+                let new = self.cover(key, bare, NO_ROW, at);
+                (change.is_some() || old != new).then_some(Pair { old, new })
+            }
+            Place::Lifted { shown, .. } => {
+                let new = self.cover(key, bare, shown, at);
+                if shown != NO_ROW && new != shown {
+                    self.staging.died.push(shown);
+                }
+                Some(Pair { old: shown, new })
+            }
+            Place::Shadowed { shown, server } => self.cover_again(key, shown, server, at),
+        }
+    }
+
+    /// Shows the topmost version of a key whose server's row, if there is one, is in a slot. `lifted` is what was seen
+    /// in its place and is hidden now. What is seen.
+    fn cover(&mut self, key: &mut Key<R>, bare: Option<RowId>, lifted: u32, at: Stamp) -> u32 {
+        let Some(top) = key.stack().top() else { return raw_id(bare) };
+        let server = bare.and_then(|id| self.row_of(id.0));
+        let is_same = match (top.seen(), server) {
+            (Some(top), Some(server)) => encodes_as(server, top.bytes()),
+            (None, None) => true,
+            _ => false,
+        };
+        if is_same {
+            return raw_id(bare);
+        }
+        let server = bare.map(|id| self.shadow(id, at));
+        let is_shown_before = |bytes| self.row_of(lifted).is_some_and(|row| encodes_as(row, bytes));
+        let shown = if top.seen().is_some_and(|top| is_shown_before(top.bytes())) {
+            self.show_again(RowId(lifted));
+            lifted
+        } else {
+            self.show_top(key, at)
+        };
+        key.set_place(Place::Shadowed { shown, server });
+        shown
+    }
+
+    /// Shows the topmost version of a key in whose place another was seen.
+    fn cover_again(
+        &mut self,
+        key: &mut Key<R>,
+        shown: u32,
+        server: Option<Shadowed<R>>,
+        at: Stamp,
+    ) -> Option<Pair> {
+        let wanted = key.stack().top().map(|top| top.seen().map(Packed::bytes));
+        let is_server = match (&wanted, &server) {
+            (None, _) | (Some(None), None) => true,
+            (Some(Some(bytes)), Some(server)) => *bytes == server.row.bytes(),
+            _ => false,
+        };
+        let is_shown = match (&wanted, self.row_of(shown)) {
+            (Some(Some(bytes)), Some(row)) => encodes_as(row, bytes),
+            (Some(None), None) => true,
+            _ => false,
+        };
+        if is_shown && !is_server {
+            key.set_place(Place::Shadowed { shown, server });
+            return None;
+        }
+        if shown != NO_ROW {
+            self.hide(RowId(shown), at);
+            self.staging.died.push(shown);
+        }
+        let new = if is_server {
+            server.map_or(NO_ROW, |mut server| {
+                raw_id(server.row.take().and_then(|row| self.show(row, &server.members, at)))
+            })
+        } else {
+            let new = self.show_top(key, at);
+            key.set_place(Place::Shadowed { shown: new, server });
+            new
+        };
+        Some(Pair { old: shown, new })
+    }
+
+    fn show_top(&mut self, key: &mut Key<R>, at: Stamp) -> u32 {
+        let top = key.stack_mut().top_mut().and_then(|top| top.take());
+        raw_id(top.and_then(|row| self.show(row, &[(LOCAL, 1)], at)))
+    }
+
+    /// Puts a row into a slot, from the version `at` on; none if there is no room.
+    fn show(&mut self, row: R, members: &[(SetId, u32)], at: Stamp) -> Option<RowId> {
+        let list = self.lists.intern_members(members);
+        let keyed = self.is_keyed();
+        let hash = identity_hash(&row, keyed, &self.snapshot.hasher);
+        let id = self.put(row, 1).ok()?;
+        if keyed {
+            self.index_row::<ByKey>(hash, id);
+        } else {
+            self.index_row::<ByBytes>(hash, id);
+        }
+        self.index_further(&[id.0]);
+        self.set_list(id, list);
+        self.bear(id, at);
+        Some(id)
+    }
+
+    /// Hides a live row from the version `at` on. Who does it lists it among those that died.
+    fn hide(&mut self, id: RowId, at: Stamp) {
+        self.kill(id, at);
+        self.set_list(id, ListId::EMPTY);
+    }
+
+    /// Undoes [`hide`](Self::hide) of a mutation's row.
+    fn show_again(&mut self, id: RowId) {
+        self.revive(id);
+        let list = self.lists.intern_members(&[(LOCAL, 1)]);
+        self.set_list(id, list);
+    }
+
+    /// Takes a row of the server's out of its slot.
+    fn shadow(&mut self, id: RowId, at: Stamp) -> Shadowed<R> {
+        let mut bytes = Writer::new();
+        if let Some(row) = self.row_of(id.0) {
+            row.encode(&mut bytes);
+        }
+        let members = self.lists.members(self.list(id)).into();
+        self.hide(id, at);
+        self.staging.died.push(id.0);
+        Shadowed { row: Packed::new(bytes.as_slice()), members }
+    }
+
+    /// Whether readers notice.
+    fn is_seen(&self, Pair { old, new }: Pair) -> bool {
+        match (self.row_of(old), self.row_of(new)) {
+            (Some(old), Some(new)) => !encode_alike(old, new),
+            (None, None) => false,
+            _ => true,
+        }
+    }
+
+    fn row_of(&self, id: u32) -> Option<&R> {
+        self.slot(row_id(id)?)?.row()
+    }
+
+    /// The turns of those who wrote a row, if readers see what they wrote in place of the server's row.
+    pub(super) fn shown_writers(&self, row: &R) -> Option<Vec<Turn>> {
+        let layer = self.layer.as_ref()?;
+        let mut bytes = Writer::new();
+        row.encode(&mut bytes);
+        let hash = identity_hash(row, self.is_keyed(), &self.snapshot.hasher);
+        let key = layer.key(layer.find_encoded(hash, bytes.as_slice())?)?;
+        match key.place() {
+            Place::Shadowed { shown, .. } | Place::Lifted { shown, .. } if *shown != NO_ROW => {
+                Some(key.stack().turns().collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn row_id(id: u32) -> Option<RowId> {
+    (id != NO_ROW).then_some(RowId(id))
+}
+
+fn raw_id(id: Option<RowId>) -> u32 {
+    id.map_or(NO_ROW, |id| id.0)
+}

@@ -1,0 +1,206 @@
+//! What pending mutations made of one row: a version for each that wrote it, one over the other.
+
+use core::cell::OnceCell;
+use std::collections::VecDeque;
+
+use super::footprint::Turn;
+use crate::cache::identity::encodes_as;
+use crate::schema::Row;
+
+/// An encoded row, decoded when it is first read.
+#[derive(Debug)]
+pub(super) struct Packed<R> {
+    bytes: Box<[u8]>,
+    row: OnceCell<Option<R>>,
+}
+
+impl<R: Row> Packed<R> {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.into(), row: OnceCell::new() }
+    }
+
+    /// A row with its encoding.
+    pub(super) fn of(bytes: &[u8], row: R) -> Self {
+        Self { bytes: bytes.into(), row: OnceCell::from(Some(row)) }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes the decoded row out; it is decoded again if it is asked for again. None if its type does not decode what
+    /// it encodes.
+    pub(super) fn take(&mut self) -> Option<R> {
+        self.row.take().flatten().or_else(|| R::decode_row(&self.bytes).ok())
+    }
+
+    pub(super) fn row(&self) -> Option<&R> {
+        self.row.get_or_init(|| R::decode_row(&self.bytes).ok()).as_ref()
+    }
+}
+
+/// A row at some turn, wherever it lies.
+#[derive(Debug)]
+pub(super) enum Seen<'a, R> {
+    InSlot(&'a R),
+    Packed(&'a Packed<R>),
+}
+
+impl<R> Clone for Seen<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Seen<'_, R> {}
+
+impl<'a, R: Row> Seen<'a, R> {
+    pub(super) fn get(self) -> Option<&'a R> {
+        match self {
+            Self::InSlot(row) => Some(row),
+            Self::Packed(packed) => packed.row(),
+        }
+    }
+
+    /// Whether this is the encoding of the row.
+    pub(super) fn encodes_as(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::InSlot(row) => encodes_as(row, bytes),
+            Self::Packed(packed) => packed.bytes() == bytes,
+        }
+    }
+}
+
+/// What a mutation made of a row.
+#[derive(Debug)]
+pub(super) struct Version<R> {
+    turn: Turn,
+    /// The row; of one that was deleted, the last of which that is known.
+    row: Packed<R>,
+    is_deleted: bool,
+    /// It does not count any more, once the change under way is made.
+    is_withdrawn: bool,
+}
+
+impl<R: Row> Version<R> {
+    pub(super) fn new(turn: Turn, row: Packed<R>, is_deleted: bool) -> Self {
+        Self { turn, row, is_deleted, is_withdrawn: false }
+    }
+
+    pub(super) fn turn(&self) -> Turn {
+        self.turn
+    }
+
+    /// The row; none if it was deleted.
+    pub(super) fn seen(&self) -> Option<&Packed<R>> {
+        (!self.is_deleted).then_some(&self.row)
+    }
+
+    fn comes_to(&self, other: &Self) -> bool {
+        self.is_deleted == other.is_deleted
+            && (self.is_deleted || self.row.bytes() == other.row.bytes())
+    }
+}
+
+/// The versions of one row, in the order of turns.
+#[derive(Debug)]
+pub(super) struct Stack<R> {
+    versions: VecDeque<Version<R>>,
+}
+
+impl<R: Row> Stack<R> {
+    pub(super) fn new() -> Self {
+        Self { versions: VecDeque::with_capacity(1) }
+    }
+
+    /// Whether there is no version, not even one that is withdrawn.
+    pub(super) fn is_empty(&self) -> bool {
+        self.versions.is_empty()
+    }
+
+    /// Some row of this identity.
+    pub(super) fn witness(&self) -> Option<&Packed<R>> {
+        self.versions.front().map(|version| &version.row)
+    }
+
+    /// The version that readers see.
+    pub(super) fn top(&self) -> Option<&Version<R>> {
+        self.versions.iter().rev().find(|version| !version.is_withdrawn)
+    }
+
+    pub(super) fn top_mut(&mut self) -> Option<&mut Version<R>> {
+        self.versions.iter_mut().rev().find(|version| !version.is_withdrawn)
+    }
+
+    /// The first turn that wrote the row.
+    pub(super) fn first(&self) -> Option<Turn> {
+        self.versions.iter().find(|version| !version.is_withdrawn).map(|version| version.turn)
+    }
+
+    /// The version that a mutation of this turn finds.
+    pub(super) fn below(&self, turn: Turn) -> Option<&Version<R>> {
+        let at = self.versions.partition_point(|version| version.turn < turn);
+        self.versions.range(..at).rev().find(|version| !version.is_withdrawn)
+    }
+
+    /// The next turn that wrote the row.
+    pub(super) fn next(&self, turn: Turn) -> Option<Turn> {
+        let at = self.versions.partition_point(|version| version.turn <= turn);
+        let later = self.versions.range(at..).find(|version| !version.is_withdrawn);
+        later.map(|version| version.turn)
+    }
+
+    /// The version of this turn, withdrawn or not.
+    pub(super) fn at(&self, turn: Turn) -> Option<&Version<R>> {
+        self.versions.get(self.place(turn).ok()?)
+    }
+
+    fn place(&self, turn: Turn) -> Result<usize, usize> {
+        if self.versions.back().is_none_or(|last| last.turn < turn) {
+            return Err(self.versions.len());
+        }
+        self.versions.binary_search_by_key(&turn, |version| version.turn)
+    }
+
+    /// Whether the turn has a version that comes to the same.
+    pub(super) fn has(&self, version: &Version<R>) -> bool {
+        self.at(version.turn).is_some_and(|known| !known.is_withdrawn && known.comes_to(version))
+    }
+
+    /// Puts a version in the place of the one that this turn has, if any, which is returned.
+    pub(super) fn put(&mut self, version: Version<R>) -> Option<Version<R>> {
+        match self.place(version.turn) {
+            Ok(at) => Some(core::mem::replace(&mut self.versions[at], version)),
+            Err(at) => {
+                self.versions.insert(at, version);
+                None
+            }
+        }
+    }
+
+    /// Marks the version of this turn as withdrawn, or not; whether there is one of which that is news.
+    pub(super) fn set_withdrawn(&mut self, turn: Turn, is_withdrawn: bool) -> bool {
+        let Ok(at) = self.place(turn) else { return false };
+        let was = core::mem::replace(&mut self.versions[at].is_withdrawn, is_withdrawn);
+        was != is_withdrawn
+    }
+
+    /// Removes the version of this turn.
+    pub(super) fn remove(&mut self, turn: Turn) {
+        if let Ok(at) = self.place(turn) {
+            self.versions.remove(at);
+        }
+    }
+
+    /// The turns that have versions, withdrawn or not.
+    pub(super) fn turns(&self) -> impl Iterator<Item = Turn> {
+        self.versions.iter().map(|version| version.turn)
+    }
+}
+
+impl<R: Row> Version<R> {
+    /// Takes the decoded row out, to be put into a slot.
+    pub(super) fn take(&mut self) -> Option<R> {
+        if self.is_deleted { None } else { self.row.take() }
+    }
+}
