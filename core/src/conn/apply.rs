@@ -10,6 +10,7 @@ use super::{
 };
 use crate::cache::{Change, Part, SetFailure, SetId, Step, TableDiff, Transaction};
 use crate::subs::{Arrival, Released};
+use crate::wire::{Protocol, ServerMessage};
 
 /// Changes that are to be applied, in order, and the one that is being applied.
 #[derive(Debug, Default)]
@@ -18,7 +19,36 @@ pub(super) struct Applying {
     under_way: Option<Why>,
 }
 
+/// How many refused calls one change takes back at most.
+const REFUSALS_MAX: usize = 1024;
+
 impl Applying {
+    /// Puts a change at the end. What refused calls were expected to do is taken back in one change where nothing comes
+    /// in between: what others make of the same rows is then found out once.
+    fn push(&mut self, change: Change, why: Why) {
+        if let Some((last, Why { cause: Cause::Reverted(reverted), then, .. })) =
+            self.queue.back_mut()
+            && let Cause::Reverted(more) = &why.cause
+            && last.parts.is_empty()
+            && change.parts.is_empty()
+        {
+            if !change.ends.is_empty() {
+                *reverted = reverted.iter().chain(more).copied().collect();
+            }
+            last.ends.extend(change.ends);
+            then.extend(why.then);
+        } else {
+            self.queue.push_back((change, why));
+        }
+    }
+
+    /// Whether the last change only takes back what refused calls were expected to do.
+    fn ends_with_refusals(&self) -> bool {
+        self.queue.back().is_some_and(|(change, why)| {
+            change.parts.is_empty() && matches!(why.cause, Cause::Reverted(_))
+        })
+    }
+
     /// How many changes are not made.
     pub(super) fn len(&self) -> usize {
         self.queue.len() + usize::from(self.under_way.is_some())
@@ -96,17 +126,37 @@ impl Connection {
         };
         match self.inbox.next(protocol, &self.config.limits) {
             Some(Ok(message)) => {
-                self.stats.messages_received += 1;
-                self.pace_message(now);
-                if let Err(Violation(what)) = self.handle_message(now, message) {
-                    self.fault(now, Lost::Violation(what));
-                }
+                self.take_message(now, message);
+                self.gather_refusals(now, protocol);
             }
             Some(Err(error)) => self.fault(now, Lost::Wire(error)),
             None if matches!(self.state, State::Draining { .. }) => self.drained(now),
             None => return self.rest(now, max_rows),
         }
         Progress::More
+    }
+
+    fn take_message(&mut self, now: Instant, message: ServerMessage) {
+        self.stats.messages_received += 1;
+        self.pace_message(now);
+        if let Err(Violation(what)) = self.handle_message(now, message) {
+            self.fault(now, Lost::Violation(what));
+        }
+    }
+
+    /// Takes the refusals that follow one that is to be applied: see [`Applying::push`].
+    fn gather_refusals(&mut self, now: Instant, protocol: Protocol) {
+        for _ in 1..REFUSALS_MAX {
+            let limits = &self.config.limits;
+            if !self.applying.ends_with_refusals()
+                || !self.inbox.next_is(protocol, limits, ServerMessage::is_refusal)
+            {
+                return;
+            }
+            if let Some(Ok(message)) = self.inbox.next(protocol, limits) {
+                self.take_message(now, message);
+            }
+        }
     }
 
     fn rest(&mut self, now: Instant, max_rows: usize) -> Progress {
@@ -146,7 +196,7 @@ impl Connection {
 
     /// Makes a change, and then what follows it.
     pub(super) fn apply(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
-        self.applying.queue.push_back((change, Why { cause, then, kept: None }));
+        self.applying.push(change, Why { cause, then, kept: None });
     }
 
     /// Gives up every change that is not made. Rows of sets that are over go all the same, and what can be told of the

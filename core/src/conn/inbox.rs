@@ -12,6 +12,8 @@ use crate::wire::{Messages, Protocol, ServerMessage, WireError, decode_server};
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     current: Option<Messages<ServerMessage>>,
+    /// The next message, if it was looked at.
+    peeked: Option<Result<ServerMessage, WireError>>,
     /// When `current` came.
     came: Option<Instant>,
     bodies: VecDeque<(Instant, Bytes)>,
@@ -36,7 +38,18 @@ impl Inbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.current.is_none() && self.bodies.is_empty()
+        self.current.is_none() && self.bodies.is_empty() && self.peeked.is_none()
+    }
+
+    /// Whether the next message is there, can be decoded, and `is` as wished.
+    pub(crate) fn next_is(
+        &mut self,
+        protocol: Protocol,
+        limits: &Limits,
+        is: impl FnOnce(&ServerMessage) -> bool,
+    ) -> bool {
+        self.peeked = self.next(protocol, limits);
+        matches!(&self.peeked, Some(Ok(message)) if is(message))
     }
 
     /// The next message.
@@ -45,6 +58,9 @@ impl Inbox {
         protocol: Protocol,
         limits: &Limits,
     ) -> Option<Result<ServerMessage, WireError>> {
+        if let Some(peeked) = self.peeked.take() {
+            return Some(peeked);
+        }
         loop {
             if let Some(messages) = &mut self.current {
                 if let Some(message) = messages.next() {
