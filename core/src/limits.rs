@@ -64,6 +64,12 @@ pub struct Limits {
     /// Above it the next message waits until views are let go of; receiving does not wait.
     pub max_dead_rows: usize,
 
+    /// Bytes of such rows. 256 MiB.
+    ///
+    /// As with [`max_dead_rows`](Self::max_dead_rows): whichever is reached first. A row counts as its slot, and the size
+    /// of its encoding where its type has strings or lists.
+    pub max_dead_bytes: usize,
+
     /// Bytes of one reply of the HTTP API, and of one line of a log that is followed. 256 MiB.
     ///
     /// Rows come as JSON, which takes about twice what they take on the socket; more of them are better subscribed to.
@@ -82,6 +88,7 @@ impl Limits {
         max_calls_in_flight: 8192,
         max_calls: 65_536,
         max_dead_rows: 1_000_000,
+        max_dead_bytes: 256 << 20,
         max_http_reply_bytes: 256 << 20,
     };
 
@@ -111,7 +118,7 @@ impl Limits {
         self
     }
 
-    fn bounds(&mut self) -> [Bounds<'_>; 10] {
+    fn bounds(&mut self) -> [Bounds<'_>; 11] {
         /// The most that any length in a message can say.
         const LEN_MAX: usize = u32::MAX as usize;
         // A field that is added has to be named here.
@@ -125,6 +132,7 @@ impl Limits {
             max_calls_in_flight,
             max_calls,
             max_dead_rows,
+            max_dead_bytes,
             max_http_reply_bytes,
         } = self;
         let any = |name, value| Bounds { name, value, most: usize::MAX };
@@ -138,6 +146,7 @@ impl Limits {
             any("max_calls_in_flight", max_calls_in_flight),
             any("max_calls", max_calls),
             any("max_dead_rows", max_dead_rows),
+            any("max_dead_bytes", max_dead_bytes),
             any("max_http_reply_bytes", max_http_reply_bytes),
         ]
     }

@@ -175,7 +175,8 @@ impl Cache {
     }
 
     /// Whether the change under way cannot go on before views are dropped, or transactions delivered: too many rows
-    /// that left are still seen. See [`CacheConfig::max_dead_rows`](super::CacheConfig::max_dead_rows). Steps do
+    /// that left are still seen, or too many bytes of them. See
+    /// [`CacheConfig::max_dead_bytes`](super::CacheConfig::max_dead_bytes). Steps do
     /// nothing then but look again.
     pub fn is_waiting_for_views(&self) -> bool {
         self.waiting
@@ -346,7 +347,9 @@ impl Cache {
 
     /// Whether there are too many rows that left and that views hold.
     fn must_wait(&self) -> bool {
-        self.dead_rows() >= self.config.max_dead_rows
+        let dead = self.dead();
+        dead.rows >= self.config.max_dead_rows
+            || dead.bytes >= self.config.max_dead_bytes
             || self.version - self.horizon() > VIEW_AGE_MAX
     }
 

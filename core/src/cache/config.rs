@@ -10,6 +10,9 @@ pub struct CacheConfig {
     /// yet, stay in memory. A message is begun only while there are fewer such rows than this; one message alone may
     /// go beyond it. Receiving never waits. 1,000,000 unless set.
     pub max_dead_rows: usize,
+    /// How many bytes such rows may take, as [`max_dead_rows`](Self::max_dead_rows) bounds their number. A row counts as
+    /// its slot, and the size of its encoding where its type has strings or lists. 256 MiB unless set.
+    pub max_dead_bytes: usize,
     /// The version that an empty cache has. Tests start just before the place where numbers wrap.
     #[doc(hidden)]
     pub first_version: u64,
@@ -20,6 +23,11 @@ pub struct CacheConfig {
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { max_dead_rows: 1_000_000, first_version: 0, reruns_all_mutations: false }
+        Self {
+            max_dead_rows: 1_000_000,
+            max_dead_bytes: 256 << 20,
+            first_version: 0,
+            reruns_all_mutations: false,
+        }
     }
 }

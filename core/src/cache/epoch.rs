@@ -134,8 +134,8 @@ impl CacheReader {
 
 /// All tables at one version: the same rows for as long as it is held, whatever happens meanwhile.
 ///
-/// Holding one stops nobody. It keeps rows that are deleted meanwhile in memory, so do not keep one for ever: see
-/// [`CacheConfig::max_dead_rows`](super::CacheConfig::max_dead_rows).
+/// Holding one stops nobody, until [`CacheConfig::max_dead_bytes`](super::CacheConfig::max_dead_bytes) of rows that left
+/// meanwhile are kept for it: then applying waits for it to be dropped. So do not keep one for ever.
 #[derive(Clone)]
 pub struct View {
     pub(super) epoch: Arc<Epoch>,

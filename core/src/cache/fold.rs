@@ -11,6 +11,7 @@ use super::sets::ListId;
 use super::slots::{Replaced, RowId, Slot, SlotState};
 use super::snapshot::{AnySnapshot, Snapshot};
 use super::store::TableStore;
+use super::weigh::{pay, size_in};
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {
@@ -30,12 +31,12 @@ impl<R: Row> TableStore<R> {
         while *budget > 0
             && let Some(dead) = self.dead.front_mut()
         {
-            let count = dead.ids.len().min(*budget);
+            let sizes = dead.ids.iter().rev().map(|&id| size_in(&self.sides, RowId(id)));
+            let count = pay(Self::SIZES_VARY, sizes, budget);
             let ids = dead.ids.split_off(dead.ids.len() - count);
             if dead.ids.is_empty() {
                 self.dead.pop_front();
             }
-            *budget -= count;
             for old in ids.into_iter().rev().map(RowId) {
                 let new = chunks.newer(old).filter(|&new| {
                     let is_live = |slot: &Slot<R>| slot.state() == SlotState::Live;
@@ -60,8 +61,11 @@ impl<R: Row> TableStore<R> {
 
     /// Accounts for a row that has moved into the slot of the one that it replaced.
     fn folded(&mut self, Replaced { old, new }: Replaced) {
-        self.dead_rows -= 1;
+        let (old_size, new_size) = (self.size(old), self.size(new));
+        self.dead_weight.remove(old_size);
         self.occupied -= 1;
+        self.occupied_data -= old_size;
+        self.move_size(old, new_size);
         let from = &mut self.sides[new.chunk()];
         let list = core::mem::replace(&mut from.sets[new.slot()], ListId::EMPTY);
         from.live -= 1;

@@ -51,6 +51,7 @@ mod stamp;
 mod store;
 mod table;
 mod view;
+mod weigh;
 mod writer;
 
 pub use change::{Change, Part, Step};

@@ -17,6 +17,7 @@ use super::slots::{CHUNK_SLOTS, RowId, SlotState};
 use super::snapshot::{AnySnapshot, Snapshot};
 use super::stamp::Stamp;
 use super::store::TableStore;
+use super::weigh::{Weight, cost_of_bytes, pay, size_in};
 use crate::bsatn::{self, Writer};
 use crate::schema::Row;
 
@@ -24,6 +25,8 @@ use crate::schema::Row;
 pub(super) struct Reclaiming<R> {
     /// Chunks with husks.
     pub(super) husky: Vec<u32>,
+    /// How many husks there are, and what they weigh.
+    pub(super) husk_weight: Weight,
     /// Chunks in which nobody may see a row any more, or might when they were listed.
     empty: Vec<u32>,
     /// Chunks that had no free slot left, and may be settled.
@@ -43,6 +46,7 @@ impl<R: Row> Reclaiming<R> {
     pub(super) fn new() -> Self {
         Self {
             husky: Vec::new(),
+            husk_weight: Weight::default(),
             empty: Vec::new(),
             full: Vec::new(),
             sources: Vec::new(),
@@ -57,26 +61,25 @@ impl<R: Row> Reclaiming<R> {
 impl<R: Row> TableStore<R> {
     /// Makes husks of rows that no view of version `horizon` or later sees.
     pub(super) fn bury(&mut self, horizon: u64, budget: &mut usize) {
+        // Paid for when they were not folded.
         let unfolded = core::mem::take(&mut self.reclaiming.unfolded);
         self.bury_rows(&unfolded);
-        *budget = budget.saturating_sub(unfolded.len());
         while *budget > 0 {
             let Some(dead) = self.dead.front_mut().filter(|dead| dead.version <= horizon) else {
                 return;
             };
-            let count = dead.ids.len().min(*budget);
+            let sizes = dead.ids.iter().rev().map(|&id| size_in(&self.sides, RowId(id)));
+            let count = pay(Self::SIZES_VARY, sizes, budget);
             let mut ids = dead.ids.split_off(dead.ids.len() - count);
             ids.reverse();
             if dead.ids.is_empty() {
                 self.dead.pop_front();
             }
-            *budget -= count;
             self.bury_rows(&ids);
         }
     }
 
     fn bury_rows(&mut self, ids: &[u32]) {
-        self.dead_rows -= ids.len();
         self.unindex_further(ids);
         if self.is_keyed() {
             ids.iter().for_each(|&id| self.unindex_row::<ByKey>(RowId(id)));
@@ -90,6 +93,10 @@ impl<R: Row> TableStore<R> {
         if let Some(slot) = self.slot(id) {
             slot.set_husk();
         }
+        let size = self.size(id);
+        self.dead_weight.remove(size);
+        self.occupied_data -= size;
+        self.reclaiming.husk_weight.add(size);
         let chunk = id.chunk();
         let side = &mut self.sides[chunk];
         if side.husks.is_empty() {
@@ -119,12 +126,13 @@ impl<R: Row> TableStore<R> {
             let side = &mut self.sides[chunk as usize];
             let slots = side.sets.len();
             if slots > 0 && side.occupied() == 0 {
-                if !self.has_spare(slots) {
+                if !side.closed && !self.has_spare(slots) {
                     return;
                 }
+                let cost = COST + cost_of_bytes(self.husk_data(chunk as usize));
                 self.reclaiming.husky.retain(|&husky| husky != chunk);
                 self.remove_chunk(chunk as usize);
-                *budget = budget.saturating_sub(COST);
+                *budget = budget.saturating_sub(cost);
             } else {
                 side.listed_empty = false;
             }
@@ -144,11 +152,12 @@ impl<R: Row> TableStore<R> {
         let Reclaiming { husky, empty, full, sources, unfolded, .. } = &self.reclaiming;
         let may_remove = empty.last().is_some_and(|&chunk| {
             let side = &self.sides[chunk as usize];
-            side.occupied() > 0 || self.has_spare(side.sets.len())
+            side.occupied() > 0 || side.closed || self.has_spare(side.sets.len())
         });
         let is_through = husky.is_empty() && full.is_empty() && sources.is_empty();
         let has_dead = !self.dead.is_empty() || !unfolded.is_empty();
-        is_through && !may_remove && !has_dead && !self.stale && !self.is_sparse()
+        let may_move = self.is_sparse() || self.has_heavy_husks();
+        is_through && !may_remove && !has_dead && !self.stale && !may_move
     }
 
     pub(super) fn wants_reaping(&self) -> bool {
@@ -193,15 +202,18 @@ impl<R: Row> TableStore<R> {
             && let Some(&chunk) = self.reclaiming.husky.last()
         {
             let side = &mut self.sides[chunk as usize];
-            let count = side.husks.len().min(*budget);
+            let sizes = side.husks.iter().rev().map(|&husk| side.sizes.get(usize::from(husk)));
+            let count = pay(Self::SIZES_VARY, sizes, budget);
             let husks = side.husks.split_off(side.husks.len() - count);
             let slots = husks.iter().map(|&slot| usize::from(slot));
             if !chunks.take(chunk as usize, slots, &mut self.reclaiming.reaped) {
                 side.husks.extend(husks);
                 return;
             }
+            for &husk in &husks {
+                self.reclaiming.husk_weight.remove(side.sizes.get(usize::from(husk)));
+            }
             side.free.extend(husks);
-            *budget -= count;
             if side.husks.is_empty() {
                 self.reclaiming.husky.pop();
             }
@@ -248,26 +260,59 @@ impl<R: Row> TableStore<R> {
 
     /// Whether most slots have no row.
     fn is_sparse(&self) -> bool {
-        self.capacity > 2 * self.occupied + 2 * CHUNK_SLOTS
+        self.capacity > 2 * self.occupied + 2 * self.full_chunk_slots()
+    }
+
+    /// Whether husks take more than the rows that somebody sees, and more than is worth a thought.
+    fn has_heavy_husks(&self) -> bool {
+        const LEAST_BYTES: usize = 32 << 20;
+        let husks = self.reclaiming.husk_weight.data;
+        husks > LEAST_BYTES && husks > self.occupied_data
+    }
+
+    /// What the husks of a chunk take beside their slots.
+    fn husk_data(&self, chunk: usize) -> usize {
+        let side = &self.sides[chunk];
+        side.husks.iter().map(|&husk| side.sizes.get(usize::from(husk))).sum()
+    }
+
+    /// Chooses chunks to be evacuated, if there is need.
+    fn choose_sources(&mut self) {
+        if self.is_sparse() {
+            self.choose_sparse_chunks();
+        } else if self.has_heavy_husks() {
+            self.choose_heavy_chunks();
+        }
+    }
+
+    /// Chooses the chunks in which most of the memory of husks is.
+    fn choose_heavy_chunks(&mut self) {
+        let mut chunks = self.reclaiming.husky.clone();
+        let share = self.reclaiming.husk_weight.data / (2 * chunks.len().max(1));
+        chunks.retain(|&chunk| {
+            !self.sides[chunk as usize].stuck && self.husk_data(chunk as usize) >= share
+        });
+        self.set_sources(chunks);
     }
 
     /// Chooses the sparsest chunks, so many that the others hold all rows with some room to spare.
-    fn choose_sources(&mut self) {
-        if !self.is_sparse() {
-            return;
-        }
+    fn choose_sparse_chunks(&mut self) {
         let mut chunks: Vec<_> = (0..self.sides.len() as u32).collect();
         chunks.retain(|&chunk| {
             let side = &self.sides[chunk as usize];
             !side.sets.is_empty() && !side.stuck
         });
         chunks.sort_by_key(|&chunk| self.sides[chunk as usize].occupied());
-        let keep = (self.occupied + self.occupied / 4).div_ceil(CHUNK_SLOTS) + 1;
+        let keep = (self.occupied + self.occupied / 4).div_ceil(self.full_chunk_slots()) + 1;
         chunks.truncate(chunks.len().saturating_sub(keep));
+        chunks.reverse();
+        self.set_sources(chunks);
+    }
+
+    fn set_sources(&mut self, chunks: Vec<u32>) {
         for &chunk in &chunks {
             self.sides[chunk as usize].closed = true;
         }
-        chunks.reverse();
         self.reclaiming.sources = chunks;
         self.reclaiming.next_slot = 0;
     }
@@ -326,7 +371,7 @@ impl<R: Row> TableStore<R> {
         row.encode(&mut out);
         let hash = I::hash_row(row, &self.snapshot.hasher, &mut Writer::new());
         let copy = bsatn::from_slice(out.as_slice()).ok()?;
-        let new = self.put(copy, 1).ok()?;
+        let new = self.put_sized(copy, out.as_slice().len(), 1).ok()?;
         self.index_row::<I>(hash, new);
         Some(new)
     }

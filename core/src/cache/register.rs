@@ -170,7 +170,7 @@ impl<R: Row> TableStore<R> {
     }
 
     fn adopt_live(&mut self, row: R, raw: &TableStore<RawRow>, moving: &Moving<'_>) {
-        let Some(id) = self.adopt_row(row) else { return };
+        let Some(id) = self.adopt_row(row, moving.bytes.len()) else { return };
         self.bear(id, moving.born);
         let list = self.lists.intern_members(raw.lists.members(moving.list));
         self.set_list(id, list);
@@ -180,7 +180,7 @@ impl<R: Row> TableStore<R> {
         let mut ids = Vec::new();
         for (moving, died) in raw.dead_rows_of(dead) {
             let Ok(row) = R::decode_row(moving.bytes) else { continue };
-            let Some(id) = self.adopt_row(row) else { continue };
+            let Some(id) = self.adopt_row(row, moving.bytes.len()) else { continue };
             self.bear(id, moving.born);
             self.kill(id, died);
             ids.push(id.0);
@@ -189,7 +189,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Puts a row into a slot and into all indexes; none if there is no room for it.
-    fn adopt_row(&mut self, row: R) -> Option<RowId> {
+    fn adopt_row(&mut self, row: R, size: usize) -> Option<RowId> {
         let hasher = self.snapshot.hasher.clone();
         let mut scratch = bsatn::Writer::new();
         let keyed = self.is_keyed();
@@ -198,7 +198,7 @@ impl<R: Row> TableStore<R> {
         } else {
             ByBytes::hash_row(&row, &hasher, &mut scratch)
         };
-        let id = self.put(row, 1).ok()?;
+        let id = self.put_sized(row, size, 1).ok()?;
         if keyed {
             self.index_row::<ByKey>(hash, id);
         } else {

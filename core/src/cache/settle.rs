@@ -128,7 +128,7 @@ impl<R: Row> TableStore<R> {
         if ids.is_empty() {
             return;
         }
-        self.dead_rows += ids.len();
+        ids.iter().for_each(|&id| self.dead_weight.add(self.size(RowId(id))));
         // They are taken from the end, and an older version of a row goes before a newer one.
         ids.reverse();
         let dead = DeadRows { version, ids };

@@ -20,7 +20,7 @@ const SLOT_BITS: u32 = 10;
 pub(super) const CHUNK_SLOTS: usize = 1 << SLOT_BITS;
 /// How many slots the first chunk has. Later ones double a table's slots up to the full size, so that a table of a few
 /// rows stays small.
-const FIRST_CHUNK_SLOTS: usize = 8;
+pub(super) const FIRST_CHUNK_SLOTS: usize = 8;
 /// How many chunks ids can name. One less than would fit, so that no row has the id [`NO_ROW`].
 pub(super) const MAX_CHUNKS: usize = (1 << (32 - SLOT_BITS)) - 1;
 
@@ -363,9 +363,9 @@ impl<R> Clone for Chunks<R> {
     }
 }
 
-/// How many slots the next chunk of a table gets that has `slots` and expects `rows` more.
-pub(super) fn next_chunk_slots(slots: usize, rows: usize) -> usize {
-    slots.max(rows).next_power_of_two().clamp(FIRST_CHUNK_SLOTS, CHUNK_SLOTS)
+/// How many slots the next chunk of a table gets that has `slots`, expects `rows` more, and has chunks of at most `full`.
+pub(super) fn next_chunk_slots(slots: usize, rows: usize, full: usize) -> usize {
+    slots.max(rows).next_power_of_two().clamp(FIRST_CHUNK_SLOTS, full)
 }
 
 #[cfg(test)]
@@ -399,11 +399,16 @@ mod tests {
 
     #[test]
     fn small_tables_get_small_chunks() {
-        assert_eq!(next_chunk_slots(0, 1), 8);
-        assert_eq!(next_chunk_slots(8, 1), 8);
-        assert_eq!(next_chunk_slots(16, 1), 16);
-        assert_eq!(next_chunk_slots(0, 100), 128);
-        assert_eq!(next_chunk_slots(5000, 1), 1024);
+        for (slots, rows, full, next) in [
+            (0, 1, 1024, 8),
+            (8, 1, 1024, 8),
+            (16, 1, 1024, 16),
+            (0, 100, 1024, 128),
+            (5000, 1, 1024, 1024),
+            (5000, 100, 32, 32),
+        ] {
+            assert_eq!(next_chunk_slots(slots, rows, full), next);
+        }
     }
 
     /// Eight bytes a slot beside the row and what `Once` needs to know whether it is there.

@@ -36,6 +36,7 @@ impl<R: Row> TableStore<R> {
         }
         if from == 0 {
             self.reserve(rows.len());
+            self.row_bytes = rows.data_bytes() / rows.len().max(1);
         }
         let first = self.staging.pairs.len();
         let done = if self.is_keyed() {
@@ -92,7 +93,7 @@ impl<R: Row> TableStore<R> {
             Found::Nothing { hash } => (None, hash),
         };
         let row = R::decode_row(bytes).map_err(|error| self.mismatch(bytes, error))?;
-        let id = self.put(row, expected)?;
+        let id = self.put_sized(row, bytes.len(), expected)?;
         match live {
             Some(live) => self.snapshot.chunks.set_newer(live, Some(id)),
             None => self.index_row::<I>(hash, id),
@@ -103,9 +104,21 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Puts a row into a free slot.
-    #[inline]
     pub(super) fn put(&mut self, row: R, expected: usize) -> Result<RowId, Fault> {
+        let size = Self::encoded_size(&row);
+        self.put_sized(row, size, expected)
+    }
+
+    /// Puts a row into a free slot that was decoded of `size` bytes.
+    #[inline]
+    pub(super) fn put_sized(
+        &mut self,
+        row: R,
+        size: usize,
+        expected: usize,
+    ) -> Result<RowId, Fault> {
         let id = self.alloc(expected).map_err(Fault::OutOfSync)?;
+        self.set_size(id, size);
         let put = self.slot(id).is_some_and(|slot| slot.put(row));
         debug_assert!(put, "a slot that is given away is free");
         Ok(id)

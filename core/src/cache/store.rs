@@ -14,6 +14,7 @@ use super::sets::{ListId, SetLists};
 use super::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
 use super::snapshot::Snapshot;
 use super::staging::Staging;
+use super::weigh::{Sizes, Weight};
 use crate::bsatn::Writer;
 use crate::schema::{IndexVisitor, Row, TableDef, TableKind};
 
@@ -37,13 +38,17 @@ pub(super) struct TableStore<R: Row> {
     pub(super) layer: Option<Box<Layer<R>>>,
     /// Rows that left, oldest first, while some view may see them.
     pub(super) dead: VecDeque<DeadRows>,
-    /// How many they are.
-    pub(super) dead_rows: usize,
+    /// How many they are, and what they weigh.
+    pub(super) dead_weight: Weight,
     /// How many rows new views see.
     pub(super) len: usize,
     /// How many slots there are, and how many have a row that somebody sees, or may yet see.
     pub(super) capacity: usize,
     pub(super) occupied: usize,
+    /// What those rows take beside their slots.
+    pub(super) occupied_data: usize,
+    /// What a row took on average in the list that came last.
+    pub(super) row_bytes: usize,
     /// The version that last changed any slot.
     pub(super) changed_at: u64,
     pub(super) reclaiming: Reclaiming<R>,
@@ -55,6 +60,7 @@ pub(super) struct TableStore<R: Row> {
 pub(super) struct Side {
     /// Which sets hold the row in each slot.
     pub(super) sets: Box<[ListId]>,
+    pub(super) sizes: Sizes,
     /// Slots below this were used at least once.
     pub(super) used: usize,
     /// Those of them that are free again.
@@ -122,10 +128,12 @@ impl<R: Row> TableStore<R> {
             staging: Staging::new(),
             layer: None,
             dead: VecDeque::new(),
-            dead_rows: 0,
+            dead_weight: Weight::default(),
             len: 0,
             capacity: 0,
             occupied: 0,
+            occupied_data: 0,
+            row_bytes: 0,
             changed_at: 0,
             reclaiming: Reclaiming::new(),
             scratch: Writer::new(),
@@ -179,7 +187,7 @@ impl<R: Row> TableStore<R> {
 
     #[cold]
     fn add_chunk(&mut self, expected: usize) -> Result<(), OutOfSyncKind> {
-        let slots = next_chunk_slots(self.capacity, expected);
+        let slots = next_chunk_slots(self.capacity, expected, self.full_chunk_slots());
         let index = self.gaps.pop().map_or(self.sides.len(), |gap| gap as usize);
         if index >= MAX_CHUNKS {
             return Err(OutOfSyncKind::TooManyRows);
@@ -189,7 +197,9 @@ impl<R: Row> TableStore<R> {
         Arc::make_mut(&mut snapshot.chunks).add(index, slots, linked);
         self.stale = true;
         self.capacity += slots;
-        let side = Side { sets: vec![ListId::EMPTY; slots].into(), ..Side::default() };
+        let sets = vec![ListId::EMPTY; slots].into();
+        let sizes = Sizes::new(slots, Self::SIZES_VARY);
+        let side = Side { sets, sizes, ..Side::default() };
         match self.sides.get_mut(index) {
             Some(gap) => *gap = side,
             None => self.sides.push(side),
@@ -217,6 +227,9 @@ impl<R: Row> TableStore<R> {
         self.stale = true;
         let side = core::mem::take(&mut self.sides[index]);
         self.capacity -= side.sets.len();
+        for &husk in &side.husks {
+            self.reclaiming.husk_weight.remove(side.sizes.get(usize::from(husk)));
+        }
         if side.is_open {
             self.open.retain(|&chunk| chunk as usize != index);
         }

@@ -84,7 +84,10 @@ pub(super) trait AnyTable: Any + Send {
     fn is_stale(&self) -> bool;
     fn is_clean(&self) -> bool;
 
-    fn dead_rows(&self) -> usize;
+    /// How many rows left and may be seen by views, and the memory that they take.
+    fn dead(&self) -> Dead;
+    /// The memory that rows take which nobody sees any more.
+    fn husk_bytes(&self) -> usize;
     fn sweep_lists(&mut self);
     fn bury(&mut self, horizon: u64, budget: &mut usize);
     fn remove_empty_chunks(&mut self, budget: &mut usize);
@@ -99,6 +102,14 @@ pub(super) trait AnyTable: Any + Send {
     fn usage(&self) -> Usage;
 }
 
+/// Rows that left and may be seen by views.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dead {
+    pub(super) rows: usize,
+    /// The memory that they take.
+    pub(super) bytes: usize,
+}
+
 /// What a table's slots are used for, in slots. For tests and diagnosis.
 #[doc(hidden)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +122,9 @@ pub struct Usage {
     pub husks: usize,
     /// All slots.
     pub slots: usize,
+    /// Bytes that dead rows and husks take, which is what is counted towards
+    /// [`max_dead_bytes`](super::CacheConfig::max_dead_bytes) and what is still to be freed.
+    pub garbage_bytes: usize,
 }
 
 impl<R: Row> AnyTable for TableStore<R> {
@@ -255,8 +269,12 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.is_clean()
     }
 
-    fn dead_rows(&self) -> usize {
-        self.dead_rows
+    fn dead(&self) -> Dead {
+        Dead { rows: self.dead_weight.rows, bytes: Self::bytes(self.dead_weight) }
+    }
+
+    fn husk_bytes(&self) -> usize {
+        Self::bytes(self.reclaiming.husk_weight)
     }
 
     fn sweep_lists(&mut self) {
@@ -305,6 +323,12 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn usage(&self) -> Usage {
         let husks = self.sides.iter().map(|side| side.husks.len()).sum();
-        Usage { live: self.len, occupied: self.occupied, husks, slots: self.capacity }
+        Usage {
+            live: self.len,
+            occupied: self.occupied,
+            husks,
+            slots: self.capacity,
+            garbage_bytes: Self::bytes(self.dead_weight) + self.husk_bytes(),
+        }
     }
 }

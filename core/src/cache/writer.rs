@@ -14,7 +14,7 @@ use super::sets::SetId;
 use super::snapshot::AnySnapshot;
 use super::stamp::FREEZE_EVERY;
 use super::store::TableStore;
-use super::table::{AnyTable, Usage};
+use super::table::{AnyTable, Dead, Usage};
 use super::{CacheConfig, TableId};
 use crate::schema::TableDef;
 
@@ -194,6 +194,8 @@ impl Cache {
         let mut moved = false;
         if self.applying.is_none() {
             self.each_unclean(|table| table.settle_chunks(horizon));
+            // What can be freed where it is need not be moved around.
+            self.at_quiet_moments(&REAPING, &mut budget);
             moved = self.evacuate(&mut budget);
             self.publish_if_stale();
         }
@@ -216,10 +218,22 @@ impl Cache {
         }
     }
 
-    /// How many rows left and may be seen by views.
-    pub(super) fn dead_rows(&self) -> usize {
+    /// The rows that left and may be seen by views.
+    pub(super) fn dead(&self) -> Dead {
         let tables = self.unclean.tables.iter();
-        tables.map(|table| self.tables[table.0 as usize].dead_rows()).sum()
+        let dead = tables.map(|table| self.tables[table.0 as usize].dead());
+        dead.fold(Dead::default(), |all, dead| Dead {
+            rows: all.rows + dead.rows,
+            bytes: all.bytes + dead.bytes,
+        })
+    }
+
+    /// The memory that rows take which left and are not freed yet: because views may see them, or because views are held
+    /// beside which they cannot be freed.
+    pub fn garbage_bytes(&self) -> usize {
+        let tables = self.unclean.tables.iter();
+        let husks: usize = tables.map(|table| self.tables[table.0 as usize].husk_bytes()).sum();
+        husks + self.dead().bytes
     }
 
     fn any_unclean(&self, is: impl Fn(&dyn AnyTable) -> bool) -> bool {

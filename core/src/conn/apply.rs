@@ -163,7 +163,11 @@ impl Connection {
         if self.close_if_finished(now) {
             return Progress::More;
         }
-        if self.cache.reclaim(max_rows) { Progress::More } else { Progress::Idle }
+        if self.cache.reclaim(max_rows) {
+            return Progress::More;
+        }
+        self.vacuum.rest(now, self.cache.garbage_bytes());
+        Progress::Idle
     }
 
     pub(super) fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {

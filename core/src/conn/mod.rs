@@ -48,6 +48,7 @@ mod socket;
 mod state;
 mod stats;
 mod times;
+mod vacuum;
 mod verify;
 
 use std::collections::VecDeque;
@@ -56,6 +57,7 @@ use std::time::Instant;
 
 use crate::cache::{Cache, CacheConfig, CacheReader};
 use crate::calls::Calls;
+use crate::limits::Limits;
 use crate::secret::Secret;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
@@ -89,6 +91,7 @@ pub use self::slow::{SlowConsumer, SlowReason};
 pub use self::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
 pub use self::stats::Stats;
 pub use self::times::CallTimes;
+use self::vacuum::Vacuum;
 use self::verify::Verifying;
 pub use self::verify::{Verification, VerificationId};
 pub use crate::calls::Request as CallRequest;
@@ -128,6 +131,7 @@ pub struct Connection {
     /// What outlives the program, if anything does.
     offline: Option<Box<Offline>>,
     alarms: Alarms,
+    vacuum: Vacuum,
     pace: Pace,
     stats: Stats,
     cache: Cache,
@@ -213,8 +217,9 @@ impl Connection {
     /// [Limits that are none](crate::limits::Limits::check) are taken for the nearest that will do.
     pub fn new(mut config: Config, token: Option<Box<str>>, seed: u128) -> Self {
         config.limits = config.limits.clamped();
-        let max_dead_rows = config.limits.max_dead_rows;
-        let cache = Cache::new(CacheConfig { max_dead_rows, ..CacheConfig::default() });
+        let Limits { max_dead_rows, max_dead_bytes, .. } = config.limits;
+        let bounds = CacheConfig { max_dead_rows, max_dead_bytes, ..CacheConfig::default() };
+        let cache = Cache::new(bounds);
         Self {
             state: State::Idle,
             token: token.map(Secret::from),
@@ -233,6 +238,7 @@ impl Connection {
             calls: Calls::default(),
             offline: None,
             alarms: Alarms::default(),
+            vacuum: Vacuum::default(),
             pace: Pace::default(),
             stats: Stats::default(),
             cache,

@@ -70,6 +70,7 @@ impl Connection {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.set_clock(now);
         self.ring_alarms(now);
+        self.vacuum.handle_timeout(now);
         while let Some(call) = self.calls.expire(now) {
             self.answer(call, Reply::Expired);
         }
@@ -141,6 +142,7 @@ impl Connection {
             self.recovery.grace_ends(),
             self.unclaimed_until(),
             self.alarms.next(),
+            self.vacuum.due(),
             self.resync_ends(),
             self.finish_by,
         ];

@@ -35,7 +35,7 @@ fn slots_of_rows_that_left_are_used_again() {
         );
         cache.reclaim(10);
     }
-    assert_eq!(usage(&cache), Usage { live: 1, occupied: 1, husks: 0, slots: 8 });
+    assert_eq!(usage(&cache), Usage { live: 1, occupied: 1, husks: 0, slots: 8, garbage_bytes: 0 });
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_failed_or_aborted_change_leaves_nothing_behind() {
         cache.abort();
         reclaim_all(&mut cache);
     }
-    assert_eq!(usage(&cache), Usage { live: 1, occupied: 1, husks: 0, slots: 8 });
+    assert_eq!(usage(&cache), Usage { live: 1, occupied: 1, husks: 0, slots: 8, garbage_bytes: 0 });
 }
 
 #[test]
@@ -157,6 +157,130 @@ fn applying_waits_for_views_at_the_limit() {
     let Step::Committed(_) = cache.step(100) else { panic!("still waiting") };
     assert!(!cache.is_waiting_for_views());
     assert_eq!(rows::<Player>(&cache).len(), 2);
+}
+
+/// A row of a text that takes this many bytes, told apart by its first ones.
+fn large(sender: u32, round: u32, bytes: usize) -> Message {
+    message(sender, &format!("{round:08}{}", "x".repeat(bytes - 8)))
+}
+
+/// A cache of messages, and its table.
+fn messages(max_dead_bytes: usize) -> (Cache, TableId) {
+    let mut config = CacheConfig::default();
+    config.max_dead_bytes = max_dead_bytes;
+    let mut cache = Cache::new(config);
+    let table = cache.register::<Message>().unwrap().table;
+    (cache, table)
+}
+
+/// Replaces a row, unless that has to wait for views.
+fn try_replace(cache: &mut Cache, old: &Message, new: &Message) -> bool {
+    let parts = [inserts::<Message>(A, &[new.clone()]), deletes::<Message>(A, &[old.clone()])];
+    cache.begin(Change::of(parts.into()));
+    let done = matches!(cache.step(1000), Step::Committed(_));
+    assert_eq!(done, !cache.is_waiting_for_views());
+    done
+}
+
+#[test]
+fn applying_waits_for_views_by_bytes() {
+    const LIMIT: usize = 4 << 20;
+    for bytes in [16, 1_000, 200_000] {
+        let (mut cache, table) = messages(LIMIT);
+        // Many small rows beside them, so that means would be wrong.
+        let small: Vec<_> = (1..1000).map(|sender| message(sender, "")).collect();
+        let mut last = large(0, 0, bytes);
+        apply(&mut cache, [inserts::<Message>(A, &small), inserts::<Message>(A, &[last.clone()])]);
+        let view = cache.reader().read();
+        let dead = (1..).find(|&round| {
+            let next = large(0, round, bytes);
+            let done = try_replace(&mut cache, &last, &next);
+            last = next;
+            !done
+        });
+        let garbage = cache.usage(table).unwrap().garbage_bytes;
+        let text = dead.unwrap() as usize * bytes;
+        assert!((LIMIT..LIMIT + 2 * bytes.max(100)).contains(&garbage), "{garbage} bytes");
+        assert!(text <= LIMIT + 2 * bytes && text >= LIMIT / 10, "{text} bytes of text");
+        drop(view);
+        let Step::Committed(_) = cache.step(100) else { panic!("still waiting") };
+        reclaim_all(&mut cache);
+        assert_eq!(cache.usage(table).unwrap().garbage_bytes, 0);
+    }
+}
+
+#[test]
+fn memory_comes_back_in_steps_of_bounded_bytes() {
+    const BYTES: usize = 200_000;
+    let (mut cache, table) = messages(usize::MAX);
+    let mut last = large(0, 0, BYTES);
+    apply(&mut cache, [inserts::<Message>(A, &[last.clone()])]);
+    let view = cache.reader().read();
+    for round in 1..=100 {
+        let next = large(0, round, BYTES);
+        assert!(try_replace(&mut cache, &last, &next));
+        last = next;
+    }
+    drop(view);
+    let garbage = |cache: &Cache| cache.usage(table).unwrap().garbage_bytes;
+    let mut before = garbage(&cache);
+    assert!(before >= 100 * BYTES);
+    // A budget of a hundred small rows is less than three of these, or a chunk of eight at once.
+    while cache.reclaim(100) {
+        let after = garbage(&cache);
+        assert!(before - after <= 8 * (BYTES + 100), "{} bytes in one step", before - after);
+        before = after;
+    }
+    assert_eq!(garbage(&cache), 0);
+}
+
+#[test]
+fn large_rows_under_overlapping_views_are_freed() {
+    const BYTES: usize = 256 << 10;
+    const ROWS: u32 = 8;
+    let (mut cache, table) = messages(usize::MAX);
+    let reader = cache.reader();
+    let row = |sender, round| large(sender, round, BYTES);
+    let first: Vec<_> = (0..ROWS).map(|sender| row(sender, 0)).collect();
+    apply(&mut cache, [inserts::<Message>(A, &first)]);
+    let mut view = reader.read();
+    let mut most = 0;
+    for round in 1..60 {
+        for sender in 0..ROWS {
+            assert!(try_replace(&mut cache, &row(sender, round - 1), &row(sender, round)));
+            // Never a moment without a view, and never one that is old.
+            let newer = reader.read();
+            view = newer;
+            cache.reclaim(1000);
+        }
+        most = most.max(cache.usage(table).unwrap().garbage_bytes);
+    }
+    let live = ROWS as usize * BYTES;
+    assert!(most < 6 * live, "{most} bytes for {live} bytes of rows");
+    assert_eq!(view.table::<Message>().unwrap().len(), ROWS as usize);
+}
+
+#[test]
+fn heavy_husks_among_light_rows_are_freed() {
+    const BYTES: usize = 1 << 20;
+    let (mut cache, table) = messages(usize::MAX);
+    let reader = cache.reader();
+    let small: Vec<_> = (1..5000).map(|sender| message(sender, "")).collect();
+    let mut last = large(0, 0, BYTES);
+    apply(&mut cache, [inserts::<Message>(A, &small), inserts::<Message>(A, &[last.clone()])]);
+    let mut view = reader.read();
+    let mut most = 0;
+    for round in 1..200 {
+        let next = large(0, round, BYTES);
+        assert!(try_replace(&mut cache, &last, &next));
+        last = next;
+        let newer = reader.read();
+        view = newer;
+        cache.reclaim(1000);
+        most = most.max(cache.usage(table).unwrap().garbage_bytes);
+    }
+    assert!(most < 64 << 20, "{most} bytes");
+    assert_eq!(view.table::<Message>().unwrap().len(), 5000);
 }
 
 #[test]

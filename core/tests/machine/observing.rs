@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lightlike_core::conn::Progress;
 use lightlike_core::wire::{Protocol, QuerySetId, ServerMessage, TransactionUpdate};
 
 use crate::rig::{Rig, committed, told, update};
@@ -102,6 +103,41 @@ fn views_that_hold_up_applying_are_told_of() {
     assert_eq!(told(&event), ["slow: Views, 1s behind"]);
     drop(held);
     assert_eq!(told(&rig.events()), ["transaction: Other"]);
+}
+
+#[test]
+fn idle_connection_looks_again_whether_views_were_dropped() {
+    let rows = [1_u8, 2].map(|first| vec![first; 1 << 20]);
+    let mut rig = Rig::limited(|limits| limits.max_dead_bytes = 1 << 20).greeted(Protocol::V3);
+    rig.applied(&[&rows[0], &rows[1]]);
+    let held = rig.connection.reader().read();
+    rig.server(left(&[&rows[0]]));
+    assert_eq!(told(&rig.events()), ["transaction: Other"]);
+    rig.server(left(&[&rows[1]]));
+    assert_eq!(rig.connection.step(rig.now, 100), Progress::More, "the message is taken");
+    assert_eq!(rig.connection.step(rig.now, 100), Progress::Waiting);
+    drop(held);
+    assert_eq!(told(&rig.events()), ["transaction: Other"]);
+
+    // The transaction that was delivered last had views too. Then nothing is left to look for.
+    assert_eq!(rig.sleep(), Duration::from_millis(10));
+    assert!(rig.events().is_empty());
+    assert!(rig.sleep() >= Duration::from_secs(1));
+    let mut rig = Rig::online();
+    rig.applied(&[&rows[0]]);
+    let held = rig.connection.reader().read();
+    rig.server(left(&[&rows[0]]));
+    assert_eq!(told(&rig.events()), ["transaction: Other"]);
+    let mut pauses = Vec::new();
+    for _ in 0..3 {
+        pauses.push(rig.sleep().as_millis());
+        assert!(rig.events().is_empty());
+    }
+    assert_eq!(pauses, [10, 20, 40]);
+    drop(held);
+    assert_eq!(rig.sleep(), Duration::from_millis(80));
+    assert!(rig.events().is_empty());
+    assert!(rig.sleep() >= Duration::from_secs(1), "all is freed");
 }
 
 fn committed_by_others(row: &[u8]) -> ServerMessage {
