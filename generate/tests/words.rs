@@ -235,3 +235,24 @@ fn what_has_no_name_cannot_be_asked_for() {
     let column = Generator::new().file(&tables(&["t"], "")).unwrap();
     assert!(column.files()[0].text.contains("    pub value: u32,\n"));
 }
+
+#[test]
+fn view_with_arguments_has_no_key_and_no_floats() {
+    let field =
+        |name: &str, ty: &str| json!({"name": {"some": name}, "algebraic_type": scalar(ty)});
+    let view = |name: &str, param: Value| {
+        json!({"source_name": name, "is_public": true, "is_anonymous": true,
+            "params": {"elements": [param]}, "return_type": {"Array": {"Ref": 0}}})
+    };
+    let reply = json!({"sections": [
+        {"Typespace": {"types": [product(&[("id", scalar("U64"))])]}},
+        {"Types": [{"source_name": {"scope": [], "source_name": "Player"}, "ty": 0}]},
+        {"Views": [view("by_level", field("level", "U32")), view("near", field("x", "F32"))]},
+        {"ViewPrimaryKeys": [{"view_source_name": "by_level", "columns": ["id"]}]},
+    ]});
+    let schema = ServerSchema::parse(&reply.to_string()).unwrap();
+    assert!(schema.views.iter().all(|view| view.primary_key.is_none()));
+    let text = Generator::new().file(&schema).unwrap().files()[0].text.clone();
+    assert!(text.contains("args(level: u32)") && !text.contains("primary_key"), "{text}");
+    assert!(text.contains("no query can pass"), "{text}");
+}

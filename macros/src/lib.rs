@@ -123,7 +123,7 @@ pub fn derive_bsatn(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// | `#[table(view)]` | A view: its rows are computed. It has no unique columns and no indexes, and a key only if it says so. |
 /// | `#[table(row = User)]` | On a unit struct: a further table, whose rows are `User`s. A table inherits the primary key, the unique columns and the indexes of the row; a view inherits none. |
 /// | `#[table(primary_key = column)]` | On a view with `row = ..`: it has the row's primary key, which is this field. |
-/// | `#[table(view, args(level: u64))]` | A view with arguments: `Strong::with(3)` asks for its rows. |
+/// | `#[table(view, args(level: u64))]` | A view with arguments: `Strong::with(3)` asks for its rows. They are literals, by position: no floats, arrays, structs, enums or options (`lightlike::query::ViewArgument`). Such a view has no primary key. |
 /// | `#[table(lenient)]` | Columns that the server has behind the struct's are left alone, such as a migration appends. Without this they are a mistake. |
 /// | `#[table(index(name = by_a_and_b, btree(columns = [a, b])))]` | An ordered index over two to four columns, named by their fields, and the constant `User::BY_A_AND_B` for it. |
 /// | `#[table(schema = "schema.json")]` | Compares the struct with the module's schema while it is compiled: see [below](#a-saved-schema). |

@@ -1,6 +1,7 @@
 //! What generated code names. Not part of the API: it changes with the macros, which have the same version.
 
-pub use crate::query::{Arguments, Called, NoLiteral, Query, SqlValue};
+pub use crate::query::{Arguments, Called, NoLiteral, Query, SqlValue, ViewArgument};
+pub use lightlike_core::bsatn::unknown::{self, OtherVariant};
 pub use lightlike_core::bsatn::{Decode, DecodeError, Encode, Reader, Writer, size};
 pub use lightlike_core::schema::fixed;
 pub use lightlike_core::schema::{

@@ -14,4 +14,4 @@ mod value;
 pub use column::{Operand, Other, Sender};
 pub use filter::Filter;
 pub use sql::{QueryError, push_literal, push_name};
-pub use value::{NoLiteral, SqlValue};
+pub use value::{NoLiteral, SqlValue, ViewArgument};

@@ -33,6 +33,24 @@ pub trait SqlValue: Send + Sync {
     fn push_literal(&self, sql: &mut String) -> Result<(), NoLiteral>;
 }
 
+/// A type that a view can take as an argument.
+///
+/// A subscription passes arguments to a view by position, as SQL literals. The server takes booleans, integers, text, bytes,
+/// identities, connection ids, timestamps and UUIDs, and no floats: a module whose view takes one is refused when it is
+/// published.
+///
+/// # Source
+///
+/// `spacetimedb-expr` 2.14.0, `is_sql_literal_type`; `spacetimedb-schema` 2.14.0, `ViewFloatParam`.
+#[diagnostic::on_unimplemented(
+    message = "a view cannot take an argument of the type `{Self}`",
+    label = "not a type that a view can take",
+    note = "arguments are SQL literals, by position: booleans, integers, text, bytes, identities, connection ids, timestamps, \
+            UUIDs, and `#[bsatn(transparent)]` structs of these; the server refuses floats, and arrays, structs, enums and \
+            options have no literal"
+)]
+pub trait ViewArgument: SqlValue {}
+
 /// A value that SQL has no literal for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -64,6 +82,8 @@ macro_rules! plain {
                 Ok(())
             }
         }
+
+        impl ViewArgument for $ty {}
     )*};
 }
 
@@ -176,6 +196,8 @@ macro_rules! through {
                 <$inner>::push_literal(self, sql)
             }
         }
+
+        impl<$($generics)*> ViewArgument for $ty where $inner: ViewArgument {}
     )*};
 }
 
@@ -189,6 +211,10 @@ through! {
     [T: SqlValue + ?Sized] Box<T> as T;
     [T: SqlValue + ?Sized] Arc<T> as T;
 }
+
+impl ViewArgument for Timestamp {}
+impl ViewArgument for str {}
+impl ViewArgument for [u8] {}
 
 #[cfg(test)]
 mod tests {

@@ -196,7 +196,7 @@ fn write_view(
         params
     } else {
         docs.push(format!(
-            "It takes arguments that SQL cannot write, so that nobody can ask for it: `{name}({})`.",
+            "It takes arguments that no query can pass, so that nobody can ask for it: `{name}({})`.",
             shown.join(", ")
         ));
         Vec::new()
@@ -240,10 +240,11 @@ fn view_params(
     params.collect()
 }
 
-/// Whether SQL has literals for the values of a type.
+/// Whether a view can take values of a type: SQL has literals for them, and they are no floats.
 fn has_literals(ty: &ServerType) -> bool {
+    use Scalar::{F32, F64, ScheduleAt, TimeDuration};
     match ty {
-        ServerType::Scalar(scalar) => !matches!(scalar, Scalar::TimeDuration | Scalar::ScheduleAt),
+        ServerType::Scalar(scalar) => !matches!(scalar, TimeDuration | ScheduleAt | F32 | F64),
         ServerType::Array(element) => matches!(**element, ServerType::Scalar(Scalar::U8)),
         _ => false,
     }

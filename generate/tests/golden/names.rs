@@ -282,28 +282,23 @@ pub struct AllRows;
 
 /// The view `by_duration`, computed for each caller: its rows are [`Row`]s.
 ///
-/// It takes arguments that SQL cannot write, so that nobody can ask for it: `by_duration(lasts: TimeDuration)`.
+/// It takes arguments that no query can pass, so that nobody can ask for it: `by_duration(lasts: TimeDuration)`.
 #[derive(Table)]
 #[table(name = "by_duration", view, row = Row)]
 pub struct ByDuration;
 
 /// The view `by_point`, computed for each caller: its rows are [`Row`]s.
 ///
-/// It takes arguments that SQL cannot write, so that nobody can ask for it: `by_point(point: Point, arg1: u32)`.
+/// It takes arguments that no query can pass, so that nobody can ask for it: `by_point(point: Point, arg1: u32)`.
 #[derive(Table)]
 #[table(name = "by_point", view, row = Row)]
 pub struct ByPoint;
 
 /// The view `by_words`, the same for everybody: its rows are [`Row`]s.
 ///
-/// `ByWords::with(r#type, self_, bytes, owner, arg4)` asks for its rows.
+/// It takes arguments that no query can pass, so that nobody can ask for it: `by_words(r#type: u32, self_: String, bytes: Vec<u8>, owner: Identity, arg4: f64)`.
 #[derive(Table)]
-#[table(
-    name = "by_words",
-    view,
-    row = Row,
-    args(r#type: u32, self_: String, bytes: Vec<u8>, owner: Identity, arg4: f64)
-)]
+#[table(name = "by_words", view, row = Row)]
 pub struct ByWords;
 
 /// A row of the view `identities`, computed for each caller.

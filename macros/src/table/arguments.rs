@@ -11,7 +11,7 @@ use crate::attr::Entry;
 use crate::bsatn::type_ref;
 use crate::case;
 use crate::ctxt::Ctxt;
-use crate::types::{blame, borrows, check_owned};
+use crate::types::{blame, borrows, check_owned, is_float};
 
 /// How to write them.
 const SHAPE: &str = "level: u64";
@@ -38,6 +38,11 @@ pub(super) fn parse(cx: &Ctxt, entry: &Entry) -> Option<Vec<Argument>> {
     }
     for (at, Argument { ident, ty }) in args.iter().enumerate() {
         check_owned(cx, "a view's arguments own their values", ty);
+        if is_float(ty) {
+            let message = "a view takes no floats: the server refuses the module; take an integer, such as \
+                a number of thousandths";
+            cx.error(ty, message);
+        }
         if args[..at].iter().any(|earlier| earlier.ident == *ident) {
             cx.error(ident, "an argument has this name already; give this one another");
         }

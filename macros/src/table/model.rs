@@ -145,6 +145,10 @@ fn shape<'a>(cx: &Ctxt, input: &'a DeriveInput, attrs: &TableAttrs, kind: Kind) 
     if input.generics.params.is_empty() { Shape::Row(row) } else { Shape::Broken }
 }
 
+/// The server refuses a module with such a view: rows of all arguments share the client's cache.
+const KEY_WITH_ARGUMENTS: &str = "a view with arguments has no primary key: rows for different arguments \
+    may have the same; remove this";
+
 /// Reports a column's attribute on the struct, and the struct's on a field: Rust takes both for ours and says nothing.
 fn check_placed(cx: &Ctxt, input: &DeriveInput) {
     let of_columns = ["primary_key", "unique", "index", "column", "auto_inc"];
@@ -181,8 +185,12 @@ fn check_marker(cx: &Ctxt, attrs: &TableAttrs, kind: Kind, fields: &Fields, row:
         let message = format!("the columns are those of `{row}`; end this struct with `;`");
         cx.error(fields, message);
     }
-    if let (true, Some((at, _))) = (kind != Kind::View, attrs.primary_key.get()) {
-        cx.error_at(*at, "a table has the primary key of its row; remove this");
+    if let Some((at, _)) = attrs.primary_key.get() {
+        if kind != Kind::View {
+            cx.error_at(*at, "a table has the primary key of its row; remove this");
+        } else if attrs.args.is_said() {
+            cx.error_at(*at, KEY_WITH_ARGUMENTS);
+        }
     }
     for index in &attrs.indexes {
         cx.error(index.name(), format!("indexes belong to the row; move this to `{row}`"));
@@ -246,6 +254,9 @@ fn check_view(cx: &Ctxt, attrs: &TableAttrs, columns: &[ColumnModel<'_>]) {
         }
         if let Some(at) = column.index {
             cx.error_at(at, "a view has no indexes; remove this");
+        }
+        if let (true, Some(at)) = (attrs.args.is_said(), column.primary) {
+            cx.error_at(at, KEY_WITH_ARGUMENTS);
         }
     }
     for index in &attrs.indexes {

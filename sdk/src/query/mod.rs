@@ -50,7 +50,9 @@ mod returned;
 mod tables;
 mod typed;
 
-pub use lightlike_core::query::{Filter, NoLiteral, Operand, QueryError, Sender, SqlValue};
+pub use lightlike_core::query::{
+    Filter, NoLiteral, Operand, QueryError, Sender, SqlValue, ViewArgument,
+};
 
 pub use self::list::{IntoQueries, QueryList};
 pub use self::tables::Tables;

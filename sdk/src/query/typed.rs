@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use lightlike_core::query::{Filter, QueryError, SqlValue, push_literal, push_name};
+use lightlike_core::query::{Filter, QueryError, SqlValue, ViewArgument, push_literal, push_name};
 use lightlike_core::schema::{Column, JoinIn, Table};
 
 /// A query that returns rows of the table `T`. `S` is its shape, which says what can be added to it: [`Rows`],
@@ -192,17 +192,17 @@ pub struct Arguments {
 
 impl Arguments {
     /// Those of the view `T`, with the first.
-    pub fn first<T: Table>(value: &(impl SqlValue + ?Sized)) -> Self {
+    pub fn first<T: Table>(value: &(impl ViewArgument + ?Sized)) -> Self {
         Self { sql: String::new(), error: None }.push::<T>("(", value)
     }
 
     /// One more.
     #[must_use]
-    pub fn and<T: Table>(self, value: &(impl SqlValue + ?Sized)) -> Self {
+    pub fn and<T: Table>(self, value: &(impl ViewArgument + ?Sized)) -> Self {
         self.push::<T>(", ", value)
     }
 
-    fn push<T: Table>(mut self, separator: &str, value: &(impl SqlValue + ?Sized)) -> Self {
+    fn push<T: Table>(mut self, separator: &str, value: &(impl ViewArgument + ?Sized)) -> Self {
         self.sql.push_str(separator);
         let pushed = push_literal(&mut self.sql, value, T::DEF.name);
         self.error = self.error.or_else(|| pushed.err());

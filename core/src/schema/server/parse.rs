@@ -311,13 +311,15 @@ fn view(
     let inherited = || {
         let ServerType::Ref(row) = row else { return None };
         let table = schema.tables.iter().find(|table| table.row == *row)?;
-        table.primary_key.filter(|_| query && params.is_empty())
+        table.primary_key.filter(|_| query)
     };
     let named = key.and_then(|key| position(&columns, key));
+    // Rows for different arguments may have the same key, so a view with parameters has none, whatever is said.
+    let primary_key = named.or_else(inherited).filter(|_| params.is_empty());
     Ok(ServerView {
         name,
         source_name: raw.name,
-        primary_key: named.or_else(inherited),
+        primary_key,
         columns,
         params,
         public: raw.is_public,
