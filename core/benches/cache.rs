@@ -219,7 +219,13 @@ fn events() {
     cache.register::<Tick>().unwrap();
     let rows = RowList::from_rows((0..10_000_u64).map(|id| bsatn::to_vec(&id).unwrap()));
     let mut once = || {
-        let part = Part::Events { set: SetId(1), table: "tick".into(), rows: rows.clone() };
+        let part = Part::Events {
+            set: SetId(1),
+            table: "tick".into(),
+            rows: rows.clone(),
+            message: 0,
+            distinct: true,
+        };
         let tx = apply(&mut cache, vec![part]);
         let sum =
             tx.tables()[0].changes::<Tick>(&tx).unwrap().fold(0, |sum, change| match change {

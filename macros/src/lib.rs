@@ -119,7 +119,7 @@ pub fn derive_bsatn(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 /// | on the struct | |
 /// | --- | --- |
 /// | `#[table(name = "..")]` | The table's name on the wire, verbatim. Default: the struct's name as the server would write it, `LoggedOut` as `logged_out` and `Player1` as `player_1`. |
-/// | `#[table(event)]` | An event table: its rows are delivered and never stored, so nothing can be found in it. |
+/// | `#[table(event)]` | An event table: its rows are delivered and never stored, so nothing can be found in it. An event is delivered once a transaction, however many query sets and queries return it: the server keeps the events of a transaction as a set. |
 /// | `#[table(view)]` | A view: its rows are computed. It has no unique columns and no indexes, and a key only if it says so. |
 /// | `#[table(row = User)]` | On a unit struct: a further table, whose rows are `User`s. A table inherits the primary key, the unique columns and the indexes of the row; a view inherits none. |
 /// | `#[table(primary_key = column)]` | On a view with `row = ..`: it has the row's primary key, which is this field. |

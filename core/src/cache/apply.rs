@@ -368,6 +368,9 @@ impl Cache {
                     table
                 }
             });
+            if let (Some(table), Part::Events { message, distinct, .. }) = (table, part) {
+                self.tables[table.0 as usize].expect_events(*message, *distinct);
+            }
             tables.push(table);
         }
         let dropped = applying.change.parts.iter().filter_map(|part| match part {
@@ -394,7 +397,7 @@ impl Cache {
                 applying.next();
                 continue;
             };
-            let Some((rows, stage)) = staged_in(part, applying.phase) else {
+            let Some(rows) = staged_in(part, applying.phase) else {
                 applying.next();
                 continue;
             };
@@ -404,7 +407,7 @@ impl Cache {
             }
             let count = left.min(*budget);
             let store = &mut *self.tables[table.0 as usize];
-            if let Err(fault) = stage(store, set, rows, applying.row, count) {
+            if let Err(fault) = stage(store, part, applying.row, count) {
                 return Err(match fault {
                     Fault::Mismatch(reason) => Stop::Mismatch(table, reason),
                     Fault::OutOfSync(kind) => {
@@ -500,20 +503,21 @@ impl Cache {
     }
 }
 
-type Stage = fn(&mut dyn AnyTable, SetId, &RowList, usize, usize) -> Result<(), Fault>;
-
-/// The rows of a part that is staged in a phase, and how.
-fn staged_in(part: &Part, phase: Phase) -> Option<(&RowList, Stage)> {
+/// The rows of a part that is staged in a phase.
+fn staged_in(part: &Part, phase: Phase) -> Option<&RowList> {
     match (part, phase) {
-        (Part::Inserts { rows, .. }, Phase::Inserts) => {
-            Some((rows, |table, set, rows, from, max| table.stage_inserts(set, rows, from, max)))
-        }
-        (Part::Events { rows, .. }, Phase::Inserts) => {
-            Some((rows, |table, _, rows, from, max| table.stage_events(rows, from, max)))
-        }
-        (Part::Deletes { rows, .. }, Phase::Deletes) => {
-            Some((rows, |table, set, rows, from, max| table.stage_deletes(set, rows, from, max)))
-        }
+        (Part::Inserts { rows, .. } | Part::Events { rows, .. }, Phase::Inserts)
+        | (Part::Deletes { rows, .. }, Phase::Deletes) => Some(rows),
         _ => None,
+    }
+}
+
+/// Stages the rows `from..from + max` of a part in its table.
+fn stage(table: &mut dyn AnyTable, part: &Part, from: usize, max: usize) -> Result<(), Fault> {
+    match part {
+        Part::Inserts { set, rows, .. } => table.stage_inserts(*set, rows, from, max),
+        Part::Deletes { set, rows, .. } => table.stage_deletes(*set, rows, from, max),
+        Part::Events { message, rows, .. } => table.stage_events(*message, rows, from, max),
+        Part::DropSet { .. } => Ok(()),
     }
 }

@@ -40,6 +40,9 @@ pub enum Part {
         rows: RowList,
     },
     /// Rows that are delivered and not stored.
+    ///
+    /// The server keeps the events of a transaction as a set, so two of one message that are encoded alike are one that
+    /// several queries returned, and are delivered once.
     Events {
         /// The set.
         set: SetId,
@@ -47,6 +50,10 @@ pub enum Part {
         table: TableName,
         /// The rows.
         rows: RowList,
+        /// The number of the message that brought them: a resync gathers several.
+        message: u64,
+        /// Whether no row can be in `rows` twice: they are of one query without a join.
+        distinct: bool,
     },
     /// A set ended: it holds nothing any more, of no table, not even what the same change inserts.
     ///

@@ -10,6 +10,7 @@ use super::find::{Finder, Found};
 use super::identity::{ByBytes, ByKey, Identity, encodes_as};
 use super::sets::{ListId, SetId, Step, Stepper};
 use super::slots::{NO_ROW, RowId, SlotState};
+use super::staging::Repeats;
 use super::store::TableStore;
 use super::table::Fault;
 use crate::bsatn::DecodeError;
@@ -32,7 +33,7 @@ impl<R: Row> TableStore<R> {
         max: usize,
     ) -> Result<(), Fault> {
         if self.is_event() {
-            return self.stage_events(rows, from, max);
+            return self.stage_events(0, rows, from, max);
         }
         if from == 0 {
             self.reserve(rows.len());
@@ -199,12 +200,33 @@ impl<R: Row> TableStore<R> {
     /// Stages rows that are delivered and not stored.
     pub(super) fn stage_events(
         &mut self,
+        message: u64,
         rows: &RowList,
         from: usize,
         max: usize,
     ) -> Result<(), Fault> {
-        self.staging.events.reserve(rows.len().saturating_sub(from).min(max));
-        for bytes in rows.iter_from(from).take(max) {
+        let rows_left = rows.len().saturating_sub(from).min(max);
+        let rows = rows.iter_from(from).take(max);
+        match core::mem::take(&mut self.staging.repeats) {
+            Repeats::Possible { message: last, mut seen } => {
+                if last != message {
+                    seen.clear();
+                }
+                self.stage_each_event(rows.filter(|bytes| seen.insert(Box::from(*bytes))))?;
+                self.staging.repeats = Repeats::Possible { message, seen };
+                Ok(())
+            }
+            unchanged => {
+                self.staging.repeats = unchanged;
+                self.staging.events.reserve(rows_left);
+                self.stage_each_event(rows)
+            }
+        }
+    }
+
+    #[inline]
+    fn stage_each_event<'b>(&mut self, rows: impl Iterator<Item = &'b [u8]>) -> Result<(), Fault> {
+        for bytes in rows {
             let row = R::decode_row(bytes).map_err(|error| self.mismatch(bytes, error))?;
             self.staging.events.push(row);
         }

@@ -1,5 +1,7 @@
 //! What a message that is being staged has done to a table.
 
+use foldhash::HashSet;
+
 use super::diff::Pair;
 use super::sets::ListId;
 use super::slots::RowId;
@@ -15,11 +17,40 @@ pub(super) struct Staging<R> {
     pub(super) waste: Vec<u32>,
     /// Rows of an event table.
     pub(super) events: Vec<R>,
+    pub(super) repeats: Repeats,
     pub(super) settling: Settling,
     /// How many pairs are committed.
     pub(super) committed: usize,
     /// The rows that left, as far as they are committed.
     pub(super) died: Vec<u32>,
+}
+
+/// Finds the events that a message brings more than once.
+#[derive(Debug, Default)]
+pub(super) enum Repeats {
+    /// No list of events is expected.
+    #[default]
+    None,
+    /// Each message has one list, without repeats: so the usual change hashes nothing. The last message.
+    Impossible { message: u64 },
+    /// The encodings that were staged of the last message.
+    Possible { message: u64, seen: HashSet<Box<[u8]>> },
+}
+
+impl Repeats {
+    /// Expects one more list of events.
+    pub(super) fn expect(&mut self, message: u64, distinct: bool) {
+        let alone = match self {
+            Self::None => true,
+            Self::Impossible { message: last } => *last != message,
+            Self::Possible { .. } => return,
+        };
+        *self = if alone && distinct {
+            Self::Impossible { message }
+        } else {
+            Self::Possible { message, seen: HashSet::default() }
+        };
+    }
 }
 
 /// How far settling has come.
@@ -40,6 +71,7 @@ impl<R> Staging<R> {
             log: Vec::new(),
             waste: Vec::new(),
             events: Vec::new(),
+            repeats: Repeats::None,
             settling: Settling::default(),
             committed: 0,
             died: Vec::new(),

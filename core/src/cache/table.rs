@@ -47,7 +47,15 @@ pub(super) trait AnyTable: Any + Send {
         from: usize,
         max: usize,
     ) -> Result<(), Fault>;
-    fn stage_events(&mut self, rows: &RowList, from: usize, max: usize) -> Result<(), Fault>;
+    /// One more list of events is to be staged; the arguments are as in [`Part::Events`](super::Part::Events).
+    fn expect_events(&mut self, message: u64, distinct: bool);
+    fn stage_events(
+        &mut self,
+        message: u64,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault>;
     fn stage_drop(&mut self, set: SetId, cursor: &mut DropCursor, budget: &mut usize) -> bool;
     fn settle(&mut self, stale: &HashSet<SetId>, budget: &mut usize)
     -> Result<bool, OutOfSyncKind>;
@@ -160,8 +168,18 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.stage_deletes(set, rows, from, max)
     }
 
-    fn stage_events(&mut self, rows: &RowList, from: usize, max: usize) -> Result<(), Fault> {
-        self.stage_events(rows, from, max)
+    fn expect_events(&mut self, message: u64, distinct: bool) {
+        self.staging.repeats.expect(message, distinct);
+    }
+
+    fn stage_events(
+        &mut self,
+        message: u64,
+        rows: &RowList,
+        from: usize,
+        max: usize,
+    ) -> Result<(), Fault> {
+        self.stage_events(message, rows, from, max)
     }
 
     fn stage_drop(&mut self, set: SetId, cursor: &mut DropCursor, budget: &mut usize) -> bool {

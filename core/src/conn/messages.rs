@@ -10,7 +10,7 @@ use super::{
 use crate::cache::{Change, Part, SetId};
 use crate::calls::{InFlight, Kind};
 use crate::secret::{InvalidToken, check_token};
-use crate::subs::{Answer, Arrival, Ended, Refused, Released, Route, Stage, SubscriptionId};
+use crate::subs::{Answer, Arrival, Destination, Ended, Refused, Released, Route, Stage, SubscriptionId};
 use crate::types::{TimeDuration, Timestamp};
 use crate::wire::{
     BatchResult, ProcedureStatus, QueryRows, QuerySetId, QuerySetUpdate, ReducerOutcome, RequestId,
@@ -322,14 +322,15 @@ impl Connection {
     /// what came of these before.
     fn change_of(&mut self, update: TransactionUpdate) -> Result<Change, Violation> {
         let mut parts = Vec::new();
+        let message = self.stats.messages_received;
         for update in update.query_sets {
             if self.verifying.has(update.query_set_id) {
                 continue;
             }
             match self.subs.route(update.query_set_id) {
-                Route::Cache(rows) => parts.extend(changes(rows, update)),
-                Route::Gathered(rows) => {
-                    changes(rows, update).for_each(|part| self.resync_changed(part));
+                Route::Cache(to) => parts.extend(changes(to, message, update)),
+                Route::Gathered(to) => {
+                    changes(to, message, update).for_each(|part| self.resync_changed(part));
                 }
                 Route::Nowhere => (),
                 Route::Unknown => {
@@ -349,7 +350,12 @@ fn inserts(set: SetId, rows: QueryRows) -> impl Iterator<Item = Part> {
     lists.map(move |list| Part::Inserts { set, table: list.table, rows: list.rows })
 }
 
-fn changes(set: SetId, update: QuerySetUpdate) -> impl Iterator<Item = Part> {
+fn changes(
+    to: Destination,
+    message: u64,
+    update: QuerySetUpdate,
+) -> impl Iterator<Item = Part> + use<> {
+    let Destination { rows: set, may_repeat } = to;
     let lists = update.tables.into_iter().flat_map(move |update| {
         let table = update.table;
         update.rows.into_iter().map(move |rows| (table.clone(), rows))
@@ -367,7 +373,8 @@ fn changes(set: SetId, update: QuerySetUpdate) -> impl Iterator<Item = Part> {
                 [came, left]
             }
             UpdateRows::Event { events: rows } => {
-                [(!rows.is_empty()).then_some(Part::Events { set, table, rows }), None]
+                let (came, distinct) = (!rows.is_empty(), !may_repeat);
+                [came.then_some(Part::Events { set, table, rows, message, distinct }), None]
             }
         })
         .flatten()

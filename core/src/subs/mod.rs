@@ -77,10 +77,19 @@ pub(crate) enum Route {
     Unknown,
     /// Nowhere: the set holds no rows here.
     Nowhere,
-    /// Into the cache, under this name.
-    Cache(SetId),
-    /// To the rows that wait to come in under this name.
-    Gathered(SetId),
+    /// Into the cache.
+    Cache(Destination),
+    /// To the rows that wait to come in.
+    Gathered(Destination),
+}
+
+/// What rows of a set come in as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Destination {
+    /// Under this name.
+    pub(crate) rows: SetId,
+    /// Whether one message may bring a row more than once.
+    pub(crate) may_repeat: bool,
 }
 
 /// What the end of a set leaves to be done.
@@ -303,10 +312,11 @@ impl Subscriptions {
     /// Where the server's changes of a set go.
     pub(crate) fn route(&self, wire: QuerySetId) -> Route {
         let Some((_, set)) = self.by_wire(wire) else { return Route::Unknown };
+        let to = |rows| Destination { rows, may_repeat: set.may_repeat };
         match set.stage {
-            Stage::Applied | Stage::Ending { holds_rows: true } => Route::Cache(set.latest()),
+            Stage::Applied | Stage::Ending { holds_rows: true } => Route::Cache(to(set.latest())),
             Stage::Resyncing | Stage::Answered => {
-                set.incoming.map_or(Route::Nowhere, Route::Gathered)
+                set.incoming.map_or(Route::Nowhere, |rows| Route::Gathered(to(rows)))
             }
             _ => Route::Nowhere,
         }

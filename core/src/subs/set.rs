@@ -14,6 +14,13 @@ pub(crate) struct QuerySet {
     pub(super) rows: SetId,
     /// Asked for again after a reconnect, its rows come in under a new name, in place of those.
     pub(super) incoming: Option<SetId>,
+    /// Whether a message may bring a row of it more than once: it has several queries, or a join.
+    pub(super) may_repeat: bool,
+}
+
+/// Whether the word JOIN is anywhere in a query; in a text too, which costs a little time and nothing else.
+fn has_join(query: &str) -> bool {
+    query.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"join"))
 }
 
 /// How far a query set is, when every change that is queued has been made.
@@ -42,7 +49,8 @@ pub(crate) enum Stage {
 
 impl QuerySet {
     pub(super) fn new(queries: Vec<Box<str>>, stage: Stage, rows: SetId) -> Self {
-        Self { queries, stage, wire: None, rows, incoming: None }
+        let may_repeat = queries.len() > 1 || queries.iter().any(|query| has_join(query));
+        Self { queries, stage, wire: None, rows, incoming: None, may_repeat }
     }
 
     pub(crate) fn queries(&self) -> &[Box<str>] {

@@ -286,17 +286,72 @@ fn a_row_that_a_stale_set_holds_may_be_replaced_without_it() {
 }
 
 #[test]
-fn events_keep_their_order_and_their_duplicates_and_are_not_stored() {
+fn events_keep_their_order_and_are_not_stored() {
     let mut cache = cache();
-    let ticks = [3, 1, 1, 2].map(|id| Tick { id });
-    let tx = apply(&mut cache, [events::<Tick>(A, &ticks), events::<Tick>(B, &ticks[..1])]);
-    let mut expected: Vec<_> = ticks.clone().map(Seen::Event).into();
-    expected.push(Seen::Event(Tick { id: 3 }));
-    assert_eq!(changes::<Tick>(&tx), expected);
+    let ticks = [3, 1, 2].map(|id| Tick { id });
+    let tx = apply(&mut cache, [events::<Tick>(A, &ticks)]);
+    assert_eq!(changes::<Tick>(&tx), ticks.clone().map(Seen::Event));
     assert!(rows::<Tick>(&cache).is_empty());
     // Also where they do not come marked as events.
     let tx = apply(&mut cache, [inserts::<Tick>(A, &ticks[..1])]);
     assert_eq!(changes::<Tick>(&tx), [Seen::Event(Tick { id: 3 })]);
+}
+
+/// Events that a message brings in several lists, or in one that may repeat them, are delivered once, where they came first.
+#[test]
+fn events_of_overlapping_queries_are_delivered_once() {
+    let [one, two, three] = [1, 2, 3].map(|id| Tick { id });
+    let lists = [vec![three.clone(), one.clone()], vec![one.clone(), two.clone(), three.clone()]];
+    let expected = [three.clone(), one.clone(), two].map(Seen::Event);
+    for sets in [[A, B], [A, A]] {
+        let mut cache = cache();
+        let parts = [0, 1].map(|at| events::<Tick>(sets[at], &lists[at]));
+        assert_eq!(changes::<Tick>(&apply(&mut cache, parts.clone())), expected);
+        assert_eq!(changes::<Tick>(&apply(&mut cache, parts)), expected, "the next message's");
+    }
+    let joined = repeating::<Tick>(A, 0, &[three.clone(), one.clone(), three.clone()]);
+    let tx = apply(&mut cache(), [joined]);
+    assert_eq!(changes::<Tick>(&tx), [three, one].map(Seen::Event));
+}
+
+/// A resync gathers several messages in a change.
+#[test]
+fn equal_events_of_two_messages_are_two() {
+    let tick = [Tick { id: 1 }];
+    for parts in [
+        vec![events_of::<Tick>(A, 1, &tick), events_of::<Tick>(A, 2, &tick)],
+        vec![
+            events_of::<Tick>(A, 1, &tick),
+            events_of::<Tick>(B, 1, &tick),
+            events_of::<Tick>(A, 2, &tick),
+            events_of::<Tick>(B, 2, &tick),
+        ],
+        vec![repeating::<Tick>(A, 1, &tick), repeating::<Tick>(A, 2, &tick)],
+    ] {
+        let tx = apply(&mut cache(), parts);
+        assert_eq!(
+            changes::<Tick>(&tx),
+            [Seen::Event(Tick { id: 1 }), Seen::Event(Tick { id: 1 })]
+        );
+    }
+}
+
+#[test]
+fn events_of_overlapping_queries_are_found_in_any_steps() {
+    let ticks: Vec<_> = (0..50).map(|id| Tick { id }).collect();
+    let expected: Vec<_> = ticks.iter().cloned().map(Seen::Event).collect();
+    for rows_a_step in [1, 7, 200] {
+        let mut cache = cache();
+        cache.begin(Change::of(vec![events::<Tick>(A, &ticks), events::<Tick>(B, &ticks[20..])]));
+        let tx = loop {
+            match cache.step(rows_a_step) {
+                Step::More => (),
+                Step::Committed(tx) => break tx,
+                Step::OutOfSync(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!(changes::<Tick>(&tx), expected);
+    }
 }
 
 #[test]

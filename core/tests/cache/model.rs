@@ -258,7 +258,7 @@ pub(crate) fn named(part: &Part) -> Option<(SetId, &str, &RowList)> {
     match part {
         Part::Inserts { set, table, rows }
         | Part::Deletes { set, table, rows }
-        | Part::Events { set, table, rows } => Some((*set, table, rows)),
+        | Part::Events { set, table, rows, .. } => Some((*set, table, rows)),
         Part::DropSet { .. } => None,
     }
 }

@@ -227,7 +227,17 @@ pub(crate) fn deletes<T: Table<Row: Clone>>(set: SetId, rows: &[T::Row]) -> Part
 }
 
 pub(crate) fn events<T: Table<Row: Clone>>(set: SetId, rows: &[T::Row]) -> Part {
-    Part::Events { set, table: T::DEF.name.into(), rows: list(rows) }
+    events_of::<T>(set, 0, rows)
+}
+
+/// Events of one query without a join, which a message brought.
+pub(crate) fn events_of<T: Table<Row: Clone>>(set: SetId, message: u64, rows: &[T::Row]) -> Part {
+    Part::Events { set, table: T::DEF.name.into(), rows: list(rows), message, distinct: true }
+}
+
+/// Events of a query that may return one several times.
+pub(crate) fn repeating<T: Table<Row: Clone>>(set: SetId, message: u64, rows: &[T::Row]) -> Part {
+    Part::Events { set, table: T::DEF.name.into(), rows: list(rows), message, distinct: false }
 }
 
 /// A cache that knows the types of all tables here.

@@ -6,6 +6,7 @@ mod rig;
 
 mod calling;
 mod connecting;
+mod event_tables;
 mod finishing;
 mod healing;
 mod item;

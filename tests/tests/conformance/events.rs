@@ -1,4 +1,4 @@
-//! Events: delivered once, in order, with their duplicates, and never there.
+//! Events: delivered once, in order, and never there.
 
 use lightlike::prelude::*;
 use lightlike_tests::conformance::{Log, next, on_both_servers};
@@ -131,6 +131,24 @@ async fn what_was_emitted_before_the_subscription_is_not_heard() {
         set.unsubscribe().await.unwrap();
         db.call(emit_test_event("after".into(), 1)).await.unwrap();
         assert!(log.take().is_empty());
+    })
+    .await;
+}
+
+/// As in the official client: an event is one, whatever number of query sets and queries returns it.
+#[tokio::test]
+async fn event_of_overlapping_queries_is_heard_once() {
+    on_both_servers(async |target| {
+        let db = target.connect().await;
+        let (_set, log) = watch(&db).await;
+        let overlapping = (TestEvent::all(), TestEvent::filter(TestEvent::VALUE.ge(2)));
+        let overlapping = db.subscribe(overlapping).await.unwrap();
+        db.call(emit_multiple_test_events()).await.unwrap();
+        let lines = ["a 1", "b 2", "c 3"].map(|event| format!("{event} mine: true there: 0"));
+        assert_eq!(log.take(), lines);
+        overlapping.unsubscribe().await.unwrap();
+        db.call(emit_test_event("after".into(), 1)).await.unwrap();
+        assert_eq!(log.take(), ["after 1 mine: true there: 0"]);
     })
     .await;
 }
