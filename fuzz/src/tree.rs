@@ -1,7 +1,7 @@
 //! A type that contains itself, with an encoding as the derive would make it.
 
 use lightlike_core::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
-use lightlike_core::schema::{Sats, SatsType, SumDef, TypeRef, VariantDef};
+use lightlike_core::schema::{Sats, SatsType, SumDef, TypeRef, UnknownVariants, VariantDef};
 
 /// Nests through boxes, lists and options: in every way that a value can be deep.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +68,7 @@ impl Sats for Tree {
             variant::<Result<Self, String>>("either"),
             variant::<(Self, Self)>("pair"),
         ],
+        unknown: UnknownVariants::Refused,
     });
 }
 

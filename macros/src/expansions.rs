@@ -37,6 +37,30 @@ fn a_sum() {
 }
 
 #[test]
+fn a_sum_with_other() {
+    insta::assert_snapshot!(pretty(bsatn::derive(&parse_quote! {
+        enum Shape {
+            Dot,
+            Label(String),
+            Nested(Inner),
+            #[bsatn(other)]
+            Other(UnknownVariant),
+        }
+    })));
+}
+
+#[test]
+fn a_product_that_may_be_open() {
+    insta::assert_snapshot!(pretty(bsatn::derive(&parse_quote! {
+        struct Drawn {
+            id: u64,
+            shape: Option<Shape>,
+            x: f32,
+        }
+    })));
+}
+
+#[test]
 fn a_transparent_struct() {
     insta::assert_snapshot!(pretty(bsatn::derive(&parse_quote! {
         #[bsatn(transparent)]

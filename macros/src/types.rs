@@ -35,6 +35,55 @@ pub(crate) fn is_float(ty: &Type) -> bool {
     }
 }
 
+/// Whether a type may be, or end with, an enum that keeps unknown variants with their values, as far as its name says: the
+/// types of the language and of SpacetimeDB are not, nor are lists and boxes. Should another type have one of these names,
+/// its unknown values take what the input has left, and what stands behind does not decode.
+pub(crate) fn may_be_open(ty: &Type) -> bool {
+    const CLOSED: &[&str] = &[
+        "bool",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "u128",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "i128",
+        "f32",
+        "f64",
+        "U256",
+        "I256",
+        "String",
+        "Vec",
+        "Box",
+        "Arc",
+        "Cow",
+        "Identity",
+        "ConnectionId",
+        "Timestamp",
+        "TimeDuration",
+        "ScheduleAt",
+        "Uuid",
+    ];
+    match bare(ty) {
+        Type::Path(path) => {
+            let Some(last) = path.path.segments.last() else { return true };
+            if last.ident == "Option"
+                && let PathArguments::AngleBracketed(arguments) = &last.arguments
+                && let Some(GenericArgument::Type(some)) = arguments.args.first()
+            {
+                return may_be_open(some);
+            }
+            !CLOSED.iter().any(|name| last.ident == name)
+        }
+        Type::Tuple(tuple) => tuple.elems.iter().any(may_be_open),
+        Type::Array(_) | Type::Reference(_) | Type::Slice(_) => false,
+        _ => true,
+    }
+}
+
 /// Reports every reference and lifetime in `ty`. `owner` says what must own its data, as in "a call owns its
 /// arguments".
 pub(crate) fn check_owned(cx: &Ctxt, owner: &str, ty: &Type) {

@@ -7,7 +7,8 @@ pub use lightlike_core::schema::fixed;
 pub use lightlike_core::schema::{
     Column, ColumnDef, FieldDef, FunctionDef, HasIndexes, HasKey, HasUniques, IndexDef,
     IndexVisitor, Indexed, Kind, MultiIndex, Plain, Primary, Procedure, ProductDef, Reducer, Row,
-    RowDef, Sats, SatsType, SumDef, Table, TableDef, TableKind, TypeRef, Unique, VariantDef,
+    RowDef, Sats, SatsType, SumDef, Table, TableDef, TableKind, TypeRef, Unique, UnknownVariants,
+    VariantDef,
 };
 pub use lightlike_macros::Bsatn;
 pub use std::string::String;

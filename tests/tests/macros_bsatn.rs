@@ -163,12 +163,12 @@ fn names_are_those_of_the_server_unless_given() {
 #[test]
 fn an_error_names_the_type_and_the_byte() {
     let error = from_slice::<Shape>(&[9]).unwrap_err();
-    assert_eq!((error.kind(), error.target()), (DecodeErrorKind::InvalidTag(9), "Shape"));
+    assert_eq!((error.kind(), error.target()), (DecodeErrorKind::UnknownVariant(9), "Shape"));
     let error = from_slice::<Point>(&[0; 7]).unwrap_err();
     assert_eq!(error.kind(), DecodeErrorKind::UnexpectedEnd { missing: 1 });
     assert_eq!((error.target(), error.offset()), ("Point", 0));
     let error = from_slice::<Never>(&[0]).unwrap_err();
-    assert_eq!(error.kind(), DecodeErrorKind::InvalidTag(0));
+    assert_eq!(error.kind(), DecodeErrorKind::UnknownVariant(0));
 }
 
 #[test]

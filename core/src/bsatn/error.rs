@@ -36,9 +36,14 @@ pub enum DecodeErrorKind {
     /// A bool is neither 0 nor 1.
     #[error("{0} is not a bool")]
     InvalidBool(u8),
-    /// A sum has no variant with this tag.
+    /// The tag of an option, a result or a schedule is none of theirs.
     #[error("no variant has the tag {0}")]
     InvalidTag(u8),
+    /// An enum has no variant with this tag.
+    #[error(
+        "no variant has the tag {0}; if the module has a newer one, add it, or keep unknown variants with `#[bsatn(other)]`"
+    )]
+    UnknownVariant(u8),
     /// A string is not UTF-8.
     #[error("not UTF-8")]
     InvalidUtf8,

@@ -9,12 +9,16 @@ mod impls;
 mod reader;
 #[doc(hidden)]
 pub mod size;
+#[doc(hidden)]
+pub mod unknown;
 mod writer;
 
 use std::sync::Arc;
 
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
 pub use reader::Reader;
+#[doc(inline)]
+pub use unknown::UnknownVariant;
 pub use writer::Writer;
 
 /// A value with a BSATN encoding.
@@ -72,6 +76,11 @@ pub trait Decode<'a>: Sized {
     ///
     /// A product of such types is checked once, as a whole: see [`Reader::fixed`].
     const SIZE: Option<usize>;
+
+    /// Whether a value may take whatever the input has left: an enum that keeps unknown variants with their values, or
+    /// something that ends with one.
+    #[doc(hidden)]
+    const OPEN: bool = false;
 
     /// Reads one value.
     ///

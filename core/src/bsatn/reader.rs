@@ -14,6 +14,9 @@ pub struct Reader<'a> {
     depth: u32,
     /// How many elements of lists took no bytes.
     empty_elements: u32,
+    /// How many bytes at the end of the input belong to what stands behind the value that is read, as far as that is
+    /// known: all that an open value must leave.
+    tail: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -27,7 +30,7 @@ impl<'a> Reader<'a> {
     /// Reads `bytes` from their start.
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, end: bytes.len(), depth: 0, empty_elements: 0 }
+        Self { rest: bytes, end: bytes.len(), depth: 0, empty_elements: 0, tail: 0 }
     }
 
     /// How many bytes were read so far.
@@ -180,6 +183,24 @@ impl<'a> Reader<'a> {
         value
     }
 
+    /// Runs `read` for a value in front of others that take `size` bytes.
+    #[inline]
+    pub(crate) fn before<T>(
+        &mut self,
+        size: usize,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        self.tail += size;
+        let value = read(self);
+        self.tail -= size;
+        value
+    }
+
+    /// Takes the bytes that belong to nothing behind the value that is read.
+    pub(crate) fn take_open(&mut self, target: &'static str) -> Result<&'a [u8], DecodeError> {
+        self.bytes(self.rest.len().saturating_sub(self.tail), target)
+    }
+
     /// Reads the tag of a sum.
     ///
     /// # Errors
@@ -194,6 +215,12 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn invalid_tag(&self, tag: u8, target: &'static str) -> DecodeError {
         DecodeError::new(DecodeErrorKind::InvalidTag(tag), target, self.offset() - 1)
+    }
+
+    /// The error for the tag just read, where the enum `target` has no variant with it.
+    #[cold]
+    pub fn unknown_variant(&self, tag: u8, target: &'static str) -> DecodeError {
+        DecodeError::new(DecodeErrorKind::UnknownVariant(tag), target, self.offset() - 1)
     }
 
     /// Reads `len` values one by one.

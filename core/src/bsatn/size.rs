@@ -48,3 +48,31 @@ pub(super) const fn array(element: Option<usize>, len: usize) -> Option<usize> {
         None => None,
     }
 }
+
+/// Whether one of several types is [open](super::Decode::OPEN).
+#[doc(hidden)]
+pub const fn any(open: &[bool]) -> bool {
+    let mut at = 0;
+    while at < open.len() {
+        if open[at] {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// Whether a product with an open field can be told apart: all that stands behind it has a size that never changes.
+#[doc(hidden)]
+pub const fn ends(open: &[bool], sizes: &[Option<usize>]) -> bool {
+    let mut at = 0;
+    let mut behind_open = false;
+    while at < open.len() {
+        if behind_open && sizes[at].is_none() {
+            return false;
+        }
+        behind_open = behind_open || open[at];
+        at += 1;
+    }
+    true
+}

@@ -4,17 +4,26 @@ use core::fmt::Write;
 
 use super::error::RowMismatch;
 use crate::bsatn::{DecodeError, Reader};
-use crate::schema::{RowDef, SatsType};
+use crate::schema::{RowDef, SatsType, SumDef, TypeRef, UnknownVariants, VariantDef};
 
 /// What is wrong with `bytes`, of which decoding a row of `def` said `error`.
 pub(super) fn diagnose(def: &RowDef, bytes: &[u8], error: DecodeError) -> RowMismatch {
     let mut reader = Reader::new(bytes);
+    let mut unknown = None;
     for column in def.columns {
         let ty = column.ty.get();
-        let mut width = 0;
-        if skip(ty, &mut reader, &mut width).is_none() {
+        let mut walk = Walk::default();
+        let skipped = walk.skip(ty, &mut reader);
+        unknown = unknown.or_else(|| Some((column.name, walk.unknown?)));
+        if skipped.is_none() && unknown.is_none() {
             return RowMismatch::Column { column: column.name, expected: name(ty, 0), error };
         }
+        if skipped.is_none() {
+            break;
+        }
+    }
+    if let Some((column, (name, tag))) = unknown {
+        return RowMismatch::UnknownVariant { column, name, tag, error };
     }
     match def.columns.last() {
         Some(column) if !reader.is_empty() => {
@@ -24,59 +33,73 @@ pub(super) fn diagnose(def: &RowDef, bytes: &[u8], error: DecodeError) -> RowMis
     }
 }
 
-/// Moves past one value; none if it is not an encoding of `ty`. `visited` counts values, so that lists of nothing end.
-fn skip(ty: SatsType, reader: &mut Reader<'_>, visited: &mut usize) -> Option<()> {
-    const VISITED_MAX: usize = 1 << 20;
-    *visited += 1;
-    if *visited > VISITED_MAX {
-        return None;
-    }
-    match ty {
-        SatsType::Bool => matches!(take(reader, 1)?, [0 | 1]).then_some(()),
-        SatsType::String => {
-            let len = length(reader)?;
-            core::str::from_utf8(take(reader, len)?).ok().map(drop)
+/// Moves past values.
+#[derive(Default)]
+struct Walk {
+    /// Counts values, so that lists of nothing end.
+    visited: usize,
+    /// The enum and the tag of the first variant that an enum keeps without knowing it.
+    unknown: Option<(&'static str, u8)>,
+}
+
+impl Walk {
+    /// Moves past one value; none if it is not an encoding of `ty`.
+    fn skip(&mut self, ty: SatsType, reader: &mut Reader<'_>) -> Option<()> {
+        const VISITED_MAX: usize = 1 << 20;
+        self.visited += 1;
+        if self.visited > VISITED_MAX {
+            return None;
         }
-        SatsType::Array(inner) => {
-            let len = length(reader)?;
-            reader
-                .nested("array", |reader| {
-                    Ok((0..len).try_for_each(|_| skip(inner.get(), reader, visited)))
-                })
-                .ok()?
-        }
-        SatsType::Option(inner) => match take(reader, 1)? {
-            [0] => reader.nested("option", |reader| Ok(skip(inner.get(), reader, visited))).ok()?,
-            [1] => Some(()),
-            _ => None,
-        },
-        SatsType::Result(ok, err) => {
-            let inner = match take(reader, 1)? {
-                [0] => ok,
-                [1] => err,
-                _ => return None,
-            };
-            reader.nested("result", |reader| Ok(skip(inner.get(), reader, visited))).ok()?
-        }
-        SatsType::ScheduleAt => match take(reader, 1)? {
-            [0 | 1] => take(reader, 8).map(drop),
-            _ => None,
-        },
-        SatsType::Product(def) => reader
-            .nested("product", |reader| {
-                Ok(def.fields.iter().try_for_each(|field| skip(field.ty.get(), reader, visited)))
-            })
-            .ok()?,
-        SatsType::Sum(def) => {
-            let &[tag] = take(reader, 1)? else { return None };
-            match def.variants.get(usize::from(tag))?.payload {
-                Some(inner) => {
-                    reader.nested("sum", |reader| Ok(skip(inner.get(), reader, visited))).ok()?
-                }
-                None => Some(()),
+        match ty {
+            SatsType::Bool => matches!(take(reader, 1)?, [0 | 1]).then_some(()),
+            SatsType::String => {
+                let len = length(reader)?;
+                core::str::from_utf8(take(reader, len)?).ok().map(drop)
             }
+            SatsType::Array(inner) => {
+                let len = length(reader)?;
+                let mut each = |reader: &mut Reader<'_>| {
+                    (0..len).try_for_each(|_| self.skip(inner.get(), reader))
+                };
+                reader.nested("array", |reader| Ok(each(reader))).ok()?
+            }
+            SatsType::Option(inner) => match take(reader, 1)? {
+                [0] => self.inside(inner, reader),
+                [1] => Some(()),
+                _ => None,
+            },
+            SatsType::Result(ok, err) => match take(reader, 1)? {
+                [0] => self.inside(ok, reader),
+                [1] => self.inside(err, reader),
+                _ => None,
+            },
+            SatsType::ScheduleAt => match take(reader, 1)? {
+                [0 | 1] => take(reader, 8).map(drop),
+                _ => None,
+            },
+            SatsType::Product(def) => {
+                def.fields.iter().try_for_each(|field| self.inside(field.ty, reader))
+            }
+            SatsType::Sum(def) => self.sum(def, reader),
+            fixed => take(reader, fixed_size(fixed)?).map(drop),
         }
-        fixed => take(reader, fixed_size(fixed)?).map(drop),
+    }
+
+    fn inside(&mut self, ty: TypeRef, reader: &mut Reader<'_>) -> Option<()> {
+        reader.nested("value", |reader| Ok(self.skip(ty.get(), reader))).ok()?
+    }
+
+    fn sum(&mut self, def: SumDef, reader: &mut Reader<'_>) -> Option<()> {
+        let &[tag] = take(reader, 1)? else { return None };
+        match (def.variants.get(usize::from(tag)), def.unknown) {
+            (Some(VariantDef { payload: Some(inner), .. }), _) => self.inside(*inner, reader),
+            (Some(_), _) => Some(()),
+            (None, UnknownVariants::Tag) => {
+                self.unknown = self.unknown.or(Some((def.name, tag)));
+                Some(())
+            }
+            (None, _) => None,
+        }
     }
 }
 
@@ -108,7 +131,7 @@ fn name(ty: SatsType, depth: u32) -> String {
     if depth > DEPTH_MAX {
         return "..".into();
     }
-    let inner = |ty: crate::schema::TypeRef| name(ty.get(), depth + 1);
+    let inner = |ty: TypeRef| name(ty.get(), depth + 1);
     match ty {
         SatsType::Array(of) => format!("Array<{}>", inner(of)),
         SatsType::Option(of) => format!("Option<{}>", inner(of)),

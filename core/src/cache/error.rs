@@ -119,6 +119,22 @@ pub enum RowMismatch {
         /// How many bytes are left.
         left: usize,
     },
+    /// An enum kept the tag of a variant that it does not know, and the rest of the row does not follow: the variant seems
+    /// to have a value.
+    #[error(
+        "the column `{column}` has a variant with the tag {tag}, which `{name}` does not know, and what stands behind it does \
+         not decode: {error}; if the variant has a value, add it to the enum, or keep the value with an `UnknownVariant`"
+    )]
+    UnknownVariant {
+        /// The column's name on the wire.
+        column: &'static str,
+        /// The Rust name of the enum.
+        name: &'static str,
+        /// The variant's tag.
+        tag: u8,
+        /// What decoding the row said.
+        error: DecodeError,
+    },
     /// The row as a whole cannot be decoded, though each column has a plausible encoding.
     #[error("{0}")]
     Row(DecodeError),

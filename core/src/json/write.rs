@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 use super::error::{Path, Repr, Step};
 use super::{Form, JsonError, special_field};
 use crate::bsatn::{self, Decode, DecodeError, DecodeErrorKind, Encode, Reader};
-use crate::schema::{AnyType, Fields, Sats, SatsValue, Scalar, Shape, Variants};
+use crate::schema::{AnyType, Fields, Sats, SatsValue, Scalar, Shape, UnknownVariants, Variants};
 use crate::types::{I256, TimeDuration, Timestamp, U256};
 
 /// The JSON of a value.
@@ -150,6 +150,8 @@ impl<'a> JsonWriter<'a> {
         let tag = self.reader.tag(variants.target())?;
         match variants.payload(usize::from(tag)) {
             Some(payload) => self.variant(tag, variants.name(usize::from(tag)), payload),
+            // What is left of a value, nothing here can write.
+            None if variants.unknown() != UnknownVariants::Refused => self.variant(tag, None, None),
             None => Err(self.reader.invalid_tag(tag, variants.target()).into()),
         }
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::sats::{ProductDef, SatsType, SumDef};
+use super::sats::{ProductDef, SatsType, SumDef, UnknownVariants};
 use super::server::{ServerField, ServerType, ServerVariant};
 
 macro_rules! scalars {
@@ -271,6 +271,14 @@ impl<'t> Variants<'t> {
                 let payload = variants.get(tag)?.payload.as_ref();
                 Some(payload.map(|payload| AnyType::server(payload, typespace)))
             }
+        }
+    }
+
+    /// What becomes of variants beside these.
+    pub fn unknown(self) -> UnknownVariants {
+        match self.0 {
+            VariantsRepr::Rust(sum) => sum.unknown,
+            VariantsRepr::Server(..) => UnknownVariants::Refused,
         }
     }
 

@@ -23,7 +23,9 @@ pub use any::{AnyType, Fields, Scalar, Shape, Variants};
 pub use call::{FunctionDef, Procedure, Reducer};
 pub use column::{Column, FindIn, Indexed, JoinIn, Kind, Plain, Primary, Unique, UniqueKind};
 pub use index::{ClientIndex, IndexKey, IndexPrefix, IndexRef, MultiIndex, PrefixedIndex, RangeIn};
-pub use sats::{FieldDef, ProductDef, Sats, SatsType, SumDef, TypeRef, VariantDef};
+pub use sats::{
+    FieldDef, ProductDef, Sats, SatsType, SumDef, TypeRef, UnknownVariants, VariantDef,
+};
 pub use server::{
     Difference, DifferenceKind, IndexAlgorithm, Item, ServerField, ServerIndex, ServerProcedure,
     ServerReducer, ServerSchema, ServerTable, ServerType, ServerTypeName, ServerVariant,

@@ -147,6 +147,19 @@ pub struct SumDef {
     pub name: &'static str,
     /// The variants; the position of one is its tag.
     pub variants: &'static [VariantDef],
+    /// Variants beside these.
+    pub unknown: UnknownVariants,
+}
+
+/// What becomes of a variant that an enum does not have: see `#[bsatn(other)]` of the derive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownVariants {
+    /// It does not decode.
+    Refused,
+    /// Its tag is kept. It has no value.
+    Tag,
+    /// Its tag and its value are kept.
+    Value,
 }
 
 /// A variant of a sum.

@@ -5,6 +5,7 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use super::any::{AnyType, Scalar, Shape};
+use super::sats::UnknownVariants;
 use crate::bsatn::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
 use crate::types::{ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid};
 
@@ -144,8 +145,11 @@ fn decode(ty: AnyType<'_>, reader: &mut Reader<'_>, depth: u32) -> Result<SatsVa
         }
         Shape::Sum(variants) => {
             let tag = reader.tag(variants.target())?;
-            let Some(payload) = variants.payload(usize::from(tag)) else {
-                return Err(reader.invalid_tag(tag, variants.target()));
+            let payload = match variants.payload(usize::from(tag)) {
+                Some(payload) => payload,
+                // Of an unknown variant's value only the Rust type can make something.
+                None if variants.unknown() != UnknownVariants::Refused => None,
+                None => return Err(reader.invalid_tag(tag, variants.target())),
             };
             let payload = payload.map(|payload| boxed(payload, reader));
             SatsValue::Sum { tag, payload: payload.transpose()? }

@@ -5,7 +5,9 @@ use std::fmt::Debug;
 use lightlike_core::bsatn::{
     self, Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, size,
 };
-use lightlike_core::schema::{Sats, SatsType, SatsValue, SumDef, TypeRef, VariantDef};
+use lightlike_core::schema::{
+    Sats, SatsType, SatsValue, SumDef, TypeRef, UnknownVariants, VariantDef,
+};
 use lightlike_core::types::{I256, U256};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -85,6 +87,7 @@ impl Sats for Shape {
             VariantDef { name: "group", payload: Some(TypeRef::of::<Vec<Self>>()) },
             VariantDef { name: "framed", payload: Some(TypeRef::of::<Box<Self>>()) },
         ],
+        unknown: UnknownVariants::Refused,
     });
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use lightlike_core::bsatn::{self, Decode, DecodeErrorKind, Encode};
 use lightlike_core::schema::{
-    FieldDef, ProductDef, Sats, SatsType, SatsValue, SumDef, TypeRef, VariantDef,
+    FieldDef, ProductDef, Sats, SatsType, SatsValue, SumDef, TypeRef, UnknownVariants, VariantDef,
 };
 use lightlike_core::types::{
     ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid,
@@ -35,6 +35,7 @@ impl Sats for List {
             VariantDef { name: "End", payload: None },
             VariantDef { name: "More", payload: Some(TypeRef::of::<Box<Self>>()) },
         ],
+        unknown: UnknownVariants::Refused,
     });
 }
 

@@ -4,7 +4,7 @@ use lightlike_core::bsatn::{self, Decode, Encode, Reader};
 use lightlike_core::json::{self, Form};
 use lightlike_core::schema::{
     FieldDef, ProductDef, Sats, SatsType, SatsValue, Scalar, ServerField, ServerType,
-    ServerVariant, SumDef, TypeRef, VariantDef,
+    ServerVariant, SumDef, TypeRef, UnknownVariants, VariantDef,
 };
 use lightlike_core::types::{
     ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid,
@@ -31,6 +31,7 @@ impl Sats for Status {
             VariantDef { name: "here", payload: None },
             VariantDef { name: "away", payload: Some(TypeRef::of::<(u32,)>()) },
         ],
+        unknown: UnknownVariants::Refused,
     });
 }
 

@@ -2,8 +2,8 @@
 
 use lightlike_core::schema::{
     ColumnDef, DifferenceKind, FieldDef, FunctionDef, IndexDef, Item, ProductDef, RowDef, Sats,
-    SatsType, SumDef, TableDef, TableKind, TypeRef, VariantDef, compare, compare_procedure,
-    compare_reducer, compare_table,
+    SatsType, SumDef, TableDef, TableKind, TypeRef, UnknownVariants, VariantDef, compare,
+    compare_procedure, compare_reducer, compare_table,
 };
 use lightlike_core::types::{Identity, Timestamp};
 
@@ -214,6 +214,7 @@ impl Sats for Endless {
             VariantDef { name: "End", payload: None },
             VariantDef { name: "More", payload: Some(TypeRef::of::<Box<Self>>()) },
         ],
+        unknown: UnknownVariants::Refused,
     });
 }
 
@@ -230,6 +231,7 @@ impl Sats for SimpleEnum {
     const TYPE: SatsType = SatsType::Sum(SumDef {
         name: "SimpleEnum",
         variants: &[VariantDef { name: "Zero", payload: None }],
+        unknown: UnknownVariants::Refused,
     });
 }
 
@@ -264,6 +266,54 @@ fn a_difference_inside_a_type_is_named() {
             "table vec_unit_struct, column 1: server has value: Vec<UnitStruct>, struct has value: Vec<Endless>"
         ]
     );
+}
+
+/// An enum of the module's first variants, which keeps the others in some way.
+macro_rules! older {
+    ($name:ident $unknown:ident [$($variant:literal $payload:expr),*]) => {
+        struct $name;
+        impl Sats for $name {
+            const TYPE: SatsType = SatsType::Sum(SumDef {
+                name: stringify!($name),
+                variants: &[$(VariantDef { name: $variant, payload: $payload }),*],
+                unknown: UnknownVariants::$unknown,
+            });
+        }
+    };
+}
+
+older!(ZeroAndTags Tag ["Zero" None]);
+older!(FourAndTags Tag ["Zero" None, "One" None, "Two" None, "Three" None]);
+older!(U8AndTags Tag ["U8" Some(TypeRef::of::<u8>())]);
+older!(U8AndValues Value ["U8" Some(TypeRef::of::<u8>())]);
+older!(I8AndValues Value ["U8" Some(TypeRef::of::<i8>())]);
+
+#[test]
+fn further_variants_are_no_difference_where_they_are_kept() {
+    let schema = load("modules/conformance.v10.json");
+    let text = |ours: TableDef| -> Vec<String> {
+        compare_table(&schema, &ours).iter().map(ToString::to_string).collect()
+    };
+    assert!(text(table("one_simple_enum", columns![value: ZeroAndTags])).is_empty());
+    assert!(text(table("vec_simple_enum", columns![value: Vec<ZeroAndTags>])).is_empty());
+    assert!(text(table("one_enum_with_payload", columns![value: U8AndValues])).is_empty());
+    let cases = [
+        (
+            text(table("one_simple_enum", columns![value: FourAndTags])),
+            "; in it: server has 3 variants, struct has 4 variants",
+        ),
+        (
+            text(table("one_enum_with_payload", columns![value: U8AndTags])),
+            "; in U16: server has u16, struct has an `other` that keeps no value",
+        ),
+        (
+            text(table("one_enum_with_payload", columns![value: I8AndValues])),
+            "; in U8: server has u8, struct has i8",
+        ),
+    ];
+    for (differences, end) in cases {
+        assert!(matches!(&differences[..], [one] if one.ends_with(end)), "{differences:?}");
+    }
 }
 
 #[test]

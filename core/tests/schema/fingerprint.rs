@@ -2,7 +2,8 @@
 
 use lightlike_core::schema::fingerprint::{arguments, server_arguments};
 use lightlike_core::schema::{
-    FieldDef, FunctionDef, ProductDef, Sats, SatsType, ServerSchema, SumDef, TypeRef, VariantDef,
+    FieldDef, FunctionDef, ProductDef, Sats, SatsType, ServerSchema, SumDef, TypeRef,
+    UnknownVariants, VariantDef,
 };
 use lightlike_core::types::{Identity, ScheduleAt, Timestamp};
 
@@ -57,6 +58,7 @@ impl Sats for Leaf {
             VariantDef { name: "GrownAt", payload: Some(TypeRef::of::<Timestamp>()) },
             VariantDef { name: "Grafted", payload: Some(TypeRef::of::<Option<Tree>>()) },
         ],
+        unknown: UnknownVariants::Refused,
     });
 }
 

@@ -51,6 +51,33 @@ pub(super) fn wire_name(cx: &Ctxt, attrs: &[Attribute], attribute: &str) -> Opti
     name.take()
 }
 
+/// What `#[bsatn(..)]` on a variant says.
+#[derive(Default)]
+pub(super) struct VariantAttrs {
+    pub(super) name: Once<LitStr>,
+    pub(super) other: Once<Span>,
+}
+
+impl VariantAttrs {
+    pub(super) fn parse(cx: &Ctxt, attrs: &[Attribute]) -> Self {
+        let mut parsed = Self::default();
+        for attr in attrs.iter().filter(|attr| attr.path().is_ident("bsatn")) {
+            for entry in attr::entries(cx, attr) {
+                let key = &entry.key;
+                match entry.name().as_str() {
+                    "name" => parsed.name.set(cx, key, "name", entry.wire_name(cx)),
+                    "other" => {
+                        let span = entry.flag(cx).map(|()| key.span());
+                        parsed.other.set(cx, key, "other", span);
+                    }
+                    _ => entry.unknown(cx, "bsatn", &["name", "other"]),
+                }
+            }
+        }
+        parsed
+    }
+}
+
 /// The name that `#[bsatn(name = "..")]` gives.
 pub(crate) fn explicit_name(cx: &Ctxt, attrs: &[Attribute]) -> Option<String> {
     wire_name(cx, attrs, "bsatn").map(|name| name.value())

@@ -4,8 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Type;
 
+use super::encode::of_other;
 use super::generics::bounded;
-use super::model::{Container, ProductField, Shape};
+use super::model::{Container, ProductField, Shape, Sum};
 use crate::types::blame;
 
 pub(super) fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
@@ -36,11 +37,18 @@ pub(super) fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
             let names: Option<Vec<_>> = fields.iter().map(|field| field.name.clone()).collect();
             (names.unwrap_or_default(), quote!(#fixed::Fields<#ident #ty_generics, #types>))
         }
-        Shape::Sum(variants) => {
+        Shape::Sum(Sum { variants, .. }) => {
             let types = list(variants.iter().map(|variant| variant.payload).collect());
             let names = variants.iter().map(|variant| variant.name.clone()).collect();
             (names, quote!(#fixed::Variants<#ident #ty_generics, #types>))
         }
+    };
+    let unknown = match &container.shape {
+        Shape::Sum(Sum { other: Some(other), .. }) if !stub => {
+            let keeps = of_other(krate, other.ty, quote!(KEEPS));
+            Some(quote!(const UNKNOWN: #fixed::UnknownVariants = #keeps;))
+        }
+        _ => None,
     };
     let mut late = generics.clone();
     let late_clause = late.make_where_clause();
@@ -52,6 +60,7 @@ pub(super) fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
         impl #impl_generics #fixed::Named for #ident #ty_generics #where_clause {
             const NAME: &'static ::core::primitive::str = #name;
             const NAMES: &'static [&'static ::core::primitive::str] = &[#(#names),*];
+            #unknown
         }
         #[automatically_derived]
         impl #impl_generics #fixed::Described for #ident #ty_generics #where_clause {

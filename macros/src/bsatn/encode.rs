@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Path, Type};
 
 use super::generics::bounded;
-use super::model::{Container, ProductField, Shape, Variant};
+use super::model::{Container, Other, ProductField, Shape, Variant};
 use crate::types::blame;
 
 pub(super) fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
@@ -47,20 +47,25 @@ fn encode(container: &Container<'_>) -> TokenStream {
         Shape::Transparent(ProductField { member, ty, .. }) => {
             encode_value(krate, ty, quote!(&self.#member))
         }
-        Shape::Sum(variants) => {
-            let arms = variants.iter().map(|Variant { ident, tag, payload, .. }| match payload {
-                None => quote!(Self::#ident => __out.tag(#tag),),
-                Some(ty) => {
-                    let value = encode_value(krate, ty, quote!(__value));
-                    quote! {
-                        Self::#ident(__value) => {
-                            __out.tag(#tag);
-                            #value;
+        Shape::Sum(sum) => {
+            let arms =
+                sum.variants.iter().map(|Variant { ident, tag, payload, .. }| match payload {
+                    None => quote!(Self::#ident => __out.tag(#tag),),
+                    Some(ty) => {
+                        let value = encode_value(krate, ty, quote!(__value));
+                        quote! {
+                            Self::#ident(__value) => {
+                                __out.tag(#tag);
+                                #value;
+                            }
                         }
                     }
-                }
+                });
+            let other = sum.other.as_ref().map(|Other { ident, ty }| {
+                let encode = of_other(krate, ty, quote!(encode));
+                quote!(Self::#ident(__value) => #encode(__value, __out),)
             });
-            match_self(variants, quote!(#(#arms)*))
+            match_self(quote!(#(#arms)* #other))
         }
     }
 }
@@ -78,22 +83,32 @@ fn matches(container: &Container<'_>) -> TokenStream {
         Shape::Transparent(ProductField { member, ty, .. }) => {
             matches_value(krate, ty, quote!(&self.#member))
         }
-        Shape::Sum(variants) => {
-            let arms = variants.iter().map(|Variant { ident, tag, payload, .. }| match payload {
-                None => quote!(Self::#ident => __reader.take_if_equal(&[#tag]),),
-                Some(ty) => {
-                    let value = matches_value(krate, ty, quote!(__value));
-                    quote!(Self::#ident(__value) => __reader.take_if_equal(&[#tag]) && #value,)
-                }
+        Shape::Sum(sum) => {
+            let arms =
+                sum.variants.iter().map(|Variant { ident, tag, payload, .. }| match payload {
+                    None => quote!(Self::#ident => __reader.take_if_equal(&[#tag]),),
+                    Some(ty) => {
+                        let value = matches_value(krate, ty, quote!(__value));
+                        quote!(Self::#ident(__value) => __reader.take_if_equal(&[#tag]) && #value,)
+                    }
+                });
+            let other = sum.other.as_ref().map(|Other { ident, ty }| {
+                let matches = of_other(krate, ty, quote!(matches));
+                quote!(Self::#ident(__value) => #matches(__value, __reader),)
             });
-            match_self(variants, quote!(#(#arms)*))
+            match_self(quote!(#(#arms)* #other))
         }
     }
 }
 
 /// An enum without variants is matched by value: a reference to one is not known to be empty.
-fn match_self(variants: &[Variant<'_>], arms: TokenStream) -> TokenStream {
-    if variants.is_empty() { quote!(match *self {}) } else { quote!(match self { #arms }) }
+fn match_self(arms: TokenStream) -> TokenStream {
+    if arms.is_empty() { quote!(match *self {}) } else { quote!(match self { #arms }) }
+}
+
+/// `<ty as OtherVariant>::item`, of what a `#[bsatn(other)]` variant holds.
+pub(super) fn of_other(krate: &Path, ty: &Type, item: TokenStream) -> TokenStream {
+    quote_spanned!(blame(ty)=> <#ty as #krate::__private::OtherVariant>::#item)
 }
 
 /// Spanned to the type, so that "has no BSATN encoding" underlines the field and not the derive.

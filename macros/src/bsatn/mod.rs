@@ -60,5 +60,6 @@ fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
         quote!(#sats #described)
     };
     let sql = sql::implement(container, stub);
-    crate::scoped(quote!(#encode #decode #sats #sql))
+    let check = (!stub).then(|| decode::check(container));
+    crate::scoped(quote!(#encode #decode #sats #sql #check))
 }

@@ -2,7 +2,7 @@
 
 use syn::{Data, DeriveInput, Field, Fields, Generics, Ident, Member, Path, Type};
 
-use super::attrs::{ContainerAttrs, field_name, wire_name};
+use super::attrs::{ContainerAttrs, VariantAttrs, field_name, wire_name};
 use crate::case;
 use crate::ctxt::Ctxt;
 use crate::types::check_decodable;
@@ -21,7 +21,19 @@ pub(super) enum Shape<'a> {
     Product(Vec<ProductField<'a>>),
     /// A product of one field that is encoded, and described, as that field.
     Transparent(ProductField<'a>),
-    Sum(Vec<Variant<'a>>),
+    Sum(Sum<'a>),
+}
+
+pub(super) struct Sum<'a> {
+    pub(super) variants: Vec<Variant<'a>>,
+    pub(super) other: Option<Other<'a>>,
+}
+
+/// The variant that keeps the unknown ones.
+pub(super) struct Other<'a> {
+    pub(super) ident: &'a Ident,
+    /// What it holds.
+    pub(super) ty: &'a Type,
 }
 
 pub(super) struct ProductField<'a> {
@@ -58,7 +70,7 @@ impl<'a> Container<'a> {
                 if let Some(at) = transparent {
                     cx.error_at(at, "only a struct of one field is transparent; remove this");
                 }
-                Shape::Sum(variants(cx, data))
+                Shape::Sum(Sum::parse(cx, data))
             }
             Data::Union(data) => {
                 cx.error(data.union_token, "BSATN has no unions; use an enum");
@@ -90,29 +102,65 @@ fn product_field_name(cx: &Ctxt, field: &Field) -> Option<String> {
     }
 }
 
-fn variants<'a>(cx: &Ctxt, data: &'a syn::DataEnum) -> Vec<Variant<'a>> {
-    let mut variants = Vec::with_capacity(data.variants.len());
-    for (at, variant) in data.variants.iter().enumerate() {
-        match u8::try_from(at) {
-            Ok(tag) => variants.push(Variant::parse(cx, variant, tag)),
-            Err(_) => {
-                // One report is enough for all that follow.
-                cx.error(
-                    &variant.ident,
-                    "a BSATN tag is one byte; an enum has at most 256 variants",
-                );
-                break;
+impl<'a> Sum<'a> {
+    fn parse(cx: &Ctxt, data: &'a syn::DataEnum) -> Self {
+        let mut sum = Self { variants: Vec::with_capacity(data.variants.len()), other: None };
+        for variant in &data.variants {
+            let attrs = VariantAttrs::parse(cx, &variant.attrs);
+            if let (Some(other), None) = (&sum.other, attrs.other.get()) {
+                let message = "variants beside an `other` stand in front of it; move it to the end";
+                cx.error(other.ident, message);
+            }
+            match (attrs.other.get(), u8::try_from(sum.variants.len())) {
+                (Some(_), Ok(_)) => sum.other(cx, variant, &attrs),
+                (None, Ok(tag)) => sum.variants.push(Variant::parse(cx, variant, tag, attrs)),
+                (Some(_), Err(_)) => {
+                    cx.error(
+                        &variant.ident,
+                        "all 256 tags are taken, so none is unknown; remove this",
+                    );
+                }
+                (None, Err(_)) => {
+                    let message = "a BSATN tag is one byte; an enum has at most 256 variants";
+                    cx.error(&variant.ident, message);
+                    // One report is enough for all that follow.
+                    break;
+                }
+            }
+        }
+        sum
+    }
+
+    fn other(&mut self, cx: &Ctxt, variant: &'a syn::Variant, attrs: &VariantAttrs) {
+        if self.other.is_some() {
+            cx.error(&variant.ident, "an enum has one `other`; remove this");
+        }
+        if let Some(name) = attrs.name.get() {
+            cx.error(name, "an `other` stands for variants of any name; remove this");
+        }
+        check_discriminant(cx, variant);
+        match &variant.fields {
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+                self.other = Some(Other { ident: &variant.ident, ty: &fields.unnamed[0].ty });
+            }
+            _ => {
+                let message = "an `other` holds what it keeps: a `u8`, which is the tag of a variant without \
+                    a value, or a `lightlike::bsatn::UnknownVariant`, which is the tag and the value";
+                cx.error(variant, message);
             }
         }
     }
-    variants
+}
+
+fn check_discriminant(cx: &Ctxt, variant: &syn::Variant) {
+    if let Some((_, value)) = &variant.discriminant {
+        cx.error(value, "a BSATN tag is the variant's position; remove the discriminant");
+    }
 }
 
 impl<'a> Variant<'a> {
-    fn parse(cx: &Ctxt, variant: &'a syn::Variant, tag: u8) -> Self {
-        if let Some((_, value)) = &variant.discriminant {
-            cx.error(value, "a BSATN tag is the variant's position; remove the discriminant");
-        }
+    fn parse(cx: &Ctxt, variant: &'a syn::Variant, tag: u8, attrs: VariantAttrs) -> Self {
+        check_discriminant(cx, variant);
         let payload = match &variant.fields {
             Fields::Unit => None,
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
@@ -132,7 +180,7 @@ impl<'a> Variant<'a> {
                 None
             }
         };
-        let name = match wire_name(cx, &variant.attrs, "bsatn") {
+        let name = match attrs.name.take() {
             Some(name) => name.value(),
             None => crate::server_name(cx, &variant.ident, case::camel),
         };

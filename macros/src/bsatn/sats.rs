@@ -4,8 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Path, Type};
 
+use super::encode::of_other;
 use super::generics::bounded;
-use super::model::{Container, ProductField, Shape, Variant};
+use super::model::{Container, ProductField, Shape, Sum, Variant};
 use crate::types::blame;
 
 pub(super) fn implement(container: &Container<'_>, stub: bool) -> TokenStream {
@@ -39,7 +40,11 @@ fn describe(krate: &Path, name: &str, shape: &Shape<'_>) -> TokenStream {
         Shape::Transparent(ProductField { ty, .. }) => {
             quote_spanned!(blame(ty)=> <#ty as #krate::__private::Sats>::TYPE)
         }
-        Shape::Sum(variants) => {
+        Shape::Sum(Sum { variants, other }) => {
+            let unknown = match other {
+                Some(other) => of_other(krate, other.ty, quote!(KEEPS)),
+                None => quote!(#krate::__private::UnknownVariants::Refused),
+            };
             let variants = variants.iter().map(|Variant { name, payload, .. }| {
                 let payload = crate::option(payload.map(|ty| type_ref(krate, ty)));
                 quote!(#krate::__private::VariantDef { name: #name, payload: #payload })
@@ -49,6 +54,7 @@ fn describe(krate: &Path, name: &str, shape: &Shape<'_>) -> TokenStream {
                 #krate::__private::SatsType::Sum(#krate::__private::SumDef {
                     name: #name,
                     variants: const { &[#(#variants),*] },
+                    unknown: #unknown,
                 })
             }
         }

@@ -105,5 +105,7 @@ fn named(
         };
         quote!(#fixed::StaticTypes { first: ::core::option::Option::Some((#ty, &#rest)) })
     });
-    quote!(&#fixed::StaticType::#kind { name: #name, names: &[#(#names),*], types: #types })
+    let unknown = matches!(ty, ServerType::Sum(_))
+        .then(|| quote!(, unknown: #fixed::UnknownVariants::Refused));
+    quote!(&#fixed::StaticType::#kind { name: #name, names: &[#(#names),*], types: #types #unknown })
 }

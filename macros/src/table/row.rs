@@ -7,7 +7,7 @@ use syn::Path;
 use super::arguments;
 use super::model::{ColumnModel, Kind, RowModel, TableInput};
 use crate::bsatn::type_ref;
-use crate::types::blame;
+use crate::types::{blame, may_be_open};
 
 pub(super) fn implement(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> TokenStream {
     let constants = constants(table, row, stub);
@@ -73,6 +73,7 @@ fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> Toke
     let TableInput { ident, krate, .. } = table;
     let Key { ty, get, decode } = if stub { Key::stub() } else { Key::of(table, row) };
     let visit = if stub { crate::unreachable() } else { visit_indexes(row) };
+    let def = row_def(table, stub);
     quote! {
         // The lifetime makes the bound one that is asked for where the row is used. That is in one place, so that a
         // struct without `Bsatn` is one error and not one for each trait that a row has.
@@ -81,7 +82,7 @@ fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> Toke
         where
             for<'__at_use> #ident: #krate::__private::Encoded,
         {
-            const DEF: #krate::__private::RowDef = <Self as #krate::__private::RowKeys>::ROW;
+            const DEF: #krate::__private::RowDef = #def;
             type Key = #ty;
 
             #[inline]
@@ -99,6 +100,25 @@ fn implement_row(table: &TableInput<'_>, row: &RowModel<'_>, stub: bool) -> Toke
             fn visit_indexes(__visitor: &mut impl #krate::__private::IndexVisitor<Self>) {
                 #visit
             }
+        }
+    }
+}
+
+/// The row's descriptor. Of a lenient row it is an error if its end must be known.
+fn row_def(table: &TableInput<'_>, stub: bool) -> TokenStream {
+    let TableInput { krate, rust_name, lenient, .. } = table;
+    let def = quote!(<Self as #krate::__private::RowKeys>::ROW);
+    if stub || !lenient {
+        return def;
+    }
+    let message = format!(
+        "`{rust_name}` is lenient, so that nothing says where its last column ends, and keeps unknown variants with their \
+         values (`UnknownVariant`); remove `lenient`, or keep the tags alone: `Other(u8)`"
+    );
+    quote! {
+        {
+            ::core::assert!(!<Self as #krate::__private::Decode<'static>>::OPEN, #message);
+            #def
         }
     }
 }
@@ -126,13 +146,34 @@ impl Key {
         let ColumnModel { ident, field, .. } = &row.columns[at];
         let ty = &field.ty;
         let skip = skip(table, &row.columns[..at]);
+        let closed = closed_to_key(table, &row.columns[..=at]);
         let decode = quote_spanned!(blame(ty)=> <#ty as #krate::__private::Decode<'_>>::decode);
-        Self { ty: quote!(#ty), get: quote!(&self.#ident), decode: quote!(#skip #decode(__reader)) }
+        Self {
+            ty: quote!(#ty),
+            get: quote!(&self.#ident),
+            decode: quote!(#closed #skip #decode(__reader)),
+        }
     }
 
     fn stub() -> Self {
         Self { ty: quote!(()), get: crate::unreachable(), decode: crate::unreachable() }
     }
+}
+
+/// The check that no column up to the key keeps unknown variants with their values: the key is read alone, and nothing
+/// says then where such a value ends.
+fn closed_to_key(table: &TableInput<'_>, columns: &[ColumnModel<'_>]) -> TokenStream {
+    let TableInput { krate, rust_name, .. } = table;
+    let columns = columns.iter().filter(|column| may_be_open(&column.field.ty)).map(|column| {
+        let (ty, name) = (&column.field.ty, &column.name);
+        let message = format!(
+            "the column `{name}` of `{rust_name}` keeps unknown variants with their values (`UnknownVariant`), and is, or \
+             stands in front of, the primary key; move it behind the key, or keep the tags alone: `Other(u8)`"
+        );
+        let open = quote_spanned!(blame(ty)=> <#ty as #krate::__private::Decode<'static>>::OPEN);
+        quote!(const { ::core::assert!(!#open, #message) };)
+    });
+    quote!(#(#columns)*)
 }
 
 /// Moves past the columns before the key: by a constant where their sizes are constant.

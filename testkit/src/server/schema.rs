@@ -150,7 +150,7 @@ impl Typespace {
             SatsType::Product(ProductDef { name: Some(name), fields }) => {
                 (name, fields.as_ptr() as usize)
             }
-            SatsType::Sum(SumDef { name, variants }) => (name, variants.as_ptr() as usize),
+            SatsType::Sum(SumDef { name, variants, .. }) => (name, variants.as_ptr() as usize),
             ty => return written(ty, &mut |ty| self.reference(ty)),
         };
         let at = self.named(name, address, |types| written(ty, &mut |ty| types.reference(ty)));

@@ -39,6 +39,10 @@ impl<T: Sats> Sats for Vec<T> {
     const TYPE: SatsType = SatsType::Array(TypeRef::of::<T>());
 }
 
+/// What the compiler says of a list of open values.
+const OPEN_ELEMENT: &str = "an enum that keeps unknown variants with their values (`UnknownVariant`) cannot stand in a list \
+    or an array, where nothing says how long they are; keep their tags alone: `Other(u8)`";
+
 /// The types that own a list of elements: how each is made from a `Vec`.
 macro_rules! lists {
     ($($list:ty, $make:expr;)*) => {$(
@@ -47,6 +51,7 @@ macro_rules! lists {
 
             #[inline]
             fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+                const { assert!(!T::OPEN, "{}", OPEN_ELEMENT) };
                 let len = reader.len("list")?;
                 reader.nested("list", |reader| T::decode_many(reader, len)).map($make)
             }
@@ -108,6 +113,7 @@ impl<'de, T: Decode<'de>, const N: usize> Decode<'de> for [T; N] {
 
     #[inline]
     fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        const { assert!(!T::OPEN, "{}", OPEN_ELEMENT) };
         array_len::<N>(reader)?;
         reader.nested("array", T::decode_array)
     }
@@ -135,6 +141,7 @@ const COUNTED: &str = "an array's length is read before its elements, and so man
 fn elements<'de, T: Decode<'de>, const N: usize>(
     reader: &mut Reader<'de>,
 ) -> Result<Vec<T>, DecodeError> {
+    const { assert!(!T::OPEN, "{}", OPEN_ELEMENT) };
     array_len::<N>(reader)?;
     reader.nested("array", |reader| T::decode_many(reader, N))
 }

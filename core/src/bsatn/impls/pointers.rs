@@ -44,6 +44,10 @@ sats_through! {
     [T: Sats + ToOwned + ?Sized] Cow<'_, T>;
 }
 
+/// What the compiler says of a box of an open value: asking whether its contents are open would go in circles.
+const OPEN_CONTENTS: &str = "an enum that keeps unknown variants with their values (`UnknownVariant`) cannot stand in a \
+    `Box` or an `Arc`; keep their tags alone: `Other(u8)`";
+
 /// The pointers by which a type can contain itself. Their size is not constant even where that of their contents is:
 /// asking for it would go in circles.
 macro_rules! decode_into {
@@ -53,6 +57,7 @@ macro_rules! decode_into {
 
             #[inline]
             fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+                const { assert!(!T::OPEN, "{}", OPEN_CONTENTS) };
                 reader.nested(stringify!($pointer), T::$decode)
             }
 

@@ -1,6 +1,6 @@
 //! Tuples: their fields in order. The unit type: nothing.
 
-use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer, size};
+use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer, size, unknown};
 use crate::schema::{FieldDef, ProductDef, Sats, SatsType, TypeRef};
 
 impl Encode for () {
@@ -26,6 +26,10 @@ impl Sats for () {
     const TYPE: SatsType = SatsType::Product(ProductDef { name: None, fields: &[] });
 }
 
+/// What the compiler says of a tuple in which an open value cannot be told from what stands behind it.
+const OPEN_FIELD: &str = "behind an enum that keeps unknown variants with their values (`UnknownVariant`) stands something \
+    whose size is not constant; put the enum last, or keep their tags alone: `Other(u8)`";
+
 macro_rules! tuples {
     ($(($($field:ident $at:tt),+),)*) => {$(
         impl<$($field: Encode),+> Encode for ($($field,)+) {
@@ -42,6 +46,7 @@ macro_rules! tuples {
 
         impl<'de, $($field: Decode<'de>),+> Decode<'de> for ($($field,)+) {
             const SIZE: Option<usize> = size::sum(&[$($field::SIZE),+]);
+            const OPEN: bool = size::any(&[$($field::OPEN),+]);
 
             #[inline]
             fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
@@ -50,7 +55,11 @@ macro_rules! tuples {
                         let mut fields = reader.fixed(size, "tuple")?;
                         Ok(($($field::decode(&mut fields)?,)+))
                     }
-                    None => Ok(($($field::decode(reader)?,)+)),
+                    None => {
+                        const { assert!(size::ends(&[$($field::OPEN),+], &[$($field::SIZE),+]), "{}", OPEN_FIELD) };
+                        let sizes = const { &[$($field::SIZE),+] };
+                        Ok(($(unknown::field::<$field>(reader, sizes, $at)?,)+))
+                    }
                 }
             }
 
@@ -59,7 +68,8 @@ macro_rules! tuples {
                 match Self::SIZE {
                     Some(size) => reader.bytes(size, "tuple").map(drop),
                     None => {
-                        $($field::skip(reader)?;)+
+                        let sizes = const { &[$($field::SIZE),+] };
+                        $(unknown::skip_field::<$field>(reader, sizes, $at)?;)+
                         Ok(())
                     }
                 }

@@ -26,6 +26,7 @@ impl<T: Encode> Encode for Option<T> {
 
 impl<'de, T: Decode<'de>> Decode<'de> for Option<T> {
     const SIZE: Option<usize> = size::variants(&[T::SIZE, Some(0)]);
+    const OPEN: bool = T::OPEN;
 
     #[inline]
     fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
@@ -76,6 +77,7 @@ impl<T: Encode, E: Encode> Encode for Result<T, E> {
 
 impl<'de, T: Decode<'de>, E: Decode<'de>> Decode<'de> for Result<T, E> {
     const SIZE: Option<usize> = size::variants(&[T::SIZE, E::SIZE]);
+    const OPEN: bool = T::OPEN || E::OPEN;
 
     #[inline]
     fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpect
 
 use super::{Output, Value, no_more, no_more_members, within};
 use crate::json::error::Step;
-use crate::schema::{AnyType, Sats, Shape};
+use crate::schema::{AnyType, Sats, Shape, UnknownVariants};
 use crate::types::{TimeDuration, Timestamp};
 
 /// A sum of any kind: options, results and `ScheduleAt` are sums with known names.
@@ -45,13 +45,19 @@ impl<'t> SumVisitor<'t, '_> {
         }
     }
 
+    /// Whether a tag can be read: an unknown one too, where the enum keeps it.
+    fn is_tag(&self, tag: usize) -> bool {
+        let keeps_unknown = matches!(self.shape, Shape::Sum(variants) if variants.unknown() != UnknownVariants::Refused);
+        tag < self.len() || keeps_unknown
+    }
+
     /// The tag that a variant's name, or its tag as text, stands for.
     fn tag<E: Error>(&self, variant: &VariantKey) -> Result<u8, E> {
         let found = match variant {
-            VariantKey::Tag(tag) => usize::try_from(*tag).ok().filter(|tag| *tag < self.len()),
+            VariantKey::Tag(tag) => usize::try_from(*tag).ok().filter(|tag| self.is_tag(*tag)),
             VariantKey::Name(name) => (0..self.len())
                 .find(|tag| self.name(*tag) == Some(name))
-                .or_else(|| name.parse().ok().filter(|tag| *tag < self.len())),
+                .or_else(|| name.parse().ok().filter(|tag| self.is_tag(*tag))),
         };
         let tag = found.and_then(|tag| u8::try_from(tag).ok());
         tag.ok_or_else(|| {
@@ -67,7 +73,7 @@ impl<'t> SumVisitor<'t, '_> {
     ) -> Result<(), E> {
         let step = self.name(usize::from(tag)).map(|name| Step::Name(name.into()));
         let step = step.unwrap_or_else(|| Step::Position(usize::from(tag)));
-        // The payload of a unit variant is an empty product.
+        // The payload of a unit variant is an empty product, and no other is taken of an unknown one.
         let ty = self.payload(usize::from(tag)).unwrap_or_else(|| <()>::TYPE.into());
         self.output.put(&tag)?;
         within(self.output, step, |output| read(Value { ty, output }))

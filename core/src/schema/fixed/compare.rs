@@ -1,7 +1,7 @@
 //! Two types side by side, while a program is compiled.
 
 use super::text::Text;
-use super::{StaticType, StaticTypes};
+use super::{StaticType, StaticTypes, UnknownVariants};
 
 /// Compares a type of a schema with one of the program.
 ///
@@ -65,8 +65,16 @@ impl Walk {
             ) => self.parts("field", (a_names, a), (b_names, b)),
             (
                 StaticType::Sum { names: a_names, types: a, .. },
-                StaticType::Sum { names: b_names, types: b, .. },
-            ) => self.parts("variant", (a_names, a), (b_names, b)),
+                StaticType::Sum { names: b_names, types: b, unknown, .. },
+            ) => match unknown {
+                UnknownVariants::Refused => self.parts("variant", (a_names, a), (b_names, b)),
+                _ if count(a) < count(b) => self.parts("variant", (a_names, a), (b_names, b)),
+                UnknownVariants::Tag => {
+                    self.known_parts((a_names, a), (b_names, b))
+                        || self.unknown_values(a_names, a, count(b))
+                }
+                UnknownVariants::Value => self.known_parts((a_names, a), (b_names, b)),
+            },
             _ => {
                 self.found = Text::new();
                 self.found.push("server has ");
@@ -95,19 +103,21 @@ impl Walk {
             self.counted(count(b), what);
             return true;
         }
+        self.known_parts((a_names, a), (b_names, b))
+    }
+
+    /// Compares as many parts as ours has.
+    const fn known_parts(
+        &mut self,
+        (a_names, a): (&[&str], &StaticTypes),
+        (b_names, b): (&[&str], &StaticTypes),
+    ) -> bool {
         let (mut a, mut b) = (a, b);
         let mut at = 0;
         while let (Some((a_type, a_rest)), Some((b_type, b_rest))) = (a.first, b.first) {
             let before = self.path.len();
-            if before > 0 {
-                self.path.push(".");
-            }
+            self.step(a_names, at);
             let named = at < a_names.len() && at < b_names.len();
-            if at < a_names.len() {
-                self.path.push(a_names[at]);
-            } else {
-                self.path.number(at);
-            }
             if named && !same_name(a_names[at], b_names[at]) {
                 self.found = Text::new();
                 self.found.push("server has ");
@@ -126,6 +136,37 @@ impl Walk {
         false
     }
 
+    /// Looks for a variant of theirs behind the first `known` that has a value.
+    const fn unknown_values(&mut self, names: &[&str], types: &StaticTypes, known: usize) -> bool {
+        let mut types = types;
+        let mut at = 0;
+        while let Some((ty, rest)) = types.first {
+            if at >= known && !is_unit(ty) {
+                self.step(names, at);
+                self.found = Text::new();
+                self.found.push("server has ");
+                write(&mut self.found, ty);
+                self.found.push(", struct has an `other` that keeps no value");
+                return true;
+            }
+            types = rest;
+            at += 1;
+        }
+        false
+    }
+
+    /// One level deeper: to a part with a name, or else at a position.
+    const fn step(&mut self, names: &[&str], at: usize) {
+        if self.path.len() > 0 {
+            self.path.push(".");
+        }
+        if at < names.len() {
+            self.path.push(names[at]);
+        } else {
+            self.path.number(at);
+        }
+    }
+
     const fn counted(&mut self, count: usize, what: &str) {
         self.found.number(count);
         self.found.push(" ");
@@ -134,6 +175,10 @@ impl Walk {
             self.found.push("s");
         }
     }
+}
+
+const fn is_unit(ty: &StaticType) -> bool {
+    matches!(ty, StaticType::Product { types: StaticTypes { first: None }, .. })
 }
 
 const fn count(types: &StaticTypes) -> usize {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{StaticType, StaticTypes};
 use crate::schema::any::Scalar;
+use crate::schema::sats::UnknownVariants;
 use crate::types::{ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid};
 
 /// A Rust type that can be compared with a schema while the program is compiled. Made by `#[derive(Bsatn)]`.
@@ -79,6 +80,8 @@ pub trait Named {
     const NAME: &'static str;
     /// On the wire.
     const NAMES: &'static [&'static str];
+    /// Variants beside these, of an enum.
+    const UNKNOWN: UnknownVariants = UnknownVariants::Refused;
 }
 
 /// The struct `T` with fields of the types `L`.
@@ -95,8 +98,12 @@ impl<T: Named, L: List> Shape for Fields<T, L> {
 pub struct Variants<T, L>(PhantomData<(T, L)>);
 
 impl<T: Named, L: List> Shape for Variants<T, L> {
-    const TYPE: &'static StaticType =
-        &StaticType::Sum { name: Some(T::NAME), names: T::NAMES, types: L::TYPES };
+    const TYPE: &'static StaticType = &StaticType::Sum {
+        name: Some(T::NAME),
+        names: T::NAMES,
+        types: L::TYPES,
+        unknown: T::UNKNOWN,
+    };
 }
 
 /// A tuple of the types `L`.

@@ -14,6 +14,7 @@ pub use described::{
 };
 
 pub use super::any::Scalar;
+pub use super::sats::UnknownVariants;
 
 /// A type, and all types inside.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +44,8 @@ pub enum StaticType {
         names: &'static [&'static str],
         /// What the variants hold; the unit product where nothing.
         types: StaticTypes,
+        /// Variants beside these.
+        unknown: UnknownVariants,
     },
 }
 

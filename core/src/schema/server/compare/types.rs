@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::named;
-use crate::schema::SatsType;
 use crate::schema::any::{AnyType, Fields, Shape, Variants};
 use crate::schema::server::Named;
+use crate::schema::{SatsType, UnknownVariants};
 
 /// Whether two names differ at most in how words are told apart, which the server changes.
 pub(super) fn same_name(a: &str, b: &str) -> bool {
@@ -58,7 +58,9 @@ impl Walk<'_, '_> {
                 self.types(ok_a, ok_b).or_else(|| self.types(err_a, err_b))
             }
             (Shape::Product(a), Shape::Product(b)) if a.len() == b.len() => self.products(a, b),
-            (Shape::Sum(a), Shape::Sum(b)) if a.len() == b.len() => self.sums(a, b),
+            (Shape::Sum(a), Shape::Sum(b)) if a.len() == b.len() || keeps_unknown(a, b) => {
+                self.sums(a, b).or_else(|| self.unknown(a, b))
+            }
             // Whether they have as many fields or variants is not seen from their names.
             (Shape::Product(a), Shape::Product(b)) => Some(self.counts("field", a.len(), b.len())),
             (Shape::Sum(a), Shape::Sum(b)) => Some(self.counts("variant", a.len(), b.len())),
@@ -111,6 +113,17 @@ impl Walk<'_, '_> {
         None
     }
 
+    /// The first variant of theirs that ours does not know and cannot keep.
+    fn unknown(&mut self, a: Variants<'_>, b: Variants<'_>) -> Option<Sides> {
+        if a.unknown() != UnknownVariants::Tag {
+            return None;
+        }
+        let (tag, payload) =
+            (a.len()..b.len()).find_map(|tag| Some((tag, b.payload(tag).flatten()?)))?;
+        self.path.push(b.name(tag).map_or_else(|| tag.to_string(), str::to_owned));
+        Some(("an `other` that keeps no value".to_owned(), self.text(payload)))
+    }
+
     fn counts(&mut self, what: &str, a: usize, b: usize) -> Sides {
         if self.path.is_empty() {
             self.path.push("it".to_owned());
@@ -126,6 +139,11 @@ impl Walk<'_, '_> {
             (None, None) => String::new(),
         }
     }
+}
+
+/// Whether `b` has further variants, and `a` keeps those.
+fn keeps_unknown(a: Variants<'_>, b: Variants<'_>) -> bool {
+    a.unknown() != UnknownVariants::Refused && a.len() < b.len()
 }
 
 /// The name of a struct or an enum.
