@@ -100,14 +100,19 @@ impl ClientBuilder {
         self
     }
 
-    /// How long connecting may take, the server's greeting included. The default is 10 s.
+    /// How long connecting may take, the server's greeting included. The default is 10 s. [`Duration::MAX`]: as long as it
+    /// takes. Zero: no attempt succeeds.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
         self
     }
 
-    /// How long the server may be silent before it is pinged (by default 20 s), and how long it may then take to
-    /// answer (10 s) before the connection counts as lost.
+    /// How long the server may be silent before it is pinged (by default 20 s), and how long it may then take until any
+    /// byte of it comes (10 s) before the connection counts as lost. Any byte is a sign of life, also one of a message that
+    /// takes minutes to arrive: see [`Client::receiving`].
+    ///
+    /// Zero in the first place pings as often as every 10 ms, in the second it waits for no answer. With [`Duration::MAX`]
+    /// in either a server that vanishes is not missed.
     pub fn idle_timeout(mut self, ping_after: Duration, pong_timeout: Duration) -> Self {
         self.config.ping_after = ping_after;
         self.config.pong_timeout = pong_timeout;
@@ -135,7 +140,8 @@ impl ClientBuilder {
     }
 
     /// How far the application may be behind the server, or busy with one message's events, before
-    /// [`Client::on_slow_consumer`] and the log are told. The default is 1 s.
+    /// [`Client::on_slow_consumer`] and the log are told. The default is 1 s. Zero: whenever anything waits;
+    /// [`Duration::MAX`]: never.
     pub fn slow_after(mut self, behind: Duration) -> Self {
         self.config.slow_after = behind;
         self
@@ -255,9 +261,9 @@ impl ClientBuilder {
         let (session, token) = Session::load(self.tokens, self.token)?;
         let server = endpoint.server();
         let kept = self.offline.load(server.authority(), endpoint.database(), token.as_deref())?;
-        let compression = self.compression.unwrap_or_else(|| match server.host() {
-            "localhost" | "127.0.0.1" | "::1" => Compression::None,
-            _ => Compression::Gzip,
+        let compression = self.compression.unwrap_or_else(|| match server.is_this_machine() {
+            true => Compression::None,
+            false => Compression::Gzip,
         });
         if !compression.is_built() {
             return Err(Repr::NotBuilt(compression).into());

@@ -5,7 +5,7 @@ use std::fmt;
 
 use lightlike_core::cache::{RegisterError, SetFailure};
 use lightlike_core::conn::{AnswerOrigin, CloseReason, DialError, EndpointError, Lost};
-use lightlike_core::driver::{Busy, InvalidHeader, InvalidToken, TlsError};
+use lightlike_core::driver::{Busy, InvalidHeader, InvalidToken, RouteError, TlsError};
 use lightlike_core::journal::{LoadError, StoreError};
 #[cfg(feature = "http")]
 use lightlike_core::schema::Difference;
@@ -88,6 +88,8 @@ pub(crate) enum Repr {
     DriverPanicked(Box<str>),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error(transparent)]
+    Route(#[from] RouteError),
     #[error("this build has no {0:?}: build `lightlike` with its feature `brotli`")]
     NotBuilt(lightlike_core::wire::Compression),
     #[error("cannot connect to `{database}` at {server}{}", refused_token(.stored.as_deref(), .lost))]
@@ -181,6 +183,7 @@ impl Error {
             | Repr::Token(_)
             | Repr::Header(_)
             | Repr::Tls(_)
+            | Repr::Route(_)
             | Repr::NotBuilt(_)
             | Repr::NoTables => ErrorKind::Configuration,
             #[cfg(feature = "http")]

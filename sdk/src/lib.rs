@@ -150,7 +150,7 @@ pub use lightlike_core::conn::{
 };
 #[cfg(feature = "redb")]
 pub use lightlike_core::driver::RedbStore;
-pub use lightlike_core::driver::{Budget, Io, Tls, TlsError};
+pub use lightlike_core::driver::{Budget, Io, Proxy, ProxyError, Tls, TlsError};
 pub use lightlike_core::driver::{Coded, FileStore, RecordCodec};
 pub use lightlike_core::journal::{
     DeadLetter, Delivery, Failure, Held, Loss, MemoryStore, QueuedCall, QueuedState, Store,

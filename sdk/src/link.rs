@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lightlike_core::conn::{Endpoint, Server, SubscribeParameters};
 use lightlike_core::driver::{
-    Connect, Connecting, DialOptions, Dialer, Io, StreamDialer, Tls, check_header,
+    Connect, Connecting, DialOptions, Dialer, Io, Proxy, StreamDialer, Tls, check_header,
 };
 use lightlike_core::limits::Limits;
 
@@ -18,6 +18,7 @@ use crate::spans::{Origin, Traced};
 #[derive(Default)]
 pub(crate) struct Link {
     connect: Option<Arc<dyn Connect>>,
+    proxy: Proxy,
     tls: Option<Tls>,
     headers: Vec<(Box<str>, Box<str>)>,
     #[cfg(feature = "http")]
@@ -56,15 +57,20 @@ impl Link {
         #[cfg(feature = "http")]
         let http = if self.token_in_query {
             options.token_in_query = true;
-            let http = crate::http::Http::for_server(server.clone(), &tls).map_err(Repr::Http)?;
+            let http = crate::http::Http::for_server(server.clone(), &tls, &self.proxy);
+            let http = http.map_err(Repr::Http)?;
             Some(http.with_plain_text(plain_text.clone()))
         } else {
             None
         };
-        let dialer = StreamDialer::with(options, &tls).map_err(Repr::Tls)?;
         let dialer: Arc<dyn Dialer> = match self.connect {
-            Some(connect) => Arc::new(dialer.over(connect)),
-            None => Arc::new(dialer),
+            Some(connect) => {
+                let dialer = StreamDialer::with(options, &tls).map_err(Repr::Tls)?;
+                Arc::new(dialer.over(connect))
+            }
+            None => {
+                Arc::new(StreamDialer::through(options, &tls, &self.proxy).map_err(Repr::Route)?)
+            }
         };
         let dialer: Arc<dyn Dialer> = Arc::new(Watched::new(dialer, server, plain_text.clone()));
         #[cfg(feature = "http")]
@@ -88,7 +94,8 @@ impl Link {
 
 /// How the server is reached.
 impl ClientBuilder {
-    /// Opens the streams that connections run over, in place of TCP: through a proxy, over a Unix socket, in memory. TLS,
+    /// Opens the streams that connections run over, in place of TCP: over a Unix socket, in memory. No
+    /// [`proxy`](Self::proxy) is asked for them. TLS,
     /// where the address says `https`, and the handshake are done over what `connect` gives; it is asked again for every
     /// attempt at a connection.
     ///
@@ -112,6 +119,24 @@ impl ClientBuilder {
         F: Future<Output = io::Result<S>> + Send + 'static,
     {
         self.change_link(|link| link.connect = Some(Arc::new(Streams(connect))))
+    }
+
+    /// The proxy through which the server is reached: by default the one that the environment names (`HTTPS_PROXY`,
+    /// `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), and none for this machine. The server's HTTP API is reached through the
+    /// same.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lightlike::Proxy;
+    ///
+    /// let proxy = Proxy::url("http://ada:secret@proxy.example:3128")?.except("intern.example");
+    /// let db = Client::builder("https://db.example", "chat").proxy(proxy).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn proxy(self, proxy: Proxy) -> Self {
+        self.change_link(|link| link.proxy = proxy)
     }
 
     /// Whom encrypted connections trust, and the certificate that they show: see [`Tls`]. By default they trust the web's root

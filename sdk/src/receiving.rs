@@ -10,8 +10,8 @@ impl Client {
     /// How far the message is that is arriving from the server: for the first rows of a large subscription over a slow
     /// link, which are one message and are seen when all of it is here.
     ///
-    /// The value changes as parts of a message arrive, and when it is whole; a message that comes in one piece changes
-    /// nothing, so that what is small costs nothing. How many bytes have come in all [`stats`](Self::stats) says at any
+    /// The value changes as parts of a message arrive, every 100 ms at most, and when it is whole; a message that has come
+    /// sooner changes nothing, so that what is small costs nothing. How many bytes have come in all [`stats`](Self::stats) says at any
     /// time. A client that is [ticked](Self::tick) hears of it in its ticks.
     ///
     /// Any byte that comes is a sign of life: a message may take as long as it takes, and is given up only when nothing

@@ -65,7 +65,8 @@ struct Deadline {
 
 impl<F> WaitUntil<F> {
     /// Waits no longer than this, from the first time that it is polled. Time passes while the client is driven: for one
-    /// that was not started it stands still.
+    /// that was not started it stands still. Zero: what does not hold then is timed out at once. [`Duration::MAX`]: as if
+    /// this were not called.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

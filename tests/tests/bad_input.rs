@@ -27,17 +27,39 @@ fn story(error: &Error) -> String {
 
 #[tokio::test]
 async fn an_address_that_cannot_be_one_is_named() {
-    for uri in ["", "not an address", "127.0.0.1:3000", "ftp://host", "http://", "http://h?x=1"] {
+    for uri in [
+        "",
+        "not an address",
+        "ftp://host",
+        "http://",
+        "http://host:99999",
+        "http://host:",
+        "127.0.0.1:port",
+    ] {
         let error = refused(uri, "chat").await;
         assert_eq!(error.kind(), ErrorKind::Configuration, "{uri}: {error}");
         assert!(error.to_string().contains(&format!("`{uri}`")), "{error}");
     }
-    // Without what may be a secret.
-    for uri in ["http://u@h", "http://u:p@h"] {
+}
+
+#[tokio::test]
+async fn an_address_with_secrets_is_named_without_them() {
+    for (uri, shown) in [
+        ("http://h?token=secret", "`http://h?token=***`"),
+        ("http://ada:secret@h", "`http://***@h`"),
+    ] {
         let error = refused(uri, "chat").await;
-        assert_eq!(error.kind(), ErrorKind::Configuration, "{uri}: {error}");
-        assert!(error.to_string().contains("`http://***@h`"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+        assert!(error.to_string().contains(shown) && !story(&error).contains("secret"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn an_address_without_a_scheme_is_http() {
+    let target = Target::chat().await;
+    let uri = target.uri();
+    let address = uri.strip_prefix("http://").unwrap();
+    Client::builder(address, target.name()).connect().await.unwrap();
 }
 
 #[tokio::test]

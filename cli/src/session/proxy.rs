@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use lightlike_core::conn::Server;
-use lightlike_core::driver::{Io, Tls};
-use rustls::pki_types::ServerName;
+use lightlike_core::driver::{Io, Proxy as Via, Streams, Tls};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -120,18 +118,9 @@ async fn dial(server: &Server) -> Result<Box<dyn Io>> {
         let message = format!("cannot reach {}", server.authority());
         Failure::new(Exit::Connection, message).because(error)
     };
-    let stream = TcpStream::connect((server.host(), server.port())).await;
-    let stream = stream.map_err(|error| unreachable(&error))?;
-    // It only matters for speed.
-    let _ = stream.set_nodelay(true);
-    if !server.is_secure() {
-        return Ok(Box::new(stream));
-    }
-    let tls = TlsConnector::from(Tls::new().config().map_err(|error| unreachable(&error))?);
-    let name =
-        ServerName::try_from(server.host().to_owned()).map_err(|error| unreachable(&error))?;
-    let stream = tls.connect(name, stream).await.map_err(|error| unreachable(&error))?;
-    Ok(Box::new(stream))
+    let streams = Streams::new(server.clone(), &Tls::new(), &Via::environment());
+    let streams = streams.map_err(|error| unreachable(&error))?;
+    streams.open().await.map_err(|error| unreachable(&error))
 }
 
 /// Passes messages on between a client and the server, and writes them down.

@@ -1,6 +1,8 @@
 //! Where a database is: the server's address and the database's name, checked when they are given.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use crate::secret::mask_uri;
 use crate::types::{ConnectionId, Identity};
@@ -12,6 +14,8 @@ pub struct Server {
     secure: bool,
     /// Host and, where it is given, port.
     authority: Box<str>,
+    /// The port, given or the scheme's.
+    port: u16,
     /// Without a slash at its end.
     base_path: Box<str>,
 }
@@ -41,6 +45,16 @@ pub enum EndpointError {
         /// What was given, without secrets.
         uri: Box<str>,
     },
+    /// The port is none.
+    #[error(
+        "`{uri}` has the port `{port}`: a port is a number from 1 to 65535, and without its colon the scheme's is used"
+    )]
+    InvalidPort {
+        /// What was given.
+        uri: Box<str>,
+        /// What stands where the port is.
+        port: Box<str>,
+    },
     /// The scheme is none of the four.
     #[error("`{uri}` has the scheme `{scheme}`; use http, https, ws or wss")]
     UnknownScheme {
@@ -67,36 +81,50 @@ pub enum EndpointError {
 
 impl Server {
     /// Reads an address such as `http://127.0.0.1:3000`, `wss://host/base`; `http` and `ws` mean the same, as do
-    /// `https` and `wss`.
+    /// `https` and `wss`. Without a scheme (`localhost:3000`) it is `http`, as in the official client: what is sent is not
+    /// encrypted.
     ///
     /// # Errors
     ///
-    /// [`EndpointError::InvalidUri`], [`UnknownScheme`](EndpointError::UnknownScheme) or
-    /// [`QueryInUri`](EndpointError::QueryInUri).
+    /// [`EndpointError`] if it is none. What stands in it as a user name, a password or a query is not repeated there.
     pub fn parse(uri: &str) -> Result<Self, EndpointError> {
-        let masked = || Box::<str>::from(mask_uri(uri));
-        let invalid = || EndpointError::InvalidUri { uri: masked() };
+        let uri = uri.trim();
+        let given = || Box::<str>::from(mask_uri(uri));
+        let invalid = || EndpointError::InvalidUri { uri: given() };
         if uri.contains('@') {
-            return Err(EndpointError::Credentials { uri: masked() });
+            return Err(EndpointError::Credentials { uri: given() });
         }
-        let parsed: http::Uri = uri.trim().parse().map_err(|_| invalid())?;
+        if uri.contains(['?', '#']) {
+            return Err(EndpointError::QueryInUri { uri: given() });
+        }
+        let with_scheme = match uri.contains("://") {
+            true => Cow::Borrowed(uri),
+            false => Cow::Owned(format!("http://{uri}")),
+        };
+        let parsed: http::Uri = with_scheme.parse().map_err(|_| invalid())?;
         let secure = match parsed.scheme_str().ok_or_else(invalid)? {
             "http" | "ws" => false,
             "https" | "wss" => true,
             scheme => {
                 let scheme = scheme.into();
-                return Err(EndpointError::UnknownScheme { uri: masked(), scheme });
+                return Err(EndpointError::UnknownScheme { uri: given(), scheme });
             }
         };
-        let authority = parsed.authority().ok_or_else(invalid)?;
-        if authority.host().is_empty() {
+        let authority = parsed.authority().ok_or_else(invalid)?.as_str();
+        let (host, port) = split_authority(authority);
+        if host.is_empty() {
             return Err(invalid());
         }
-        if parsed.query().is_some() || uri.contains('#') {
-            return Err(EndpointError::QueryInUri { uri: masked() });
-        }
-        let base_path = parsed.path().trim_end_matches('/');
-        Ok(Self { secure, authority: authority.as_str().into(), base_path: base_path.into() })
+        let port = match port {
+            None if secure => 443,
+            None => 80,
+            Some(port) => match port.parse() {
+                Ok(number @ 1..) if port.bytes().all(|byte| byte.is_ascii_digit()) => number,
+                _ => return Err(EndpointError::InvalidPort { uri: given(), port: port.into() }),
+            },
+        };
+        let base_path = parsed.path().trim_end_matches('/').into();
+        Ok(Self { secure, authority: authority.into(), port, base_path })
     }
 
     /// Whether the socket is to be encrypted.
@@ -106,10 +134,9 @@ impl Server {
 
     /// Whether the host is the machine that this runs on, by its name: what is sent there does not leave it.
     pub fn is_this_machine(&self) -> bool {
-        let host = self.host();
-        let is_name = host.eq_ignore_ascii_case("localhost")
-            || host.to_ascii_lowercase().ends_with(".localhost");
-        is_name || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        let host = self.host().trim_end_matches('.').to_ascii_lowercase();
+        let is_name = host == "localhost" || host.ends_with(".localhost");
+        is_name || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// Host and, where it was given, port.
@@ -119,23 +146,26 @@ impl Server {
 
     /// The host, without brackets where it is an IPv6 address.
     pub fn host(&self) -> &str {
-        let host = match self.authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-            _ => &self.authority,
-        };
-        host.trim_start_matches('[').trim_end_matches(']')
+        split_authority(&self.authority).0.trim_start_matches('[').trim_end_matches(']')
     }
 
     /// The port, given or the scheme's.
     pub fn port(&self) -> u16 {
-        let given = self.authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        given.unwrap_or(if self.secure { 443 } else { 80 })
+        self.port
     }
 
     /// The address of a path of the HTTP API: `path` starts with `/v1/`.
     pub fn http_uri(&self, path: &str) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}{}{path}", self.authority, self.base_path)
+    }
+}
+
+/// Host and port; the colons of an IPv6 address stand in brackets.
+fn split_authority(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
     }
 }
 
@@ -221,5 +251,81 @@ impl Endpoint {
             let _ = write!(path, "&session_id={session_id:032x}");
         }
         path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_a_scheme_a_host_and_a_port() {
+        #[rustfmt::skip]
+        let cases = [
+            ("http://127.0.0.1:3000", false, "127.0.0.1", 3000, "127.0.0.1:3000"),
+            ("wss://host.example/base/", true, "host.example", 443, "host.example"),
+            ("ws://host", false, "host", 80, "host"),
+            ("https://[::1]:3000", true, "::1", 3000, "[::1]:3000"),
+            ("https://[::1]", true, "::1", 443, "[::1]"),
+            (" localhost:3000 ", false, "localhost", 3000, "localhost:3000"),
+            ("host.example", false, "host.example", 80, "host.example"),
+            ("[::1]:3000/base", false, "::1", 3000, "[::1]:3000"),
+            ("http://host:00080", false, "host", 80, "host:00080"),
+        ];
+        for (uri, secure, host, port, authority) in cases {
+            let server = Server::parse(uri).unwrap();
+            let got = (server.is_secure(), server.host(), server.port(), server.authority());
+            assert_eq!(got, (secure, host, port, authority), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_none_is_named() {
+        for (uri, port) in [
+            ("http://host:99999", "99999"),
+            ("http://host:65536", "65536"),
+            ("http://host:0", "0"),
+            ("http://host:", ""),
+            ("localhost:http", "http"),
+            ("https://[::1]:", ""),
+        ] {
+            match Server::parse(uri).unwrap_err() {
+                error @ EndpointError::InvalidPort { .. } => {
+                    assert!(error.to_string().contains(&format!("the port `{port}`")), "{error}");
+                }
+                other => panic!("{uri}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_an_error_without_its_secrets() {
+        for uri in ["", "http://", "://host", "http://ho st", "/path", "http://:3000"] {
+            assert!(Server::parse(uri).is_err(), "{uri}");
+        }
+        for uri in [
+            "http://ada:secret@host",
+            "ada:secret@host:3000",
+            "http://ada:se/secret@host?token=secret",
+            "http://host?token=secret",
+            "host/?token=secret",
+            "http://host#token=secret",
+        ] {
+            let error = Server::parse(uri).unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert!(!text.contains("secret") && text.contains("host"), "{text}");
+        }
+        let error = Server::parse("ftp://host").unwrap_err();
+        assert!(matches!(error, EndpointError::UnknownScheme { scheme, .. } if &*scheme == "ftp"));
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for uri in ["localhost", "LOCALHOST:3000", "db.localhost", "127.9.9.9", "http://[::1]:1"] {
+            assert!(Server::parse(uri).unwrap().is_this_machine(), "{uri}");
+        }
+        for uri in ["localhost.example", "128.0.0.1", "[::2]"] {
+            assert!(!Server::parse(uri).unwrap().is_this_machine(), "{uri}");
+        }
     }
 }

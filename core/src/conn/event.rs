@@ -112,8 +112,8 @@ pub enum Event {
     SchemaWanted,
     /// What is kept is another. Told if there is a journal.
     Sync(SyncState),
-    /// More of a message has arrived, or the rest of it. Told of messages that come in more than one piece; what was not
-    /// delivered yet is replaced by the next.
+    /// More of a message has arrived, or the rest of it. Told of messages that take a while, every 100 ms at most; what was
+    /// not delivered yet is replaced by the next.
     Receiving(Receiving),
     /// The application does not keep up. Told once for each time that it falls behind.
     Slow(SlowConsumer),

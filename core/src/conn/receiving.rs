@@ -3,6 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{Connection, Event, State};
+use crate::deadline::has_passed;
+
+/// How long a message must have been arriving to be told of, and how long it is until more is told of it: what is quick
+/// costs no event.
+const NEWS_PAUSE: Duration = Duration::from_millis(100);
 
 /// How far the message is that is arriving, and how much has arrived in all.
 ///
@@ -35,8 +40,10 @@ pub(super) struct Arrivals {
     now: Receiving,
     /// When the first part of the message came.
     since: Option<Instant>,
-    /// What the application was told last.
-    told: Option<PartialMessage>,
+    /// When the last part of it came.
+    last: Option<Instant>,
+    /// What the application was told last, and of which moment.
+    told: Option<(PartialMessage, Instant)>,
 }
 
 impl Arrivals {
@@ -44,19 +51,19 @@ impl Arrivals {
         self.now.bytes += bytes;
         self.now.message = message;
         self.since = message.map(|_| self.since.unwrap_or(now));
+        self.last = message.map(|_| now);
     }
 
     /// A message is whole; how long it was arriving.
     fn complete(&mut self, now: Instant) -> Duration {
-        self.now.message = None;
-        let since = self.since.take();
+        let since = self.since;
+        self.cut_off();
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// The socket is gone, and the part of a message with it.
     pub(super) fn cut_off(&mut self) {
-        self.now.message = None;
-        self.since = None;
+        (self.now.message, self.since, self.last) = (None, None, None);
     }
 
     /// Returns `true` while a part of a message is here.
@@ -68,10 +75,17 @@ impl Arrivals {
         self.now.bytes
     }
 
-    /// Returns `true` if the application was told something else. Messages that come in one piece are not told: that
-    /// would be an event for each.
+    /// Returns `true` if the application is to be told.
     pub(super) fn is_news(&self) -> bool {
-        self.told != self.now.message
+        let Some((message, last)) = self.now.message.zip(self.last) else {
+            return self.told.is_some();
+        };
+        let before = match self.told {
+            Some((told, _)) if told == message => return false,
+            Some((_, at)) => Some(at),
+            None => self.since,
+        };
+        before.is_some_and(|before| has_passed(before, NEWS_PAUSE, last))
     }
 
     /// What is to be told, if anything is.
@@ -79,7 +93,7 @@ impl Arrivals {
         if !self.is_news() {
             return None;
         }
-        self.told = self.now.message;
+        self.told = self.now.message.zip(self.last);
         Some(Event::Receiving(self.now))
     }
 }

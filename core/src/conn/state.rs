@@ -140,6 +140,15 @@ pub enum DialError {
         /// Who answered, as far as the answer shows.
         origin: AnswerOrigin,
     },
+    /// The proxy cannot be reached, or opens no tunnel to the server.
+    #[error("no way through the proxy {proxy}")]
+    Proxy {
+        /// Host and port of the proxy.
+        proxy: Box<str>,
+        /// What went wrong with it.
+        #[source]
+        source: Arc<DialError>,
+    },
     /// There is no token that the server would accept.
     #[error("no token is to be had")]
     NoToken(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -199,6 +208,15 @@ impl DialError {
         Self::Status { status, body, location: None, retry_after: None, origin }
     }
 
+    /// Returns `true` if the runtime that this runs in has no I/O.
+    fn has_no_io(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::Unsupported,
+            Self::Proxy { source, .. } => source.has_no_io(),
+            _ => false,
+        }
+    }
+
     /// Returns `true` if the server does not accept the token (401, 403), as far as the answer is its own.
     pub fn refuses_token(&self) -> bool {
         matches!(self, Self::Status { status: 401 | 403, origin, .. } if *origin != AnswerOrigin::Elsewhere)
@@ -220,7 +238,10 @@ impl Lost {
                 | DialError::Request(_)
                 | DialError::NoToken(_),
             ) => false,
-            Self::Dial(DialError::Io { source, .. }) => source.kind() != io::ErrorKind::Unsupported,
+            Self::Dial(error @ DialError::Io { .. }) => !error.has_no_io(),
+            Self::Dial(DialError::Proxy { source, .. }) => {
+                Self::Dial(DialError::clone(source)).is_retryable()
+            }
             Self::Dial(DialError::TimedOut(_)) => true,
             Self::NotGreeted(_) | Self::HungUp | Self::Io(_) | Self::Silent(_) => true,
             Self::Closed { .. } => true,
@@ -240,7 +261,7 @@ impl Lost {
     /// certificates that nobody trusts, until its user has signed in.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Dial(DialError::Io { source, .. }) => source.kind() == io::ErrorKind::Unsupported,
+            Self::Dial(error) if error.has_no_io() => true,
             Self::IdentityChanged { .. } => true,
             lost => lost.is_database_gone(),
         }

@@ -1,20 +1,16 @@
-//! Opening a socket: a stream of bytes, TLS, handshake.
+//! Opening a socket: a stream of bytes and the handshake over it.
 
 use std::fmt::Write as _;
-use std::future::poll_fn;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::handshake;
+use super::proxy::Proxy;
 use super::socket::{Io, Socket};
+use super::stream::{Route, RouteError, unreachable};
 use super::tls::{Tls, TlsError};
 use crate::conn::{Dial, DialError, Endpoint, Server, SubscribeParameters};
 use crate::limits::Limits;
@@ -83,8 +79,9 @@ impl DialOptions {
 #[derive(Clone)]
 pub struct StreamDialer {
     options: Arc<DialOptions>,
-    tls: Option<Arc<ClientConfig>>,
-    connect: Arc<dyn Connect>,
+    route: Route,
+    /// Where streams come from in place of TCP.
+    connect: Option<Arc<dyn Connect>>,
 }
 
 impl StreamDialer {
@@ -103,35 +100,45 @@ impl StreamDialer {
     ///
     /// As [`Tls::config`].
     pub fn with(options: DialOptions, tls: &Tls) -> Result<Self, TlsError> {
-        let is_secure = options.endpoint.server().is_secure();
-        let tls = if is_secure { Some(tls.config()?) } else { None };
-        Ok(Self { options: Arc::new(options), tls, connect: Arc::new(Tcp) })
+        let route = Route::direct(options.endpoint.server(), tls)?;
+        Ok(Self { options: Arc::new(options), route, connect: None })
+    }
+
+    /// A dialer over TCP, through a proxy.
+    ///
+    /// # Errors
+    ///
+    /// [`RouteError`] if the certificates or the proxy cannot be used.
+    pub fn through(options: DialOptions, tls: &Tls, proxy: &Proxy) -> Result<Self, RouteError> {
+        let route = Route::new(options.endpoint.server(), tls, proxy)?;
+        Ok(Self { options: Arc::new(options), route, connect: None })
     }
 
     /// A dialer with TLS of your own making: other roots, or a certificate of the client's.
     pub fn with_tls(options: DialOptions, tls: Arc<ClientConfig>) -> Self {
-        let tls = options.endpoint.server().is_secure().then_some(tls);
-        Self { options: Arc::new(options), tls, connect: Arc::new(Tcp) }
+        Self { options: Arc::new(options), route: Route::encrypted(tls), connect: None }
     }
 
-    /// As before, and over streams of your own making.
+    /// As before, and over streams of your own making: no proxy is asked for them.
     #[must_use]
     pub fn over(self, connect: Arc<dyn Connect>) -> Self {
-        Self { connect, ..self }
+        Self { connect: Some(connect), ..self }
     }
 }
 
 impl Dialer for StreamDialer {
     fn dial(&self, dial: &Dial) -> Dialing {
-        let Self { options, tls, connect } = self.clone();
+        let Self { options, route, connect } = self.clone();
         let dial = dial.clone();
         Box::pin(async move {
             let server = options.endpoint.server();
-            let connected = connect.connect(server).await;
-            let stream = connected.map_err(|source| unreachable(server, source))?;
-            let io = match tls {
-                Some(config) => encrypt(server, config, stream).await?,
-                None => stream,
+            let io = match connect {
+                None => route.open(server).await?,
+                Some(connect) => {
+                    let connected = connect.connect(server).await;
+                    let stream = connected.map_err(|source| unreachable(server, source))?;
+                    route.encrypt(server, stream).await?
+                }
             };
             open(io, &options, &dial).await
         })
@@ -143,54 +150,6 @@ impl std::fmt::Debug for StreamDialer {
         f.debug_struct("StreamDialer")
             .field("endpoint", &self.options.endpoint)
             .finish_non_exhaustive()
-    }
-}
-
-struct Tcp;
-
-impl Connect for Tcp {
-    fn connect(&self, server: &Server) -> Connecting {
-        let (host, port) = (server.host().to_owned(), server.port());
-        Box::pin(async move {
-            let stream = with_io(TcpStream::connect((&*host, port))).await?;
-            // A call is one small message that should leave at once.
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Box<dyn Io>)
-        })
-    }
-}
-
-/// Does what needs the runtime's I/O. A runtime without any panics then, and there is no way to ask before.
-async fn with_io<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let mut connecting = pin!(connecting);
-    poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| connecting.as_mut().poll(cx)));
-        // It is not polled again after a panic.
-        polled.unwrap_or_else(|_| {
-            let why = "the tokio runtime has no I/O: build it with `enable_io` or `enable_all`";
-            Poll::Ready(Err(io::Error::new(io::ErrorKind::Unsupported, why)))
-        })
-    })
-    .await
-}
-
-fn unreachable(server: &Server, source: io::Error) -> DialError {
-    DialError::Io { authority: server.authority().into(), source: Arc::new(source) }
-}
-
-async fn encrypt(
-    server: &Server,
-    config: Arc<ClientConfig>,
-    stream: Box<dyn Io>,
-) -> Result<Box<dyn Io>, DialError> {
-    let name = ServerName::try_from(server.host().to_owned())
-        .map_err(|error| DialError::Tls(Arc::new(error)))?;
-    match TlsConnector::from(config).connect(name, stream).await {
-        Ok(stream) => Ok(Box::new(stream)),
-        Err(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            Err(DialError::Tls(Arc::new(error)))
-        }
-        Err(error) => Err(unreachable(server, error)),
     }
 }
 

@@ -9,6 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::socket::Io;
 use crate::conn::PartialMessage;
 
+/// What a frame counts for beside its bytes: an empty one takes its time too.
+const FRAME_COST: usize = 64;
+
 /// A stream of bytes whose reading is counted and bounded.
 pub(super) struct Metered {
     io: Box<dyn Io>,
@@ -50,8 +53,8 @@ impl Metered {
 
     fn count(&mut self, read: &[u8]) {
         self.bytes += read.len() as u64;
-        self.allowance = self.allowance.saturating_sub(read.len());
-        self.frames.feed(read);
+        let frames = self.frames.feed(read);
+        self.allowance = self.allowance.saturating_sub(read.len() + frames * FRAME_COST);
     }
 }
 
@@ -123,10 +126,15 @@ struct Frame {
 }
 
 impl Frames {
-    fn feed(&mut self, mut bytes: &[u8]) {
+    /// Takes more of the stream; how many frames began in it.
+    fn feed(&mut self, mut bytes: &[u8]) -> usize {
+        let mut begun = 0;
         while !bytes.is_empty() {
             match &mut self.frame {
-                None => bytes = self.feed_header(bytes),
+                None => {
+                    bytes = self.feed_header(bytes);
+                    begun += usize::from(self.frame.is_some());
+                }
                 Some(frame) => {
                     let len = bytes.len().min(usize::try_from(frame.left).unwrap_or(usize::MAX));
                     frame.left -= len as u64;
@@ -138,6 +146,7 @@ impl Frames {
             }
             self.end_frame();
         }
+        begun
     }
 
     /// Takes bytes of a header; the rest.
@@ -220,7 +229,7 @@ mod tests {
     fn after_each(bytes: &[u8]) -> Vec<Option<(u64, Option<u64>)>> {
         let mut frames = Frames::default();
         let told = |byte: &u8| {
-            frames.feed(&[*byte]);
+            let _ = frames.feed(&[*byte]);
             frames.message.map(|message| (message.received, message.length))
         };
         bytes.iter().map(told).collect()
@@ -247,7 +256,8 @@ mod tests {
             let bytes = [frame(0x82, &vec![7; len]), frame(0x02, b"x")].concat();
             for cut in [1, 2, 3, 9, 10, 11, 4096] {
                 let mut frames = Frames::default();
-                bytes.chunks(cut).for_each(|chunk| frames.feed(chunk));
+                let begun: usize = bytes.chunks(cut).map(|chunk| frames.feed(chunk)).sum();
+                assert_eq!(begun, 2);
                 let begun = PartialMessage { received: 1, length: None };
                 assert_eq!(frames.message, Some(begun), "{len} in pieces of {cut}");
             }

@@ -8,10 +8,12 @@ mod disk;
 mod handshake;
 mod meter;
 mod pace;
+mod proxy;
 mod run;
 mod shared;
 mod socket;
 mod span;
+mod stream;
 mod tick;
 mod tls;
 
@@ -25,9 +27,11 @@ pub use self::dial::{
 pub use self::disk::RedbStore;
 pub use self::disk::{Coded, FileStore, RecordCodec};
 pub use self::handshake::accept_key;
+pub use self::proxy::{Proxy, ProxyError};
 pub use self::run::{drive, has_timers, random_seed, sleep, time_of_day};
 pub use self::shared::{AppliedBy, Shared};
 pub use self::socket::{Io, Socket};
+pub use self::stream::{RouteError, Streams};
 pub use self::tick::{Budget, Busy, Ticked};
 pub use self::tls::{Tls, TlsError};
 #[cfg(doc)]

@@ -27,7 +27,7 @@ const ROWS_A_STEP: usize = 4096;
 
 /// How many times the loop goes round before it lets other tasks run, should a millisecond not pass: so often it can be
 /// asked whether there is more, and there be more.
-const ROUNDS: u32 = 64;
+const ROUNDS: u32 = 16;
 
 /// How long applying waits before it asks again whether a view was let go.
 const VIEWS_PAUSE: Duration = Duration::from_millis(1);

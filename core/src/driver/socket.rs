@@ -32,7 +32,7 @@ const READ_BUFFER_BYTES: usize = 16 * 1024;
 const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 
 /// How much is read before the loop looks at what else there is to do.
-const TURN_BYTES: usize = 256 * 1024;
+const TURN_BYTES: usize = 64 * 1024;
 
 /// An open WebSocket, and what is to be sent over it.
 pub struct Socket {

@@ -4,7 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener};
 use std::thread::JoinHandle;
 
-use lightlike_core::conn::{Dial, DialError, Endpoint, Lost, Server, SubscribeParameters};
+use lightlike_core::conn::{
+    AnswerOrigin, Dial, DialError, Endpoint, Lost, Server, SubscribeParameters,
+};
 use lightlike_core::driver::{DialOptions, Dialer as _, StreamDialer};
 use lightlike_core::limits::Limits;
 use lightlike_core::types::ConnectionId;
@@ -30,7 +32,8 @@ fn serve(answer: &'static str) -> (String, JoinHandle<String>) {
         };
         let accept = derive_accept_key(header("Sec-WebSocket-Key:").as_bytes());
         stream.write_all(answer.replace("{accept}", &accept).as_bytes()).unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
+        // A client that has heard enough may have gone.
+        let _ = stream.shutdown(Shutdown::Write);
         request
     });
     (uri, server)
@@ -196,4 +199,98 @@ async fn a_port_where_nobody_listens_is_named() {
     let error =
         dialer.dial(&Dial { token: None, session_id: 1, attempt: 1 }).await.map(drop).unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn interim_answers_before_the_upgrade_are_skipped() {
+    let answer = concat!(
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n",
+        "Sec-WebSocket-Protocol: v3.bsatn.spacetimedb\r\n\r\n",
+    );
+    assert_eq!(dial(answer).await.0.unwrap(), Protocol::V3);
+    let answer = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 503 x\r\ncontent-length: 4\r\n\r\nbusy";
+    assert_eq!(status(dial(answer).await.0.unwrap_err()).0, 503);
+}
+
+#[tokio::test]
+async fn interim_answers_without_end_are_refused() {
+    let answer: &'static str = "HTTP/1.1 100 Continue\r\n\r\n".repeat(100).leak();
+    let error = dial(answer).await.0.unwrap_err();
+    assert!(matches!(error, DialError::Handshake(_)), "{error:?}");
+    assert!(source(&error).contains("1xx"), "{}", source(&error));
+}
+
+#[tokio::test]
+async fn an_extension_that_was_not_asked_for_is_refused() {
+    let answer = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n\r\n";
+    let error = dial(answer).await.0.unwrap_err();
+    assert!(matches!(error, DialError::Handshake(_)), "{error:?}");
+    assert!(source(&error).contains("permessage-deflate"), "{}", source(&error));
+}
+
+#[tokio::test]
+async fn a_redirect_says_where_to_and_is_not_followed() {
+    let answer = "HTTP/1.1 301 Moved Permanently\r\nLocation: https://elsewhere.example/v1\r\n\
+        content-length: 0\r\n\r\n";
+    let error = dial(answer).await.0.unwrap_err();
+    assert!(error.to_string().contains("301, Location: https://elsewhere.example/v1"), "{error}");
+    let DialError::Status { location, origin, .. } = error else { panic!("{error:?}") };
+    assert_eq!(location.as_deref(), Some("https://elsewhere.example/v1"));
+    assert_eq!(origin, AnswerOrigin::Elsewhere);
+}
+
+#[tokio::test]
+async fn no_error_shows_a_token() {
+    for answer in [
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 x\r\nspacetime-identity-token: hidden\r\n\r\n",
+        "HTTP/1.1 101 x\r\nspacetime-identity-token: hidden\r\nUpgrade: h2c\r\n\r\n",
+        "HTTP/1.1 101 x\r\nspacetime-identity-token: hidden\r\nbroken\x01header\r\n\r\n",
+        "HTTP/1.1 400 x\r\ncontent-length: 0\r\n\r\nHTTP/1.1 101 x\r\ntoken: hidden\r\n\r\n",
+        "HTTP/1.1 400 x\r\ncontent-length: 27\r\n\r\nyou said: Bearer secret, eh",
+        "HTTP/1.1 302 x\r\nLocation: http://portal/?next=a%3Ftoken%3Dsecret\r\n\r\n",
+    ] {
+        let error = dial(answer).await.0.unwrap_err();
+        let text = format!("{error} {error:?} {}", source(&error));
+        assert!(!text.contains("hidden") && !text.contains("secret"), "{answer}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_database_itself_says_that_it_is_gone() {
+    for (answer, gone) in [
+        ("HTTP/1.1 404 x\r\ncontent-length: 17\r\n\r\n`my/db` not found", true),
+        (
+            "HTTP/1.1 404 x\r\ntransfer-encoding: chunked\r\n\r\n11\r\n`my/db` not found\r\n0\r\n\r\n",
+            true,
+        ),
+        ("HTTP/1.1 404 x\r\ncontent-length: 17\r\n\r\nNo such database.", true),
+        ("HTTP/1.1 404 x\r\nspacetime-identity: c2\r\ncontent-length: 0\r\n\r\n", true),
+        ("HTTP/1.1 404 x\r\ncontent-length: 18\r\n\r\n404 page not found", false),
+        ("HTTP/1.1 404 x\r\ncontent-type: text/html\r\ncontent-length: 0\r\n\r\n", false),
+        ("HTTP/1.1 410 x\r\ncontent-length: 17\r\n\r\nNo such database.", false),
+    ] {
+        let lost = Lost::Dial(dial(answer).await.0.unwrap_err());
+        assert_eq!(lost.is_database_gone(), gone, "{answer}: {lost:?}");
+    }
+}
+
+#[tokio::test]
+async fn how_long_to_stay_away_is_read() {
+    let answer = "HTTP/1.1 429 x\r\nRetry-After: 17\r\ncontent-length: 0\r\n\r\n";
+    let lost = Lost::Dial(dial(answer).await.0.unwrap_err());
+    assert_eq!(lost.retry_after(), Some(std::time::Duration::from_secs(17)));
+}
+
+fn status(error: DialError) -> (u16, Box<str>) {
+    match error {
+        DialError::Status { status, body, .. } => (status, body),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn source(error: &DialError) -> String {
+    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
 }

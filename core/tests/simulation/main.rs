@@ -6,6 +6,7 @@
 
 #[path = "../machine/item.rs"]
 mod item;
+mod links;
 mod lives;
 mod model;
 mod server;
@@ -28,6 +29,14 @@ const LIVES: u64 = 400;
 #[test]
 fn rows_are_owned_whatever_is_commanded_between_steps() {
     each_seed(LIVES, Life::live);
+}
+
+/// How many lives on bad links, unless the environment says otherwise.
+const LINKS: u64 = 100;
+
+#[test]
+fn slow_links_and_odd_answers_end_no_client() {
+    each_seed(LINKS, links::live);
 }
 
 /// Lives that panic fail, by their seeds.

@@ -51,6 +51,7 @@ impl<R: Reducer> Call<R> {
     }
 
     /// Ends the call as [`CallError::TimedOut`] if no answer comes in this time. There is no limit otherwise.
+    /// Zero: at once. [`Duration::MAX`]: never.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -64,6 +65,7 @@ impl<R: Reducer> Call<R> {
     }
 
     /// Ends the call as [`CallError::Expired`] if it could not be sent in this time, restarts of the program counted.
+    /// Zero: unless it can be sent at once. [`Duration::MAX`]: never.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.options.ttl = Some(ttl);
         self
@@ -180,6 +182,7 @@ impl<P: Procedure> ProcedureCall<P> {
     }
 
     /// Ends the call as [`CallError::TimedOut`] if no answer comes in this time. There is no limit otherwise.
+    /// Zero: at once. [`Duration::MAX`]: never.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

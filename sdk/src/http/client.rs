@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use lightlike_core::conn::{Endpoint, Server};
-use lightlike_core::driver::Tls;
+use lightlike_core::driver::{Proxy, Tls};
 use lightlike_core::limits::Limits;
 use lightlike_core::secret::Secret;
 
@@ -45,15 +45,16 @@ impl Http {
     /// use lightlike::http::{ErrorKind, Http};
     ///
     /// assert!(Http::new("https://maincloud.spacetimedb.com").is_ok());
-    /// assert_eq!(Http::new("127.0.0.1:3000").unwrap_err().kind(), ErrorKind::InvalidInput);
+    /// assert!(Http::new("127.0.0.1:3000").is_ok(), "without a scheme it is `http`");
+    /// assert_eq!(Http::new("127.0.0.1:99999").unwrap_err().kind(), ErrorKind::InvalidInput);
     /// ```
     pub fn new(uri: &str) -> Result<Self, Error> {
-        Self::for_server(Server::parse(uri)?, &Tls::new())
+        Self::for_server(Server::parse(uri)?, &Tls::new(), &Proxy::environment())
     }
 
-    /// The API of a server, of which encrypted connections trust whom `tls` says.
-    pub(crate) fn for_server(server: Server, tls: &Tls) -> Result<Self, Error> {
-        let client = default_client(tls);
+    /// The API of a server, through a proxy, of which encrypted connections trust whom `tls` says.
+    pub(crate) fn for_server(server: Server, tls: &Tls, proxy: &Proxy) -> Result<Self, Error> {
+        let client = default_client(&server, tls, proxy);
         let client =
             client.map_err(|source| Error::new(server.http_uri(""), Repr::Client(source)))?;
         Ok(Self {

@@ -1,15 +1,29 @@
-//! HTTP clients that trust whom connections trust, and follow no redirects.
+//! HTTP clients that trust whom connections trust, go through the same proxy, and follow no redirects.
 
 use std::time::Duration;
 
-use lightlike_core::driver::Tls;
+#[cfg(feature = "auth")]
+use lightlike_core::conn::EndpointError;
+use lightlike_core::conn::Server;
+use lightlike_core::driver::{Proxy, Tls};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A client that trusts whom connections trust. It follows no redirects.
-pub(super) fn default_client(tls: &Tls) -> Result<reqwest::Client, Failure> {
+/// A client for one server, which trusts whom connections trust, and goes through the proxy that they go through. It
+/// follows no redirects.
+pub(super) fn default_client(
+    server: &Server,
+    tls: &Tls,
+    proxy: &Proxy,
+) -> Result<reqwest::Client, Failure> {
     let tls = tls.config()?;
-    let builder = reqwest::Client::builder()
+    // Its own reading of the environment differs: it sends this machine's requests to the proxy too.
+    let builder = reqwest::Client::builder().no_proxy();
+    let builder = match proxy.address_for(server)? {
+        Some(address) => builder.proxy(reqwest::Proxy::all(address)?),
+        None => builder,
+    };
+    let builder = builder
         .tls_backend_preconfigured((*tls).clone())
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(10))
@@ -32,7 +46,7 @@ pub(crate) async fn post_form(uri: &str, form: String) -> Result<FormReply, Fail
     use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
     /// Tokens are some kilobytes at most.
     const MAX_REPLY_BYTES: usize = 1 << 20;
-    let client = default_client(&Tls::new())?;
+    let client = default_client(&server_of(uri)?, &Tls::new(), &Proxy::environment())?;
     let request = client
         .post(uri)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -51,4 +65,12 @@ pub(crate) async fn post_form(uri: &str, form: String) -> Result<FormReply, Fail
         body.extend_from_slice(&chunk);
     }
     Ok(FormReply { status, location, body })
+}
+
+/// The server of an address with a path.
+#[cfg(feature = "auth")]
+fn server_of(uri: &str) -> Result<Server, EndpointError> {
+    let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    Server::parse(&format!("{scheme}://{authority}"))
 }

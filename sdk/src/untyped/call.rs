@@ -184,6 +184,7 @@ impl RawCall {
     }
 
     /// Ends the call as [`CallError::TimedOut`] if no answer comes in this time. There is no limit otherwise.
+    /// Zero: at once. [`Duration::MAX`]: never.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -276,6 +277,7 @@ impl UntypedCall {
     }
 
     /// Ends the call as [`CallError::TimedOut`] if no answer comes in this time. There is no limit otherwise.
+    /// Zero: at once. [`Duration::MAX`]: never.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.call = self.call.timeout(timeout);
         self
