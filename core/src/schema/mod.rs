@@ -28,9 +28,9 @@ pub use sats::{
 };
 pub use server::{
     Difference, DifferenceKind, IndexAlgorithm, Item, ServerField, ServerIndex, ServerProcedure,
-    ServerReducer, ServerSchema, ServerTable, ServerType, ServerTypeName, ServerVariant,
-    ServerView, compare, compare_procedure, compare_reducer, compare_table, compare_types,
-    takes_arguments,
+    ServerReducer, ServerSchema, ServerTable, ServerType, ServerTypeName, ServerVariable,
+    ServerVariant, ServerView, compare, compare_procedure, compare_reducer, compare_table,
+    compare_types, natural_order, takes_arguments,
 };
 #[cfg(feature = "json")]
 pub use server::{SchemaError, parse_columns};

@@ -1,6 +1,6 @@
 //! Reducers and procedures.
 
-use lightlike_core::schema::{Scalar, ServerField, ServerSchema, ServerType};
+use lightlike_core::schema::{Scalar, ServerField, ServerSchema, ServerType, natural_order};
 
 use super::types::Types;
 use super::{Function, Ty};
@@ -13,7 +13,7 @@ pub(super) fn reducers(
     scope: &mut Scope,
 ) -> Result<Vec<Function>, GenerateError> {
     let mut reducers: Vec<_> = schema.reducers.iter().filter(|it| it.callable).collect();
-    reducers.sort_by_key(|reducer| &*reducer.name);
+    reducers.sort_by(|a, b| natural_order(&a.name, &b.name));
     let reducers = reducers.into_iter().map(|reducer| {
         let signature = Signature {
             word: "reducer",
@@ -58,7 +58,7 @@ pub(super) fn procedures(
     scope: &mut Scope,
 ) -> Result<Vec<Function>, GenerateError> {
     let mut procedures: Vec<_> = schema.procedures.iter().filter(|it| it.callable).collect();
-    procedures.sort_by_key(|procedure| &*procedure.name);
+    procedures.sort_by(|a, b| natural_order(&a.name, &b.name));
     let procedures = procedures.into_iter().map(|procedure| {
         let signature = Signature {
             word: "procedure",

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use lightlike_core::schema::{
     IndexAlgorithm, Scalar, ServerField, ServerIndex, ServerSchema, ServerTable, ServerType,
-    ServerView,
+    ServerView, natural_order,
 };
 
 use super::types::Types;
@@ -57,12 +57,12 @@ pub(super) fn tables(
     for table in tables {
         written.push(write_table(table, types, &mut rows)?);
     }
-    written.sort_by(|a, b| a.name.cmp(&b.name));
+    written.sort_by(|a, b| natural_order(&a.name, &b.name));
     let mut written_views = Vec::new();
     for view in views {
         written_views.push(write_view(view, types, &mut rows)?);
     }
-    written_views.sort_by(|a, b| a.name.cmp(&b.name));
+    written_views.sort_by(|a, b| natural_order(&a.name, &b.name));
     Ok((written, written_views))
 }
 

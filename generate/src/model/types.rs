@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lightlike_core::schema::{Scalar, ServerField, ServerSchema, ServerType, ServerVariant};
+use lightlike_core::schema::{
+    Scalar, ServerField, ServerSchema, ServerType, ServerVariant, natural_order,
+};
 
 use super::{Derives, Field, Ty, Type, TypeBody, Variant};
 use crate::error::GenerateError;
@@ -86,7 +88,7 @@ impl<'s> Types<'s> {
 
     /// The types that are written, by their names.
     pub(super) fn into_items(mut self) -> Vec<Type> {
-        self.items.sort_by(|a, b| a.ident.cmp(&b.ident));
+        self.items.sort_by(|a, b| natural_order(&a.ident, &b.ident));
         self.items
     }
 

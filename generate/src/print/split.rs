@@ -1,8 +1,9 @@
 //! A model as a folder: one file a table, with the tables and views that share its rows.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+
+use lightlike_core::schema::natural_order;
 
 use super::{HEADER, Lines, PRELUDE, items};
 use crate::generated::GeneratedFile;
@@ -51,7 +52,7 @@ pub(crate) fn files(model: &Model, name: &str) -> Vec<GeneratedFile> {
     parts.push(("reducers".to_owned(), functions("reducer", &model.reducers)));
     parts.push(("procedures".to_owned(), functions("procedure", &model.procedures)));
     parts.retain(|(_, part)| !part.items.is_empty());
-    parts.sort_by(|a, b| in_order(&a.0, &b.0));
+    parts.sort_by(|a, b| natural_order(&a.0, &b.0));
 
     let modules: Vec<_> = parts.iter().map(|(module, _)| &**module).collect();
     let folder = PathBuf::from(name);
@@ -142,7 +143,7 @@ impl Part {
             .iter()
             .filter(|name| declared.contains(&***name) && !self.has.contains(*name));
         let mut from_elsewhere: Vec<_> = from_elsewhere.map(String::as_str).collect();
-        from_elsewhere.sort_by(|a, b| in_order(a, b));
+        from_elsewhere.sort_by(|a, b| natural_order(a, b));
         if !from_elsewhere.is_empty() {
             lines.line(0, "");
             lines.import("super", &from_elsewhere);
@@ -161,36 +162,5 @@ impl Model {
     fn declared(&self) -> BTreeSet<&str> {
         let tables = self.tables.iter().chain(&self.views).map(|table| &*table.ident);
         tables.chain(self.types.iter().map(|ty| &*ty.ident)).collect()
-    }
-}
-
-/// As `rustfmt` orders what is used: numbers in them as numbers, underscores before all else.
-fn in_order(a: &str, b: &str) -> Ordering {
-    let (a, b) = (a.trim_start_matches("r#"), b.trim_start_matches("r#"));
-    let (mut left, mut right) = (a, b);
-    loop {
-        let number = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        match (left.chars().next(), right.chars().next()) {
-            (None, None) => return a.cmp(b),
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-            (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
-                let (x, y) = (left.split_at(number(left)), right.split_at(number(right)));
-                let digits = |text: &str| text.trim_start_matches('0').to_owned();
-                let (n, m) = (digits(x.0), digits(y.0));
-                let order = n.len().cmp(&m.len()).then_with(|| n.cmp(&m));
-                if order != Ordering::Equal {
-                    return order;
-                }
-                (left, right) = (x.1, y.1);
-            }
-            (Some(x), Some(y)) => {
-                let rank = |c: char| (c != '_', c);
-                if x != y {
-                    return rank(x).cmp(&rank(y));
-                }
-                (left, right) = (&left[x.len_utf8()..], &right[y.len_utf8()..]);
-            }
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! A module's schema as the server tells it at run time: owned, where the derives' descriptors are constants.
 
 mod compare;
+mod order;
 #[cfg(feature = "json")]
 mod parse;
 #[cfg(feature = "json")]
@@ -13,6 +14,7 @@ pub use compare::{
     Difference, DifferenceKind, Item, compare, compare_procedure, compare_reducer, compare_table,
     compare_types, takes_arguments,
 };
+pub use order::natural_order;
 #[cfg(feature = "json")]
 pub use parse::{SchemaError, parse_columns};
 use types::Named;
@@ -38,6 +40,20 @@ pub struct ServerSchema {
     pub reducers: Vec<ServerReducer>,
     /// The procedures.
     pub procedures: Vec<ServerProcedure>,
+    /// The environment variables that the module declares, its submodules' too; since 2.13.
+    pub environment: Vec<ServerVariable>,
+}
+
+/// Declaration of an environment variable, whose value is given when the module is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerVariable {
+    /// Its name.
+    pub name: Box<str>,
+    /// The values that it takes, or none if it takes any text.
+    pub values: Option<Vec<Box<str>>>,
+    /// `true` if the module does without it.
+    pub optional: bool,
 }
 
 /// The name of a type.
@@ -78,6 +94,8 @@ pub struct ServerTable {
     pub event: Option<bool>,
     /// Whether others than its owner can read it.
     pub public: bool,
+    /// The reducer of another database that the server calls with each row, if this is an outbox: nothing for clients.
+    pub outbox: Option<Box<str>>,
 }
 
 /// An index.
@@ -198,12 +216,24 @@ impl ServerSchema {
         Named(ty, |at| self.type_name(at))
     }
 
-    /// Adds a submodule, whose names begin with its namespace and whose types come behind ours.
+    /// Orders everything by name: the server lists tables in the order of a hash map, another each time.
+    #[cfg(feature = "json")]
+    fn sort(&mut self) {
+        self.tables.sort_by(|a, b| natural_order(&a.name, &b.name));
+        self.views.sort_by(|a, b| natural_order(&a.name, &b.name));
+        self.reducers.sort_by(|a, b| natural_order(&a.name, &b.name));
+        self.procedures.sort_by(|a, b| natural_order(&a.name, &b.name));
+        self.environment.sort_by(|a, b| natural_order(&a.name, &b.name));
+    }
+
+    /// Adds a submodule, whose names begin with its namespace on the wire, and whose types come behind ours.
     #[cfg(feature = "json")]
     fn absorb(&mut self, namespace: &str, module: Self) {
         let shift = u32::try_from(self.typespace.len()).unwrap_or(u32::MAX);
         let renamed = |name: &str| Box::from(format!("{namespace}.{name}"));
-        let Self { typespace, types, tables, views, reducers, procedures, .. } = module;
+        let Self { typespace, types, tables, views, reducers, procedures, environment, .. } =
+            module;
+        self.environment.extend(environment);
         let shifted = |mut ty: ServerType| {
             ty.shift(shift);
             ty

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 
 use super::raw::{
-    RawLifecycle, RawNames, RawProcedure, RawProduct, RawReducer, RawSchedule, RawSubmodule,
-    RawTable, RawTypeName, RawTypespace, RawUnique, RawV9, RawV10, RawView, RawViewKey,
+    RawLifecycle, RawNames, RawOutbox, RawProcedure, RawProduct, RawReducer, RawSchedule,
+    RawSubmodule, RawTable, RawTypeName, RawTypespace, RawUnique, RawV9, RawV10, RawVariable,
+    RawView, RawViewKey,
 };
 use super::{
     IndexAlgorithm, ServerField, ServerIndex, ServerProcedure, ServerReducer, ServerSchema,
-    ServerTable, ServerType, ServerTypeName, ServerView,
+    ServerTable, ServerType, ServerTypeName, ServerVariable, ServerView,
 };
 
 /// A reply that is not the schema of a module.
@@ -74,7 +75,9 @@ fn parse_v9(raw: RawV9) -> Result<ServerSchema, SchemaError> {
             }
         }
     }
-    parts.into_schema()
+    let mut schema = parts.into_schema()?;
+    schema.sort();
+    Ok(schema)
 }
 
 fn parse_v10(raw: RawV10) -> Result<ServerSchema, SchemaError> {
@@ -96,14 +99,22 @@ fn parse_v10(raw: RawV10) -> Result<ServerSchema, SchemaError> {
             }
             "ExplicitNames" => parts.names = Names::new(section_of(&kind, section)?),
             "Submodules" => submodules = section_of(&kind, section)?,
+            "Environment" => parts.environment = section_of(&kind, section)?,
+            "Outboxes" => parts.outboxes = section_of(&kind, section)?,
             // A newer server's.
             _ => (),
         }
     }
+    // The section has the name in the module's source; the one on the wire is among the explicit names.
+    let submodules: Vec<_> = submodules
+        .into_iter()
+        .map(|it| (Names::of(&parts.names.namespaces, &it.namespace), it.module))
+        .collect();
     let mut schema = parts.into_schema()?;
-    for submodule in submodules {
-        schema.absorb(&submodule.namespace, parse_v10(submodule.module)?);
+    for (namespace, module) in submodules {
+        schema.absorb(&namespace, parse_v10(module)?);
     }
+    schema.sort();
     Ok(schema)
 }
 
@@ -120,6 +131,7 @@ fn section_of<T: DeserializeOwned>(
 struct Names {
     tables: BTreeMap<Box<str>, Box<str>>,
     functions: BTreeMap<Box<str>, Box<str>>,
+    namespaces: BTreeMap<Box<str>, Box<str>>,
 }
 
 impl Names {
@@ -129,6 +141,7 @@ impl Names {
             let map = match &*kind {
                 "Table" => &mut names.tables,
                 "Function" => &mut names.functions,
+                "Namespace" => &mut names.namespaces,
                 _ => continue,
             };
             map.insert(name.source_name, name.canonical_name);
@@ -154,6 +167,8 @@ struct Parts {
     schedules: Vec<RawSchedule>,
     lifecycle: BTreeSet<Box<str>>,
     names: Names,
+    environment: Vec<RawVariable>,
+    outboxes: Vec<RawOutbox>,
 }
 
 impl Parts {
@@ -170,11 +185,13 @@ impl Parts {
             schedules: Vec::new(),
             lifecycle: BTreeSet::new(),
             names: Names::default(),
+            environment: Vec::new(),
+            outboxes: Vec::new(),
         }
     }
 
     fn into_schema(self) -> Result<ServerSchema, SchemaError> {
-        let Self { names, lifecycle, view_keys, schedules, .. } = self;
+        let Self { names, lifecycle, view_keys, schedules, outboxes, .. } = self;
         let mut schema = ServerSchema {
             version: self.version,
             typespace: self.typespace.types.into_iter().map(ServerType::from).collect(),
@@ -187,6 +204,7 @@ impl Parts {
                 .map(|raw| reducer(raw, &names, &lifecycle))
                 .collect(),
             procedures: self.procedures.into_iter().map(|raw| procedure(raw, &names)).collect(),
+            environment: self.environment.into_iter().map(variable).collect(),
         };
         for raw in self.tables {
             let name = Names::of(&names.tables, &raw.name);
@@ -195,6 +213,8 @@ impl Parts {
             if let Some(schedule) = schedule {
                 table.schedule = Some(schedule.function_name.clone());
             }
+            let outbox = outboxes.iter().find(|outbox| outbox.table_name == table.source_name);
+            table.outbox = outbox.map(|outbox| outbox.remote_reducer.clone());
             schema.tables.push(table);
         }
         for raw in self.views {
@@ -231,6 +251,15 @@ fn procedure(raw: RawProcedure, names: &Names) -> ServerProcedure {
         callable: raw.visibility.is_none_or(|visibility| visibility.is("ClientCallable")),
         returns: raw.return_type.into(),
     }
+}
+
+fn variable(raw: RawVariable) -> ServerVariable {
+    let values = raw.ty.into_iter().find_map(|(kind, value)| match &*kind {
+        "StringLiteral" => serde_json::from_value(value).ok().map(|value| vec![value]),
+        "Union" => serde_json::from_value(value).ok(),
+        _ => None,
+    });
+    ServerVariable { name: raw.name, values, optional: raw.optional }
 }
 
 fn table(
@@ -271,6 +300,7 @@ fn table(
         schedule: raw.schedule.into_option().map(|schedule| schedule.reducer_name),
         event: raw.is_event,
         public: raw.table_access.is("Public"),
+        outbox: None,
     })
 }
 

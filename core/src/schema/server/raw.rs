@@ -226,6 +226,22 @@ pub(super) struct RawLifecycle {
     pub(super) function_name: Box<str>,
 }
 
+/// Since 2.13.
+#[derive(Deserialize)]
+pub(super) struct RawVariable {
+    pub(super) name: Box<str>,
+    /// The kind and its values; a newer server's kind is no reason to refuse the schema.
+    pub(super) ty: BTreeMap<String, serde_json::Value>,
+    pub(super) optional: bool,
+}
+
+/// Since 2.14.
+#[derive(Deserialize)]
+pub(super) struct RawOutbox {
+    pub(super) table_name: Box<str>,
+    pub(super) remote_reducer: Box<str>,
+}
+
 #[derive(Deserialize)]
 pub(super) struct RawNames {
     pub(super) entries: Vec<BTreeMap<String, RawName>>,
