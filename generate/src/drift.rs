@@ -16,11 +16,13 @@ pub struct Drift {
     pub server: Option<Box<str>>,
     /// What the file has there; none if nothing.
     pub file: Option<Box<str>>,
+    /// `true` if no client notices: another name for an argument, which is sent by its position, or an environment variable.
+    pub is_note: bool,
 }
 
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, server, file } = self;
+        let Self { place, server, file, .. } = self;
         let shown = |side: &Option<Box<str>>| side.clone().unwrap_or_else(|| "nothing".into());
         write!(f, "{place}: server has {}, file has {}", shown(server), shown(file))
     }
@@ -55,12 +57,18 @@ pub fn drift(server: &ServerSchema, file: &ServerSchema) -> Vec<Drift> {
     differences.extend(file.into_iter().map(|(place, file)| (place, None, Some(file))));
     differences.sort_by(|a, b| a.0.cmp(&b.0));
     let differences = differences.into_iter().map(|(place, server, file)| Drift {
+        is_note: place.is_unseen(server.as_deref(), file.as_deref()),
         place: place.to_string().into(),
         server: server.map(String::into_boxed_str),
         file: file.map(String::into_boxed_str),
     });
     differences.collect()
 }
+
+/// Kind of the places of environment variables.
+const ENVIRONMENT: &str = "environment";
+/// Word for a parameter, of which a client sends the value alone.
+const ARGUMENT: &str = "argument";
 
 /// Where something is said, in the order in which places are listed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +83,19 @@ enum Part {
     Itself,
     Numbered(&'static str, usize),
     Said(&'static str),
+}
+
+impl Place {
+    /// Returns `true` if what differs here makes no difference to a client.
+    fn is_unseen(&self, server: Option<&str>, file: Option<&str>) -> bool {
+        let ty = |fact: &str| fact.split_once(": ").map(|(_, ty)| ty.to_owned());
+        let is_renamed = || match (server.map(ty), file.map(ty)) {
+            (Some(Some(server)), Some(Some(file))) => server == file,
+            _ => false,
+        };
+        self.kind == ENVIRONMENT
+            || (matches!(self.part, Part::Numbered(ARGUMENT, _)) && is_renamed())
+    }
 }
 
 impl fmt::Display for Place {
@@ -106,6 +127,9 @@ fn facts(schema: &ServerSchema, told: u8) -> BTreeMap<Place, String> {
             .collect();
         indexes.sort();
         facts.say("table", name, "indexes", indexes.join(", "));
+        if let Some(reducer) = &table.outbox {
+            facts.say("table", name, "outbox", format!("of calls of {reducer}"));
+        }
         facts.say("table", name, "access", if table.public { "public" } else { "private" });
         if let (Some(event), 10..) = (table.event, told) {
             let rows = if event { "delivered once" } else { "kept" };
@@ -116,7 +140,7 @@ fn facts(schema: &ServerSchema, told: u8) -> BTreeMap<Place, String> {
         let name = &*view.name;
         facts.add("view", name, Part::Itself, "a view");
         facts.fields("view", name, "column", &view.columns);
-        facts.fields("view", name, "argument", &view.params);
+        facts.fields("view", name, ARGUMENT, &view.params);
         facts.say("view", name, "access", if view.public { "public" } else { "private" });
         if told > 9 {
             facts.key("view", name, view.primary_key, &view.columns);
@@ -125,7 +149,7 @@ fn facts(schema: &ServerSchema, told: u8) -> BTreeMap<Place, String> {
     for reducer in &schema.reducers {
         let name = &*reducer.name;
         facts.add("reducer", name, Part::Itself, "a reducer");
-        facts.fields("reducer", name, "argument", &reducer.params);
+        facts.fields("reducer", name, ARGUMENT, &reducer.params);
         if told > 9 {
             facts.say("reducer", name, "clients", callable(reducer.callable));
             for (what, ty) in [("return type", &reducer.returns), ("error type", &reducer.error)] {
@@ -138,11 +162,14 @@ fn facts(schema: &ServerSchema, told: u8) -> BTreeMap<Place, String> {
     for procedure in &schema.procedures {
         let name = &*procedure.name;
         facts.add("procedure", name, Part::Itself, "a procedure");
-        facts.fields("procedure", name, "argument", &procedure.params);
+        facts.fields("procedure", name, ARGUMENT, &procedure.params);
         facts.say("procedure", name, "return type", schema.display(&procedure.returns).to_string());
         if told > 9 {
             facts.say("procedure", name, "clients", callable(procedure.callable));
         }
+    }
+    for variable in &schema.environment {
+        facts.add(ENVIRONMENT, &variable.name, Part::Itself, variable.to_string());
     }
     for named in &schema.types {
         facts.named_type(&named.scope, &named.name, named.ty);

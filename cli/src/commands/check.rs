@@ -30,7 +30,11 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let file = saved(&args.schema)?;
     let server = context.schema(&args.database).await?;
-    let differences = drift(&server, &file);
+    let (notes, differences): (Vec<_>, Vec<_>) =
+        drift(&server, &file).into_iter().partition(|difference| difference.is_note);
+    for note in &notes {
+        context.note(format_args!("{note}; no client notices"));
+    }
     if differences.is_empty() {
         context.note(format_args!(
             "{} is the schema of `{}`",

@@ -112,6 +112,13 @@ impl Description<'_> {
                 this.function(out, &procedure.name, &procedure.params, returns, None)
             },
         )?;
+        self.section(
+            out,
+            "environment",
+            &schema.environment,
+            |variable| &variable.name,
+            |_, out, variable| writeln!(out, "  {NAME}{}{NAME:#} = {variable}", variable.name),
+        )?;
         let rows: Vec<u32> = schema.tables.iter().map(|table| table.row).collect();
         let types: Vec<_> = schema
             .types
@@ -159,6 +166,12 @@ impl Description<'_> {
         }
         if !table.public {
             notes.push("private".to_owned());
+        }
+        if let Some(reducer) = &table.outbox {
+            notes.push(format!("outbox of `{reducer}`"));
+        }
+        if let Some(function) = &table.schedule {
+            notes.push(format!("schedule of `{function}`"));
         }
         for index in table.indexes.iter().filter(|index| index.columns.len() > 1) {
             let columns = index.columns.iter().map(|at| column_name(&table.columns, *at));

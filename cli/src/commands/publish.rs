@@ -18,7 +18,9 @@ Examples:
   lightlike publish chat target/wasm32-unknown-unknown/release/chat.wasm
   lightlike publish chat chat.wasm --plan              what it would do to the rows
   lightlike publish chat chat.wasm --break-clients     though old clients will not understand
-  lightlike publish chat chat.wasm --clear             delete all rows first";
+  lightlike publish chat chat.wasm --clear             delete all rows first
+  lightlike publish chat chat.wasm --env MODE=prod --env API_KEY
+                                                       with variables; API_KEY is taken from the shell";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -36,6 +38,12 @@ pub(crate) struct Args {
     /// Go on though clients of the old module will not understand the new one.
     #[arg(long)]
     break_clients: bool,
+    /// An environment variable of the module: `NAME=VALUE`, or `NAME` with the value that it has here. May come several times.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Forget an environment variable, or `*` for all that are not given anew. May come several times.
+    #[arg(long, value_name = "NAME")]
+    env_remove: Vec<String>,
     /// Do not ask before rows are deleted.
     #[arg(long, short)]
     yes: bool,
@@ -52,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
             "give the file that `cargo build --release --target wasm32-unknown-unknown` made",
         ));
     }
-    let mut options = Publish::default();
+    let mut options = environment(&args)?;
     if args.plan || args.break_clients {
         let plan = plan(context, database, &module).await?;
         if args.plan {
@@ -69,6 +77,33 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
         options = options.clear(true);
     }
     upload(context, database, module, options).await
+}
+
+/// Options with the environment that is asked for.
+fn environment(args: &Args) -> Result<Publish, Failure> {
+    let mut options = Publish::default();
+    for assignment in &args.env {
+        let (name, value) = match assignment.split_once('=') {
+            Some((name, value)) => (name, value.to_owned()),
+            None => (&**assignment, inherited(assignment)?),
+        };
+        options = options.environment(name, &value);
+    }
+    for name in &args.env_remove {
+        options = match &**name {
+            "*" => options.clear_environment(),
+            name => options.remove_environment(name),
+        };
+    }
+    Ok(options)
+}
+
+/// The value of a variable in the command's own environment.
+fn inherited(name: &str) -> Result<String, Failure> {
+    std::env::var(name).map_err(|error| {
+        Failure::new(Exit::Usage, format_args!("--env {name}: {error}"))
+            .tip(format_args!("set it, or give the value: --env {name}=VALUE"))
+    })
 }
 
 async fn upload(

@@ -125,6 +125,11 @@ fn write_table(
     if let Some(function) = &table.schedule {
         docs.push(format!("Each row makes the database call `{function}` when its time has come."));
     }
+    if let Some(reducer) = &table.outbox {
+        docs.push(format!(
+            "An outbox: the database calls `{reducer}` of another one with each row."
+        ));
+    }
     if !table.public {
         docs.push("Only the database's owner can read it.".to_owned());
     }

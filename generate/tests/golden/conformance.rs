@@ -217,11 +217,11 @@ pub struct OneF64 {
     pub value: f64,
 }
 
-/// A row of the table `one_i_128`.
+/// A row of the table `one_i_8`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "one_i_128")]
-pub struct OneI128 {
-    pub value: i128,
+#[table(name = "one_i_8")]
+pub struct OneI8 {
+    pub value: i8,
 }
 
 /// A row of the table `one_i_16`.
@@ -229,13 +229,6 @@ pub struct OneI128 {
 #[table(name = "one_i_16")]
 pub struct OneI16 {
     pub value: i16,
-}
-
-/// A row of the table `one_i_256`.
-#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "one_i_256")]
-pub struct OneI256 {
-    pub value: I256,
 }
 
 /// A row of the table `one_i_32`.
@@ -252,11 +245,18 @@ pub struct OneI64 {
     pub value: i64,
 }
 
-/// A row of the table `one_i_8`.
+/// A row of the table `one_i_128`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "one_i_8")]
-pub struct OneI8 {
-    pub value: i8,
+#[table(name = "one_i_128")]
+pub struct OneI128 {
+    pub value: i128,
+}
+
+/// A row of the table `one_i_256`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "one_i_256")]
+pub struct OneI256 {
+    pub value: I256,
 }
 
 /// A row of the table `one_identity`.
@@ -308,11 +308,11 @@ pub struct OneTimestamp {
     pub value: Timestamp,
 }
 
-/// A row of the table `one_u_128`.
+/// A row of the table `one_u_8`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "one_u_128")]
-pub struct OneU128 {
-    pub value: u128,
+#[table(name = "one_u_8")]
+pub struct OneU8 {
+    pub value: u8,
 }
 
 /// A row of the table `one_u_16`.
@@ -320,13 +320,6 @@ pub struct OneU128 {
 #[table(name = "one_u_16")]
 pub struct OneU16 {
     pub value: u16,
-}
-
-/// A row of the table `one_u_256`.
-#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "one_u_256")]
-pub struct OneU256 {
-    pub value: U256,
 }
 
 /// A row of the table `one_u_32`.
@@ -343,11 +336,18 @@ pub struct OneU64 {
     pub value: u64,
 }
 
-/// A row of the table `one_u_8`.
+/// A row of the table `one_u_128`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "one_u_8")]
-pub struct OneU8 {
-    pub value: u8,
+#[table(name = "one_u_128")]
+pub struct OneU128 {
+    pub value: u128,
+}
+
+/// A row of the table `one_u_256`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "one_u_256")]
+pub struct OneU256 {
+    pub value: U256,
 }
 
 /// A row of the table `one_unit_struct`.
@@ -465,12 +465,12 @@ pub struct PkConnectionId {
     pub data: i32,
 }
 
-/// A row of the table `pk_i_128`.
+/// A row of the table `pk_i_8`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "pk_i_128")]
-pub struct PkI128 {
+#[table(name = "pk_i_8")]
+pub struct PkI8 {
     #[primary_key]
-    pub key: i128,
+    pub key: i8,
     pub data: i32,
 }
 
@@ -480,15 +480,6 @@ pub struct PkI128 {
 pub struct PkI16 {
     #[primary_key]
     pub key: i16,
-    pub data: i32,
-}
-
-/// A row of the table `pk_i_256`.
-#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "pk_i_256")]
-pub struct PkI256 {
-    #[primary_key]
-    pub key: I256,
     pub data: i32,
 }
 
@@ -510,12 +501,21 @@ pub struct PkI64 {
     pub data: i32,
 }
 
-/// A row of the table `pk_i_8`.
+/// A row of the table `pk_i_128`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "pk_i_8")]
-pub struct PkI8 {
+#[table(name = "pk_i_128")]
+pub struct PkI128 {
     #[primary_key]
-    pub key: i8,
+    pub key: i128,
+    pub data: i32,
+}
+
+/// A row of the table `pk_i_256`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "pk_i_256")]
+pub struct PkI256 {
+    #[primary_key]
+    pub key: I256,
     pub data: i32,
 }
 
@@ -555,12 +555,12 @@ pub struct PkTimestamp {
     pub data: i32,
 }
 
-/// A row of the table `pk_u_128`.
+/// A row of the table `pk_u_8`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "pk_u_128")]
-pub struct PkU128 {
+#[table(name = "pk_u_8")]
+pub struct PkU8 {
     #[primary_key]
-    pub key: u128,
+    pub key: u8,
     pub data: i32,
 }
 
@@ -570,15 +570,6 @@ pub struct PkU128 {
 pub struct PkU16 {
     #[primary_key]
     pub key: u16,
-    pub data: i32,
-}
-
-/// A row of the table `pk_u_256`.
-#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "pk_u_256")]
-pub struct PkU256 {
-    #[primary_key]
-    pub key: U256,
     pub data: i32,
 }
 
@@ -609,12 +600,21 @@ pub struct PkU64 {
     pub data: i32,
 }
 
-/// A row of the table `pk_u_8`.
+/// A row of the table `pk_u_128`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "pk_u_8")]
-pub struct PkU8 {
+#[table(name = "pk_u_128")]
+pub struct PkU128 {
     #[primary_key]
-    pub key: u8,
+    pub key: u128,
+    pub data: i32,
+}
+
+/// A row of the table `pk_u_256`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "pk_u_256")]
+pub struct PkU256 {
+    #[primary_key]
+    pub key: U256,
     pub data: i32,
 }
 
@@ -796,12 +796,12 @@ pub struct UniqueConnectionId {
     pub data: i32,
 }
 
-/// A row of the table `unique_i_128`.
+/// A row of the table `unique_i_8`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "unique_i_128")]
-pub struct UniqueI128 {
+#[table(name = "unique_i_8")]
+pub struct UniqueI8 {
     #[unique]
-    pub key: i128,
+    pub key: i8,
     pub data: i32,
 }
 
@@ -811,15 +811,6 @@ pub struct UniqueI128 {
 pub struct UniqueI16 {
     #[unique]
     pub key: i16,
-    pub data: i32,
-}
-
-/// A row of the table `unique_i_256`.
-#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "unique_i_256")]
-pub struct UniqueI256 {
-    #[unique]
-    pub key: I256,
     pub data: i32,
 }
 
@@ -841,12 +832,21 @@ pub struct UniqueI64 {
     pub data: i32,
 }
 
-/// A row of the table `unique_i_8`.
+/// A row of the table `unique_i_128`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "unique_i_8")]
-pub struct UniqueI8 {
+#[table(name = "unique_i_128")]
+pub struct UniqueI128 {
     #[unique]
-    pub key: i8,
+    pub key: i128,
+    pub data: i32,
+}
+
+/// A row of the table `unique_i_256`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "unique_i_256")]
+pub struct UniqueI256 {
+    #[unique]
+    pub key: I256,
     pub data: i32,
 }
 
@@ -877,12 +877,12 @@ pub struct UniqueTimestamp {
     pub data: i32,
 }
 
-/// A row of the table `unique_u_128`.
+/// A row of the table `unique_u_8`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "unique_u_128")]
-pub struct UniqueU128 {
+#[table(name = "unique_u_8")]
+pub struct UniqueU8 {
     #[unique]
-    pub key: u128,
+    pub key: u8,
     pub data: i32,
 }
 
@@ -892,15 +892,6 @@ pub struct UniqueU128 {
 pub struct UniqueU16 {
     #[unique]
     pub key: u16,
-    pub data: i32,
-}
-
-/// A row of the table `unique_u_256`.
-#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "unique_u_256")]
-pub struct UniqueU256 {
-    #[unique]
-    pub key: U256,
     pub data: i32,
 }
 
@@ -922,12 +913,21 @@ pub struct UniqueU64 {
     pub data: i32,
 }
 
-/// A row of the table `unique_u_8`.
+/// A row of the table `unique_u_128`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "unique_u_8")]
-pub struct UniqueU8 {
+#[table(name = "unique_u_128")]
+pub struct UniqueU128 {
     #[unique]
-    pub key: u8,
+    pub key: u128,
+    pub data: i32,
+}
+
+/// A row of the table `unique_u_256`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "unique_u_256")]
+pub struct UniqueU256 {
+    #[unique]
+    pub key: U256,
     pub data: i32,
 }
 
@@ -989,11 +989,11 @@ pub struct VecF64 {
     pub value: Vec<f64>,
 }
 
-/// A row of the table `vec_i_128`.
+/// A row of the table `vec_i_8`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "vec_i_128")]
-pub struct VecI128 {
-    pub value: Vec<i128>,
+#[table(name = "vec_i_8")]
+pub struct VecI8 {
+    pub value: Vec<i8>,
 }
 
 /// A row of the table `vec_i_16`.
@@ -1001,13 +1001,6 @@ pub struct VecI128 {
 #[table(name = "vec_i_16")]
 pub struct VecI16 {
     pub value: Vec<i16>,
-}
-
-/// A row of the table `vec_i_256`.
-#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "vec_i_256")]
-pub struct VecI256 {
-    pub value: Vec<I256>,
 }
 
 /// A row of the table `vec_i_32`.
@@ -1024,11 +1017,18 @@ pub struct VecI64 {
     pub value: Vec<i64>,
 }
 
-/// A row of the table `vec_i_8`.
+/// A row of the table `vec_i_128`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "vec_i_8")]
-pub struct VecI8 {
-    pub value: Vec<i8>,
+#[table(name = "vec_i_128")]
+pub struct VecI128 {
+    pub value: Vec<i128>,
+}
+
+/// A row of the table `vec_i_256`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "vec_i_256")]
+pub struct VecI256 {
+    pub value: Vec<I256>,
 }
 
 /// A row of the table `vec_identity`.
@@ -1066,11 +1066,11 @@ pub struct VecTimestamp {
     pub value: Vec<Timestamp>,
 }
 
-/// A row of the table `vec_u_128`.
+/// A row of the table `vec_u_8`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "vec_u_128")]
-pub struct VecU128 {
-    pub value: Vec<u128>,
+#[table(name = "vec_u_8")]
+pub struct VecU8 {
+    pub value: Vec<u8>,
 }
 
 /// A row of the table `vec_u_16`.
@@ -1078,13 +1078,6 @@ pub struct VecU128 {
 #[table(name = "vec_u_16")]
 pub struct VecU16 {
     pub value: Vec<u16>,
-}
-
-/// A row of the table `vec_u_256`.
-#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "vec_u_256")]
-pub struct VecU256 {
-    pub value: Vec<U256>,
 }
 
 /// A row of the table `vec_u_32`.
@@ -1101,11 +1094,18 @@ pub struct VecU64 {
     pub value: Vec<u64>,
 }
 
-/// A row of the table `vec_u_8`.
+/// A row of the table `vec_u_128`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
-#[table(name = "vec_u_8")]
-pub struct VecU8 {
-    pub value: Vec<u8>,
+#[table(name = "vec_u_128")]
+pub struct VecU128 {
+    pub value: Vec<u128>,
+}
+
+/// A row of the table `vec_u_256`.
+#[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
+#[table(name = "vec_u_256")]
+pub struct VecU256 {
+    pub value: Vec<U256>,
 }
 
 /// A row of the table `vec_unit_struct`.
@@ -1466,13 +1466,10 @@ pub fn delete_pk_bool(key: bool);
 pub fn delete_pk_connection_id(key: ConnectionId);
 
 #[reducer]
-pub fn delete_pk_i128(key: i128);
+pub fn delete_pk_i8(key: i8);
 
 #[reducer]
 pub fn delete_pk_i16(key: i16);
-
-#[reducer]
-pub fn delete_pk_i256(key: I256);
 
 #[reducer]
 pub fn delete_pk_i32(key: i32);
@@ -1481,7 +1478,10 @@ pub fn delete_pk_i32(key: i32);
 pub fn delete_pk_i64(key: i64);
 
 #[reducer]
-pub fn delete_pk_i8(key: i8);
+pub fn delete_pk_i128(key: i128);
+
+#[reducer]
+pub fn delete_pk_i256(key: I256);
 
 #[reducer]
 pub fn delete_pk_identity(key: Identity);
@@ -1496,13 +1496,10 @@ pub fn delete_pk_string(key: String);
 pub fn delete_pk_timestamp(key: Timestamp);
 
 #[reducer]
-pub fn delete_pk_u128(key: u128);
+pub fn delete_pk_u8(key: u8);
 
 #[reducer]
 pub fn delete_pk_u16(key: u16);
-
-#[reducer]
-pub fn delete_pk_u256(key: U256);
 
 #[reducer]
 pub fn delete_pk_u32(key: u32);
@@ -1517,7 +1514,10 @@ pub fn delete_pk_u32_two(key: u32);
 pub fn delete_pk_u64(key: u64);
 
 #[reducer]
-pub fn delete_pk_u8(key: u8);
+pub fn delete_pk_u128(key: u128);
+
+#[reducer]
+pub fn delete_pk_u256(key: U256);
 
 #[reducer]
 pub fn delete_pk_uuid(key: Uuid);
@@ -1541,13 +1541,10 @@ pub fn delete_unique_bool(key: bool);
 pub fn delete_unique_connection_id(key: ConnectionId);
 
 #[reducer]
-pub fn delete_unique_i128(key: i128);
+pub fn delete_unique_i8(key: i8);
 
 #[reducer]
 pub fn delete_unique_i16(key: i16);
-
-#[reducer]
-pub fn delete_unique_i256(key: I256);
 
 #[reducer]
 pub fn delete_unique_i32(key: i32);
@@ -1556,7 +1553,10 @@ pub fn delete_unique_i32(key: i32);
 pub fn delete_unique_i64(key: i64);
 
 #[reducer]
-pub fn delete_unique_i8(key: i8);
+pub fn delete_unique_i128(key: i128);
+
+#[reducer]
+pub fn delete_unique_i256(key: I256);
 
 #[reducer]
 pub fn delete_unique_identity(key: Identity);
@@ -1568,13 +1568,10 @@ pub fn delete_unique_string(key: String);
 pub fn delete_unique_timestamp(key: Timestamp);
 
 #[reducer]
-pub fn delete_unique_u128(key: u128);
+pub fn delete_unique_u8(key: u8);
 
 #[reducer]
 pub fn delete_unique_u16(key: u16);
-
-#[reducer]
-pub fn delete_unique_u256(key: U256);
 
 #[reducer]
 pub fn delete_unique_u32(key: u32);
@@ -1583,7 +1580,10 @@ pub fn delete_unique_u32(key: u32);
 pub fn delete_unique_u64(key: u64);
 
 #[reducer]
-pub fn delete_unique_u8(key: u8);
+pub fn delete_unique_u128(key: u128);
+
+#[reducer]
+pub fn delete_unique_u256(key: U256);
 
 #[reducer]
 pub fn delete_unique_uuid(key: Uuid);
@@ -1738,13 +1738,10 @@ pub fn insert_one_f32(value: f32);
 pub fn insert_one_f64(value: f64);
 
 #[reducer]
-pub fn insert_one_i128(value: i128);
+pub fn insert_one_i8(value: i8);
 
 #[reducer]
 pub fn insert_one_i16(value: i16);
-
-#[reducer]
-pub fn insert_one_i256(value: I256);
 
 #[reducer]
 pub fn insert_one_i32(value: i32);
@@ -1753,7 +1750,10 @@ pub fn insert_one_i32(value: i32);
 pub fn insert_one_i64(value: i64);
 
 #[reducer]
-pub fn insert_one_i8(value: i8);
+pub fn insert_one_i128(value: i128);
+
+#[reducer]
+pub fn insert_one_i256(value: I256);
 
 #[reducer]
 pub fn insert_one_identity(value: Identity);
@@ -1777,13 +1777,10 @@ pub fn insert_one_time_duration(value: TimeDuration);
 pub fn insert_one_timestamp(value: Timestamp);
 
 #[reducer]
-pub fn insert_one_u128(value: u128);
+pub fn insert_one_u8(value: u8);
 
 #[reducer]
 pub fn insert_one_u16(value: u16);
-
-#[reducer]
-pub fn insert_one_u256(value: U256);
 
 #[reducer]
 pub fn insert_one_u32(value: u32);
@@ -1792,7 +1789,10 @@ pub fn insert_one_u32(value: u32);
 pub fn insert_one_u64(value: u64);
 
 #[reducer]
-pub fn insert_one_u8(value: u8);
+pub fn insert_one_u128(value: u128);
+
+#[reducer]
+pub fn insert_one_u256(value: U256);
 
 #[reducer]
 pub fn insert_one_unit_struct(value: UnitStruct);
@@ -1837,13 +1837,10 @@ pub fn insert_pk_bool(key: bool, data: i32);
 pub fn insert_pk_connection_id(key: ConnectionId, data: i32);
 
 #[reducer]
-pub fn insert_pk_i128(key: i128, data: i32);
+pub fn insert_pk_i8(key: i8, data: i32);
 
 #[reducer]
 pub fn insert_pk_i16(key: i16, data: i32);
-
-#[reducer]
-pub fn insert_pk_i256(key: I256, data: i32);
 
 #[reducer]
 pub fn insert_pk_i32(key: i32, data: i32);
@@ -1852,7 +1849,10 @@ pub fn insert_pk_i32(key: i32, data: i32);
 pub fn insert_pk_i64(key: i64, data: i32);
 
 #[reducer]
-pub fn insert_pk_i8(key: i8, data: i32);
+pub fn insert_pk_i128(key: i128, data: i32);
+
+#[reducer]
+pub fn insert_pk_i256(key: I256, data: i32);
 
 #[reducer]
 pub fn insert_pk_identity(key: Identity, data: i32);
@@ -1867,13 +1867,10 @@ pub fn insert_pk_string(key: String, data: i32);
 pub fn insert_pk_timestamp(key: Timestamp, data: i32);
 
 #[reducer]
-pub fn insert_pk_u128(key: u128, data: i32);
+pub fn insert_pk_u8(key: u8, data: i32);
 
 #[reducer]
 pub fn insert_pk_u16(key: u16, data: i32);
-
-#[reducer]
-pub fn insert_pk_u256(key: U256, data: i32);
 
 #[reducer]
 pub fn insert_pk_u32(key: u32, data: i32);
@@ -1885,7 +1882,10 @@ pub fn insert_pk_u32_two(key: u32, data: i32);
 pub fn insert_pk_u64(key: u64, data: i32);
 
 #[reducer]
-pub fn insert_pk_u8(key: u8, data: i32);
+pub fn insert_pk_u128(key: u128, data: i32);
+
+#[reducer]
+pub fn insert_pk_u256(key: U256, data: i32);
 
 #[reducer]
 pub fn insert_pk_uuid(key: Uuid, data: i32);
@@ -1930,13 +1930,10 @@ pub fn insert_unique_bool(key: bool, data: i32);
 pub fn insert_unique_connection_id(key: ConnectionId, data: i32);
 
 #[reducer]
-pub fn insert_unique_i128(key: i128, data: i32);
+pub fn insert_unique_i8(key: i8, data: i32);
 
 #[reducer]
 pub fn insert_unique_i16(key: i16, data: i32);
-
-#[reducer]
-pub fn insert_unique_i256(key: I256, data: i32);
 
 #[reducer]
 pub fn insert_unique_i32(key: i32, data: i32);
@@ -1945,7 +1942,10 @@ pub fn insert_unique_i32(key: i32, data: i32);
 pub fn insert_unique_i64(key: i64, data: i32);
 
 #[reducer]
-pub fn insert_unique_i8(key: i8, data: i32);
+pub fn insert_unique_i128(key: i128, data: i32);
+
+#[reducer]
+pub fn insert_unique_i256(key: I256, data: i32);
 
 #[reducer]
 pub fn insert_unique_identity(key: Identity, data: i32);
@@ -1957,13 +1957,10 @@ pub fn insert_unique_string(key: String, data: i32);
 pub fn insert_unique_timestamp(key: Timestamp, data: i32);
 
 #[reducer]
-pub fn insert_unique_u128(key: u128, data: i32);
+pub fn insert_unique_u8(key: u8, data: i32);
 
 #[reducer]
 pub fn insert_unique_u16(key: u16, data: i32);
-
-#[reducer]
-pub fn insert_unique_u256(key: U256, data: i32);
 
 #[reducer]
 pub fn insert_unique_u32(key: u32, data: i32);
@@ -1975,7 +1972,10 @@ pub fn insert_unique_u32_update_pk_u32(key: u32, unique_data: i32, pk_data: i32)
 pub fn insert_unique_u64(key: u64, data: i32);
 
 #[reducer]
-pub fn insert_unique_u8(key: u8, data: i32);
+pub fn insert_unique_u128(key: u128, data: i32);
+
+#[reducer]
+pub fn insert_unique_u256(key: U256, data: i32);
 
 #[reducer]
 pub fn insert_unique_uuid(key: Uuid, data: i32);
@@ -2002,13 +2002,10 @@ pub fn insert_vec_f32(value: Vec<f32>);
 pub fn insert_vec_f64(value: Vec<f64>);
 
 #[reducer]
-pub fn insert_vec_i128(value: Vec<i128>);
+pub fn insert_vec_i8(value: Vec<i8>);
 
 #[reducer]
 pub fn insert_vec_i16(value: Vec<i16>);
-
-#[reducer]
-pub fn insert_vec_i256(value: Vec<I256>);
 
 #[reducer]
 pub fn insert_vec_i32(value: Vec<i32>);
@@ -2017,7 +2014,10 @@ pub fn insert_vec_i32(value: Vec<i32>);
 pub fn insert_vec_i64(value: Vec<i64>);
 
 #[reducer]
-pub fn insert_vec_i8(value: Vec<i8>);
+pub fn insert_vec_i128(value: Vec<i128>);
+
+#[reducer]
+pub fn insert_vec_i256(value: Vec<I256>);
 
 #[reducer]
 pub fn insert_vec_identity(value: Vec<Identity>);
@@ -2035,13 +2035,10 @@ pub fn insert_vec_time_duration(value: Vec<TimeDuration>);
 pub fn insert_vec_timestamp(value: Vec<Timestamp>);
 
 #[reducer]
-pub fn insert_vec_u128(value: Vec<u128>);
+pub fn insert_vec_u8(value: Vec<u8>);
 
 #[reducer]
 pub fn insert_vec_u16(value: Vec<u16>);
-
-#[reducer]
-pub fn insert_vec_u256(value: Vec<U256>);
 
 #[reducer]
 pub fn insert_vec_u32(value: Vec<u32>);
@@ -2050,7 +2047,10 @@ pub fn insert_vec_u32(value: Vec<u32>);
 pub fn insert_vec_u64(value: Vec<u64>);
 
 #[reducer]
-pub fn insert_vec_u8(value: Vec<u8>);
+pub fn insert_vec_u128(value: Vec<u128>);
+
+#[reducer]
+pub fn insert_vec_u256(value: Vec<U256>);
 
 #[reducer]
 pub fn insert_vec_unit_struct(value: Vec<UnitStruct>);
@@ -2125,13 +2125,10 @@ pub fn update_pk_bool(key: bool, data: i32);
 pub fn update_pk_connection_id(key: ConnectionId, data: i32);
 
 #[reducer]
-pub fn update_pk_i128(key: i128, data: i32);
+pub fn update_pk_i8(key: i8, data: i32);
 
 #[reducer]
 pub fn update_pk_i16(key: i16, data: i32);
-
-#[reducer]
-pub fn update_pk_i256(key: I256, data: i32);
 
 #[reducer]
 pub fn update_pk_i32(key: i32, data: i32);
@@ -2140,7 +2137,10 @@ pub fn update_pk_i32(key: i32, data: i32);
 pub fn update_pk_i64(key: i64, data: i32);
 
 #[reducer]
-pub fn update_pk_i8(key: i8, data: i32);
+pub fn update_pk_i128(key: i128, data: i32);
+
+#[reducer]
+pub fn update_pk_i256(key: I256, data: i32);
 
 #[reducer]
 pub fn update_pk_identity(key: Identity, data: i32);
@@ -2155,13 +2155,10 @@ pub fn update_pk_string(key: String, data: i32);
 pub fn update_pk_timestamp(key: Timestamp, data: i32);
 
 #[reducer]
-pub fn update_pk_u128(key: u128, data: i32);
+pub fn update_pk_u8(key: u8, data: i32);
 
 #[reducer]
 pub fn update_pk_u16(key: u16, data: i32);
-
-#[reducer]
-pub fn update_pk_u256(key: U256, data: i32);
 
 #[reducer]
 pub fn update_pk_u32(key: u32, data: i32);
@@ -2173,7 +2170,10 @@ pub fn update_pk_u32_two(key: u32, data: i32);
 pub fn update_pk_u64(key: u64, data: i32);
 
 #[reducer]
-pub fn update_pk_u8(key: u8, data: i32);
+pub fn update_pk_u128(key: u128, data: i32);
+
+#[reducer]
+pub fn update_pk_u256(key: U256, data: i32);
 
 #[reducer]
 pub fn update_pk_uuid(key: Uuid, data: i32);
@@ -2188,13 +2188,10 @@ pub fn update_unique_bool(key: bool, data: i32);
 pub fn update_unique_connection_id(key: ConnectionId, data: i32);
 
 #[reducer]
-pub fn update_unique_i128(key: i128, data: i32);
+pub fn update_unique_i8(key: i8, data: i32);
 
 #[reducer]
 pub fn update_unique_i16(key: i16, data: i32);
-
-#[reducer]
-pub fn update_unique_i256(key: I256, data: i32);
 
 #[reducer]
 pub fn update_unique_i32(key: i32, data: i32);
@@ -2203,7 +2200,10 @@ pub fn update_unique_i32(key: i32, data: i32);
 pub fn update_unique_i64(key: i64, data: i32);
 
 #[reducer]
-pub fn update_unique_i8(key: i8, data: i32);
+pub fn update_unique_i128(key: i128, data: i32);
+
+#[reducer]
+pub fn update_unique_i256(key: I256, data: i32);
 
 #[reducer]
 pub fn update_unique_identity(key: Identity, data: i32);
@@ -2215,13 +2215,10 @@ pub fn update_unique_string(key: String, data: i32);
 pub fn update_unique_timestamp(key: Timestamp, data: i32);
 
 #[reducer]
-pub fn update_unique_u128(key: u128, data: i32);
+pub fn update_unique_u8(key: u8, data: i32);
 
 #[reducer]
 pub fn update_unique_u16(key: u16, data: i32);
-
-#[reducer]
-pub fn update_unique_u256(key: U256, data: i32);
 
 #[reducer]
 pub fn update_unique_u32(key: u32, data: i32);
@@ -2230,7 +2227,10 @@ pub fn update_unique_u32(key: u32, data: i32);
 pub fn update_unique_u64(key: u64, data: i32);
 
 #[reducer]
-pub fn update_unique_u8(key: u8, data: i32);
+pub fn update_unique_u128(key: u128, data: i32);
+
+#[reducer]
+pub fn update_unique_u256(key: U256, data: i32);
 
 #[reducer]
 pub fn update_unique_uuid(key: Uuid, data: i32);

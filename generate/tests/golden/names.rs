@@ -495,11 +495,11 @@ pub struct TimestampType {
 
 // Reducers
 
-#[reducer(name = "SnakeCase")]
-pub fn snake_case();
-
 #[reducer(name = "_1")]
 pub fn call_1();
+
+#[reducer(name = "SnakeCase")]
+pub fn snake_case();
 
 #[reducer]
 pub fn a_reducer_with_a_name_and_arguments_that_are_too_long(

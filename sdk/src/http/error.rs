@@ -150,6 +150,16 @@ impl Error {
         Self::new(request, Repr::Content { what: what.to_string().into(), source })
     }
 
+    /// Replaces the server's text, where `words` knows better ones for it.
+    pub(super) fn in_words(mut self, words: impl FnOnce(&str) -> Option<String>) -> Self {
+        if let Repr::Status { text, .. } = &mut self.0.repr
+            && let Some(better) = words(text)
+        {
+            *text = better.into();
+        }
+        self
+    }
+
     pub(super) fn transport(request: impl fmt::Display, error: reqwest::Error) -> Self {
         // The address is in `request`, without what it may have of secrets.
         let error = error.without_url();

@@ -48,6 +48,7 @@
 mod call;
 mod client;
 mod database;
+mod environment;
 mod error;
 mod exchange;
 mod identity;

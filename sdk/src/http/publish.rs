@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::client::Http;
+use super::environment::{self, Environment};
 use super::error::Error;
 use super::exchange::Success;
 use super::identity::parse_identity;
@@ -29,6 +30,7 @@ use super::upload::OnUpload;
 pub struct Publish {
     clear: bool,
     break_clients: Option<Box<str>>,
+    environment: Environment,
     on_upload: Option<OnUpload>,
 }
 
@@ -43,6 +45,35 @@ impl Publish {
     /// of the module being published.
     pub fn break_clients(mut self, plan_token: &str) -> Self {
         self.break_clients = Some(plan_token.into());
+        self
+    }
+
+    /// Sets an environment variable of the module, in place of an earlier value. Since 2.13.
+    ///
+    /// Variables that are not named keep what they had. A name has letters, digits and `_`, at most 256 bytes, a value at most
+    /// 8 KiB, a database at most 256 variables: beyond that publishing fails before anything is sent. Values are shown by no
+    /// error and no `Debug`.
+    ///
+    /// ```
+    /// use lightlike::http::Publish;
+    ///
+    /// let publish = Publish::default().environment("API_KEY", "abc123").remove_environment("OLD_KEY");
+    /// # let _ = publish;
+    /// ```
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.set(name, value);
+        self
+    }
+
+    /// Forgets an environment variable of the module.
+    pub fn remove_environment(mut self, name: &str) -> Self {
+        self.environment.remove(name);
+        self
+    }
+
+    /// Forgets all environment variables that are not [set](Self::environment) anew.
+    pub fn clear_environment(mut self) -> Self {
+        self.environment.remove_all();
         self
     }
 
@@ -71,6 +102,7 @@ impl fmt::Debug for Publish {
         f.debug_struct("Publish")
             .field("clear", &self.clear)
             .field("break_clients", &self.break_clients.is_some())
+            .field("environment", &self.environment)
             .finish_non_exhaustive()
     }
 }
@@ -150,7 +182,8 @@ impl Http {
     /// # Errors
     ///
     /// Any [kind](super::ErrorKind): [`Refused`](super::ErrorKind::Refused) if the rows cannot be migrated, or clients would
-    /// break, [`Auth`](super::ErrorKind::Auth) if it is somebody else's, [`Server`](super::ErrorKind::Server) if it is no
+    /// break, or an environment variable that it requires is missing ([`InvalidInput`](super::ErrorKind::InvalidInput) if one
+    /// cannot be sent), [`Auth`](super::ErrorKind::Auth) if it is somebody else's, [`Server`](super::ErrorKind::Server) if it is no
     /// module or does not start.
     ///
     /// # Source
@@ -175,7 +208,9 @@ impl Http {
         options: Publish,
     ) -> Result<Published, Error> {
         let path = self.database_path(database)? + &options.query();
-        let mut request = Request::new(Method::PUT, path);
+        let request = Request::new(Method::PUT, path);
+        options.environment.check().map_err(Error::invalid)?;
+        let mut request = options.environment.write_to(request);
         request.on_upload = options.on_upload;
         self.publish_to(request, module.into()).await
     }
@@ -202,7 +237,8 @@ impl Http {
     }
 
     async fn publish_to(&self, request: Request, module: Bytes) -> Result<Published, Error> {
-        let reply = self.send_module(request, module, Success::Content).await?;
+        let reply = self.send_module(request, module, Success::Content).await;
+        let reply = reply.map_err(|error| error.in_words(environment::refusal))?;
         let PublishReply::Success { domain: name, database_identity, op } = reply.parse()?;
         Ok(Published { identity: parse_identity(&reply, &database_identity)?, name, op })
     }

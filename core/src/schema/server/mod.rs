@@ -56,6 +56,23 @@ pub struct ServerVariable {
     pub optional: bool,
 }
 
+/// Its values and whether it must be given: `one of "dev", "prod"; optional`.
+impl fmt::Display for ServerVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.values.as_deref() {
+            None => f.write_str("any text")?,
+            Some([value]) => write!(f, "{value:?}")?,
+            Some(values) => {
+                f.write_str("one of ")?;
+                for (at, value) in values.iter().enumerate() {
+                    write!(f, "{}{value:?}", if at == 0 { "" } else { ", " })?;
+                }
+            }
+        }
+        f.write_str(if self.optional { "; optional" } else { "; required" })
+    }
+}
+
 /// The name of a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

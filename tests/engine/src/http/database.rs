@@ -1,11 +1,12 @@
 //! Making, describing and ending a database.
 
 use super::auth::find;
-use super::{Answer, Shared};
+use super::{Answer, Shared, environment};
 use crate::node::Node;
 use crate::node::keys::Caller;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -28,17 +29,19 @@ pub(crate) async fn publish(
     Path(name): Path<String>,
     Query(query): Query<PublishQuery>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     wasm: Bytes,
-) -> Answer<Json<PublishResult>> {
-    publish_inner(&node, Some(name), query.clear, &caller, wasm).await
+) -> Answer<Response> {
+    publish_inner(&node, Some(name), query.clear, &caller, &headers, wasm).await
 }
 
 pub(crate) async fn publish_unnamed(
     State(node): Shared,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     wasm: Bytes,
-) -> Answer<Json<PublishResult>> {
-    publish_inner(&node, None, false, &caller, wasm).await
+) -> Answer<Response> {
+    publish_inner(&node, None, false, &caller, &headers, wasm).await
 }
 
 async fn publish_inner(
@@ -46,15 +49,20 @@ async fn publish_inner(
     name: Option<String>,
     clear: bool,
     caller: &Caller,
+    headers: &HeaderMap,
     wasm: Bytes,
-) -> Answer<Json<PublishResult>> {
-    let published = node.publish(name.as_deref(), caller.identity, wasm, clear).await?;
-    let domain = name.map(DatabaseName);
-    Ok(Json(PublishResult::Success {
-        domain,
-        database_identity: published.identity,
-        op: published.op,
-    }))
+) -> Answer<Response> {
+    let environment = environment::update(headers)?;
+    let published = node.publish(name.as_deref(), caller.identity, wasm, clear, environment).await;
+    match published {
+        Ok(published) => Ok(Json(PublishResult::Success {
+            domain: name.map(DatabaseName),
+            database_identity: published.identity,
+            op: published.op,
+        })
+        .into_response()),
+        Err(refusal) => environment::refused(refusal),
+    }
 }
 
 /// Ends a database. One that does not exist is as good as ended.

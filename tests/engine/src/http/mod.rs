@@ -3,6 +3,7 @@
 mod auth;
 mod call;
 mod database;
+mod environment;
 mod identity;
 mod names;
 mod refusal;

@@ -2,20 +2,27 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use spacetimedb_lib::environment::EnvironmentSchemaError;
 
 /// Why a request is refused.
 pub(crate) struct Refusal {
     status: StatusCode,
     why: String,
+    /// What is wrong with the environment, if that is why.
+    environment: Option<EnvironmentSchemaError>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, why: impl Into<String>) -> Self {
-        Self { status, why: why.into() }
+        Self { status, why: why.into(), environment: None }
     }
 
     pub(crate) fn bad_request(why: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, why)
+    }
+
+    pub(crate) fn environment(&self) -> Option<&EnvironmentSchemaError> {
+        self.environment.as_ref()
     }
 
     pub(crate) fn unauthorized(why: impl Into<String>) -> Self {
@@ -32,6 +39,13 @@ impl IntoResponse for Refusal {
 /// What went wrong inside is a 500, with all its causes.
 impl<E: Into<anyhow::Error>> From<E> for Refusal {
     fn from(error: E) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{:#}", error.into()))
+        let error = error.into();
+        let environment = error.chain().find_map(|cause| cause.downcast_ref()).cloned();
+        let why = format!("{error:#}");
+        let status = match environment {
+            Some(_) => StatusCode::BAD_REQUEST,
+            None => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self { environment, ..Self::new(status, why) }
     }
 }

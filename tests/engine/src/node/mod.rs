@@ -1,11 +1,13 @@
 //! The engine, its databases, and the keys that tokens are signed with.
 
+mod environments;
 pub(crate) mod keys;
 mod publish;
 mod registry;
 
 pub(crate) use registry::{Record, Registry};
 
+use environments::Environments;
 use keys::Keys;
 use spacetimedb::client::ClientActorIndex;
 use spacetimedb::config::{ModuleHttpConfig, V8Config, WasmConfig};
@@ -42,6 +44,7 @@ pub(crate) struct Node {
     pub(crate) registry: Registry,
     pub(crate) clients: ClientActorIndex,
     programs: Programs,
+    environments: Arc<Environments>,
     /// Each WebSocket holds a clone: when the last is dropped, `sockets_ended` knows.
     sockets: Mutex<Option<mpsc::Sender<Infallible>>>,
     sockets_ended: tokio::sync::Mutex<mpsc::Receiver<Infallible>>,
@@ -62,7 +65,9 @@ impl Node {
         share_compiled_modules(cache_dir, folder)?;
         let keys = Keys::open(data_dir)?;
         let programs = Programs::default();
-        let host = engine(storage, folder, programs.clone());
+        let environments = Arc::new(Environments::default());
+        let host = engine(storage, folder, programs.clone())
+            .with_initial_environment_source(environments.clone());
         // Modules that call each other's reducers need it; databases refuse to start without.
         host.set_idc_config(IdcConfig { http_port: port, token_signer: Arc::new(keys.signer()) })?;
         let (sockets, sockets_ended) = mpsc::channel(1);
@@ -72,6 +77,7 @@ impl Node {
             registry: Registry::open(data_dir)?,
             clients: ClientActorIndex::new(),
             programs,
+            environments,
             sockets: Mutex::new(Some(sockets)),
             sockets_ended: tokio::sync::Mutex::new(sockets_ended),
         }))

@@ -9,6 +9,7 @@ use spacetimedb::messages::control_db::HostType;
 use spacetimedb_client_api_messages::name::{PublishOp, parse_database_name};
 use spacetimedb_datastore::traits::Program;
 use spacetimedb_lib::Identity;
+use spacetimedb_lib::environment::{EnvironmentMap, EnvironmentUpdate};
 use spacetimedb_schema::auto_migrate::MigrationPolicy;
 
 /// What was published.
@@ -25,6 +26,7 @@ impl Node {
         owner: Identity,
         wasm: Bytes,
         clear: bool,
+        environment: EnvironmentUpdate,
     ) -> Result<Published, Refusal> {
         match name.and_then(|name| self.registry.find(name)) {
             None => {
@@ -34,15 +36,15 @@ impl Node {
                 }
                 let identity =
                     Identity::from_claims("database", &format!("{:032x}", super::fresh_u128()));
-                self.create(name, identity, owner, wasm).await?;
+                self.create(name, identity, owner, wasm, environment).await?;
                 Ok(Published { identity, op: PublishOp::Created })
             }
             Some(record) => {
                 record.authorize(owner, "update database")?;
                 if clear {
-                    self.clear(&record, wasm).await?
+                    self.clear(&record, wasm, environment).await?
                 } else {
-                    self.update(&record, wasm).await?
+                    self.update(&record, wasm, environment).await?
                 }
                 Ok(Published { identity: record.identity, op: PublishOp::Updated })
             }
@@ -55,27 +57,56 @@ impl Node {
         identity: Identity,
         owner: Identity,
         wasm: Bytes,
+        environment: EnvironmentUpdate,
     ) -> anyhow::Result<()> {
         let program = Program::from_bytes(HostType::Wasm.into(), wasm.to_vec());
         let record = self.registry.draft(name, identity, owner, program.hash);
-        self.check(&record, &program).await?;
+        self.begin(record, program, environment).await
+    }
+
+    /// Launches a database that is empty, with its first environment.
+    async fn begin(
+        &self,
+        record: Record,
+        program: Program,
+        environment: EnvironmentUpdate,
+    ) -> anyhow::Result<()> {
+        let values = environment.resulting_values(&EnvironmentMap::default())?;
+        self.check(&record, &program, &values).await?;
+        self.environments.insert(record.id, values);
         self.launch(record, program).await
     }
 
     /// Another number, so that nothing of the old database is found; identity, owner and names stay.
-    async fn clear(&self, old: &Record, wasm: Bytes) -> anyhow::Result<()> {
+    async fn clear(
+        &self,
+        old: &Record,
+        wasm: Bytes,
+        environment: EnvironmentUpdate,
+    ) -> anyhow::Result<()> {
         let program = Program::from_bytes(HostType::Wasm.into(), wasm.to_vec());
         let fresh = self.registry.draft(None, old.identity, old.owner, program.hash);
-        self.check(&fresh, &program).await?;
+        let values = environment.resulting_values(&EnvironmentMap::default())?;
+        self.check(&fresh, &program, &values).await?;
         self.host.exit_module_host(old.id, STOP_TIMEOUT).await?;
+        self.environments.insert(fresh.id, values);
         self.launch(fresh.named(old.names.clone()), program).await
     }
 
     /// What does not load as wasm the engine would try as JavaScript, which ends in a trap: this comes before the first launch.
     /// A program that was launched before needs no second look, which takes as long as the launch.
-    async fn check(&self, record: &Record, program: &Program) -> anyhow::Result<()> {
+    async fn check(
+        &self,
+        record: &Record,
+        program: &Program,
+        environment: &EnvironmentMap,
+    ) -> anyhow::Result<()> {
         if !self.programs().contains_key(&program.hash) {
-            self.host.check_module_validity(record.database(), program.clone()).await?;
+            let (database, program) = (record.database(), program.clone());
+            let environment = environment.clone();
+            self.host
+                .check_module_validity_with_environment(database, program, environment)
+                .await?;
         }
         Ok(())
     }
@@ -89,9 +120,14 @@ impl Node {
         self.registry.insert(record)
     }
 
-    async fn update(&self, record: &Record, wasm: Bytes) -> Result<(), Refusal> {
+    async fn update(
+        &self,
+        record: &Record,
+        wasm: Bytes,
+        environment: EnvironmentUpdate,
+    ) -> Result<(), Refusal> {
         let (database, bytes) = (record.database(), wasm.to_vec().into());
-        let (policy, environment) = (MigrationPolicy::Compatible, Default::default());
+        let policy = MigrationPolicy::Compatible;
         let updated = self
             .host
             .update_module_host(database, HostType::Wasm, record.id, bytes, policy, environment)
