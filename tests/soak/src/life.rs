@@ -108,7 +108,7 @@ impl Life {
 
     async fn connect(&mut self, proxy: &Proxy) -> Result<Client, lightlike::Error> {
         let mut quick = Reconnect::default();
-        quick.pause_max = Duration::from_millis(200);
+        quick.pause_max = Duration::from_secs(1);
         let mut builder = Client::builder(proxy.uri(), self.database.name())
             .reconnect(quick)
             .while_disconnected(WhileDisconnected::Wait)
