@@ -1,4 +1,4 @@
-//! What the command line understands.
+//! Arguments of the command line.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
@@ -76,10 +76,10 @@ pub(crate) struct Global {
     /// Present no token: be somebody new.
     #[arg(long, global = true)]
     pub(crate) anonymous: bool,
-    /// How long an exchange may take: `500ms`, `10s`, `2m`.
+    /// Time limit of one exchange: `500ms`, `10s`, `2m`.
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
-    /// When to use colours. NO_COLOR and CLICOLOR_FORCE are heard too.
+    /// Use of colours. NO_COLOR and CLICOLOR_FORCE are honoured too.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
     /// Say nothing but results and errors.

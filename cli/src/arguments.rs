@@ -7,7 +7,7 @@ use lightlike::untyped::Args;
 
 use crate::failure::{Exit, Failure};
 
-/// What a function is called with.
+/// Function to call, with its parameters.
 pub(crate) struct Function<'s> {
     pub(crate) schema: &'s ServerSchema,
     pub(crate) name: &'s str,

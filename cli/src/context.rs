@@ -1,4 +1,4 @@
-//! What every command needs: the server, who asks, and the ways to ask.
+//! Context of a command: the server, the user, and clients for both.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) struct Context {
     /// The address, with `local` and `maincloud` resolved.
     pub(crate) server: String,
     pub(crate) tokens: FileTokens,
-    /// What is presented; none for somebody new.
+    /// Token to present; none for a new user.
     pub(crate) token: Option<String>,
     http: Http,
 }

@@ -1,4 +1,4 @@
-//! How a command ends that did not do what it was asked for: one message, what to do, and a code for scripts.
+//! Failures of commands: one message, a remedy, and an exit code for scripts.
 
 use std::error::Error;
 use std::fmt;
@@ -25,7 +25,7 @@ pub(crate) enum Exit {
     NotFound = 4,
     /// The token is not accepted, or this is not allowed to its identity.
     Auth = 5,
-    /// What a server or a file says cannot be understood.
+    /// A reply or a file that is not understood.
     Content = 6,
     /// Two things that ought to be the same are not.
     Differs = 7,
@@ -33,7 +33,7 @@ pub(crate) enum Exit {
     File = 8,
 }
 
-/// Why a command failed.
+/// Failure of a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
@@ -48,7 +48,7 @@ impl Failure {
         Self { exit, message: message.to_string(), tip: None, is_told: false }
     }
 
-    /// What to do about it.
+    /// Adds a remedy.
     pub(crate) fn tip(mut self, tip: impl fmt::Display) -> Self {
         self.tip = Some(tip.to_string());
         self
@@ -172,7 +172,7 @@ impl Failure {
     }
 }
 
-/// What is behind it all: the layers in between say nothing to whoever types a command.
+/// Innermost cause: the layers in between say nothing to whoever types a command.
 fn root(error: &dyn Error) -> String {
     let mut last = None;
     let mut source = error.source();
@@ -255,7 +255,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// What a server or a module said must not command the terminal.
+/// Escapes text of a server or a module, so that it cannot control the terminal.
 fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -1,4 +1,4 @@
-//! How fast the cache applies and reads rows like those of a game: a `u64` key, an identity, five numbers and a name.
+//! Speed of applying and reading rows like those of a game: a `u64` key, an identity, five numbers and a name.
 //!
 //! Run with `cargo bench -p lightlike-core --bench cache`. Times are CPU time of this thread, the least of some runs;
 //! each answer is checked. Memory is what the process takes from the system.
@@ -128,7 +128,7 @@ fn lookups(cache: &Cache) {
     row("iterate by step, a row", best * 1e9 / ROWS as f64, "ns");
 }
 
-/// What looking up and iterating cost without a cache around: rows in a `Vec`, their places in a hash table.
+/// Measures looking up and iterating without a cache: rows in a `Vec`, their places in a hash table.
 fn floor() {
     let rows: Vec<_> = (0..ROWS).map(Entity::numbered).collect();
     let hasher = foldhash::fast::RandomState::default();
@@ -287,7 +287,7 @@ fn cpu() -> f64 {
     stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
 }
 
-/// What this process takes from the system, in bytes.
+/// Resident memory of this process, in bytes.
 fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();

@@ -10,11 +10,11 @@ use std::collections::VecDeque;
 pub struct InOrder<T> {
     /// Ascending. The first one has a value.
     places: VecDeque<(u64, Option<T>)>,
-    /// How many have a value.
+    /// Number of places with a value.
     len: usize,
 }
 
-/// How many empty places are not worth closing.
+/// Number of empty places that are not worth closing.
 const EMPTY_PLACES_MAX: usize = 64;
 
 impl<T> Default for InOrder<T> {
@@ -24,12 +24,12 @@ impl<T> Default for InOrder<T> {
 }
 
 impl<T> InOrder<T> {
-    /// How many values there are.
+    /// Number of values.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no values.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_found_and_taken_in_any_order_with_gaps_between_their_numbers() {
+    fn values_are_taken_in_any_order_with_gaps() {
         let mut values = InOrder::default();
         for number in [3, 4, 7, 20, 21] {
             values.push(number, number * 10);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_stays_does_not_keep_the_places_of_those_behind_it() {
+    fn old_value_does_not_retain_later_places() {
         let mut values = InOrder::default();
         values.push(0, ());
         for number in 1..100_000 {

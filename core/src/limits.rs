@@ -9,7 +9,7 @@
 /// [`Limits`], because a greater one would only move the refusal to where it says less.
 pub const MAX_TOKEN_BYTES: usize = 16 << 10;
 
-/// How much of anything a client takes from a server.
+/// Limits on what a client takes from a server.
 ///
 /// The defaults let every honest database through and stop a hostile or broken one before it takes the memory of the
 /// program. Each field says what it bounds, its default and why the default is what it is.

@@ -24,7 +24,7 @@ struct User {
     identity: Identity,
 }
 
-/// What somebody took the module's `message` for.
+/// Row with another type than the module's `message`.
 #[derive(Bsatn, Table)]
 #[table(name = "message")]
 struct Message {

@@ -43,7 +43,7 @@ struct Args {
     /// The database's name.
     #[arg(long, default_value = "chat")]
     database: String,
-    /// Where the board listens.
+    /// Address to listen at.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 }

@@ -53,7 +53,7 @@ usage: chat [--uri URI] [--database DATABASE] [--name NAME]
   --database DATABASE  the database's name, by default chat
   --name NAME          what to be called, by default Ada";
 
-/// What the command line says.
+/// Arguments of the command line.
 struct Args {
     uri: Option<String>,
     database: String,

@@ -58,7 +58,7 @@ struct Args {
     /// The database's name.
     #[arg(long, default_value = "game")]
     database: String,
-    /// How many frames to fly.
+    /// Number of frames to fly.
     #[arg(long, default_value_t = 120)]
     frames: u32,
 }
@@ -78,7 +78,7 @@ fn main() -> Result<(), lightlike::Error> {
     Ok(())
 }
 
-/// What became of a flight.
+/// Result of a flight.
 #[derive(Debug, Default)]
 struct Flight {
     frames: u32,
@@ -128,7 +128,7 @@ fn fly(
     Ok(flight)
 }
 
-/// What a frame shows: the chunks around the ship, out of the local cache.
+/// Draws a frame: the chunks around the ship, out of the local cache.
 fn draw(db: &Client, space: &Subscription, seen: &mut usize) -> String {
     if !space.is_applied() {
         return "connecting".to_owned();

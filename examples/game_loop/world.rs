@@ -4,9 +4,9 @@ use lightlike_testkit::{Server, Tx};
 
 use crate::{Entity, Explosion, MoveTo, SHIP};
 
-/// How wide a chunk is.
+/// Width of a chunk.
 const CHUNK: f32 = 16.0;
-/// How far space goes.
+/// Width of space.
 const WIDTH: u32 = 200;
 /// A mine lies at every place that is a multiple of this.
 const MINES: u32 = 50;

@@ -1,4 +1,4 @@
-//! What the program does, whoever drives it.
+//! The program, apart from who drives it.
 
 use lightlike::prelude::*;
 use lightlike::{Accepted, ClientBuilder, Store};

@@ -32,7 +32,7 @@ struct Args {
     /// The database's name.
     #[arg(long, default_value = "notes")]
     database: String,
-    /// Where notes and calls are kept.
+    /// Folder of notes and calls.
     #[arg(long, default_value = "notes.redb")]
     store: PathBuf,
     /// Stay without a network.
@@ -125,6 +125,6 @@ fn list(db: &Client) {
 }
 
 #[tokio::test]
-async fn a_day_ends_with_every_note_in_its_place() {
+async fn notes_survive_a_day_offline() {
     a_day().await.unwrap();
 }

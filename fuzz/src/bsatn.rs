@@ -19,7 +19,7 @@ type Arrays = ([u8; 5], [u32; 3], [String; 2], [[u8; 2]; 2]);
 /// Checks one type.
 type Check = fn(&[u8]);
 
-/// What the first byte of an input chooses from.
+/// Checks that the first byte of an input chooses from.
 const TYPED: [Check; 8] = [
     check::<Integers>,
     check::<Special>,
@@ -58,7 +58,7 @@ fn choose(checks: &[Check], input: &[u8]) {
     }
 }
 
-/// What decodes encodes to the same bytes, is recognised in them, and is skipped by as many.
+/// Checks that what decodes encodes to the same bytes, is recognised in them, and is skipped by as many.
 fn check<T: Encode + for<'a> Decode<'a>>(bytes: &[u8]) {
     let mut reader = Reader::new(bytes);
     let decoded = T::decode(&mut reader);

@@ -17,17 +17,17 @@ pub use session::{Happening, Start, session_input};
 /// A parser under test.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// What it is called on the command line.
+    /// Name on the command line.
     pub name: &'static str,
     /// Runs it over one input.
     pub run: fn(&[u8]),
-    /// What its inputs are, so that honest ones can be made to start from.
+    /// Kind of its inputs, so that honest ones can be made to start from.
     pub input: Input,
-    /// How many bytes a run may have allocated at once, given the input's length.
+    /// Maximal number of bytes that a run may have allocated at once, given the input's length.
     pub peak_bytes: fn(usize) -> usize,
 }
 
-/// What the input of a target is.
+/// Kind of a target's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
     /// A byte that chooses a type, then a value's encoding.
@@ -40,7 +40,7 @@ pub enum Input {
     ClientBody,
     /// A row list as it is on the wire.
     RowList,
-    /// What happens to a connection, one thing after the other: see [`session_input`].
+    /// Events of a connection, one after the other: see [`session_input`].
     Session,
     /// Text.
     Text,

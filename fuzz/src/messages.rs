@@ -63,7 +63,7 @@ fn check<M: Debug>(
     assert!(failed || encoded.len() == input.len(), "bytes are left and nobody says so");
 }
 
-/// What stands in front of the one row list of a message.
+/// Bytes in front of the one row list of a message.
 const HEAD: [u8; 17] = [1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
 
 /// Any row list is refused, or its rows cover its data and are found in every way.

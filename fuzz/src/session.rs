@@ -38,12 +38,12 @@ pub enum Happening {
     Timeout,
 }
 
-/// How a connection starts.
+/// Settings of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
-    /// Whether it speaks v3, or v2.
+    /// `true` for v3, `false` for v2.
     pub v3: bool,
-    /// Whether it comes back when it is lost.
+    /// `true` if it reconnects when it is lost.
     pub reconnects: bool,
     /// The number of its first request.
     pub request: u8,
@@ -77,7 +77,7 @@ pub fn session_input(start: Start, happenings: &[Happening]) -> Vec<u8> {
     input
 }
 
-/// What an input says: any input says something.
+/// Input, of which every byte means something.
 struct Input<'i>(&'i [u8]);
 
 impl Input<'_> {
@@ -151,7 +151,7 @@ struct TestEvent {
     value: u64,
 }
 
-/// How far a query set is, as the application was told.
+/// Stage of a query set, as the application was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     Nothing,
@@ -331,7 +331,7 @@ impl Rig {
     }
 }
 
-/// What a transaction lists is what changed between its views.
+/// Checks that a transaction lists what changed between its views.
 fn check_transaction(event: &TransactionEvent) {
     let transaction = &event.transaction;
     for table in transaction.tables() {

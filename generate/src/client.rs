@@ -7,7 +7,7 @@ use crate::print::{Lines, printable};
 
 /// The most queries that stand in one tuple.
 const MAX_QUERIES: usize = 8;
-/// How wide a tuple may be that stands on one line.
+/// Maximal width of a tuple on one line.
 const MAX_TUPLE: usize = 62;
 
 /// `main.rs`.

@@ -10,11 +10,11 @@ use lightlike_core::schema::{ServerField, ServerSchema, ServerType};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drift {
-    /// What differs: `table message, column 3`.
+    /// Place of the difference: `table message, column 3`.
     pub place: Box<str>,
-    /// What the server has there; none if nothing.
+    /// Text of the server's side; none if it has nothing there.
     pub server: Option<Box<str>>,
-    /// What the file has there; none if nothing.
+    /// Text of the file's side; none if it has nothing there.
     pub file: Option<Box<str>>,
     /// `true` if no client notices: another name for an argument, which is sent by its position, or an environment variable.
     pub is_note: bool,
@@ -28,7 +28,7 @@ impl fmt::Display for Drift {
     }
 }
 
-/// How a schema that was kept differs from the server's, in the order of names. What an older reply does not tell is no
+/// Compares a schema that was kept with the server's, in the order of names. What an older reply does not tell is no
 /// difference, nor is the order in which a server lists things.
 ///
 /// ```
@@ -70,7 +70,7 @@ const ENVIRONMENT: &str = "environment";
 /// Word for a parameter, of which a client sends the value alone.
 const ARGUMENT: &str = "argument";
 
-/// Where something is said, in the order in which places are listed.
+/// Place of a difference, in the order in which places are listed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     kind: &'static str,

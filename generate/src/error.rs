@@ -1,6 +1,6 @@
-//! What a schema can have that Rust, or this crate, has not.
+//! Errors of schemas that Rust, or this crate, cannot express.
 
-/// Why no source can be made of a schema.
+/// Errors of generating source from a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GenerateError {
@@ -13,31 +13,31 @@ pub enum GenerateError {
     /// A table, a view or a function has no name by which it could be asked for.
     #[error("the schema has a {what} without a name")]
     Unnamed {
-        /// What it is.
+        /// Kind of thing.
         what: &'static str,
     },
     /// A reference leads out of the schema.
     #[error("{what} refers to type {at}, and the schema has only {types}")]
     Dangling {
-        /// What refers.
+        /// Item that refers.
         what: Box<str>,
         /// The position that it refers to.
         at: u32,
-        /// How many types there are.
+        /// Number of types in the schema.
         types: usize,
     },
     /// A sum has more variants than a tag can tell apart.
     #[error("{what} has {variants} variants, and a tag tells at most 256 apart")]
     TooManyVariants {
-        /// What it is the type of.
+        /// Item that has the type.
         what: Box<str>,
-        /// How many it has.
+        /// Number of variants.
         variants: usize,
     },
     /// Types are nested so deeply that nobody wrote them.
     #[error("{what} is nested more than {limit} deep")]
     TooDeep {
-        /// What it is the type of.
+        /// Item that has the type.
         what: Box<str>,
         /// The most that is followed.
         limit: usize,
@@ -47,7 +47,7 @@ pub enum GenerateError {
         "`{name}` cannot be the name of the Rust module; take another, of letters, digits and underscores"
     )]
     ModuleName {
-        /// What was given.
+        /// Name as given.
         name: Box<str>,
     },
 }

@@ -1,4 +1,4 @@
-//! What is asked for.
+//! Options of the generator.
 
 use lightlike_core::schema::ServerSchema;
 
@@ -38,27 +38,27 @@ impl Generator {
         }
     }
 
-    /// What the Rust module is called, and with it the file: `chat` makes `chat.rs`.
+    /// Names the Rust module, and with it the file: `chat` makes `chat.rs`.
     pub fn name(mut self, name: &str) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Whether tables and views that only the database's owner can read are written too.
+    /// Includes tables and views that only the database's owner can read.
     pub fn private(mut self, private: bool) -> Self {
         self.private = private;
         self
     }
 
-    /// Whether there is a second file, `main.rs`, with a client to begin with: it connects, subscribes to everything and
-    /// prints what changes. It is written once, and yours from then on.
+    /// Adds a second file, `main.rs`, with a client to begin with: it connects, subscribes to everything and prints
+    /// what changes. It is written once, and yours from then on.
     pub fn client(mut self, client: bool) -> Self {
         self.client = client;
         self
     }
 
-    /// Where the client of [`client`](Self::client) connects to: a local server, and a database called like the module,
-    /// unless this says otherwise.
+    /// Sets the database that the client of [`client`](Self::client) connects to: a local server, and a database called
+    /// like the module, unless this says otherwise.
     pub fn database(mut self, uri: &str, database: &str) -> Self {
         self.uri = uri.into();
         self.database = Some(database.into());

@@ -129,7 +129,7 @@ pub(crate) fn file(name: &str) -> String {
     value(&name.replace(|c: char| !c.is_ascii(), "_"))
 }
 
-/// Whether a name can be that of a Rust module.
+/// Returns `true` if a name can be that of a Rust module.
 pub(crate) fn is_module(name: &str) -> bool {
     is_word(name)
 }
@@ -178,7 +178,7 @@ impl Scope {
         free
     }
 
-    /// Whether a name is free; it is taken now.
+    /// Takes a name, and returns `true` if it was free.
     pub(crate) fn take(&mut self, name: &str) -> bool {
         self.given.insert(name.to_owned())
     }

@@ -31,7 +31,7 @@ pub struct ModuleSource {
     cargo: OsString,
 }
 
-/// Why there is no schema of a module.
+/// Errors of getting the schema of a module.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
@@ -40,7 +40,7 @@ pub enum SourceError {
     Read {
         /// The file or the folder.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -61,7 +61,7 @@ pub enum SourceError {
     NoCargo {
         /// The program.
         cargo: OsString,
-        /// Why.
+        /// Error of the system.
         #[source]
         source: io::Error,
     },
@@ -82,11 +82,11 @@ pub enum SourceError {
     /// The server did not take it, or did not tell.
     #[error("cannot {verb} the module as `{database}`")]
     Server {
-        /// What was being done.
+        /// Operation that failed.
         verb: &'static str,
         /// The name of the moment. It may be left on the server if it could not be deleted.
         database: Box<str>,
-        /// Why.
+        /// Error of the request.
         #[source]
         source: http::Error,
     },

@@ -1,4 +1,4 @@
-//! What is made of real modules' schemas, as files: `tests/tests/generated` compiles them.
+//! Files generated from real modules' schemas: `tests/tests/generated` compiles them.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

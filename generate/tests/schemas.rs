@@ -1,4 +1,4 @@
-//! What is made of schemas compiles, without a warning.
+//! Generated source compiles, without a warning.
 //!
 //! The golden files are compiled by `tests/tests/generated`. This makes and compiles those of another folder, with a client
 //! each:
@@ -18,7 +18,7 @@ use lightlike_generate::{Generator, ServerSchema};
 
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that is not run has to say so")]
-fn what_is_made_of_the_schemas_in_a_folder_compiles() {
+fn generated_code_of_schema_folder_compiles() {
     let Some(schemas) = env::var_os("LIGHTLIKE_SCHEMAS") else {
         eprintln!("skipped: LIGHTLIKE_SCHEMAS names no folder of schemas");
         return;

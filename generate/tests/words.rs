@@ -39,7 +39,7 @@ fn refused(schema: &ServerSchema) -> String {
 }
 
 #[test]
-fn a_type_that_contains_itself_is_refused_in_words() {
+fn recursive_type_is_refused_in_words() {
     let tree = product(&[("children", json!({"Array": {"Ref": 1}}))]);
     let branch = sum(&[("leaf", scalar("U8")), ("tree", json!({"Ref": 0}))]);
     assert_eq!(
@@ -75,7 +75,7 @@ fn what_is_no_type_is_refused_in_words() {
 }
 
 #[test]
-fn the_order_in_which_a_server_lists_things_makes_no_difference() {
+fn server_listing_order_does_not_matter() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemas/names.v10.json");
     let text = std::fs::read_to_string(path).unwrap();
     let made = |text: &str| {
@@ -99,7 +99,7 @@ fn the_order_in_which_a_server_lists_things_makes_no_difference() {
 }
 
 #[test]
-fn a_file_that_is_right_is_left_alone_and_one_that_is_not_is_named() {
+fn stale_files_are_named_and_current_ones_kept() {
     let folder = tempfile::tempdir().unwrap();
     let schema = schema(&[("T", product(&[("x", scalar("U8"))]))]);
     let generated = Generator::new().name("m").client(true).file(&schema).unwrap();
@@ -175,7 +175,7 @@ fn tables(names: &[&str], column: &str) -> ServerSchema {
 }
 
 #[test]
-fn no_name_gets_out_of_its_comment_or_its_quotes() {
+fn no_name_escapes_comment_or_quotes() {
     let name = "x\n\"{}`\u{202e}*/ fn injected() {}";
     let made = Generator::new().client(true).file(&tables(&[name], "a\"b\nc")).unwrap();
     for file in made.files() {
@@ -207,7 +207,7 @@ fn what_was_not_generated_is_not_written_over() {
 }
 
 #[test]
-fn every_table_has_a_file_of_its_own_that_the_compiler_finds() {
+fn every_table_has_its_own_file() {
     let schema = tables(&["mod", "types", "naïve", "日本", "1", "gen"], "gen");
     let made = Generator::new().client(true).files(&schema).unwrap();
     let paths: Vec<_> = made.files().iter().map(|file| file.path.to_str().unwrap()).collect();

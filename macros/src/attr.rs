@@ -1,4 +1,4 @@
-//! What stands inside an attribute: `key`, `key = value` and `key(..)`, separated by commas.
+//! Contents of attributes: `key`, `key = value` and `key(..)`, separated by commas.
 //!
 //! Not `syn`'s nested meta, which stops at the first mistake and takes no types as values.
 
@@ -97,7 +97,7 @@ impl Entry {
         crate::name_of(&self.key)
     }
 
-    /// Whether it is a word alone.
+    /// Returns `true` for a word alone.
     pub(crate) fn is_flag(&self) -> bool {
         matches!(self.value, Value::Flag)
     }
@@ -223,7 +223,7 @@ impl Entry {
 
 /// Something that an attribute may say once.
 pub(crate) struct Once<T> {
-    /// Whether it was said, well or badly.
+    /// `true` if it was given, well or badly.
     said: bool,
     value: Option<T>,
 }
@@ -245,7 +245,7 @@ impl<T> Once<T> {
         }
     }
 
-    /// Whether it was said, if only to be misunderstood.
+    /// Returns `true` if it was given, if only to be misunderstood.
     pub(crate) fn is_said(&self) -> bool {
         self.said
     }

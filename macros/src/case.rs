@@ -57,7 +57,7 @@ fn words(ident: &str) -> Vec<String> {
     words
 }
 
-/// Whether a word begins at `c`, between its neighbours.
+/// Returns `true` if a word begins at `c`, between its neighbours.
 fn is_boundary(before: char, c: char, after: Option<char>) -> bool {
     let letter = |c| is_upper(c) || is_lower(c);
     let last_capital = is_upper(before) && is_upper(c) && after.is_some_and(is_lower);
@@ -126,7 +126,7 @@ mod tests {
 
     /// Every entry of the `ExplicitNames` sections of the schemas in `fixtures`: the names of five real modules.
     #[test]
-    fn names_in_recorded_schemas_are_found_from_their_sources() {
+    fn schema_names_derive_from_source_names() {
         let pairs = include_str!("../fixtures/explicit_names.txt");
         let mut seen = 0;
         for line in pairs.lines().filter(|line| !line.starts_with('#')) {

@@ -23,7 +23,7 @@ impl Ctxt {
         self.errors.borrow_mut().push(syn::Error::new(at, message));
     }
 
-    /// How many errors there are, to see whether something else added one.
+    /// Number of errors, to see whether something else added one.
     pub(crate) fn len(&self) -> usize {
         self.errors.borrow().len()
     }

@@ -1,4 +1,4 @@
-//! What the macros write, as snapshots: a change to an expansion shows up in the review as a change to a text.
+//! Expansions of the macros, as snapshots: a change to an expansion shows up in the review as a change to a text.
 //!
 //! `INSTA_UPDATE=always cargo test -p lightlike-macros` writes them anew.
 

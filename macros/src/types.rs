@@ -1,4 +1,4 @@
-//! What can be said about a type from its tokens alone.
+//! Facts about a type from its tokens alone.
 
 use proc_macro2::Span;
 use quote::ToTokens;
@@ -25,7 +25,7 @@ pub(crate) fn bare(ty: &Type) -> &Type {
     }
 }
 
-/// Whether the type is `f32` or `f64`, which have no equality, no hash and no order.
+/// Returns `true` if the type is `f32` or `f64`, which have no equality, no hash and no order.
 pub(crate) fn is_float(ty: &Type) -> bool {
     match bare(ty) {
         Type::Path(ty) => {
@@ -152,7 +152,7 @@ fn is_static(lifetime: &Lifetime) -> bool {
     lifetime.ident == "static"
 }
 
-/// What to write for `&elem`.
+/// Owned type to write for `&elem`.
 fn owned(elem: &Type) -> String {
     match bare(elem) {
         Type::Path(ty) if ty.path.is_ident("str") => "String".to_owned(),
@@ -171,14 +171,14 @@ pub(crate) fn text(tokens: impl ToTokens) -> String {
     text
 }
 
-/// Whether [`check_owned`] finds something in `ty`.
+/// Returns `true` if [`check_owned`] finds something in `ty`.
 pub(crate) fn borrows(ty: &Type) -> bool {
     let cx = Ctxt::default();
     check_owned(&cx, "", ty);
     cx.finish().is_err()
 }
 
-/// What a type that a reducer returns says about success and failure.
+/// Success and failure types of a reducer's return type.
 #[expect(clippy::large_enum_variant, reason = "made once a declaration")]
 pub(crate) enum ResultOf {
     /// `Result<T, E>`.
@@ -189,7 +189,7 @@ pub(crate) enum ResultOf {
     No,
 }
 
-/// What `ty` says about success and failure.
+/// Reads the success and failure types of `ty`.
 pub(crate) fn result_of(ty: &Type) -> ResultOf {
     let Type::Path(path) = bare(ty) else { return ResultOf::No };
     let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else {

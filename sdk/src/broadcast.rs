@@ -78,7 +78,7 @@ pub enum BroadcastEvent {
     Insert {
         /// The row.
         row: BroadcastRow,
-        /// Why it came.
+        /// Cause.
         cause: Cause,
     },
     /// A row was replaced by one with the same primary key.
@@ -87,14 +87,14 @@ pub enum BroadcastEvent {
         old: BroadcastRow,
         /// The row after.
         new: BroadcastRow,
-        /// Why it changed.
+        /// Cause.
         cause: Cause,
     },
     /// A row left.
     Delete {
         /// The row.
         row: BroadcastRow,
-        /// Why it left.
+        /// Cause.
         cause: Cause,
     },
     /// A call of this client's was answered, or will not be.
@@ -141,7 +141,7 @@ impl BroadcastRow {
     }
 }
 
-/// What a receiver wants.
+/// Events that a receiver wants.
 #[derive(Clone)]
 struct Filter {
     /// All, if none are named.
@@ -209,7 +209,8 @@ impl Broadcast {
         Self::new(hub, Filter { calls: false, ..filter }, capacity)
     }
 
-    /// How many events wait for a slow reader, at most; 4096 by default, and at least one. The feed begins anew.
+    /// Sets the number of events that wait for a slow reader, at most; 4096 by default, and at least one. The feed
+    /// begins anew.
     pub fn capacity(self, events: usize) -> Self {
         let Self { hub, filter, .. } = self;
         Self::new(hub, filter, events)
@@ -254,7 +255,7 @@ impl fmt::Debug for Broadcast {
 /// All receivers of one client.
 #[derive(Default)]
 pub(crate) struct Broadcasts {
-    /// How many there are, so that nothing is locked where there are none.
+    /// Number of receivers, so that nothing is locked where there are none.
     len: AtomicUsize,
     inner: Mutex<Receivers>,
 }

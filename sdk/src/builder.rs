@@ -1,4 +1,4 @@
-//! What a client is made with.
+//! Builder of clients.
 
 use std::fmt;
 use std::sync::Arc;
@@ -80,21 +80,21 @@ impl ClientBuilder {
         self
     }
 
-    /// Where the token is kept between runs.
+    /// Keeps the token in a store between runs.
     pub fn token_store(mut self, tokens: impl TokenStore) -> Self {
         self.tokens = Some(Arc::new(tokens));
         self
     }
 
-    /// What the server may compress with. The default is gzip, and nothing where the server is on this machine. Brotli is
-    /// an error when the client is made, if the feature `brotli` is off.
+    /// Sets the compression that the server may use. The default is gzip, and nothing where the server is on this
+    /// machine. Brotli is an error when the client is made, if the feature `brotli` is off.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = Some(compression);
         self
     }
 
-    /// Whether rows and outcomes wait until they are durable on the server, which is the server's default. Without
-    /// that they come sooner, and a crash of the server may take them back.
+    /// Delays rows and outcomes until they are durable on the server, which is the server's default. Without that they
+    /// come sooner, and a crash of the server may take them back.
     pub fn confirmed_reads(mut self, confirmed: bool) -> Self {
         self.confirmed = Some(confirmed);
         self
@@ -119,20 +119,20 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether the first connection is tried again when it cannot be made. By default [`connect`](Self::connect) gives up
-    /// and says why, and a client that was [built](Self::build) and started goes on for ever.
+    /// Retries the first connection when it cannot be made. By default [`connect`](Self::connect) gives up and says
+    /// why, and a client that was [built](Self::build) and started goes on for ever.
     pub fn retry_first_connection(mut self, retry: bool) -> Self {
         self.retry_first = Some(retry);
         self
     }
 
-    /// How a lost connection comes back: see [`Reconnect`]. By default it does, and for ever.
+    /// Sets the policy of reconnecting: see [`Reconnect`]. By default a lost connection is made again, and for ever.
     pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
         self.config.reconnect = reconnect;
         self
     }
 
-    /// What becomes of calls while there is no connection. By default they end as
+    /// Sets the policy of calls while there is no connection. By default they end as
     /// [`NotSent`](crate::CallError::NotSent), and with an [offline store](Self::offline) they wait.
     pub fn while_disconnected(mut self, policy: WhileDisconnected) -> Self {
         self.while_disconnected = Some(policy);
@@ -158,8 +158,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether the program's structs are compared with the module's schema, and what a difference leads to. By default
-    /// it is logged. Feature `http`.
+    /// Compares the program's structs with the module's schema, and sets what a difference leads to. By default it is
+    /// logged. Feature `http`.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), lightlike::Error> {
@@ -388,7 +388,7 @@ mod tests {
 
     #[cfg(not(feature = "brotli"))]
     #[test]
-    fn a_client_that_asks_for_what_it_cannot_decompress_is_told_so() {
+    fn unsupported_compression_is_refused_at_build() {
         let builder = Client::builder("http://localhost:3000", "chat");
         let error = builder.compression(Compression::Brotli).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);

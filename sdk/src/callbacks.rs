@@ -70,14 +70,14 @@ impl<F: ?Sized + Send> Removes for Callbacks<F> {
 
 /// Callbacks of one kind, in the order of their registration.
 pub(crate) struct Callbacks<F: ?Sized> {
-    /// What they are registered with, and whose events they hear, for who reads of a panic.
+    /// Method that they are registered with, and the events that they hear, for readers of a panic.
     name: &'static str,
     table: Option<&'static str>,
     panics: Arc<Panics>,
     list: Mutex<List<F>>,
-    /// How many there are, so that nothing is locked where there are none.
+    /// Number of callbacks, so that nothing is locked where there are none.
     len: AtomicUsize,
-    /// How often one was removed: a run looks at the list again only when this has moved.
+    /// Number of removals: a run looks at the list again only when this has moved.
     removals: AtomicUsize,
 }
 
@@ -166,7 +166,7 @@ impl<F: ?Sized> Callbacks<F> {
     }
 }
 
-/// Whether a callback that ran is to run again.
+/// Decision to run a callback again, or to remove it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
     Yes,
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_added_inside_runs_from_the_next_time_and_one_removed_inside_no_more() {
+    fn callbacks_changed_while_running_apply_next_time() {
         let list = Arc::new(List::default());
         let inside = Arc::clone(&list);
         list.add(Box::new(move |log| {
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callback_is_removed_by_its_name_or_by_its_guard_s_end() {
+    fn callback_is_removed_by_id_or_guard() {
         let list: Arc<List> = Arc::default();
         let by_name = list.register(Box::new(|log| log.push("by name")));
         let guard = list.register(Box::new(|log| log.push("by guard"))).scoped();

@@ -21,7 +21,7 @@ impl Changes {
         Self { transaction: Arc::new(transaction), cause }
     }
 
-    /// Why the rows changed.
+    /// Cause of the changes.
     pub fn cause(&self) -> &Cause {
         &self.cause
     }
@@ -31,7 +31,7 @@ impl Changes {
         self.diffs().iter().map(TableDiff::name)
     }
 
-    /// What changed in the table `T`, in the server's order; nothing, for most transactions.
+    /// Changes of the table `T`, in the server's order; nothing, for most transactions.
     pub fn of<T: Table>(&self) -> impl Iterator<Item = RowChange<'_, T::Row>> {
         let diffs = self.diffs().iter().filter(|diff| diff.name() == T::DEF.name);
         diffs.flat_map(|diff| self.rows::<T>(diff))

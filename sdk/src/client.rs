@@ -30,8 +30,8 @@ use crate::table::TableHandle;
 use crate::view::View;
 use crate::watch::Watch;
 
-/// How many transactions a stream of whole transactions holds. Each keeps the rows alive that it removed, so they are
-/// fewer than row events.
+/// Number of transactions that a stream of whole transactions holds. Each keeps the rows alive that it removed, so they
+/// are fewer than row events.
 const TRANSACTION_CAPACITY: usize = 256;
 
 /// A database: live tables, calls, events. Cheap to clone; all clones are one connection, and the last to be dropped
@@ -49,7 +49,7 @@ pub struct WeakClient {
     handle: Weak<Handle>,
 }
 
-/// What the clones of a client share. Its end is the connection's.
+/// State that the clones of a client share. Its end is the connection's.
 pub(crate) struct Handle {
     pub(crate) hub: Arc<Hub>,
     pub(crate) route: Route,
@@ -87,7 +87,7 @@ impl Client {
         self.hub().state.subscribe()
     }
 
-    /// Who the server takes us for; `None` until it has greeted.
+    /// Identity that the server gave this client; `None` until it has greeted.
     pub fn identity(&self) -> Option<Identity> {
         self.hub().shared.read(|connection| connection.greeting().map(|greeting| greeting.identity))
     }
@@ -255,7 +255,7 @@ impl Client {
         ProcedureCall::new(Arc::clone(self.hub()), call)
     }
 
-    /// How many calls and queries have no answer yet.
+    /// Number of calls and queries that have no answer yet.
     pub fn pending_calls(&self) -> usize {
         self.hub().shared.read(lightlike_core::conn::Connection::pending_calls)
     }

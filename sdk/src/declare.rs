@@ -1,4 +1,4 @@
-//! What a program says beforehand that it uses.
+//! Declarations of what a program uses.
 
 use lightlike_core::cache::RegisterError;
 use lightlike_core::conn::Connection;
@@ -20,7 +20,7 @@ impl Declared {
     }
 }
 
-/// What the program uses. All of it can be mentioned later as well.
+/// Declarations of what the program uses. All of it can be mentioned later as well.
 impl ClientBuilder {
     /// Declares a table or a view.
     ///

@@ -1,4 +1,4 @@
-//! Who runs a client: a task, a thread, a future of the caller's, or a frame loop.
+//! Drivers of a client: a task, a thread, a future of the caller's, or a frame loop.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -16,10 +16,10 @@ use crate::io_thread::IoThread;
 use crate::link::Route;
 use crate::park::{block_on, yield_now};
 
-/// How much a thread or a future applies before it looks around. Others of the caller's executor wait no longer.
+/// Budget of a thread or a future before it looks around. Others of the caller's executor wait no longer.
 const TURN: Budget = Budget::time(Duration::from_millis(2));
 
-/// What a [tick](Client::tick) leaves behind.
+/// Result of a [tick](Client::tick).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
@@ -27,7 +27,7 @@ pub struct Tick {
     /// Something that came is not applied or delivered yet: the budget was used up, or views are held that keep more
     /// rows than [`Limits::max_dead_rows`](crate::Limits::max_dead_rows).
     pub work_left: bool,
-    /// How many of the server's messages it began with.
+    /// Number of the server's messages that it began with.
     pub messages: u64,
 }
 
@@ -38,7 +38,7 @@ pub struct DriverThread {
     hub: Arc<Hub>,
 }
 
-/// Who runs what.
+/// Drivers.
 impl Client {
     /// Connects in the background: a task on the tokio runtime that this is called in, of either kind. Does nothing if
     /// the client was started before.
@@ -270,7 +270,7 @@ impl DriverThread {
         }
     }
 
-    /// Whether the thread has ended.
+    /// Returns `true` if the thread has ended.
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()
     }
@@ -309,7 +309,7 @@ impl Hub {
         }
     }
 
-    /// How the connection ended.
+    /// Result of the connection.
     fn outcome(&self) -> Result<(), Error> {
         match &*self.state.borrow() {
             ConnectionState::Closed(CloseReason::Requested) => Ok(()),

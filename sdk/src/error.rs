@@ -21,7 +21,7 @@ use crate::untyped::UntypedError;
 #[error(transparent)]
 pub struct Error(Box<Repr>);
 
-/// What kind of thing went wrong.
+/// Kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -52,7 +52,7 @@ pub enum ErrorKind {
     TokenStore,
     /// The offline store failed.
     Storage,
-    /// What was waited for did not come in the time given.
+    /// The time given ran out before what was waited for.
     TimedOut,
 }
 
@@ -175,7 +175,7 @@ pub(crate) enum Repr {
 }
 
 impl Error {
-    /// What kind of thing went wrong.
+    /// Kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Repr::Endpoint(_)
@@ -218,7 +218,7 @@ impl Error {
         }
     }
 
-    /// Whether the same thing may succeed later without anything being changed.
+    /// Returns `true` if the same thing may succeed later without anything being changed.
     pub fn is_retryable(&self) -> bool {
         match &*self.0 {
             Repr::Connect { lost, .. } | Repr::Lost(lost) => lost.is_retryable(),
@@ -235,7 +235,7 @@ impl Error {
         }
     }
 
-    /// Why the connection could not be made or was lost, if that is what went wrong.
+    /// Reason for which the connection could not be made or was lost, if that is what went wrong.
     pub fn lost(&self) -> Option<&Lost> {
         match &*self.0 {
             Repr::Connect { lost, .. } | Repr::Lost(lost) => Some(lost),
@@ -252,7 +252,7 @@ impl Error {
         }
     }
 
-    /// How the call ended, if a call is what went wrong.
+    /// Kind of the call's error, if a call is what went wrong.
     pub fn call(&self) -> Option<CallErrorKind> {
         match &*self.0 {
             Repr::Rejected { .. } => Some(CallErrorKind::Rejected),
@@ -262,7 +262,7 @@ impl Error {
     }
 }
 
-/// Whether the server refused the handshake for what is asked for or for who asks.
+/// Kind of a refused handshake: for what is asked for, or for who asks.
 fn refusal(lost: &Lost) -> Option<ErrorKind> {
     match lost {
         lost if lost.needs_auth() => Some(ErrorKind::Auth),

@@ -1,4 +1,4 @@
-//! What callbacks and streams are told.
+//! Events for callbacks and streams.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::callbacks::Keep;
 use crate::client::Client;
 use crate::view::View;
 
-/// What a callback is told besides the rows: why they changed, and the client, to do anything with.
+/// Event beside the rows of a callback: their cause, and the client, to do anything with.
 ///
 /// From inside a callback everything is allowed: reading, calling, subscribing, registering and removing callbacks,
 /// this one too, disconnecting. Callbacks added or removed take effect from the next transaction; a removed one runs
@@ -40,7 +40,7 @@ impl<'a> Event<'a> {
         Self::new(self.client, self.cause, self.before, self.before)
     }
 
-    /// Whether the callback that ran last is to run again.
+    /// Decision of the callback that ran last to run again.
     pub(crate) fn keep(&self) -> Keep {
         if self.unregister.take() { Keep::No } else { Keep::Yes }
     }
@@ -51,17 +51,17 @@ impl<'a> Event<'a> {
         self.client
     }
 
-    /// Why the rows changed.
+    /// Cause of the rows' change.
     pub fn cause(&self) -> &'a Cause {
         self.cause
     }
 
-    /// Whether a reducer call of this client made the change, or is expected to, or was.
+    /// Returns `true` if a reducer call of this client made the change, or is expected to, or was.
     pub fn is_mine(&self) -> bool {
         matches!(self.cause, Cause::Call { .. } | Cause::Optimistic(_) | Cause::Reverted(_))
     }
 
-    /// Whether the rows are what a call of this client is expected to do, and not the server's word.
+    /// Returns `true` if the rows are the predicted effect of a call of this client, and not the server's.
     pub fn is_optimistic(&self) -> bool {
         matches!(self.cause, Cause::Optimistic(_))
     }
@@ -109,7 +109,7 @@ impl fmt::Debug for Event<'_> {
 pub struct Inserted<R> {
     /// The row.
     pub row: R,
-    /// Why it came.
+    /// Cause.
     pub cause: Cause,
 }
 
@@ -119,7 +119,7 @@ pub struct Inserted<R> {
 pub struct Deleted<R> {
     /// The row.
     pub row: R,
-    /// Why it left.
+    /// Cause.
     pub cause: Cause,
 }
 
@@ -131,11 +131,11 @@ pub struct Updated<R> {
     pub old: R,
     /// The row after.
     pub new: R,
-    /// Why it changed.
+    /// Cause.
     pub cause: Cause,
 }
 
-/// What happened to a row.
+/// Change of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change<R> {
     /// It came.

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::query::{Returned, returned_table};
 use crate::table::TableHandle;
 
-/// Which tables have had their first batch, and who waits for it.
+/// Tables that have had their first batch, and waiters for it.
 #[derive(Default)]
 pub(crate) struct FirstBatches(Mutex<Inner>);
 

@@ -20,7 +20,7 @@ pub(crate) type UpdateCallback<R> = dyn FnMut(&Event<'_>, &R, &R) + Send;
 pub(crate) type TransactionCallback = dyn FnMut(&Event<'_>, &Changes) + Send;
 pub(crate) type BatchCallback = dyn FnMut(&Event<'_>, &Changes) -> RowEvents + Send;
 
-/// Whether a transaction's rows are told one by one: see [`Client::on_batch`](crate::Client::on_batch).
+/// Delivery of a transaction's rows one by one: see [`Client::on_batch`](crate::Client::on_batch).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowEvents {
     /// They are.
@@ -32,7 +32,7 @@ pub enum RowEvents {
 /// Feeds a stream with what it makes of a transaction; false when nobody reads the stream any more.
 pub(crate) type TransactionReader = dyn FnMut(&Changes) -> bool + Send;
 
-/// What feeds streams, until the connection is closed.
+/// Feeds of streams, until the connection is closed.
 struct Feeds<F> {
     open: Vec<F>,
     /// The connection is closed: a new stream ends at once.
@@ -208,7 +208,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Copies what a stream is to carry; false when nobody reads the stream any more.
 type FeedFn<R> = dyn FnMut(&Event<'_>, &RowChange<'_, R>) -> bool + Send;
 
-/// What wants to know of one table's changes.
+/// Listeners to one table's changes.
 pub(crate) struct TableHooks<T: Table> {
     pub(crate) before_deletes: Arc<Callbacks<RowCallback<T::Row>>>,
     pub(crate) inserts: Arc<Callbacks<RowCallback<T::Row>>>,

@@ -1,4 +1,4 @@
-//! How a client reaches its server: streams, TLS, headers.
+//! Routes to a server: streams, TLS, headers.
 
 use std::io;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) struct Link {
     refresh: Option<crate::auth::Refresh>,
 }
 
-/// How a client reaches its server, as its drivers see it.
+/// Route of a client to its server, as its drivers see it.
 #[derive(Clone)]
 pub(crate) struct Route {
     pub(crate) dialer: Arc<dyn Dialer>,
@@ -39,7 +39,7 @@ pub(crate) struct Route {
 }
 
 impl Link {
-    /// What opens sockets as wished.
+    /// Makes the dialer of the route.
     pub(crate) fn route(
         self,
         endpoint: Endpoint,
@@ -92,7 +92,7 @@ impl Link {
     }
 }
 
-/// How the server is reached.
+/// Route to the server.
 impl ClientBuilder {
     /// Opens the streams that connections run over, in place of TCP: over a Unix socket, in memory. No
     /// [`proxy`](Self::proxy) is asked for them. TLS,
@@ -139,8 +139,8 @@ impl ClientBuilder {
         self.change_link(|link| link.proxy = proxy)
     }
 
-    /// Whom encrypted connections trust, and the certificate that they show: see [`Tls`]. By default they trust the web's root
-    /// certificates, and show none.
+    /// Sets the certificates that encrypted connections trust, and the one that they show: see [`Tls`]. By default they
+    /// trust the web's root certificates, and show none.
     pub fn tls(self, tls: Tls) -> Self {
         self.change_link(|link| link.tls = Some(tls))
     }

@@ -1,4 +1,4 @@
-//! Who hears of this client's calls besides those who await them.
+//! Listeners to this client's calls, besides those who await them.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use crate::client::Client;
 use crate::outcome::{Latency, timestamp};
 use crate::panics::Panics;
 
-/// What a call was of.
+/// Kind of a call's function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FunctionKind {
     /// A reducer.
@@ -61,12 +61,12 @@ impl Called {
         Some(Self { inner: Arc::new(Inner { id, kind, name, args, reply, times }) })
     }
 
-    /// Which call it is, as [`Cause::Call`](crate::Cause::Call) and [`Pending::id`](crate::Pending::id) name it.
+    /// Id of the call, as [`Cause::Call`](crate::Cause::Call) and [`Pending::id`](crate::Pending::id) name it.
     pub fn id(&self) -> CallId {
         self.inner.id
     }
 
-    /// Whether it was a reducer's or a procedure's.
+    /// Kind of its function: a reducer or a procedure.
     pub fn kind(&self) -> FunctionKind {
         self.inner.kind
     }
@@ -86,7 +86,7 @@ impl Called {
         self.is_of(FunctionKind::Reducer, R::DEF.name).then(|| self.decode_args()).flatten()
     }
 
-    /// How it ended, if it was a call of the reducer `R`.
+    /// Outcome, if it was a call of the reducer `R`.
     pub fn outcome<R: Reducer>(&self) -> Option<Result<R::Ok, CallError<R::Error>>> {
         let is_of = self.is_of(FunctionKind::Reducer, R::DEF.name);
         is_of.then(|| reducer_outcome::<R>(&self.inner.reply))
@@ -97,7 +97,7 @@ impl Called {
         self.is_of(FunctionKind::Procedure, P::DEF.name).then(|| self.decode_args()).flatten()
     }
 
-    /// How it ended, if it was a call of the procedure `P`.
+    /// Outcome, if it was a call of the procedure `P`.
     pub fn procedure_outcome<P: Procedure>(
         &self,
     ) -> Option<Result<P::Output, CallError<Infallible>>> {
@@ -105,7 +105,7 @@ impl Called {
         is_of.then(|| procedure_outcome::<P>(&self.inner.reply))
     }
 
-    /// How it ended, without what it returned or was rejected with: those have types of their own.
+    /// Outcome, without what it returned or was rejected with: those have types of their own.
     ///
     /// # Errors
     ///
@@ -128,12 +128,12 @@ impl Called {
         }
     }
 
-    /// When the server ran it, by its clock, if it did and said so.
+    /// Time at which the server ran it, by its clock, if it did and said so.
     pub fn timestamp(&self) -> Option<Timestamp> {
         timestamp(&self.inner.reply)
     }
 
-    /// Where its time went.
+    /// Times of its phases.
     pub fn latency(&self) -> Latency {
         Latency::new(&self.inner.reply, self.inner.times)
     }
@@ -158,7 +158,7 @@ impl fmt::Debug for Called {
     }
 }
 
-/// How a call ended, in a word for logs.
+/// Outcome of a call, in a word for logs.
 pub(crate) fn kind_of(reply: &Reply) -> &'static str {
     match reply {
         Reply::Committed { .. } => "committed",
@@ -175,7 +175,7 @@ pub(crate) fn kind_of(reply: &Reply) -> &'static str {
     }
 }
 
-/// What a listener is told of a call, besides its arguments and its outcome.
+/// Call as a listener hears of it, besides its arguments and its outcome.
 pub struct CallEvent<'a> {
     client: &'a Client,
     called: &'a Called,
@@ -218,7 +218,7 @@ pub(crate) type UnhandledCallback = dyn FnMut(&Client, &Unhandled) + Send;
 pub struct Unhandled {
     /// The function's name.
     pub function: Box<str>,
-    /// How the call ended.
+    /// Kind of the outcome.
     pub kind: CallErrorKind,
     /// The server's words or ours. What a reducer rejected a call with is of its own type: see [`call`](Self::call).
     pub message: Box<str>,
@@ -239,7 +239,7 @@ impl Unhandled {
 pub(crate) struct Listeners {
     panics: Arc<Panics>,
     all: Arc<Callbacks<Listener>>,
-    /// How often somebody began to listen to one function: where nobody did, nothing is locked.
+    /// Number of functions that were ever listened to: where there is none, nothing is locked.
     functions: AtomicUsize,
     by_function: Mutex<ByFunction>,
 }
@@ -269,7 +269,7 @@ impl Listeners {
         }
     }
 
-    /// Whether there is nobody.
+    /// Returns `true` if there are no listeners.
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty() && self.functions.load(Ordering::Relaxed) == 0
     }

@@ -1,4 +1,4 @@
-//! What a client says of itself: numbers, a notice when the application is too slow, and events for `tracing`.
+//! Observation of a client: counters, a notice when the application is too slow, and events for `tracing`.
 
 use std::sync::Weak;
 
@@ -16,8 +16,8 @@ use crate::spans::Origin;
 pub(crate) type SlowCallback = dyn FnMut(&Client, &SlowConsumer) + Send;
 
 impl Client {
-    /// What this client has done and has to do: traffic, rows, calls and their round trips, sockets, queues. It takes about
-    /// a microsecond.
+    /// Counters of this client, done and pending: traffic, rows, calls and their round trips, sockets, queues. It takes
+    /// about a microsecond.
     ///
     /// ```no_run
     /// # fn example(db: &lightlike::Client) {
@@ -109,7 +109,7 @@ pub(crate) fn transaction(changes: &Changes) {
     }
 }
 
-/// What a cause is, without what it carries: arguments may be secret.
+/// Name of a cause, without what it carries: arguments may be secret.
 pub(crate) fn cause(cause: &conn::Cause) -> &'static str {
     use conn::Cause;
     match cause {

@@ -1,4 +1,4 @@
-//! What calls are expected to do, shown until the server answers.
+//! Predicted effects of calls, shown until the server answers.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use crate::builder::ClientBuilder;
 use crate::call::Call;
 use crate::table::TableHandle;
 
-/// What a mutator may return: nothing, or a `Result` of nothing. An error makes it contribute nothing until it runs
+/// Return value of a mutator: nothing, or a `Result` of nothing. An error makes it contribute nothing until it runs
 /// again.
 pub trait MutatorOutcome: sealed::Sealed {
     #[doc(hidden)]
@@ -39,7 +39,7 @@ impl<E: Display> MutatorOutcome for Result<(), E> {
     }
 }
 
-/// What a call is expected to do, when its arguments are handed over.
+/// Predicted effect of a call, when its arguments are handed over.
 pub(crate) type Expected<R> = Box<dyn FnOnce(R) -> Box<dyn Mutation> + Send>;
 
 impl<R: Reducer> Call<R> {
@@ -89,7 +89,7 @@ impl<R: Reducer> Call<R> {
 
 type Mutator = dyn Fn(&mut LocalTx, &[u8]) + Send + Sync;
 
-/// What calls of some reducers are expected to do, by the reducers' names.
+/// Predicted effects of some reducers' calls, by the reducers' names.
 #[derive(Default, Clone)]
 pub(crate) struct Mutators {
     by_name: HashMap<&'static str, Arc<Mutator>>,
@@ -107,7 +107,7 @@ impl Mutators {
         self.by_name.insert(R::DEF.name, Arc::new(mutator));
     }
 
-    /// What a call with these encoded arguments is expected to do.
+    /// Predicted effect of a call with these encoded arguments.
     pub(crate) fn mutation(&self, reducer: &str, args: &Bytes) -> Option<Box<dyn Mutation>> {
         let (mutator, args) = (Arc::clone(self.by_name.get(reducer)?), args.clone());
         Some(Box::new(move |tx: &mut LocalTx| mutator(tx, &args)))
@@ -128,8 +128,8 @@ impl ClientBuilder {
 }
 
 impl<T: Table> TableHandle<T> {
-    /// Whose word a row is, that is, the row with its primary key, or this very row where there is none: the server's,
-    /// the server's when it was last heard, or that of calls that are not answered. `None` if there is no such row now.
+    /// Origin of the row with its primary key, or of this very row where there is none: the server's, the server's when
+    /// it was last heard, or that of calls that are not answered. `None` if there is no such row now.
     pub fn status(&self, row: &T::Row) -> Option<RowStatus> {
         self.hub().shared.read(|connection| connection.row_status::<T>(row))
     }

@@ -1,4 +1,4 @@
-//! What is known of an answered call besides its result.
+//! Facts about an answered call besides its result.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use lightlike_core::types::Timestamp;
 
 use crate::call::CallError;
 
-/// How a call ended, when, and how long it took.
+/// Result of a call, its time, and its duration.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Outcome<T, E> {
-    /// What awaiting the call gives.
+    /// Result, the same that awaiting the call gives.
     pub result: Result<T, CallError<E>>,
-    /// When the server ran it, by its clock, if it did and said so.
+    /// Time at which the server ran it, by its clock, if it did and said so.
     pub timestamp: Option<Timestamp>,
-    /// Where the time went.
+    /// Times of its phases.
     pub latency: Latency,
 }
 
@@ -30,7 +30,7 @@ impl<T, E> Outcome<T, E> {
     }
 }
 
-/// Where a call's time went; `None` for what did not happen, such as an answer to a call that timed out.
+/// Times of a call's phases; `None` for what did not happen, such as an answer to a call that timed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Latency {
@@ -38,7 +38,7 @@ pub struct Latency {
     pub queued: Option<Duration>,
     /// From there to the frame with the answer: the network, both ways, and the server.
     pub round_trip: Option<Duration>,
-    /// What the server says that it took, which is part of `round_trip`. It says so of procedures only.
+    /// Duration on the server by its own word, which is part of `round_trip`. It says so of procedures only.
     pub server: Option<Duration>,
     /// From there until the answer's rows were in the cache.
     pub applying: Option<Duration>,
@@ -69,7 +69,7 @@ impl Latency {
     }
 }
 
-/// When the server ran a call, by its clock.
+/// Time at which the server ran a call, by its clock.
 pub(crate) fn timestamp(reply: &Reply) -> Option<Timestamp> {
     match reply {
         Reply::Committed { timestamp, .. }

@@ -8,18 +8,18 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Panicked {
-    /// What the callback was registered with, such as `on_insert`.
+    /// Method that the callback was registered with, such as `on_insert`.
     pub callback: &'static str,
     /// The table whose events it hears, if it is one table's.
     pub table: Option<&'static str>,
-    /// What it said; "no text" if that was no text.
+    /// Text of the panic; "no text" if it was no text.
     pub message: Box<str>,
 }
 
 /// Panics that were caught and are not told yet.
 #[derive(Debug, Default)]
 pub(crate) struct Panics {
-    /// Whether there are any, so that nothing is locked where there are none.
+    /// `true` if there are any, so that nothing is locked where there are none.
     any: AtomicBool,
     list: Mutex<Vec<Panicked>>,
 }
@@ -54,7 +54,7 @@ impl Panics {
     }
 }
 
-/// What a panic said.
+/// Text of a panic.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")

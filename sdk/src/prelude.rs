@@ -1,4 +1,4 @@
-//! What most programs need: `use lightlike::prelude::*;`.
+//! Items that most programs need: `use lightlike::prelude::*;`.
 
 pub use crate::bsatn::Bsatn;
 pub use crate::schema::{Procedure, Reducer, Table};

@@ -1,4 +1,4 @@
-//! What generated code names. Not part of the API: it changes with the macros, which have the same version.
+//! Items that generated code names. Not part of the API: it changes with the macros, which have the same version.
 
 pub use crate::query::{Arguments, Called, NoLiteral, Query, SqlValue, ViewArgument};
 pub use lightlike_core::bsatn::unknown::{self, OtherVariant};
@@ -13,17 +13,17 @@ pub use lightlike_core::schema::{
 pub use lightlike_macros::Bsatn;
 pub use std::string::String;
 
-/// What `#[derive(Bsatn)]` makes, asked for at once.
+/// Traits that `#[derive(Bsatn)]` implements, asked for at once.
 pub trait Encoded: Encode + for<'a> Decode<'a> + Sats {}
 impl<T: Encode + for<'a> Decode<'a> + Sats> Encoded for T {}
 
-/// What the further tables of a row inherit. Made by `#[derive(Table)]` on the row.
+/// Descriptors that the further tables of a row inherit. Made by `#[derive(Table)]` on the row.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the row of a table",
     note = "`row = ..` names a struct with `#[derive(Bsatn, Table)]` and fields"
 )]
 pub trait RowKeys {
-    /// What the row is.
+    /// Descriptor of the row.
     const ROW: RowDef;
     /// The Rust names of the fields.
     const FIELDS: &'static [&'static str];

@@ -9,7 +9,8 @@ use crate::call::Unanswered;
 use crate::client::Client;
 use crate::error::{Error, Repr};
 
-/// What is asked: nothing that a table has to be looked at for. The server answers that it is no query, which is an answer.
+/// Query of the probe: nothing that a table has to be looked at for. The server answers that it is no query, which is
+/// an answer.
 const QUESTION: Text = Text::from_static("");
 
 impl Client {

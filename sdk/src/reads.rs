@@ -18,7 +18,7 @@ use crate::view::TableView;
 pub struct NotOneRow {
     /// The table's name on the wire.
     pub table: &'static str,
-    /// How many rows it has.
+    /// Number of rows that it has.
     pub rows: usize,
 }
 

@@ -18,13 +18,13 @@ pub(crate) struct Session {
 
 #[derive(Default)]
 struct State {
-    /// What is in the store.
+    /// Token in the store.
     kept: Option<Secret>,
     /// Whether that is what is presented.
     presents_kept: bool,
     /// Nothing is to be kept any more.
     forgotten: bool,
-    /// Why the last token could not be kept, until somebody asks.
+    /// Reason for which the last token could not be kept, until it is asked for.
     failure: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -84,7 +84,7 @@ impl Session {
         }
     }
 
-    /// Whether the last token could be kept. Told once.
+    /// Checks that the last token could be kept. Reported once.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.lock().failure.take() {
             Some(source) => Err(Repr::TokenStore { verb: "save", source }.into()),

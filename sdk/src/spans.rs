@@ -19,7 +19,7 @@ use crate::hub::function;
 use crate::listen::kind_of;
 use crate::observe;
 
-/// Which database a client is of, as spans and events say it.
+/// Database of a client, as spans and events name it.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Origin {
     address: Box<str>,
@@ -80,7 +80,7 @@ impl Dialer for Traced {
 #[derive(Default)]
 pub(crate) struct Sessions {
     pub(crate) origin: Origin,
-    /// What `open` says, for events, which are many.
+    /// State of `open`, for events, which are many.
     is_open: AtomicBool,
     open: Mutex<Option<Span>>,
 }
@@ -215,7 +215,7 @@ impl CallSpan {
     }
 }
 
-/// Who made a call.
+/// Maker of a call.
 enum Maker {
     /// Somebody who waits for it.
     Waits,
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_nobody_listens_nothing_is_made_and_nothing_is_kept() {
+    fn spans_cost_nothing_without_subscriber() {
         let sql = Text::from_static("SELECT * FROM user");
         let call = CallSpan::new(&CallRequest::Query { sql }, true);
         assert!(call.0.is_none() && call.span().is_disabled());

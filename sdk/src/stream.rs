@@ -10,7 +10,7 @@ use futures_core::Stream;
 
 use crate::event::Lagged;
 
-/// How many events a stream holds when nothing else is said.
+/// Capacity of a stream where nothing else is said, in events.
 pub(crate) const DEFAULT_CAPACITY: usize = 4096;
 
 /// Events in the server's order. It ends when the connection is closed for good, and keeps nothing open.
@@ -32,7 +32,8 @@ impl<T> EventStream<T> {
         (Self { queue }, feed)
     }
 
-    /// How many events wait for a slow reader, at most; at least one. By default 4096 of rows, and 256 transactions.
+    /// Sets the number of events that wait for a slow reader, at most; at least one. By default 4096 of rows, and 256
+    /// transactions.
     pub fn capacity(self, events: usize) -> Self {
         self.queue.lock().capacity = events.max(1);
         self
@@ -72,7 +73,7 @@ pub(crate) struct Feed<T> {
 }
 
 impl<T> Feed<T> {
-    /// Whether somebody still holds the stream.
+    /// Returns `true` while the stream is held.
     pub(crate) fn is_open(&self) -> bool {
         self.queue.strong_count() > 0
     }
@@ -112,9 +113,9 @@ struct Queue<T> {
 
 struct Inner<T> {
     items: VecDeque<T>,
-    /// How many there may be.
+    /// Maximal number of events.
     capacity: usize,
-    /// How many were dropped since the last item was read.
+    /// Number of events dropped since the last item was read.
     missed: u64,
     closed: bool,
     waker: Option<Waker>,
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_stream_says_how_many_events_went_by() {
+    fn full_stream_counts_missed_events() {
         let (stream, feed) = EventStream::new(2);
         (0..5).for_each(|n| feed.push(n));
         assert_eq!(poll(&stream), Poll::Ready(Some(Err(Lagged(3)))));
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn less_room_than_there_are_events_drops_the_oldest_at_the_next() {
+    fn reduced_capacity_drops_oldest_on_next_event() {
         let (stream, feed) = EventStream::new(8);
         (0..5).for_each(|n| feed.push(n));
         let stream = stream.capacity(2);

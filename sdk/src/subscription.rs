@@ -30,7 +30,7 @@ pub struct Subscription {
     ends_on_drop: bool,
 }
 
-/// How far a query set is.
+/// Stage of a query set.
 #[derive(Debug, Clone)]
 pub(crate) enum Stage {
     Pending,
@@ -40,7 +40,7 @@ pub(crate) enum Stage {
     Ended(End),
 }
 
-/// Why a query set is over.
+/// Reason for which a query set is over.
 #[derive(Debug, Clone)]
 pub(crate) enum End {
     Set(SetEnd),
@@ -68,13 +68,13 @@ impl Subscription {
         Self { hub, set: None, list, stage, ends_on_drop: false }
     }
 
-    /// Whether the set's rows are in the cache.
+    /// Returns `true` if the set's rows are in the cache.
     pub fn is_applied(&self) -> bool {
         matches!(*self.stage.borrow(), Stage::Applied)
     }
 
-    /// Why the set is not in step with the server though the connection is: after a reconnect the server refused it, or
-    /// did not answer. Its rows are as they were; it is asked for again at the next reconnect.
+    /// Reason for which the set is not in step with the server though the connection is: after a reconnect the server
+    /// refused it, or did not answer. Its rows are as they were; it is asked for again at the next reconnect.
     pub fn stale(&self) -> Option<StaleReason> {
         match &*self.stage.borrow() {
             Stage::Stale(reason) => Some(reason.clone()),
@@ -82,12 +82,12 @@ impl Subscription {
         }
     }
 
-    /// Whether the set is over: ended, refused, failed, or the connection is closed.
+    /// Returns `true` if the set is over: ended, refused, failed, or the connection is closed.
     pub fn is_ended(&self) -> bool {
         matches!(*self.stage.borrow(), Stage::Ended(_))
     }
 
-    /// Which set this is, as [`Cause`](crate::Cause) names it; `None` if it was never asked for.
+    /// Id of the set, as [`Cause`](crate::Cause) names it; `None` if it was never asked for.
     pub fn id(&self) -> Option<SubscriptionId> {
         self.set
     }

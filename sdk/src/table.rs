@@ -47,17 +47,17 @@ impl<T: Table> TableHandle<T> {
         &self.hub
     }
 
-    /// Why this table has no rows and no events, if another Rust type was used for it first.
+    /// Error for which this table has no rows and no events, if another Rust type was used for it first.
     pub fn error(&self) -> Option<&RegisterError> {
         self.error.as_ref()
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.hub.read().table::<T>().len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

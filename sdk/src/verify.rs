@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::hub::lock;
 
-/// Who waits for a verification.
+/// Waiters for verifications.
 pub(crate) type Verifiers = Mutex<HashMap<VerificationId, oneshot::Sender<Option<Verification>>>>;
 
 impl Client {

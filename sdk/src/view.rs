@@ -67,12 +67,12 @@ pub struct TableView<'v, T: Table> {
 }
 
 impl<'v, T: Table> TableView<'v, T> {
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.table.as_ref().map_or(0, cache::TableView::len)
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -72,7 +72,7 @@ impl<F> WaitUntil<F> {
         self
     }
 
-    /// Whether the time is up.
+    /// Returns ready once the time is up.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(timeout) = self.timeout else { return Poll::Pending };
         if self.deadline.is_none() {

@@ -24,7 +24,7 @@ pub struct Watch<T> {
     guard: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-/// What was watched is gone: its value will not change any more.
+/// The watched thing is gone: its value will not change any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("what was watched is gone")]
 pub struct Gone;
@@ -40,18 +40,18 @@ struct Shared<T> {
 
 struct Inner<T> {
     value: Arc<T>,
-    /// How often the value was set.
+    /// Number of times that the value was set.
     number: u64,
     ended: bool,
     wakers: Wakers,
 }
 
-/// Who waits. A place belongs to one watch until that is dropped.
+/// Wakers of those that wait. A place belongs to one watch until that is dropped.
 #[derive(Default)]
 struct Wakers {
     places: Vec<Option<Waker>>,
     free: Vec<usize>,
-    /// Whether any place has a waker.
+    /// `true` if any place has a waker.
     any: bool,
 }
 
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_first_is_seen_and_values_in_between_are_missed() {
+    fn first_value_is_seen_and_intermediates_skipped() {
         let source = Source::new(1);
         let mut watch = source.subscribe();
         assert_eq!(watch.get(), 1);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_watch_leaves_its_place_to_the_next() {
+    fn dropped_watch_frees_its_place() {
         let source = Source::new(());
         for _ in 0..100 {
             let mut watch = source.subscribe();

@@ -31,9 +31,9 @@ pub(crate) fn row_watches<R: Row>() -> Arc<dyn WatchRows<R>> {
 
 /// The rows of one table that are watched, by their keys.
 struct RowWatches<R: Row> {
-    /// How many there are, so that nothing is locked where there are none.
+    /// Number of watches, so that nothing is locked where there are none.
     len: AtomicUsize,
-    /// How a row is copied, known since the first watch: a table's rows need not be `Clone` otherwise.
+    /// Copying of a row, known since the first watch: a table's rows need not be `Clone` otherwise.
     copy: OnceLock<fn(&R) -> R>,
     inner: Mutex<Inner<R>>,
 }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_was_read_before_its_transaction_was_told_is_not_told_again() {
+    fn value_read_early_is_not_repeated() {
         let watches = Arc::new(RowWatches::default());
         let (old, new) = (Item { id: 1, data: 1 }, Item { id: 1, data: 2 });
         let mut watch = watches.watch(1, |_| (7, Some(old.clone())));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn watches_of_a_row_share_it_and_the_last_to_go_ends_the_watching() {
+    fn row_watches_share_until_last_drop() {
         let watches: Arc<RowWatches<Item>> = Arc::default();
         let first = watches.watch(1, |_| (1, None));
         let second = watches.watch(1, |_| panic!("it is watched already"));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_end_a_row_is_read_and_never_changes() {
+    fn watch_is_readable_after_end() {
         let watches = Arc::new(RowWatches::default());
         watches.end();
         let item = Item { id: 1, data: 1 };

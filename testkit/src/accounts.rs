@@ -1,11 +1,11 @@
-//! Who may connect: identities and the tokens that prove them.
+//! Accounts: identities and the tokens that prove them.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use lightlike_core::types::{Identity, TimeDuration, Timestamp};
 
-/// How long a token for `?token=` is good.
+/// Life of a token for `?token=`.
 ///
 /// # Source
 ///
@@ -38,7 +38,7 @@ impl Accounts {
         self.token(identity, now, expires)
     }
 
-    /// Whose token it is, if it is good.
+    /// Identity of a token, if it is good.
     pub(crate) fn check(&self, token: &str, now: Timestamp) -> Option<Identity> {
         let account = self.by_token.get(token)?;
         account.expires.is_none_or(|expires| now < expires).then_some(account.identity)

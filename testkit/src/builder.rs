@@ -1,4 +1,4 @@
-//! What a server is made of.
+//! Builder of servers.
 
 use lightlike_core::schema::{Procedure, Reducer, Table, TableKind};
 use lightlike_core::types::{Identity, Timestamp};

@@ -1,4 +1,4 @@
-//! What time the server says it is.
+//! Clock of the server.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! What can be made to go wrong.
+//! Faults that can be injected.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -59,7 +59,7 @@ pub enum Fault {
     SendGarbage(Vec<u8>),
     /// Of the frame of the next reply only this many bytes are sent, its header included, before the connection ends.
     TruncateFrame {
-        /// How many bytes are sent.
+        /// Number of bytes that are sent.
         bytes: usize,
     },
     /// This message is sent right before the reply to the next request.

@@ -19,7 +19,7 @@ type DisconnectFn = Box<dyn Fn(&mut Tx) + Send + Sync>;
 type ViewFn = Box<dyn Fn(&Tx) -> Vec<Bytes> + Send + Sync>;
 type RowFilterFn = Box<dyn Fn(Identity, &[u8]) -> bool + Send + Sync>;
 
-/// Why a function did not return a value. (A panic is a third way.)
+/// Reason for which a function did not return a value. (A panic is a third way.)
 #[derive(Debug)]
 pub(crate) enum CallError {
     /// It was not run: the arguments are not of its types.
@@ -28,12 +28,12 @@ pub(crate) enum CallError {
     Rejected(Bytes),
 }
 
-/// What the server runs.
+/// Functions and tables that the server runs.
 #[derive(Default)]
 pub(crate) struct Module {
     pub(crate) reducers: HashMap<&'static str, ReducerFn>,
     pub(crate) procedures: HashMap<&'static str, ProcedureFn>,
-    /// What the schema tells of them, in the order in which they were given.
+    /// Their descriptors for the schema, in the order in which they were given.
     pub(crate) reducer_defs: Vec<FunctionDef>,
     pub(crate) procedure_defs: Vec<FunctionDef>,
     /// By the view's position in the database.
@@ -98,7 +98,7 @@ impl Module {
         assert!(replaced.is_none(), "the table `{}` has a row filter already", T::DEF.name);
     }
 
-    /// Whether `sender` may see a row of the table at `position`.
+    /// Returns `true` if `sender` may see a row of the table at `position`.
     pub(crate) fn shows(&self, position: usize, sender: Identity, row: &[u8]) -> bool {
         let Some(visible) = self.row_filters.get(&position) else { return true };
         // Rows are shown after their transaction has committed, where a panic can fail nothing any more.

@@ -1,4 +1,4 @@
-//! What procedures get: no transaction, but the means to run some.
+//! Context of procedures: no transaction, but the means to run some.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl ProcedureCtx {
         Self { shared, caller }
     }
 
-    /// Who called.
+    /// Identity of the caller.
     pub fn sender(&self) -> Identity {
         self.caller.sender
     }
@@ -33,7 +33,7 @@ impl ProcedureCtx {
         self.caller.connection_id
     }
 
-    /// When the procedure was called, by the server's clock.
+    /// Time at which the procedure was called, by the server's clock.
     pub fn timestamp(&self) -> Timestamp {
         self.caller.timestamp
     }

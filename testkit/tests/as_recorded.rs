@@ -99,7 +99,7 @@ impl Conversation {
     }
 }
 
-/// What a client hears before the answer to one more question.
+/// Messages that a client gets before the answer to one more question.
 async fn drain(client: &mut Client) -> Vec<ServerMessage> {
     let asked = client.send_query("SELECT * FROM that_is_all").await;
     let mut heard = Vec::new();
@@ -428,7 +428,7 @@ fn similar<'a>(heard: &'a str, recorded: &'a str) -> Vec<(Option<&'a str>, Optio
 }
 
 #[tokio::test]
-async fn the_test_kit_says_what_a_real_server_says() {
+async fn test_kit_matches_recorded_server() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/conformance.txt");
     if let Some(uri) = engine::from_env() {
         let database = engine::publish(&uri).await;

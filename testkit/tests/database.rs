@@ -28,7 +28,7 @@ async fn rows_keep_the_order_in_which_they_came() {
 }
 
 #[tokio::test]
-async fn what_is_undone_leaves_no_trace_not_even_in_the_order() {
+async fn rollback_leaves_no_trace_in_order() {
     let server = world()
         .rows::<User>(users())
         .rows::<Note>([Note::new(1, "a"), Note::new(2, "b")])
@@ -140,7 +140,7 @@ async fn the_clock_stands_where_the_test_puts_it() {
 }
 
 #[tokio::test]
-async fn a_view_has_other_rows_for_each_of_its_subscribers() {
+async fn view_rows_differ_per_subscriber() {
     let server = world().start().await;
     let mut ada = Client::connect(&server).await;
     let mut bob = Client::connect(&server).await;
@@ -175,7 +175,7 @@ async fn a_view_has_other_rows_for_each_of_its_subscribers() {
 }
 
 #[tokio::test]
-async fn a_view_that_panics_fails_what_it_looks_at() {
+async fn panicking_view_fails_its_queries() {
     let server = Server::builder()
         .table::<User>()
         .view::<Me>(|tx| match tx.find(User::NAME, "crash") {
@@ -207,7 +207,7 @@ async fn a_view_that_panics_fails_what_it_looks_at() {
 }
 
 #[tokio::test]
-async fn a_join_selects_the_rows_that_have_a_partner_as_often_as_they_have_one() {
+async fn join_repeats_rows_per_partner() {
     let server = world()
         .rows::<User>(users())
         .rows::<Note>([Note::new(2, "a"), Note::new(2, "b"), Note::new(3, "c")])
@@ -241,7 +241,7 @@ async fn a_join_selects_the_rows_that_have_a_partner_as_often_as_they_have_one()
 }
 
 #[tokio::test]
-async fn events_join_with_what_is_there_when_they_happen() {
+async fn events_join_with_current_rows() {
     let server = world().rows::<User>(users()).start().await;
     let mut client = Client::connect(&server).await;
     client.subscribe(1, &["SELECT shout.* FROM shout JOIN user ON shout.level = user.level"]).await;

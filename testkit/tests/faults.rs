@@ -13,7 +13,7 @@ use lightlike_core::wire::{
 use lightlike_testkit::{Fault, Server};
 use tokio_tungstenite::tungstenite::Error;
 
-/// Whether a call commits after all.
+/// Number of notes: tells if a call commits after all.
 fn notes(server: &Server) -> usize {
     server.rows::<Note>().len()
 }
@@ -23,7 +23,7 @@ async fn connected(server: &Server) -> Client {
 }
 
 #[tokio::test]
-async fn a_request_can_be_lost_before_it_is_looked_at() {
+async fn request_can_be_lost_before_execution() {
     let server = world().start().await;
     let mut client = connected(&server).await;
     server.inject(Fault::DropConnectionBeforeRequest);
@@ -34,7 +34,7 @@ async fn a_request_can_be_lost_before_it_is_looked_at() {
 }
 
 #[tokio::test]
-async fn a_reply_can_be_lost_though_the_call_committed() {
+async fn reply_can_be_lost_after_commit() {
     let server = world().start().await;
     let mut client = connected(&server).await;
     let mut other = connected(&server).await;
@@ -56,7 +56,7 @@ async fn a_reply_can_be_lost_though_the_call_committed() {
 }
 
 #[tokio::test]
-async fn nothing_is_carried_out_behind_what_ends_a_connection() {
+async fn nothing_executes_after_connection_end() {
     let server = world().start().await;
     for fault in [
         Fault::DropConnectionBeforeReply,
@@ -95,7 +95,7 @@ async fn a_connection_can_end_right_after_a_reply() {
 }
 
 #[tokio::test]
-async fn a_connection_can_be_closed_instead_of_a_reply() {
+async fn connection_can_close_instead_of_reply() {
     let server = world().start().await;
     let mut client = connected(&server).await;
     server.inject(Fault::Close { code: 1013, reason: "too many requests".into() });
@@ -108,7 +108,7 @@ async fn a_connection_can_be_closed_instead_of_a_reply() {
 }
 
 #[tokio::test]
-async fn a_reply_can_come_late_and_what_follows_comes_behind_it() {
+async fn delayed_reply_delays_what_follows() {
     let server = world().start().await;
     let mut client = connected(&server).await;
     server.inject(Fault::DelayReply(Duration::from_millis(1)));
@@ -142,7 +142,7 @@ async fn a_connection_can_stay_open_and_silent() {
 }
 
 #[tokio::test]
-async fn a_reply_can_be_garbage_or_half_of_one() {
+async fn reply_can_be_garbage_or_truncated() {
     let server = world().start().await;
     let mut client = connected(&server).await;
     server.inject(Fault::SendGarbage(vec![0, 99, 1, 2, 3]));
@@ -207,7 +207,7 @@ async fn an_applied_query_set_can_fail() {
 }
 
 #[tokio::test]
-async fn a_handshake_can_be_refused_dropped_or_find_no_protocol() {
+async fn handshake_can_be_refused_dropped_or_unnegotiable() {
     let server = world().start().await;
     server.inject(Fault::RefuseHandshake { status: 503, body: "later".into() });
     server.inject(Fault::NoProtocol);

@@ -1,4 +1,4 @@
-//! Who gets a WebSocket, on which terms, and what else the server answers.
+//! Handshakes and plain requests: who gets a WebSocket, on which terms, and other answers of the server.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -73,7 +73,7 @@ async fn the_servers_order_decides_the_protocol() {
 }
 
 #[tokio::test]
-async fn a_new_client_is_told_who_it_is_and_comes_back_as_the_same() {
+async fn new_client_learns_and_keeps_identity() {
     let server = world().start().await;
     let first = Client::connect(&server).await;
     assert!(first.identity.to_hex().starts_with("c200"));
@@ -97,7 +97,7 @@ async fn a_new_client_is_told_who_it_is_and_comes_back_as_the_same() {
 }
 
 #[tokio::test]
-async fn what_the_server_does_not_accept_it_refuses_with_a_status_and_a_text() {
+async fn unacceptable_handshakes_get_status_and_text() {
     let server = world().database("chat").start().await;
     let good = Options { database: "chat".into(), ..Options::default() };
     let query = |query: &str| Options { query: query.into(), ..good.clone() };
@@ -123,7 +123,7 @@ async fn what_the_server_does_not_accept_it_refuses_with_a_status_and_a_text() {
 }
 
 #[tokio::test]
-async fn a_client_chooses_its_connection_id_and_its_terms() {
+async fn client_chooses_connection_id_and_settings() {
     let server = world().start().await;
     let query = "connection_id=000000000000000000000000000000ff&compression=Gzip&confirmed=false&light=true";
     let client = Client::connect_with(&server, &Options::query(query)).await;
@@ -165,7 +165,7 @@ async fn large_replies_are_compressed_as_the_client_wants() {
 }
 
 #[tokio::test]
-async fn v3_puts_waiting_messages_into_one_frame_and_v2_does_not() {
+async fn v3_batches_messages_and_v2_does_not() {
     let server = world().start().await;
     let mut v2 = Client::connect_with(&server, &Options::v2()).await;
     let mut v3 = Client::connect(&server).await;
@@ -187,7 +187,7 @@ async fn v3_puts_waiting_messages_into_one_frame_and_v2_does_not() {
 }
 
 #[tokio::test]
-async fn a_batch_of_v3_is_at_most_512_kib_unless_one_message_is_more() {
+async fn v3_batch_is_limited_to_512_kib() {
     let server = world().start().await;
     let mut client = Client::connect(&server).await;
     client.subscribe(1, &["SELECT * FROM note"]).await;
@@ -205,7 +205,7 @@ async fn a_batch_of_v3_is_at_most_512_kib_unless_one_message_is_more() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_decoded_ends_the_connection_with_1011() {
+async fn undecodable_message_closes_with_1011() {
     let server = world().start().await;
     for (message, want) in [
         (Message::Binary(Bytes::from_static(&[77])), "77"),
@@ -261,7 +261,7 @@ async fn the_modules_connect_and_disconnect_see_every_client() {
 }
 
 #[tokio::test]
-async fn a_refused_client_finds_its_socket_ended_without_a_word() {
+async fn refused_client_sees_socket_end() {
     let server = world()
         .on_connect(|tx| {
             tx.insert(Note::new(0, "half done"));
@@ -277,7 +277,7 @@ async fn a_refused_client_finds_its_socket_ended_without_a_word() {
 }
 
 #[tokio::test]
-async fn a_second_socket_of_a_session_is_turned_away_and_the_first_one_ends() {
+async fn second_session_socket_ends_the_first() {
     let server = world().start().await;
     let (_, token) = server.create_identity();
     let session = "session_id=000102030405060708090a0b0c0d0e0f";
@@ -452,7 +452,7 @@ async fn the_server_stops_with_its_last_handle() {
 }
 
 #[tokio::test]
-async fn a_stopped_server_refuses_and_a_restarted_one_knows_everything() {
+async fn restarted_server_keeps_everything() {
     let server = world().on_disconnect(|tx| tx.insert(Note::new(9, "gone"))).start().await;
     let uri = server.uri();
     let mut client = Client::connect(&server).await;

@@ -28,7 +28,7 @@ async fn procedure_status(client: &mut Client) -> ProcedureStatus {
 }
 
 #[tokio::test]
-async fn the_caller_gets_its_rows_with_the_reply_and_others_an_update() {
+async fn caller_gets_rows_with_reply_others_update() {
     let server = world().start().await;
     let mut ada = Client::connect(&server).await;
     let mut bob = Client::connect_with(&server, &Options::v2()).await;
@@ -83,7 +83,7 @@ async fn a_failed_reducer_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_unique_value_that_is_taken_fails_the_reducer() {
+async fn unique_violation_fails_the_reducer() {
     let server = world().rows::<User>([User::new(1, "Ada", 1)]).start().await;
     let mut client = Client::connect(&server).await;
     client.send_call(&set_name("Ada".into())).await;
@@ -93,7 +93,7 @@ async fn a_unique_value_that_is_taken_fails_the_reducer() {
 }
 
 #[tokio::test]
-async fn calls_of_nothing_and_with_nonsense_are_internal_errors() {
+async fn invalid_calls_are_internal_errors() {
     let server = world().start().await;
     let mut client = Client::connect(&server).await;
     client.send_call_bytes("nope", vec![]).await;
@@ -138,7 +138,7 @@ async fn a_procedures_transactions_come_before_its_result() {
 }
 
 #[tokio::test]
-async fn a_procedure_that_panics_says_so_without_a_time() {
+async fn panicking_procedure_reports_without_timestamp() {
     let server = world().start().await;
     let mut client = Client::connect(&server).await;
     client.send_procedure(&twice(u32::MAX)).await;
@@ -181,7 +181,7 @@ async fn events_are_delivered_and_not_stored() {
 }
 
 #[tokio::test]
-async fn a_query_set_is_applied_and_its_updates_end_with_it() {
+async fn applied_set_gets_updates_until_ended() {
     let server = world().rows::<Note>([Note::new(1, "a"), Note::new(2, "b")]).start().await;
     let mut client = Client::connect(&server).await;
     let first = client.subscribe(7, &["SELECT * FROM note", "SELECT * FROM user"]).await;
@@ -209,7 +209,7 @@ async fn a_query_set_is_applied_and_its_updates_end_with_it() {
 }
 
 #[tokio::test]
-async fn query_set_ids_that_are_taken_or_unknown_are_errors() {
+async fn taken_or_unknown_set_ids_are_errors() {
     let server = world().start().await;
     let mut client = Client::connect(&server).await;
     let who = format!("(Identity({}), ConnectionId({}))", client.identity, client.id);
@@ -242,7 +242,7 @@ async fn query_set_ids_that_are_taken_or_unknown_are_errors() {
 }
 
 #[tokio::test]
-async fn a_bad_query_fails_its_whole_set_and_nothing_else() {
+async fn bad_query_fails_only_its_set() {
     let server = world().rows::<Note>([Note::new(1, "a")]).start().await;
     let mut client = Client::connect(&server).await;
     client.subscribe(1, &["SELECT * FROM note"]).await;
@@ -259,7 +259,7 @@ async fn a_bad_query_fails_its_whole_set_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_row_comes_once_for_each_query_that_matches_it() {
+async fn row_repeats_per_matching_query() {
     let server = world().rows::<Note>([Note::new(1, "a"), Note::new(2, "b")]).start().await;
     let mut client = Client::connect(&server).await;
     let queries = [
@@ -305,7 +305,7 @@ async fn updates_are_ordered_by_query_set_and_table() {
 }
 
 #[tokio::test]
-async fn an_update_of_a_row_is_its_delete_and_its_insert() {
+async fn row_update_is_delete_and_insert() {
     let server = world().rows::<User>([User::new(1, "Ada", 1)]).start().await;
     let mut client = Client::connect(&server).await;
     client.subscribe(1, &["SELECT * FROM user", "SELECT * FROM user WHERE level > 5"]).await;
@@ -395,7 +395,7 @@ async fn everything_is_all_tables_and_views_but_events() {
 }
 
 #[tokio::test]
-async fn several_requests_in_one_frame_are_answered_in_order() {
+async fn requests_of_one_frame_answer_in_order() {
     let server = world().start().await;
     let mut client = Client::connect(&server).await;
     let messages: Vec<_> = (0..5)

@@ -29,7 +29,7 @@ async fn server() -> Server {
 }
 
 #[tokio::test]
-async fn a_client_sees_its_own_rows_and_those_of_others() {
+async fn client_sees_own_and_other_rows() {
     let server = server().await;
     let db = Client::builder(server.uri(), "app").connect().await.unwrap();
     let _users = db.subscribe(User::all()).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_client_sees_its_own_rows_and_those_of_others() {
 }
 
 #[tokio::test]
-async fn a_reply_that_is_lost_leaves_the_outcome_unknown() {
+async fn lost_reply_leaves_outcome_unknown() {
     let server = server().await;
     let db = Client::builder(server.uri(), "app").connect().await.unwrap();
     let _users = db.subscribe(User::all()).await.unwrap();

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// How the names begin that the crate declares as foreign.
+/// Prefixes of the names that the crate declares as foreign.
 const PREFIXES: [&str; 4] = ["v8__", "std__", "icu_", "udata_"];
 
 /// Element types of the arrays whose constructors a macro of the crate names.
@@ -50,7 +50,7 @@ fn locked_version() -> String {
     after.split('"').next().expect("a version in quotes").to_owned()
 }
 
-/// Where cargo unpacked the crate.
+/// Folder in which cargo unpacked the crate.
 fn sources(version: &str) -> PathBuf {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).expect("a home folder");

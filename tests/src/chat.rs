@@ -7,12 +7,12 @@ use lightlike_testkit::{Server, Tx};
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
 #[table(name = "user")]
 pub struct User {
-    /// Who it is.
+    /// Identity of the person.
     #[primary_key]
     pub identity: Identity,
-    /// What the person wants to be called.
+    /// Name that the person wants.
     pub name: Option<String>,
-    /// Whether the person has a connection.
+    /// `true` if the person has a connection.
     pub online: bool,
 }
 
@@ -20,11 +20,11 @@ pub struct User {
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
 #[table(name = "message")]
 pub struct Message {
-    /// Who said it.
+    /// Identity of the sender.
     pub sender: Identity,
-    /// When.
+    /// Time of sending.
     pub sent: Timestamp,
-    /// What.
+    /// Text of the message.
     pub text: String,
 }
 

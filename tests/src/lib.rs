@@ -1,4 +1,4 @@
-//! What the integration tests share: see `tests/`.
+//! Support of the integration tests: see `tests/`.
 
 pub mod chat;
 pub mod conformance;

@@ -10,7 +10,7 @@ pub struct Note {
     /// Assigned by the server.
     #[primary_key]
     pub id: u64,
-    /// What it says.
+    /// Title of the note.
     pub title: String,
 }
 
@@ -52,7 +52,7 @@ pub async fn embedded() -> Server {
         .await
 }
 
-/// What the later version of the module, `tests/modules/notes_changed`, takes.
+/// Reducers of the later version of the module, `tests/modules/notes_changed`.
 pub mod changed {
     use lightlike::prelude::*;
 

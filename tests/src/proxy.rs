@@ -22,9 +22,9 @@ pub struct Proxy {
 struct Rules {
     /// New connections are dropped.
     closed: bool,
-    /// What the server says is held back.
+    /// `true` while the server's messages are held back.
     holds_replies: bool,
-    /// How often the servers' halves were closed.
+    /// Number of times that the servers' halves were closed.
     half_closes: u64,
 }
 

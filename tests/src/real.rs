@@ -25,7 +25,7 @@ pub enum Module {
     Notes,
     /// A later version of that, whose reducers take something else.
     NotesChanged,
-    /// What the database calls by itself.
+    /// Calls that the database makes by itself.
     Timers,
 }
 
@@ -48,7 +48,7 @@ impl Module {
     }
 }
 
-/// Why a server did not do what was asked.
+/// Reason for which a server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// It answered, with another status than 200.
@@ -74,7 +74,7 @@ pub enum Failure {
     NoModule {
         /// The file.
         path: String,
-        /// Why it cannot be read.
+        /// Error of the system.
         source: std::io::Error,
     },
 }
@@ -84,7 +84,7 @@ pub enum Failure {
 pub struct Account {
     /// 64 hex digits.
     pub identity: String,
-    /// What a client presents to be this identity.
+    /// Token that proves this identity.
     pub token: String,
 }
 
@@ -193,7 +193,7 @@ impl Database {
         &self.name
     }
 
-    /// Who published it, and alone may read private tables and write by SQL.
+    /// Owner, who published it, and alone may read private tables and write by SQL.
     pub fn owner(&self) -> &Account {
         &self.owner
     }

@@ -3,14 +3,14 @@
 
 use lightlike::prelude::*;
 
-/// What was written, in the order of `id`.
+/// Row that was written, in the order of `id`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
 #[table(name = "timer_log")]
 pub struct TimerLog {
     /// Assigned by the server.
     #[primary_key]
     pub id: u64,
-    /// Who wrote.
+    /// Writer of the row.
     pub text: String,
 }
 
@@ -21,9 +21,9 @@ pub struct Timer {
     /// Assigned by the server.
     #[primary_key]
     pub scheduled_id: u64,
-    /// When it runs.
+    /// Time at which it runs.
     pub scheduled_at: ScheduleAt,
-    /// What it writes.
+    /// Text that it writes.
     pub text: String,
     /// By how much it moves its own row.
     pub moves_millis: u64,
@@ -36,11 +36,11 @@ pub struct Sleeper {
     /// Assigned by the server.
     #[primary_key]
     pub scheduled_id: u64,
-    /// When it runs.
+    /// Time at which it runs.
     pub scheduled_at: ScheduleAt,
-    /// What it writes.
+    /// Text that it writes.
     pub text: String,
-    /// How long it sleeps between its two lines.
+    /// Time that it sleeps between its two lines.
     pub sleeps_millis: u64,
     /// By how much it moves its own row.
     pub moves_millis: u64,

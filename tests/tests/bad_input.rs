@@ -72,7 +72,7 @@ async fn a_name_that_cannot_be_one_is_named() {
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_one_is_not_sent() {
+async fn invalid_token_is_not_sent() {
     for token in ["", "two words", "line\r\nbreak", "schlüssel"] {
         let error = Client::builder("http://127.0.0.1:1", "chat").token(token).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration, "{token:?}: {error}");
@@ -80,7 +80,7 @@ async fn a_token_that_cannot_be_one_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named_with_its_address() {
+async fn unreachable_server_is_named_with_address() {
     let error = refused("http://127.0.0.1:1", "chat").await;
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Connect, true));
     assert!(story(&error).contains("cannot reach 127.0.0.1:1: "), "{}", story(&error));
@@ -96,7 +96,7 @@ async fn an_unknown_database_is_said_to_be_one() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_server_does_not_know_is_refused_with_its_status() {
+async fn unknown_token_is_refused_with_status() {
     let target = Target::chat().await;
     let error = target.builder().token("eyJhbGciOiJub25lIn0.e30.").connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Auth, "{}", story(&error));
@@ -110,7 +110,7 @@ fn connecting_outside_a_runtime_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_struct_that_differs_from_the_table_ends_that_tables_sets_alone() {
+async fn mismatched_struct_ends_only_its_tables_sets() {
     /// `online` is a bool on the server, and rows are shorter than this says.
     #[derive(Bsatn, Table, Clone, Debug)]
     #[table(name = "user")]
@@ -139,7 +139,7 @@ async fn a_struct_that_differs_from_the_table_ends_that_tables_sets_alone() {
 }
 
 #[tokio::test]
-async fn a_second_row_type_for_a_table_is_refused_by_name() {
+async fn second_row_type_is_refused_by_name() {
     #[derive(Bsatn, Table, Clone, Debug)]
     #[table(name = "user")]
     struct OtherUser {
@@ -159,7 +159,7 @@ async fn a_second_row_type_for_a_table_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_anywhere_in_a_frame_leaves_one_answer_and_comes_back() {
+async fn truncated_frames_answer_once_and_reconnect() {
     // Only the embedded server can be made to.
     let server = lightlike_tests::chat::embedded().await;
     let mut reconnect = lightlike::Reconnect::default();

@@ -35,7 +35,7 @@ struct Made {
 
 type Told = Arc<Mutex<BTreeMap<u64, String>>>;
 
-/// What the events add up to.
+/// Rows that the events add up to.
 fn listen(db: &Client) -> Told {
     let told = Told::default();
     let rows = Arc::clone(&told);
@@ -128,7 +128,7 @@ async fn live(target: &Target, seed: u64) {
 }
 
 #[tokio::test]
-async fn whatever_happens_to_the_sockets_everybody_agrees_in_the_end() {
+async fn clients_agree_after_random_socket_faults() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match number("LIGHTLIKE_SEED") {
         Some(seed) => seed..seed + 1,

@@ -8,7 +8,7 @@ use lightlike::{CallErrorKind, ErrorKind};
 use lightlike_tests::chat::{Message, User, send_message, set_name};
 use lightlike_tests::target::Target;
 
-/// What callbacks saw, in order.
+/// Log of callbacks, in order.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -23,7 +23,7 @@ impl Log {
 }
 
 #[tokio::test]
-async fn rows_of_both_tables_are_there_when_the_subscription_resolves() {
+async fn subscription_resolves_with_rows_of_both_tables() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     ada.call(send_message("hello".into())).await.unwrap();
@@ -36,7 +36,7 @@ async fn rows_of_both_tables_are_there_when_the_subscription_resolves() {
 }
 
 #[tokio::test]
-async fn a_call_resolves_after_its_rows_and_their_callbacks() {
+async fn call_resolves_after_rows_and_callbacks() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     let _all = ada.subscribe((User::all(), Message::all())).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_call_resolves_after_its_rows_and_their_callbacks() {
 }
 
 #[tokio::test]
-async fn a_rejection_carries_the_reducers_own_error_and_changes_nothing() {
+async fn rejection_carries_typed_error_and_changes_nothing() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     let _all = ada.subscribe(Message::all()).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_rejection_carries_the_reducers_own_error_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_one_client_says_the_other_hears_as_somebody_elses() {
+async fn events_distinguish_own_and_other_calls() {
     let target = Target::chat().await;
     let (ada, grace) = (target.connect().await, target.connect().await);
     let _all = grace.subscribe((User::all(), Message::all())).await.unwrap();
@@ -140,7 +140,7 @@ async fn without_a_token_everybody_is_somebody_new() {
 }
 
 #[tokio::test]
-async fn unsubscribing_takes_the_rows_that_no_other_set_holds() {
+async fn unsubscribing_removes_rows_no_other_set_holds() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     ada.call(send_message("hello".into())).await.unwrap();
@@ -160,7 +160,7 @@ async fn unsubscribing_takes_the_rows_that_no_other_set_holds() {
 }
 
 #[tokio::test]
-async fn bad_sql_is_refused_with_the_servers_words_and_harms_nothing() {
+async fn bad_sql_is_refused_in_servers_words() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     let _users = ada.subscribe(User::all()).await.unwrap();
@@ -209,7 +209,7 @@ async fn every_compression_and_confirmation_shows_the_same_rows() {
 }
 
 #[tokio::test]
-async fn many_calls_at_once_are_all_answered_in_order() {
+async fn concurrent_calls_are_answered_in_order() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     let _messages = ada.subscribe(Message::all()).await.unwrap();
@@ -226,7 +226,7 @@ async fn many_calls_at_once_are_all_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_disconnected_client_keeps_its_rows_and_takes_no_calls() {
+async fn disconnected_client_keeps_rows_and_refuses_calls() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     let users = ada.subscribe(User::all()).await.unwrap();
@@ -293,7 +293,7 @@ async fn callbacks_may_do_anything() {
 }
 
 #[tokio::test]
-async fn a_view_does_not_change_while_it_is_held() {
+async fn view_does_not_change_while_held() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     let _all = ada.subscribe((User::all(), Message::all())).await.unwrap();
@@ -309,7 +309,7 @@ async fn a_view_does_not_change_while_it_is_held() {
 }
 
 #[tokio::test]
-async fn rows_that_came_before_their_type_was_known_are_there_at_its_first_mention() {
+async fn rows_before_first_mention_are_there_afterwards() {
     let target = Target::chat().await;
     let ada = target.connect().await;
     ada.call(send_message("hello".into())).await.unwrap();

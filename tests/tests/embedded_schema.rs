@@ -67,17 +67,17 @@ async fn compare(server: &Server, module: &str) {
 }
 
 #[tokio::test]
-async fn the_schema_of_the_chat_is_that_of_its_module() {
+async fn chat_schema_matches_the_module() {
     compare(&lightlike_tests::chat::embedded().await, "chat").await;
 }
 
 #[tokio::test]
-async fn the_schema_of_the_conformance_module_is_its_own() {
+async fn conformance_schema_is_the_modules() {
     compare(&lightlike_tests::conformance::embedded().await, "conformance").await;
 }
 
 #[test]
-fn what_reducers_take_has_one_fingerprint_in_the_program_and_in_the_schema() {
+fn reducer_fingerprints_match_between_program_and_schema() {
     use lightlike::schema::{Reducer, fingerprint};
     use lightlike_tests::conformance::columns::*;
 
@@ -110,7 +110,7 @@ fn what_reducers_take_has_one_fingerprint_in_the_program_and_in_the_schema() {
 }
 
 #[tokio::test]
-async fn versions_and_databases_that_there_are_not_are_refused() {
+async fn unknown_versions_and_databases_are_refused() {
     let server = lightlike_tests::chat::embedded().await;
     let http = Http::new(&server.uri()).unwrap();
     assert_eq!(http.schema("nothing").await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -121,7 +121,7 @@ async fn versions_and_databases_that_there_are_not_are_refused() {
 }
 
 #[tokio::test]
-async fn sql_over_http_returns_rows_with_their_columns_and_refuses_in_words() {
+async fn http_sql_returns_columns_and_refuses_in_words() {
     let server = lightlike_tests::chat::embedded().await;
     let (ada, token) = server.create_identity();
     server.run(|tx| {

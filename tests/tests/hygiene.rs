@@ -4,7 +4,7 @@
 #![no_implicit_prelude]
 extern crate lightlike as renamed;
 
-/// What the generated code must not pick up.
+/// Names that the generated code must not pick up.
 pub mod hostile {
     use ::core::marker::Copy;
 

@@ -135,7 +135,7 @@ pub mod declarations {
     #[derive(Bsatn, Table, Debug, Clone, Copy)]
     #[table(event)]
     pub struct Explosion {
-        /// How far.
+        /// Radius of the circle.
         pub radius: f32,
     }
 

@@ -64,7 +64,7 @@ impl Run {
     }
 }
 
-/// What the other tests start as a process; does nothing among the tests.
+/// Program that the other tests start as a process; does nothing among the tests.
 #[tokio::test]
 async fn the_program_that_is_killed() {
     let Some(uri) = std::env::var_os("NOTES_URI") else { return };
@@ -102,7 +102,7 @@ async fn witness(target: &Target) -> Client {
 }
 
 #[tokio::test]
-async fn killed_without_a_network_every_call_is_delivered_by_the_next_run_once() {
+async fn offline_calls_of_killed_program_run_once() {
     let target = Target::notes().await;
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("notes");
@@ -134,7 +134,7 @@ async fn killed_without_a_network_every_call_is_delivered_by_the_next_run_once()
 
 // The proxy runs while this waits for the program.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_before_any_answer_every_call_is_delivered_as_it_says() {
+async fn unanswered_calls_of_killed_program_follow_delivery() {
     let target = Target::notes().await;
     let witness = witness(&target).await;
     witness.call(app::add_note("first".into())).await.unwrap();
@@ -170,7 +170,7 @@ async fn killed_before_any_answer_every_call_is_delivered_as_it_says() {
 }
 
 #[tokio::test]
-async fn a_store_of_redb_is_left_whole_by_a_program_that_is_not_asked() {
+async fn killed_program_leaves_redb_store_whole() {
     let target = Target::notes().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.redb");

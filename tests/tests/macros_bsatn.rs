@@ -114,7 +114,7 @@ fn a_transparent_struct_is_its_field() {
 }
 
 #[test]
-fn a_struct_with_a_lifetime_borrows_from_the_input() {
+fn struct_with_lifetime_borrows_from_input() {
     let value = Borrowed { name: "Ada", bytes: &[1, 2], text: Cow::Borrowed("hi") };
     let bytes = to_vec(&value).unwrap();
     let decoded: Borrowed<'_> = from_slice(&bytes).unwrap();

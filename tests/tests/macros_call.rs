@@ -44,7 +44,7 @@ fn set_name(name: String) -> Result<(), String>;
 #[reducer]
 #[derive(Debug, Clone, PartialEq)]
 pub fn insert_one_u8(
-    /// How many.
+    /// Number of items.
     n: u8,
     r#type: Vec<bool>,
 );
@@ -90,7 +90,7 @@ fn a_struct_of_arguments_is_a_call() {
 }
 
 #[test]
-fn a_struct_says_in_the_attribute_what_it_returns() {
+fn struct_attribute_declares_return_type() {
     let def = reducer::<BanPlayer>();
     assert_eq!((def.name, def.idempotent), ("banPlayer1", true));
     assert_eq!(params(def), [None, None]);
@@ -140,7 +140,7 @@ fn a_reducer_s_signature_says_what_it_returns() {
 }
 
 #[test]
-fn a_procedure_returns_a_value_which_may_be_a_result() {
+fn procedure_may_return_a_result() {
     let _: <Statistics as Procedure>::Output = Ok((1, 2));
     let _: <Ping as Procedure>::Output = ();
     let _: <LookAround as Procedure>::Output = vec![(1, 2)];
@@ -154,7 +154,7 @@ fn a_procedure_returns_a_value_which_may_be_a_result() {
 }
 
 #[test]
-fn parameters_are_named_as_the_module_s_source_names_them() {
+fn parameters_keep_the_modules_names() {
     assert_eq!(params(reducer::<Above>()), [Some("arg2")]);
     assert_eq!(params(reducer::<Below>()), [Some("argTwo")]);
     assert_eq!(to_vec(&Above { arg2: 1 }).unwrap(), to_vec(&Below { arg2: 1 }).unwrap());

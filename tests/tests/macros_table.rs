@@ -99,7 +99,7 @@ fn columns_are_typed_constants_of_the_row() {
 }
 
 #[test]
-fn an_index_over_several_columns_is_a_constant_too() {
+fn multi_column_index_is_a_constant() {
     let index: MultiIndex<PlayerV2, (Box<str>, u32)> = PlayerV2::BY_TEAM_AND_LEVEL;
     assert_eq!(index.columns(), [5, 4]);
     let compare = |team: &str, level| {
@@ -166,7 +166,7 @@ fn a_table_inherits_what_its_row_has() {
 }
 
 #[test]
-fn a_view_inherits_nothing_but_the_key_that_it_names() {
+fn view_inherits_only_the_named_key() {
     assert_eq!((def::<Strongest>().kind, def::<Strongest>().primary_key), (TableKind::View, None));
     assert!(def::<Strongest>().unique.is_empty() && def::<Strongest>().indexes.is_empty());
     assert_eq!(def::<MyPlayers>().primary_key, Some(2));
@@ -175,7 +175,8 @@ fn a_view_inherits_nothing_but_the_key_that_it_names() {
     assert_eq!(def::<Summary>().primary_key, Some(1));
 }
 
-/// Whether `$ty` implements `$trait`, asked without failing to compile: the inherent function shadows the trait's.
+/// Expands to `true` if `$ty` implements `$trait`, asked without failing to compile: the inherent function shadows the
+/// trait's.
 macro_rules! implements {
     ($ty:ty: $($bound:tt)+) => {{
         struct Probe<T>(core::marker::PhantomData<T>);
@@ -189,7 +190,7 @@ macro_rules! implements {
 }
 
 #[test]
-fn only_tables_with_a_key_can_find_by_it() {
+fn only_keyed_tables_find_by_key() {
     assert!(implements!(PlayerV2: HasKey));
     assert!(implements!(LoggedOut: HasKey));
     assert!(implements!(MyPlayers: HasKey));
@@ -231,7 +232,7 @@ impl IndexVisitor<PlayerV2> for Seen {
 }
 
 #[test]
-fn a_row_shows_its_unique_columns_and_its_ordered_indexes() {
+fn row_exposes_unique_columns_and_ordered_indexes() {
     let mut seen = Seen::default();
     PlayerV2::visit_indexes(&mut seen);
     assert_eq!(
@@ -245,7 +246,7 @@ fn a_row_shows_its_unique_columns_and_its_ordered_indexes() {
 }
 
 #[test]
-fn the_algorithm_of_a_module_s_index_makes_no_difference() {
+fn index_algorithm_makes_no_difference() {
     #[derive(Bsatn, Table)]
     #[table(index(name = by_both, hash(columns = [a, b])))]
     struct Indexes {

@@ -64,7 +64,7 @@ fn names(db: &Client) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_row_with_a_temporary_id_is_there_at_once_and_never_beside_the_servers() {
+async fn temporary_row_never_coexists_with_servers() {
     on_both_servers(async |target| {
         let mut rig = Rig::new(target).await;
         rig.proxy.hold_replies(true);
@@ -107,7 +107,7 @@ async fn a_refused_call_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn a_call_that_does_as_expected_changes_a_row_once() {
+async fn call_as_predicted_changes_row_once() {
     on_both_servers(async |target| {
         let mut rig = Rig::new(target).await;
         rig.db.call(InsertPkU32 { key: 1, data: 1 }).await.unwrap();
@@ -166,7 +166,7 @@ async fn somebody_elses_changes_come_beneath_what_is_expected() {
 }
 
 #[tokio::test]
-async fn a_mutator_of_the_builders_is_run_for_every_call_of_its_reducer() {
+async fn builders_mutator_runs_for_every_call() {
     on_both_servers(async |target| {
         let rig = Rig::new(target).await;
         rig.proxy.hold_replies(true);
@@ -184,7 +184,7 @@ async fn a_mutator_of_the_builders_is_run_for_every_call_of_its_reducer() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_cut_off_is_expected_until_the_resync() {
+async fn interrupted_call_stays_predicted_until_resync() {
     on_both_servers(async |target| {
         let rig = Rig::new(target).await;
         rig.proxy.hold_replies(true);
@@ -204,7 +204,7 @@ async fn a_call_that_was_cut_off_is_expected_until_the_resync() {
 }
 
 #[tokio::test]
-async fn a_mutator_that_uses_the_client_or_panics_harms_nobody() {
+async fn misbehaving_mutator_harms_nobody() {
     on_both_servers(async |target| {
         let rig = Rig::new(target).await;
         let db = rig.db.clone();

@@ -84,7 +84,7 @@ fn status(result: Result<Value, Failure>) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn what_is_said_in_the_chat_can_be_read_back() {
+async fn sent_chat_message_can_be_read() {
     let Some(real) = Real::from_env() else { return };
     let chat = real.publish(Module::Chat).await.unwrap();
     let ada = real.new_identity().await.unwrap();
@@ -139,7 +139,7 @@ fn table_names(schema: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_server_prefers_the_newer_protocol_and_says_who_the_client_is() {
+async fn server_prefers_v3_and_greets_with_identity() {
     let Some(real) = Real::from_env() else { return };
     let chat = real.publish(Module::Chat).await.unwrap();
     let ada = real.new_identity().await.unwrap();
@@ -158,7 +158,7 @@ async fn the_server_prefers_the_newer_protocol_and_says_who_the_client_is() {
 }
 
 #[tokio::test]
-async fn a_handshake_is_refused_with_a_status_and_a_reason() {
+async fn handshake_refusal_has_status_and_reason() {
     let Some(real) = Real::from_env() else { return };
     let chat = real.publish(Module::Chat).await.unwrap();
     let refused = refusal(open(&chat, None, "v9.bsatn.spacetimedb", "").await);
@@ -184,7 +184,7 @@ async fn a_deleted_database_closes_its_sockets_with_1001() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_decoded_closes_the_socket_with_1011_and_the_reason() {
+async fn undecodable_message_closes_with_1011_and_reason() {
     let Some(real) = Real::from_env() else { return };
     let chat = real.publish(Module::Chat).await.unwrap();
     for bad in [Message::binary(vec![99]), Message::text("{}"), Message::binary(Vec::new())] {
@@ -198,7 +198,7 @@ async fn what_cannot_be_decoded_closes_the_socket_with_1011_and_the_reason() {
 }
 
 #[tokio::test]
-async fn a_session_has_one_socket_and_the_next_one_ends_it() {
+async fn new_socket_of_session_ends_previous() {
     let Some(real) = Real::from_env() else { return };
     let chat = real.publish(Module::Chat).await.unwrap();
     let ada = real.new_identity().await.unwrap();
@@ -221,7 +221,7 @@ async fn a_session_has_one_socket_and_the_next_one_ends_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_the_module_refuses_finds_its_socket_ended() {
+async fn module_refusal_ends_the_socket() {
     let Some(real) = Real::from_env() else { return };
     let conformance = real.publish(Module::Conformance).await.unwrap();
     let mallory = real.new_identity().await.unwrap();
@@ -234,7 +234,7 @@ async fn a_client_that_the_module_refuses_finds_its_socket_ended() {
 }
 
 #[tokio::test]
-async fn others_see_neither_private_tables_nor_rows_that_are_not_theirs() {
+async fn private_tables_and_filtered_rows_are_hidden() {
     let Some(real) = Real::from_env() else { return };
     let conformance = real.publish(Module::Conformance).await.unwrap();
     let (ada, bob) = (real.new_identity().await.unwrap(), real.new_identity().await.unwrap());

@@ -74,7 +74,7 @@ async fn next(stream: &mut EventStream<Changes>) -> Changes {
 }
 
 #[tokio::test]
-async fn rows_stay_while_the_connection_is_lost_and_unchanged_ones_are_silent() {
+async fn rows_stay_while_disconnected_and_resync_silently() {
     let rig = Rig::new().await;
     rig.grace.call(send_message("hello".into())).await.unwrap();
     let messages = rig.ada.subscribe(Message::all()).await.unwrap();
@@ -131,7 +131,7 @@ async fn what_changed_meanwhile_comes_as_one_transaction() {
 }
 
 #[tokio::test]
-async fn a_call_whose_answer_is_lost_is_unknown_and_its_rows_are_there_after_the_resync() {
+async fn lost_answer_is_unknown_and_rows_resync() {
     let rig = Rig::new().await;
     let _messages = rig.ada.subscribe(Message::all()).await.unwrap();
     let _seen = rig.grace.subscribe(Message::all()).await.unwrap();
@@ -148,7 +148,7 @@ async fn a_call_whose_answer_is_lost_is_unknown_and_its_rows_are_there_after_the
 }
 
 #[tokio::test]
-async fn calls_without_a_connection_fail_or_wait_as_was_chosen() {
+async fn disconnected_calls_fail_or_wait_as_configured() {
     let rig = Rig::new().await;
     rig.cut().await;
     let outcome = rig.ada.call(send_message("lost".into())).await;
@@ -168,7 +168,7 @@ async fn calls_without_a_connection_fail_or_wait_as_was_chosen() {
 }
 
 #[tokio::test]
-async fn sets_asked_for_and_ended_without_a_connection_are_so_after_it() {
+async fn offline_subscription_changes_apply_on_reconnect() {
     let rig = Rig::new().await;
     rig.grace.call(send_message("hello".into())).await.unwrap();
     let messages = rig.ada.subscribe(Message::all()).await.unwrap();

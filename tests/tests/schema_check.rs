@@ -113,7 +113,7 @@ async fn structs_as_the_module_s_connect_strictly() {
 }
 
 #[tokio::test]
-async fn every_difference_is_in_the_error_of_a_strict_connect() {
+async fn strict_connect_error_lists_every_difference() {
     on_both_servers(async |target| {
         let error = target
             .builder()
@@ -158,7 +158,7 @@ async fn every_difference_is_in_the_error_of_a_strict_connect() {
     .await;
 }
 
-/// What a hook is told, to be waited for.
+/// Differences that a hook is told, to be waited for.
 fn heard(builder: ClientBuilder) -> (ClientBuilder, mpsc::Receiver<Vec<String>>) {
     let (sender, receiver) = mpsc::channel(16);
     let hook = move |differences: &[Difference]| sender.try_send(lines(differences)).unwrap();
@@ -166,7 +166,7 @@ fn heard(builder: ClientBuilder) -> (ClientBuilder, mpsc::Receiver<Vec<String>>)
 }
 
 #[tokio::test]
-async fn a_difference_is_told_when_the_schema_comes_and_at_each_later_mention() {
+async fn difference_is_reported_at_fetch_and_mention() {
     on_both_servers(async |target| {
         let (builder, mut heard) = heard(target.builder().table::<wrong::TickEvent>());
         let db = builder.connect().await.unwrap();
@@ -202,7 +202,7 @@ async fn a_difference_is_told_when_the_schema_comes_and_at_each_later_mention() 
 }
 
 #[tokio::test]
-async fn a_strict_check_refuses_rows_of_tables_that_are_mentioned_later_and_differ() {
+async fn strict_check_refuses_rows_of_later_mentions() {
     on_both_servers(async |target| {
         let db = target.builder().schema_check(SchemaCheck::Strict).connect().await.unwrap();
         let one_timestamp =
@@ -231,7 +231,7 @@ async fn a_strict_check_refuses_rows_of_tables_that_are_mentioned_later_and_diff
 }
 
 #[tokio::test]
-async fn sets_that_were_asked_for_before_a_strict_client_was_started_end_when_the_schema_comes() {
+async fn strict_start_ends_earlier_mismatched_sets() {
     on_both_servers(async |target| {
         let other = target.connect().await;
         other.call(UniqueU32::insert(1, 2)).await.unwrap();
@@ -262,7 +262,7 @@ async fn nothing_is_compared_where_the_check_is_off() {
 }
 
 #[tokio::test]
-async fn a_client_that_was_built_and_started_is_told_too() {
+async fn manually_started_client_is_checked_too() {
     on_both_servers(async |target| {
         let builder = target.builder().schema_check(SchemaCheck::Strict);
         let (builder, mut heard) = heard(builder);
@@ -286,7 +286,7 @@ async fn the_owner_may_have_private_tables() {
 }
 
 #[tokio::test]
-async fn without_a_server_there_is_nothing_to_compare_with() {
+async fn unreachable_schema_compares_nothing() {
     let server = lightlike_testkit::Server::builder().start().await;
     let db = Client::builder(server.uri(), server.database()).connect().await.unwrap();
     drop(server);

@@ -41,7 +41,7 @@ impl Drop for Engine {
 }
 
 #[tokio::test]
-async fn a_server_that_is_killed_comes_back_with_its_data_and_the_client_goes_on() {
+async fn client_continues_after_server_kill_and_restart() {
     if Real::from_env().is_none() {
         return;
     }

@@ -1,4 +1,4 @@
-//! What users see when they are wrong, one mistake a file, and declarations that must compile.
+//! Errors that users see, one mistake a file, and declarations that must compile.
 //!
 //! `ui/rustc` holds the few cases that show rustc's words; they change with the toolchain, the others only with ours.
 //! `TRYBUILD=overwrite` blesses them anew.

@@ -40,7 +40,7 @@ fn line(change: &Change<UntypedRow>) -> String {
 }
 
 #[tokio::test]
-async fn rows_are_read_by_the_names_of_their_columns() {
+async fn rows_are_read_by_column_name() {
     on_both_servers(async |target| {
         let (db, untyped) = connect(target).await;
         let table = untyped.table("pk_string").unwrap();
@@ -70,7 +70,7 @@ async fn rows_are_read_by_the_names_of_their_columns() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_replaced_by_one_of_its_key_is_an_update() {
+async fn replaced_keyed_row_is_an_update() {
     on_both_servers(async |target| {
         let (db, untyped) = connect(target).await;
         let table = untyped.table("pk_string").unwrap();
@@ -137,7 +137,7 @@ async fn rows_are_read_without_a_struct_beside_one() {
 }
 
 #[tokio::test]
-async fn what_is_heard_without_a_struct_is_what_is_heard_with_one() {
+async fn untyped_events_match_typed_ones() {
     on_both_servers(async |target| {
         let (db, untyped) = connect(target).await;
         let typed = target.connect().await;
@@ -170,7 +170,7 @@ async fn what_is_heard_without_a_struct_is_what_is_heard_with_one() {
 }
 
 #[tokio::test]
-async fn rows_without_a_key_come_and_leave_and_events_are_told() {
+async fn keyless_rows_and_events_are_delivered() {
     on_both_servers(async |target| {
         let (db, untyped) = connect(target).await;
         let mut unique = untyped.table("unique_string").unwrap().changes();
@@ -197,7 +197,7 @@ async fn rows_without_a_key_come_and_leave_and_events_are_told() {
 }
 
 #[tokio::test]
-async fn calls_take_json_and_values_by_name_or_in_order() {
+async fn calls_take_json_or_values_by_name() {
     on_both_servers(async |target| {
         let (db, untyped) = connect(target).await;
         let _rows = db.subscribe("SELECT * FROM pk_string").await.unwrap();
@@ -253,7 +253,7 @@ async fn a_call_that_is_refused_says_why() {
 }
 
 #[tokio::test]
-async fn what_the_schema_does_not_have_is_said_before_anything_is_sent() {
+async fn unknown_names_are_refused_before_sending() {
     on_both_servers(async |target| {
         let (_, untyped) = connect(target).await;
         let message = |error: UntypedError| {
@@ -298,7 +298,7 @@ async fn what_the_schema_does_not_have_is_said_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn rows_that_do_not_fit_the_schema_are_an_error_where_they_are_read() {
+async fn rows_not_fitting_schema_error_when_read() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let mut stale = schema(target).await;

@@ -10,7 +10,7 @@ use lightlike_tests::conformance::{Log, next, on_both_servers};
 use lightlike_tests::proxy::Proxy;
 
 #[tokio::test]
-async fn two_clients_of_one_user_are_two_connections_and_hear_of_each_other() {
+async fn two_clients_of_one_identity_are_two_connections() {
     on_both_servers(async |target| {
         let one = target.connect().await;
         let other = target.builder().token(one.token().unwrap()).connect().await.unwrap();
@@ -30,7 +30,7 @@ async fn two_clients_of_one_user_are_two_connections_and_hear_of_each_other() {
 }
 
 #[tokio::test]
-async fn a_row_without_a_key_that_was_expected_is_told_once() {
+async fn predicted_keyless_row_arrives_once() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(OneU32::all()).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_row_without_a_key_that_was_expected_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_view_that_is_held_over_a_reconnect_stays_as_it_was() {
+async fn view_held_over_reconnect_stays_unchanged() {
     on_both_servers(async |target| {
         let proxy = Proxy::start(&target.uri()).await;
         let db = Client::builder(proxy.uri(), target.name()).connect().await.unwrap();
@@ -89,7 +89,7 @@ async fn a_view_that_is_held_over_a_reconnect_stays_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_call_within_a_callback_within_a_callback_is_made_and_told_in_order() {
+async fn nested_callback_calls_are_delivered_in_order() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(PkU32::all()).await.unwrap();
@@ -155,7 +155,7 @@ async fn things_may_be_dropped_in_any_order() {
 }
 
 #[tokio::test]
-async fn a_client_may_be_dropped_by_its_own_callback() {
+async fn client_may_drop_in_its_own_callback() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let set = db.subscribe(PkU32::all()).await.unwrap();
@@ -172,7 +172,7 @@ async fn a_client_may_be_dropped_by_its_own_callback() {
 }
 
 #[tokio::test]
-async fn streams_and_watches_of_a_closed_client_end_at_once() {
+async fn closed_clients_streams_and_watches_end_at_once() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         db.disconnect().await;

@@ -14,7 +14,7 @@ use lightlike_core::cache::Transaction;
 
 use crate::memory;
 
-/// How many transactions of one row are measured together.
+/// Number of one-row transactions measured together.
 const TRANSACTIONS: u64 = 100;
 
 /// Runs `CASE SIZE`.
@@ -39,7 +39,8 @@ pub(crate) fn run(mut args: Skip<Args>) {
     }
 }
 
-/// What is [counted](crate::measured), and timed: prints nanoseconds and page faults a unit, of which it makes `units`.
+/// Runs the [counted](crate::measured) and timed part: prints nanoseconds and page faults a unit, of which there are
+/// `units`.
 fn measured<T>(units: u64, act: impl FnOnce() -> T) -> T {
     let (cpu, faulted) = (thread_cpu(), faults());
     let result = crate::measured(act);

@@ -1,4 +1,4 @@
-//! What memory is taken, and given back. These count bytes and not instructions.
+//! Memory taken and given back, in bytes and not in instructions.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ pub(crate) fn delete_most(rows: u64) {
 /// Applies a first subscription whose message has so many MiB, and prints its bytes, those of its rows, and the most
 /// that both took at once.
 pub(crate) fn large_message(mebibytes: u64) {
-    /// What a row takes: 72 bytes, and 8 that say where it begins.
+    /// Bytes of a row on the wire: 72, and 8 for its offset.
     const ROW: u64 = 80;
     let rows = mebibytes * 1024 * 1024 / ROW;
     let mut rig = Rig::online();

@@ -20,7 +20,7 @@ pub(crate) const REDUCER_RESULT: u8 = 6;
 const SUBSCRIBE: u8 = 0;
 const CALL_REDUCER: u8 = 3;
 
-/// Where a reducer's result says how it ended: behind compression, tag, request and time.
+/// Offset of the outcome in a reducer's result: behind compression, tag, request and time.
 const OUTCOME_AT: usize = 1 + 1 + 4 + 8;
 /// The outcomes from here on are failures.
 const FIRST_FAILURE: u8 = 2;

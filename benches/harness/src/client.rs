@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::measure;
 
-/// What a client is made with.
+/// Settings of a benchmark client.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// `http://HOST:PORT`.
@@ -105,7 +105,7 @@ pub trait Client: Sized {
     /// Runs `f` with the id of every tick.
     fn on_tick(&mut self, f: impl FnMut(u64) + Send + 'static);
 
-    /// How many rows of a table the application could read now; `None` for a client that keeps none.
+    /// Number of rows of a table that the application can read now; `None` for a client that keeps none.
     fn count(&self, table: Table) -> Option<u64>;
 
     /// The ways to read the `rows` entities, each by its name, as functions from ids to the sum of their `hp`.

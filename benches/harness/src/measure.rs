@@ -45,7 +45,7 @@ pub fn thread_cpu() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// What the system counts of this thread.
+/// Resource usage of this thread, as the system counts it.
 fn thread_usage() -> libc::rusage {
     // SAFETY: all-zero is a valid `rusage`, and the pointer is to it.
     unsafe {
@@ -55,12 +55,12 @@ fn thread_usage() -> libc::rusage {
     }
 }
 
-/// How often the system took this thread's processor away for another's sake.
+/// Number of times that the system preempted this thread.
 pub fn preemptions() -> i64 {
     thread_usage().ru_nivcsw
 }
 
-/// How often the system had to find a page of memory for this thread.
+/// Number of page faults of this thread.
 pub fn faults() -> i64 {
     let usage = thread_usage();
     usage.ru_minflt + usage.ru_majflt
@@ -114,7 +114,7 @@ fn machine_cpu() -> Option<f64> {
     ticks(stat.lines().next()?, [1, 2, 3, 6, 7, 8].into_iter())
 }
 
-/// What goes by from a moment on.
+/// Resources used from a moment on.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
     pub at: Instant,

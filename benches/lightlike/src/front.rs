@@ -117,7 +117,7 @@ fn ping(runtime: &Runtime, listener: TcpListener, port: u16, server: String) {
     });
 }
 
-/// What the server says, with a ping behind a large message.
+/// Forwards the server's messages, with a ping behind a large one.
 async fn messages(
     mut server: OwnedReadHalf,
     mut client: OwnedWriteHalf,
@@ -146,7 +146,7 @@ async fn messages(
     }
 }
 
-/// What the client says. When it answers the ping: how long that took, in milliseconds, on a line.
+/// Forwards the client's messages, and prints the milliseconds until it answers the ping.
 async fn pongs(
     mut client: OwnedReadHalf,
     mut server: OwnedWriteHalf,

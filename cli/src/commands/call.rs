@@ -41,7 +41,7 @@ pub(crate) struct Args {
     /// All arguments encoded already, in hex. The schema is not asked, and what comes back is printed in hex too.
     #[arg(long, value_name = "HEX", conflicts_with = "args")]
     raw: Option<String>,
-    /// What `--raw` calls is a procedure, and not a reducer.
+    /// Treats the target of `--raw` as a procedure, and not as a reducer.
     #[arg(long, requires = "raw")]
     procedure: bool,
 }

@@ -259,7 +259,7 @@ impl Description<'_> {
         writeln!(out, "  {NAME}{name}{NAME:#}({params}){returns}")
     }
 
-    /// What is in a type.
+    /// Writes the fields or variants of a type.
     fn shape(&self, out: &mut impl Write, ty: Option<&ServerType>) -> io::Result<()> {
         match ty {
             Some(ServerType::Product(fields)) => {

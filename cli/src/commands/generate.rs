@@ -26,7 +26,7 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     source: Source,
-    /// What the Rust module is called, and the file. By default as the database.
+    /// Name of the Rust module and of the file. By default that of the database.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The folder to write to.
@@ -46,7 +46,7 @@ pub(crate) struct Args {
     check: bool,
 }
 
-/// Where the schema is.
+/// Source of the schema.
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
 struct Source {

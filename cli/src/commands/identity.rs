@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whose token it is, by its own words: the claims in the middle of the three parts.
+/// Reads the identity that a token claims, from the middle of its three parts.
 pub(crate) fn identity_of(token: &str) -> Option<Identity> {
     #[derive(Deserialize)]
     struct Claims {

@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Go on with what is logged later.
     #[arg(long, short)]
     follow: bool,
-    /// How many of the last lines to show.
+    /// Number of last lines to show.
     #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
     lines: u32,
     /// Leave out what is less serious.

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Tables or queries to subscribe to. Without any, everything that clients may see.
     #[arg(value_name = "TABLE|SQL", requires = "database")]
     queries: Vec<String>,
-    /// Where to listen. The system chooses a port for 0.
+    /// Address to listen at. The system chooses a port for 0.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: String,
     /// End after so much time.

@@ -104,7 +104,7 @@ struct Replay<'a> {
     args: &'a Args,
     transactions: u64,
     changes: u64,
-    /// How wide the longest table's name was so far.
+    /// Width of the longest table name so far.
     names: usize,
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Read the statements from a file.
     #[arg(long, short, value_name = "FILE", conflicts_with = "sql")]
     file: Option<PathBuf>,
-    /// How rows are written: `json` is an object a line.
+    /// Format of rows: `json` is an object a line.
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
     format: Format,
     /// Show identities with all their digits and long texts whole, in tables too.
@@ -127,7 +127,7 @@ fn split(text: &str) -> Vec<String> {
     trimmed.map(str::to_owned).collect()
 }
 
-/// Whether there is nothing but comments.
+/// Returns `true` if there is nothing but comments.
 fn is_comment(statement: &str) -> bool {
     statement.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with("--"))
 }
@@ -202,7 +202,7 @@ fn is_number(ty: AnyType<'_>) -> bool {
     }
 }
 
-/// What became of a statement, in a line.
+/// Summary of a statement's outcome, in a line.
 fn summary(statement: &StatementReply, rows: usize) -> String {
     let stats = statement.stats();
     let changed = [
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statements_end_with_semicolons_outside_of_quotes_and_comments() {
+    fn statements_split_at_semicolons_outside_quotes_and_comments() {
         for (text, want) in [
             ("SELECT 1", &["SELECT 1"][..]),
             ("a; b ;\n c;", &["a", "b", "c"]),

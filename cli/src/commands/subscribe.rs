@@ -115,7 +115,7 @@ fn queries(untyped: &Untyped, schema: &ServerSchema, args: &Args) -> Result<Vec<
     queries.collect()
 }
 
-/// Whether the first row of each table is what the schema says: the others are of its type.
+/// Returns `true` if the first row of each table fits the schema: the others are of its type.
 fn fit(changes: &[UntypedChange]) -> bool {
     let mut tables = changes.chunk_by(|a, b| a.table == b.table).filter_map(|table| table.first());
     tables.all(|first| match &first.change {
@@ -134,7 +134,7 @@ struct Watch<'c> {
     printer: Printer,
     no_initial: bool,
     left: Option<u64>,
-    /// Whether an outage was told of.
+    /// `true` once an outage was reported.
     is_lost: bool,
 }
 
@@ -170,7 +170,8 @@ impl Watch<'_> {
         }
     }
 
-    /// What a transaction changed. If rows do not fit the schema any more, it is read anew: the module was published again.
+    /// Shows the changes of a transaction. If rows do not fit the schema any more, it is read anew: the module was
+    /// published again.
     async fn changes(
         &mut self,
         client: &Client,
@@ -194,7 +195,7 @@ impl Watch<'_> {
         Ok(changes)
     }
 
-    /// Whether enough was shown.
+    /// Shows changes, and returns `true` if enough were shown.
     fn show(
         &mut self,
         transaction: &lightlike::Changes,
@@ -247,7 +248,7 @@ impl Watch<'_> {
     }
 }
 
-/// Why rows changed, in a word for programs.
+/// Cause of a change, in a word for programs.
 fn cause(cause: &Cause) -> String {
     match cause {
         Cause::Applied(_) => "initial".to_owned(),

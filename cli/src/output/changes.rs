@@ -17,7 +17,7 @@ pub(crate) struct RowRef<'r> {
     pub(crate) bytes: &'r [u8],
 }
 
-/// What happened to a row.
+/// Kind of change to a row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Happened<'r> {
     Insert(RowRef<'r>),
@@ -30,7 +30,7 @@ pub(crate) struct Changes<'s> {
     pub(crate) schema: Option<&'s ServerSchema>,
     pub(crate) json: bool,
     pub(crate) ids: Ids,
-    /// How wide the tables' names are.
+    /// Width of the tables' names.
     pub(crate) name_width: usize,
 }
 

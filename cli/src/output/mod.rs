@@ -1,4 +1,4 @@
-//! How things look: values, tables, colours, progress.
+//! Output: values, tables, colours, progress.
 
 pub(crate) mod changes;
 pub(crate) mod csv;
@@ -9,12 +9,12 @@ pub(crate) mod value;
 
 use std::io::{self, IsTerminal as _, Write};
 
-/// Where results go: colours only as far as they are wanted, and a whole line at a time.
+/// Standard output for results: colours only as far as they are wanted, and a whole line at a time.
 pub(crate) fn stdout() -> impl Write {
     anstream::stdout()
 }
 
-/// How wide a line of a result is, where results go to a terminal.
+/// Width of the terminal, if results go to one.
 pub(crate) fn terminal_width() -> Option<usize> {
     let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
     (width.0 > 0).then_some(usize::from(width.0))

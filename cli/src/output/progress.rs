@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How often a spinner turns.
+/// Interval between two turns of a spinner.
 const TURN: Duration = Duration::from_millis(100);
 
 /// Something that takes its time. It goes from the screen when it is dropped.

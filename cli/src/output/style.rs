@@ -10,11 +10,11 @@ pub(crate) const LEFT: Style = AnsiColor::Red.on_default();
 pub(crate) const CHANGED: Style = AnsiColor::Yellow.on_default();
 /// A name of the schema's.
 pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
-/// What is of less interest.
+/// Style of secondary text.
 pub(crate) const DIM: Style = Style::new().dimmed();
 /// A heading.
 pub(crate) const BOLD: Style = Style::new().bold();
 /// That something is wrong.
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// What to do.
+/// Style of remedies.
 pub(crate) const TIP: Style = AnsiColor::Green.on_default();

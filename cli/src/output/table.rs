@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::style::{BOLD, DIM};
 
-/// How narrow a column of texts may become, so that the table is no wider than the terminal.
+/// Minimal width of a text column, to which it shrinks so that the table fits the terminal.
 const MIN_WIDTH: usize = 10;
 /// Between two columns.
 const GAP: usize = 2;
@@ -15,10 +15,10 @@ const GAP: usize = 2;
 /// A table that is written when all its rows are there.
 pub(crate) struct Table {
     head: Vec<String>,
-    /// Whether the column is of numbers, which end below each other.
+    /// `true` for columns of numbers, which are aligned to the right.
     right: Vec<bool>,
     rows: Vec<Vec<String>>,
-    /// How wide lines may be.
+    /// Maximal width of a line.
     room: Option<usize>,
 }
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_what_is_in_them() {
+    fn columns_fit_their_widest_value() {
         let mut table = Table::new([("id".to_owned(), true), ("name".to_owned(), false)]);
         table.push(vec!["7".into(), "Ada".into()]);
         table.push(vec!["1234".into(), "日本".into()]);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_cut_to_the_width_of_the_terminal_and_numbers_are_not() {
+    fn texts_are_cut_to_terminal_width_numbers_kept() {
         let columns = [("id", true), ("text", false), ("note", false)];
         let mut table =
             Table::new(columns.map(|(name, right)| (name.to_owned(), right))).within(Some(40));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_made_to_fit_is_as_narrow_as_can_be_read() {
+    fn overwide_tables_shrink_to_minimum_widths() {
         let mut table = Table::new([("text".to_owned(), false)]).within(Some(3));
         table.push(vec!["hello, everybody".into()]);
         let mut out = anstream::StripStream::new(Vec::new());

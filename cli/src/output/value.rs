@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use lightlike::json::{Form, value_to_string};
 use lightlike::schema::{AnyType, SatsValue, Shape};
 
-/// How much of identities and connection ids is shown.
+/// Form in which identities and connection ids are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ids {
     /// All digits.

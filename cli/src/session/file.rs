@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::commands::{hex, unhex};
 use crate::failure::{Exit, Failure};
 
-/// Who said something.
+/// Sender of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Side {
@@ -37,7 +37,7 @@ pub(crate) struct Session {
 
 /// A binary message.
 pub(crate) struct Frame {
-    /// Where it stands in the file.
+    /// Line in the file.
     pub(crate) line: usize,
     pub(crate) from: Side,
     pub(crate) payload: Bytes,
@@ -166,7 +166,7 @@ impl Recording {
     }
 }
 
-/// What the client asked for, with x's for a token in it.
+/// Request target of the client, with x's for a token in it.
 fn without_token(target: &str) -> String {
     let Some(start) = target.find("token=").map(|at| at + "token=".len()) else {
         return target.to_owned();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_session_is_refused_with_its_line() {
+    fn invalid_session_file_is_refused_with_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("it.jsonl");
         let head = r#"{"target": "/", "subprotocol": "v3.bsatn.spacetimedb"}"#;

@@ -17,7 +17,7 @@ use lightlike_core::wire::{
 use super::file::{Frame, Session, Side};
 use crate::failure::{Exit, Failure};
 
-/// How many rows are applied in a step: no clock waits for them here.
+/// Number of rows applied in a step: no clock waits for them here.
 const ROWS_A_STEP: usize = 1 << 20;
 
 /// Something that happened in a session.
@@ -33,7 +33,7 @@ pub(crate) struct Player<'s> {
     session: &'s Session,
     connection: Connection,
     now: Instant,
-    /// What the client said before it was greeted: the machine waits for that.
+    /// Frames that the client sent before the greeting, for which the machine waits.
     early: Vec<&'s Frame>,
     greeted: bool,
     sets: HashMap<SubscriptionId, QuerySetId>,

@@ -56,7 +56,7 @@ impl Proxy {
         Ok(Self { listener, shared: Arc::new(shared) })
     }
 
-    /// Where clients find it.
+    /// Address for clients.
     pub(crate) fn uri(&self) -> String {
         match self.listener.local_addr() {
             Ok(address) => format!("http://{address}"),
@@ -247,9 +247,9 @@ fn numbered(path: &Path, number: u64) -> PathBuf {
     path.with_file_name(format!("{stem}-{number}{}", extension.unwrap_or_default()))
 }
 
-/// What is to be known of a request before it is passed on.
+/// Head of a request, as far as it matters to forwarding.
 struct Head {
-    /// How many bytes it has, the empty line included.
+    /// Length in bytes, the empty line included.
     len: usize,
     text: String,
     target: String,
@@ -325,7 +325,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_passed_on_in_the_servers_name() {
+    fn request_is_forwarded_with_server_host() {
         let head = Head::parse(
             "GET /v1/ping HTTP/1.1\r\nHost: 127.0.0.1:1\r\nA: b\r\nConnection: keep-alive\r\n\r\n",
         );

@@ -1,4 +1,4 @@
-//! What goes wrong: a code for scripts, and one message that says what to do.
+//! Failures of commands: an exit code for scripts, and one message with a remedy.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -29,7 +29,7 @@ fn answers(status: &'static str, body: &'static str) -> String {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_no_connection() {
+fn unreachable_server_is_connection_failure() {
     let user = User::alone();
     for args in [
         &["ping"][..],
@@ -92,7 +92,7 @@ fn what_is_no_spacetimedb_server_is_not_understood() {
 }
 
 #[test]
-fn a_server_without_a_route_is_said_to_be_another_version() {
+fn missing_route_is_reported_as_other_version() {
     let user = User::at(&answers("404 Not Found", ""));
     let said = user.fails(4, &["describe", "chat"]);
     assert!(said.contains("knows no such request"), "{said}");
@@ -110,7 +110,7 @@ fn a_proxy_of_the_environment_is_asked() {
 }
 
 #[test]
-fn a_schema_with_a_type_that_is_not_known_is_not_understood() {
+fn unknown_schema_type_is_not_understood() {
     const SCHEMA: &str = r#"{"sections": [{"Typespace": {"types": [{"Product": {"elements":
         [{"name": {"some": "x"}, "algebraic_type": {"Quaternion": []}}]}}]}}]}"#;
     let user = User::at(&answers("200 OK", SCHEMA));
@@ -121,14 +121,14 @@ fn a_schema_with_a_type_that_is_not_known_is_not_understood() {
 }
 
 #[test]
-fn what_the_module_says_does_not_command_the_terminal() {
+fn module_text_cannot_control_terminal() {
     let user = User::at(&answers("400 Bad Request", "no\u{1b}[2J\u{7}way"));
     let said = user.fails(1, &["sql", "chat", "SELECT"]);
     assert!(said.contains(r"no\u{1b}[2J\u{7}way"), "{said:?}");
 }
 
 #[test]
-fn files_that_are_not_there_or_no_modules_are_code_8() {
+fn missing_or_invalid_module_files_exit_8() {
     let user = User::alone();
     assert!(user.fails(5, &["publish", "chat", "chat.wasm"]).contains("`lightlike login`"));
     let publish = |file: &str| user.fails(8, &["--anonymous", "publish", "chat", file]);

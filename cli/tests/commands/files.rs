@@ -1,4 +1,4 @@
-//! What needs no server: help, completions, manual pages, replays.
+//! Commands without a server: help, completions, manual pages, replays.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ fn help_teaches_by_examples() {
 }
 
 #[test]
-fn every_shell_has_completions_and_every_command_a_page() {
+fn shells_have_completions_and_commands_have_pages() {
     let user = User::alone();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = user.ok(&["completions", shell]);
@@ -68,7 +68,7 @@ fn every_recorded_session_plays_back() {
 }
 
 #[test]
-fn a_replay_shows_names_by_the_schema_and_bytes_without() {
+fn replay_names_by_schema_and_bytes_without() {
     let user = User::alone();
     let session = repository("tests/fixtures/sessions/engine/v3-views.jsonl");
     let session = session.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! What the embedded server does not have: publishing, names, logs, the end of databases, SQL that writes.
+//! Commands that only a real server answers: publishing, names, logs, deleting databases, SQL that writes.
 
 use std::io::{BufRead as _, BufReader};
 

@@ -73,7 +73,7 @@ async fn a_database_is_described() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sql_is_shown_as_a_table_json_or_csv() {
+async fn sql_prints_table_json_or_csv() {
     let (target, user) = ada().await;
     let me = user.ok(&["identity"]).lines().next().unwrap().to_owned();
     let query = format!("SELECT * FROM user WHERE identity = 0x{me}");
@@ -129,7 +129,7 @@ async fn calls_are_made_and_refusals_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_are_read_by_their_types_and_returned_as_json() {
+async fn values_parse_by_type_and_return_as_json() {
     let target = Target::conformance().await;
     let user = User::at(&target.uri());
     let call = |args: &[&str]| user.ok(&[&["--anonymous", "call", target.name()], args].concat());
@@ -145,7 +145,7 @@ async fn values_are_read_by_their_types_and_returned_as_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_shows_the_first_rows_and_then_what_happens() {
+async fn watch_shows_first_rows_then_changes() {
     let (target, user) = ada().await;
     let name = target.name();
     let mut watch = user.start(&["watch", name, "user", "message", "--json", "--count", "4"]);
@@ -193,7 +193,7 @@ async fn colours_are_for_terminals() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_goes_ends_a_watch_without_a_word() {
+async fn closed_reader_ends_watch_silently() {
     let (target, user) = ada().await;
     let mut watch = user.start(&["--quiet", "watch", target.name(), "user"]);
     let mut first = [0; 1];
@@ -222,7 +222,7 @@ async fn ctrl_c_ends_a_watch_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_goes_on_after_a_lost_connection_with_the_difference() {
+async fn watch_resumes_after_lost_connection_with_difference() {
     let (target, user) = ada().await;
     // Only of this server can connections be cut.
     let Target::Embedded(server) = &target else { return };
@@ -254,7 +254,7 @@ async fn a_watch_goes_on_after_a_lost_connection_with_the_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_may_end_by_time_and_leave_the_first_rows_out() {
+async fn watch_ends_by_time_and_skips_initial_rows() {
     let (target, user) = ada().await;
     let out = user.ok(&["watch", target.name(), "message", "--no-initial", "--for", "50ms"]);
     assert_eq!(out, "");
@@ -264,7 +264,7 @@ async fn a_watch_may_end_by_time_and_leave_the_first_rows_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_recorded_plays_back_as_it_was_watched() {
+async fn recorded_session_replays_like_the_watch() {
     let (target, user) = ada().await;
     let name = target.name();
     user.ok(&["call", name, "send_message", "hello"]);

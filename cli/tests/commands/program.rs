@@ -11,7 +11,7 @@ pub(crate) struct User {
     server: String,
 }
 
-/// What came of a run.
+/// Result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,

@@ -49,7 +49,7 @@ async fn with_chat(story: impl FnOnce(&Path, &str, &str) + Send + 'static) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_live_database_becomes_a_file_and_a_client() {
+async fn live_database_generates_file_and_client() {
     with_chat(|folder, server, database| {
         let made = lightlike(folder, server, &["generate", database, "--name", "chat", "--client"]);
         done(&made);
@@ -81,7 +81,7 @@ async fn a_live_database_becomes_a_file_and_a_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stale_file_is_named_and_ends_in_code_7() {
+async fn stale_file_is_named_with_exit_7() {
     with_chat(|folder, server, database| {
         let check = ["generate", database, "--name", "chat", "--check"];
         let missing = lightlike(folder, server, &check);
@@ -153,7 +153,7 @@ fn what_cannot_be_read_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_module_that_is_none_is_refused_before_it_is_sent() {
+async fn invalid_module_is_refused_before_sending() {
     with_chat(|folder, server, _| {
         fs::write(folder.join("no.wasm"), "text").unwrap();
         fs::create_dir(folder.join("empty")).unwrap();
@@ -170,10 +170,10 @@ async fn a_module_that_is_none_is_refused_before_it_is_sent() {
     .await;
 }
 
-/// Where there is a real server, which alone takes modules.
+/// Runs on a real server alone, which takes modules.
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::print_stderr, reason = "a test that is not run has to say so")]
-async fn a_module_becomes_a_file_and_leaves_nothing_on_the_server() {
+async fn module_generates_file_and_leaves_server_clean() {
     let Some(real) = lightlike_tests::real::Real::from_env() else {
         eprintln!("skipped: modules need a real server; see `tests/engine/run`");
         return;
@@ -220,7 +220,7 @@ async fn a_module_becomes_a_file_and_leaves_nothing_on_the_server() {
     assert_eq!(http.databases(identity).await.unwrap(), []);
 }
 
-/// Whether the compiler can build modules.
+/// Returns `true` if the compiler can build modules.
 fn builds_modules() -> bool {
     let libraries = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", "wasm32-unknown-unknown"])
@@ -231,10 +231,10 @@ fn builds_modules() -> bool {
     })
 }
 
-/// Where modules can be built, and there is a server to ask. What is built is kept for the next time.
+/// Runs where modules can be built and a server is there. Build output is kept for the next time.
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::print_stderr, reason = "a test that is not run has to say so")]
-async fn the_source_of_a_module_is_built_and_becomes_a_file() {
+async fn module_source_is_built_and_generated() {
     let real = lightlike_tests::real::Real::from_env();
     let Some(real) = real.filter(|_| builds_modules()) else {
         eprintln!("skipped: a server, and `rustup target add wasm32-unknown-unknown`, are needed");

@@ -1,4 +1,4 @@
-//! Why decoding or encoding failed.
+//! Errors of decoding and encoding.
 
 use super::Reader;
 
@@ -17,20 +17,20 @@ struct Inner {
     offset: usize,
 }
 
-/// What was wrong with the bytes.
+/// Kind of a decoding error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
     /// The input is shorter than the value.
     #[error("{missing} more byte{} needed", plural(.missing))]
     UnexpectedEnd {
-        /// How many bytes are missing.
+        /// Number of missing bytes.
         missing: usize,
     },
     /// The value ended before the input did.
     #[error("{left} byte{} left over", plural(.left))]
     TrailingBytes {
-        /// How many bytes were not read.
+        /// Number of bytes that were not read.
         left: usize,
     },
     /// A bool is neither 0 nor 1.
@@ -52,13 +52,13 @@ pub enum DecodeErrorKind {
     WrongLength {
         /// The Rust type's number of elements.
         expected: usize,
-        /// What the input says.
+        /// Value in the input.
         found: usize,
     },
     /// Values are nested more deeply than `limit`, for most types [`Reader::MAX_DEPTH`].
     #[error("nested more than {limit} levels deep")]
     TooDeep {
-        /// How many levels are allowed.
+        /// Number of levels that are allowed.
         limit: u32,
     },
     /// Lists have more elements of no bytes than [`Reader::MAX_EMPTY_ELEMENTS`].
@@ -79,7 +79,7 @@ impl DecodeError {
         Self(Box::new(Inner { kind, target: short_name(target), offset }))
     }
 
-    /// What was wrong with the bytes.
+    /// Kind of the error.
     pub fn kind(&self) -> DecodeErrorKind {
         self.0.kind
     }
@@ -89,13 +89,13 @@ impl DecodeError {
         self.0.target
     }
 
-    /// Where decoding stopped, in bytes from the start of the input.
+    /// Offset at which decoding stopped, in bytes from the start of the input.
     pub fn offset(&self) -> usize {
         self.0.offset
     }
 }
 
-/// What a reader of an error would call the type that the compiler calls `path`.
+/// Shortens a type's path as the compiler writes it to the name that a reader uses.
 fn short_name(path: &'static str) -> &'static str {
     match path.as_bytes() {
         _ if !path.contains("::") => path,
@@ -116,7 +116,7 @@ const _: () = assert!(size_of::<DecodeError>() == size_of::<usize>());
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cannot encode a string or an array of {len} elements: BSATN counts them in 32 bits")]
 pub struct EncodeError {
-    /// How many elements there are; bytes for a string.
+    /// Number of elements; of bytes for a string.
     pub len: usize,
 }
 

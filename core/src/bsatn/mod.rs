@@ -30,7 +30,7 @@ pub trait Encode {
     /// Appends the encoding of `self`.
     fn encode(&self, out: &mut Writer);
 
-    /// Whether `reader` continues with exactly the encoding of `self`; it is then past it.
+    /// Returns `true` if `reader` continues with exactly the encoding of `self`, and moves past it.
     ///
     /// When the answer is no, the reader's position is unspecified. Floats compare by their bits.
     fn matches(&self, reader: &mut Reader<'_>) -> bool {
@@ -52,7 +52,7 @@ pub trait Encode {
         }
     }
 
-    /// Whether `reader` continues with exactly the encodings of `values`, without their number.
+    /// Returns `true` if `reader` continues with exactly the encodings of `values`, without their number.
     #[doc(hidden)]
     #[inline]
     fn matches_many(values: &[Self], reader: &mut Reader<'_>) -> bool

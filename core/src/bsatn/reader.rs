@@ -12,7 +12,7 @@ pub struct Reader<'a> {
     /// Length of the whole input plus what lies before it: `end - rest.len()` is the offset.
     end: usize,
     depth: u32,
-    /// How many elements of lists took no bytes.
+    /// Number of list elements that took no bytes.
     empty_elements: u32,
     /// How many bytes at the end of the input belong to what stands behind the value that is read, as far as that is
     /// known: all that an open value must leave.
@@ -20,10 +20,10 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// How deeply boxes and lists may be nested, so that a hostile input cannot overflow the stack.
+    /// Maximal nesting of boxes and lists, so that a hostile input cannot overflow the stack.
     pub const MAX_DEPTH: u32 = 64;
 
-    /// How many elements of no bytes the lists of one input may have together. Those are the only ones that a length can
+    /// Maximal number of elements of no bytes in all lists of one input. Those are the only ones that a length can
     /// promise without the input having to grow with it.
     pub const MAX_EMPTY_ELEMENTS: u32 = 1 << 16;
 
@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         Self { rest: bytes, end: bytes.len(), depth: 0, empty_elements: 0, tail: 0 }
     }
 
-    /// How many bytes were read so far.
+    /// Number of bytes read so far.
     #[inline]
     pub fn offset(&self) -> usize {
         self.end - self.rest.len()
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
-    /// Whether all bytes are read.
+    /// Returns `true` if all bytes are read.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.rest.is_empty()

@@ -23,7 +23,7 @@ impl Writer {
         Self { bytes, oversize: None }
     }
 
-    /// What was written.
+    /// Bytes written so far.
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes

@@ -50,7 +50,7 @@ enum Phase {
     Done,
 }
 
-/// Why a phase could not go on.
+/// Reason for which a phase could not go on.
 enum Stop {
     OutOfSync(OutOfSync),
     /// Rows of a table are not what their type says.
@@ -80,7 +80,7 @@ impl Applying {
         &self.change
     }
 
-    /// Whether what it has done so far would show if a version was published now.
+    /// Returns `true` if changes made so far would show if a version was published now.
     pub(super) fn would_show(&self) -> bool {
         let is_committed =
             matches!(self.phase, Phase::Commit | Phase::Observe | Phase::RunAgain | Phase::Done);
@@ -169,7 +169,7 @@ impl Cache {
         self.stale.insert(set);
     }
 
-    /// Whether a change is under way.
+    /// Returns `true` while a change is under way.
     pub fn is_applying(&self) -> bool {
         self.applying.is_some()
     }
@@ -345,7 +345,7 @@ impl Cache {
         Ok(true)
     }
 
-    /// Whether there are too many rows that left and that views hold.
+    /// Returns `true` if views hold too many dead rows.
     fn must_wait(&self) -> bool {
         let dead = self.dead();
         dead.rows >= self.config.max_dead_rows

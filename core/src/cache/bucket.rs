@@ -6,10 +6,10 @@
 use core::array;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// How many ids a bucket holds.
+/// Number of ids in a bucket.
 pub(super) const BUCKET_IDS: usize = 12;
 
-/// What a bucket says of an id's hash: one byte, not [`FREE`], nor 1, which [`Bucket::places`] may take for another.
+/// Tag of an id's hash in a bucket: one byte, not [`FREE`], nor 1, which [`Bucket::places`] may take for another.
 #[inline]
 pub(super) fn tag(hash: u64) -> u8 {
     ((hash >> 56) as u8).max(2)
@@ -25,7 +25,7 @@ pub(super) struct Bucket {
     /// A byte an id. The first eight, then the last four.
     tags: AtomicU64,
     last_tags: AtomicU32,
-    /// How many ids belong here, or further in front, and lie further on, because this bucket was full.
+    /// Number of ids that belong here or further in front, and lie further on, because this bucket was full.
     passed: AtomicU32,
     pub(super) ids: [AtomicU32; BUCKET_IDS],
 }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn no_place_is_missed_and_none_is_free_by_mistake() {
+    fn every_slot_is_found_exactly_once() {
         for tags in [[7, 6], [2, 3], [0xff, 0xfe], [0x80, 0x81]] {
             for mix in 0..1 << BUCKET_IDS {
                 let bucket = Bucket::new();

@@ -1,4 +1,4 @@
-//! Which table is where.
+//! Catalog of tables, by type and by name.
 
 use core::any::{Any, TypeId};
 use core::hash::{Hash, Hasher};
@@ -11,7 +11,7 @@ use foldhash::HashMap;
 pub(super) struct Catalog {
     pub(super) by_type: TypeMap,
     pub(super) by_name: Arc<HashMap<Arc<str>, u32>>,
-    /// Who is asked for a table that is not there.
+    /// Owner that is asked for a table that is not in the catalog.
     pub(super) owner: Arc<OnceLock<Owner>>,
 }
 

@@ -1,4 +1,4 @@
-//! What goes into the cache, and what comes back.
+//! Changes that go into the cache, and the step results that come back.
 
 use super::diff::Transaction;
 use super::error::OutOfSync;
@@ -6,19 +6,19 @@ use super::optimistic::MutationId;
 use super::sets::SetId;
 use crate::wire::{RowList, TableName};
 
-/// What one message of the server's, or a resync, says about rows.
+/// Row changes of one message of the server's, or of a resync.
 ///
 /// Parts are applied whole or not at all, inserts first, then deletes, then [`DropSet`](Part::DropSet)s, whatever
 /// their order here; the order says which table's changes come first.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
-    /// What it says, table by table.
+    /// Changes table by table.
     pub parts: Vec<Part>,
     /// The mutations that are answered with it: what they made of the rows goes in the same transaction.
     pub ends: Vec<MutationId>,
 }
 
-/// What a message says about the rows of one table in one query set, or about a whole set.
+/// Changes of the rows of one table in one query set, or of a whole set.
 #[derive(Debug, Clone)]
 pub enum Part {
     /// Rows that came into a set.
@@ -77,7 +77,7 @@ impl Change {
         !self.parts.is_empty() && self.parts.iter().all(drops) && self.ends.is_empty()
     }
 
-    /// Whether it says nothing.
+    /// Returns `true` if there is nothing to apply.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.ends.is_empty()
     }
@@ -112,7 +112,7 @@ impl Part {
     }
 }
 
-/// How far a step brought the change under way.
+/// Progress of the change under way after a step.
 #[derive(Debug)]
 #[must_use]
 pub enum Step {

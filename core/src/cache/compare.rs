@@ -10,15 +10,15 @@ use crate::bsatn::Writer;
 use crate::schema::Row;
 use crate::wire::{QueryRows, RowList};
 
-/// How a table differs from what the server says, in one query set.
+/// Difference of a table from the server's rows, in one query set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drift {
     /// The table's name on the wire.
     pub table: Box<str>,
-    /// How many rows the server has that are not here.
+    /// Number of the server's rows that are missing here.
     pub missing: u64,
-    /// How many rows are here that the server does not have. A row that differs is one of each.
+    /// Number of rows here that the server does not have. A row that differs is one of each.
     pub surplus: u64,
 }
 

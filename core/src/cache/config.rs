@@ -1,10 +1,10 @@
 //! The cache's limits, each with its reason.
 
-/// What a cache may do.
+/// Settings of a cache.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CacheConfig {
-    /// How many deleted rows may wait for views to let go of them before applying waits too.
+    /// Maximal number of dead rows that views hold before applying waits for them.
     ///
     /// Rows that a held [`View`](super::View) sees, and those of [`Transaction`](super::Transaction)s not delivered
     /// yet, stay in memory. A message is begun only while there are fewer such rows than this; one message alone may

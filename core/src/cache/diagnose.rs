@@ -6,7 +6,7 @@ use super::error::RowMismatch;
 use crate::bsatn::{DecodeError, Reader};
 use crate::schema::{RowDef, SatsType, SumDef, TypeRef, UnknownVariants, VariantDef};
 
-/// What is wrong with `bytes`, of which decoding a row of `def` said `error`.
+/// Finds what is wrong with `bytes`, for which decoding a row of `def` failed with `error`.
 pub(super) fn diagnose(def: &RowDef, bytes: &[u8], error: DecodeError) -> RowMismatch {
     let mut reader = Reader::new(bytes);
     let mut unknown = None;

@@ -1,4 +1,4 @@
-//! What one transaction changed.
+//! Changes of one transaction.
 
 use core::any::Any;
 use core::fmt;
@@ -43,13 +43,13 @@ impl Transaction {
         &self.failed
     }
 
-    /// Whether nothing changed and no set failed.
+    /// Returns `true` if nothing changed and no set failed.
     pub fn is_empty(&self) -> bool {
         self.tables.is_empty() && self.failed.is_empty()
     }
 }
 
-/// What one transaction changed in one table.
+/// Changes of one transaction in one table.
 pub struct TableDiff {
     pub(super) table: TableId,
     pub(super) name: Arc<str>,
@@ -87,7 +87,7 @@ impl<R: Row> AnyEvents for Vec<R> {
     }
 }
 
-/// What happened to a row.
+/// Change of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowChange<'t, R: ?Sized> {
     /// A row came.
@@ -122,12 +122,12 @@ impl TableDiff {
         &self.name
     }
 
-    /// How many changes there are.
+    /// Number of changes.
     pub fn len(&self) -> usize {
         self.pairs.len() + self.events.as_ref().map_or(0, |events| events.count())
     }
 
-    /// Whether there are none, which a transaction does not list.
+    /// Returns `true` if there are none, which a transaction does not list.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -80,7 +80,7 @@ impl Epoch {
     }
 }
 
-/// What readers and the writer share.
+/// State that readers and the writer share.
 pub(super) struct Shared {
     current: RwLock<Arc<Epoch>>,
 }

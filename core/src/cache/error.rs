@@ -1,4 +1,4 @@
-//! What can go wrong between a server's rows and the cache.
+//! Errors between a server's rows and the cache.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl core::fmt::Display for SetIds {
     }
 }
 
-/// Why a message cannot follow.
+/// Kind of an inconsistency with the server's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OutOfSyncKind {
@@ -72,7 +72,7 @@ impl OutOfSync {
         self.set.0
     }
 
-    /// Why the message cannot follow.
+    /// Kind of the inconsistency.
     pub fn kind(&self) -> OutOfSyncKind {
         self.kind
     }
@@ -92,11 +92,11 @@ pub struct SetFailure {
     pub table_name: Arc<str>,
     /// The Rust type of its rows.
     pub row_type: &'static str,
-    /// What is wrong with a row.
+    /// Mismatch of the row.
     pub reason: RowMismatch,
 }
 
-/// Why a row is not what its Rust type says.
+/// Mismatch of a row with its Rust type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowMismatch {
@@ -107,7 +107,7 @@ pub enum RowMismatch {
         column: &'static str,
         /// Its type in Rust, in SpacetimeDB's words.
         expected: String,
-        /// What decoding the row said.
+        /// Error of decoding the row.
         error: DecodeError,
     },
     /// All columns that the Rust type has could be decoded, and bytes are left: the server's row has more columns, or
@@ -116,7 +116,7 @@ pub enum RowMismatch {
     Longer {
         /// The last column's name on the wire.
         column: &'static str,
-        /// How many bytes are left.
+        /// Number of bytes that are left.
         left: usize,
     },
     /// An enum kept the tag of a variant that it does not know, and the rest of the row does not follow: the variant seems
@@ -170,7 +170,7 @@ pub enum RegisterError {
     Definition {
         /// The table's name on the wire.
         table: &'static str,
-        /// What differs.
+        /// Part that differs.
         what: &'static str,
     },
 }

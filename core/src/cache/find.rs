@@ -9,7 +9,7 @@ use super::store::TableStore;
 use crate::bsatn::DecodeError;
 use crate::schema::Row;
 
-/// What the table has of a row that came.
+/// Row of the table that matches a row that came.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found {
     /// Nothing, by the index.
@@ -34,7 +34,7 @@ struct Probed<'b, P> {
     probe: Result<(u64, P), DecodeError>,
 }
 
-/// How many rows are looked at ahead of being staged: more than a processor fetches at once.
+/// Number of rows prefetched ahead of being staged: more than a processor fetches at once.
 const AHEAD_ROWS: usize = 32;
 
 impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, L> {
@@ -101,7 +101,7 @@ impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, 
 }
 
 impl<R: Row> TableStore<R> {
-    /// What there is of a row, if it is in this slot.
+    /// Matches a row with the one in this slot, if it is there.
     #[inline]
     fn found_at<I: Identity<R>>(&self, live: RowId, bytes: &[u8]) -> Option<Found> {
         let slot = self.slot(live).filter(|slot| slot.state() == SlotState::Live)?;
@@ -109,7 +109,7 @@ impl<R: Row> TableStore<R> {
         is_it.then(|| Found::Live { live, staged: self.snapshot.chunks.newer(live) })
     }
 
-    /// What there is of a row, by the index.
+    /// Looks a row up by the index.
     #[inline]
     fn find<I: Identity<R>>(&self, hash: u64, probe: &I::Probe<'_>) -> Found {
         let (mut live, mut staged) = (None, None);

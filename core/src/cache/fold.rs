@@ -15,7 +15,7 @@ use super::weigh::{pay, size_in};
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {
-    /// Whether there may be rows to fold.
+    /// Returns `true` if there may be rows to fold.
     pub(super) fn wants_folding(&self) -> bool {
         !self.stale && !self.dead.is_empty() && self.is_keyed() && !self.has_further_indexes()
     }

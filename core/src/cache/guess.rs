@@ -1,8 +1,8 @@
-//! Where the next row of a list may be.
+//! Prediction of the next row's slot in a list.
 
 use super::slots::RowId;
 
-/// Where the next row of a list may be: as far from the last one as that is from the one before.
+/// Predictor of the next row's slot: as far from the last one as that is from the one before.
 ///
 /// A server tells the two sides of its updates in different orders, but in stretches of each the rows lie one behind
 /// the other, there as here. There it costs less to compare a row's key than to look the key up.
@@ -18,7 +18,7 @@ impl Guess {
         self.before = core::mem::replace(&mut self.last, found);
     }
 
-    /// Where the next one may be.
+    /// Predicted slot of the next row.
     pub(super) fn next(&self) -> Option<RowId> {
         let (last, before) = (self.last?.0, self.before?.0);
         Some(RowId(last.wrapping_add(last.wrapping_sub(before))))

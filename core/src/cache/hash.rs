@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 use super::bucket::{BUCKET_IDS, Bucket, tag};
 
-/// How many ids a shard holds before it splits.
+/// Number of ids in a shard before it splits.
 const SHARD_IDS_MAX: usize = 4096;
-/// How many bits of a hash choose a shard.
+/// Maximal number of hash bits that choose a shard.
 const DEPTH_MAX: u32 = 20;
 
 /// The bits of a hash that choose a shard.
@@ -38,9 +38,9 @@ fn shard_bits(hash: u64) -> usize {
 #[derive(Debug, Clone)]
 struct Shard {
     buckets: Arc<[Bucket]>,
-    /// How many ids it holds.
+    /// Number of ids.
     len: Arc<AtomicU32>,
-    /// How many bits its hashes have in common.
+    /// Number of bits that its hashes have in common.
     depth: u32,
 }
 
@@ -132,7 +132,7 @@ impl Shard {
         true
     }
 
-    /// Where an id is.
+    /// Finds the place of an id.
     fn find(&self, hash: u64, id: u32) -> Option<Found<'_>> {
         for (passed, bucket) in self.probe(hash).enumerate() {
             for place in bucket.places(tag(hash)) {
@@ -157,7 +157,7 @@ impl Shard {
     }
 }
 
-/// Where an id is: in a bucket, so many buckets behind the one where it belongs.
+/// Place of an id: in a bucket, so many buckets behind the one where it belongs.
 struct Found<'a> {
     bucket: &'a Bucket,
     place: usize,
@@ -169,12 +169,12 @@ pub(super) struct HashIndex {
     shards: Arc<[Shard]>,
 }
 
-/// What removing an id found.
+/// Result of removing an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Removed {
-    /// Whether the id was there.
+    /// `true` if the id was there.
     pub(super) found: bool,
-    /// Whether its shard has become much too large: then [`HashIndex::shrink`] gives the memory back.
+    /// `true` if its shard has become much too large: then [`HashIndex::shrink`] gives the memory back.
     pub(super) sparse: bool,
 }
 
@@ -183,7 +183,7 @@ impl HashIndex {
         Self { shards: Arc::new([Shard::new(0, 0)]) }
     }
 
-    /// Where a hash's shard stands.
+    /// Index of a hash's shard.
     #[inline]
     fn place(&self, hash: u64) -> usize {
         // There are 2^depth places, which are not more than there are shard bits.
@@ -246,8 +246,8 @@ impl HashIndex {
         }
     }
 
-    /// Whether to make room for `rows` more ids at once: if they are many more than the index holds so far. Else it
-    /// grows as they come; they may be rows that it has.
+    /// Returns `true` if room for `rows` more ids should be made at once: they are many more than the index holds. Else
+    /// it grows as they come; they may be rows that it has.
     pub(super) fn wants_reserve(&self, rows: usize) -> bool {
         rows > SHARD_IDS_MAX && self.len() <= rows / 8
     }
@@ -330,7 +330,7 @@ impl HashIndex {
     }
 }
 
-/// Whether a split by bit `depth` makes two shards out of one: versions of one key stay together for ever.
+/// Returns `true` if a split by bit `depth` makes two shards out of one: versions of one key stay together for ever.
 fn splits_well(hashed: &[(u64, u32)], depth: u32) -> bool {
     let set = hashed.iter().filter(|&&(hash, _)| shard_bits(hash) & (1 << depth) != 0).count();
     let least = hashed.len() / 8;
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_found_while_the_index_grows_shard_by_shard() {
+    fn ids_stay_findable_while_shards_split() {
         let mut index = HashIndex::new();
         for id in 0..50_000 {
             insert(&mut index, id);
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_of_one_key_do_not_split_for_ever() {
+    fn rows_of_one_key_stop_splitting() {
         let mut index = HashIndex::new();
         for id in 0..20_000 {
             while !index.try_insert(7, id) {

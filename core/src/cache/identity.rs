@@ -1,4 +1,4 @@
-//! What makes two encoded rows the same row: their key where the table has one, else all their bytes.
+//! Identity of encoded rows: their key where the table has one, else all their bytes.
 
 use core::hash::BuildHasher;
 
@@ -9,17 +9,17 @@ use crate::schema::Row;
 
 /// One of the two identities. Chosen once a row list, so that no row pays for the choice.
 pub(super) trait Identity<R: Row> {
-    /// What is known of an encoded row before it is decoded.
+    /// Identity of an encoded row, read before it is decoded.
     type Probe<'b>;
 
-    /// Whether rows of one identity may differ.
+    /// `true` if rows of one identity may differ.
     const KEYED: bool;
 
     fn probe(bytes: &[u8]) -> Result<Self::Probe<'_>, DecodeError>;
 
     fn hash(probe: &Self::Probe<'_>, hasher: &RandomState) -> u64;
 
-    /// Whether `row` is the row that was probed.
+    /// Returns `true` if `row` is the row that was probed.
     fn is(probe: &Self::Probe<'_>, row: &R) -> bool;
 
     /// The hash of a row that is held. Encodes it into `scratch` if need be.
@@ -85,7 +85,7 @@ impl<R: Row> Identity<R> for ByBytes {
     }
 }
 
-/// Whether `bytes` is the encoding of `row`.
+/// Returns `true` if `bytes` is the encoding of `row`.
 #[inline]
 pub(super) fn encodes_as<R: Row>(row: &R, bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::slots::{Chunks, RowId};
 
-/// How many ids a block holds before it splits.
+/// Number of ids in a block before it splits.
 const BLOCK_IDS_MAX: usize = 512;
 /// Two neighbours that together hold fewer ids become one block.
 const MERGE_BELOW: usize = BLOCK_IDS_MAX / 4;
@@ -28,7 +28,7 @@ pub(super) struct Sorted<R> {
     chunks: Arc<Chunks<R>>,
 }
 
-/// How many ids are copied out at once: the first time, since many ranges are short, and later.
+/// Numbers of ids copied out at once: the first time, since many ranges are short, and later.
 const FIRST_BATCH_IDS: usize = 8;
 const BATCH_IDS: usize = 64;
 
@@ -36,7 +36,7 @@ const BATCH_IDS: usize = 64;
 pub(super) struct Batch<R> {
     ids: [u32; BATCH_IDS],
     len: usize,
-    /// Whether there may be more behind them.
+    /// `true` if there may be more behind them.
     full: bool,
     /// Has the rows of all of them, and keeps those: the reader's own list may lack some, and the index's may lose
     /// them.
@@ -52,12 +52,12 @@ impl<R> Batch<R> {
         &self.ids[..self.len]
     }
 
-    /// Whether there may be more behind these.
+    /// Returns `true` if there may be more behind these.
     pub(super) fn is_full(&self) -> bool {
         self.full
     }
 
-    /// Whether nothing was copied yet.
+    /// Returns `true` if nothing was copied yet.
     pub(super) fn is_new(&self) -> bool {
         self.chunks.is_none()
     }

@@ -21,7 +21,7 @@ use super::weigh::{Weight, cost_of_bytes, pay, size_in};
 use crate::bsatn::{self, Writer};
 use crate::schema::Row;
 
-/// What reclaiming a table is at.
+/// Progress of reclaiming a table.
 pub(super) struct Reclaiming<R> {
     /// Chunks with husks.
     pub(super) husky: Vec<u32>,
@@ -118,7 +118,7 @@ impl<R: Row> TableStore<R> {
 
     /// Removes chunks in which nobody may see a row, while there are more slots than the table's next changes will want.
     pub(super) fn remove_empty_chunks(&mut self, budget: &mut usize) {
-        /// What freeing a whole chunk costs, in rows applied.
+        /// Cost of freeing a whole chunk, in rows applied.
         const COST: usize = CHUNK_SLOTS / 8;
         while *budget > 0
             && let Some(&chunk) = self.reclaiming.empty.last()
@@ -140,14 +140,14 @@ impl<R: Row> TableStore<R> {
         }
     }
 
-    /// Whether the table can do without some empty slots: a quarter more than it has rows is for their next versions,
-    /// and one chunk for a table that comes and goes.
+    /// Returns `true` if the table can do without some empty slots: a quarter more than it has rows is for their next
+    /// versions, and one chunk for a table that comes and goes.
     fn has_spare(&self, slots: usize) -> bool {
         let left = self.capacity - slots;
         left > 0 && left >= self.occupied + self.occupied / 4
     }
 
-    /// Whether there is nothing to reclaim, nor will be before the table changes.
+    /// Returns `true` if there is nothing to reclaim, nor will be before the table changes.
     pub(super) fn is_clean(&self) -> bool {
         let Reclaiming { husky, empty, full, sources, unfolded, .. } = &self.reclaiming;
         let may_remove = empty.last().is_some_and(|&chunk| {
@@ -258,7 +258,7 @@ impl<R: Row> TableStore<R> {
         moved
     }
 
-    /// Whether most slots have no row.
+    /// Returns `true` if most slots have no row.
     fn is_sparse(&self) -> bool {
         self.capacity > 2 * self.occupied + 2 * self.full_chunk_slots()
     }

@@ -15,7 +15,7 @@ use super::{Cache, TableId};
 use crate::bsatn;
 use crate::schema::{Row, Table, TableDef};
 
-/// What became of a first mention: see [`Cache::register`].
+/// Result of a first mention: see [`Cache::register`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
     /// The table.
@@ -102,7 +102,7 @@ impl Cache {
     }
 }
 
-/// Whether a second marker of a table says the same as the first.
+/// Checks that a second marker of a table agrees with the first.
 fn agree(registered: &TableDef, other: &TableDef, same_rows: bool) -> Result<(), RegisterError> {
     let table = other.name;
     if !same_rows {

@@ -1,4 +1,4 @@
-//! Which query sets hold a row, and how often each: four bytes a row, an id into lists that nearly all rows share.
+//! Reference counts of rows by query set: four bytes a row, an id into lists that nearly all rows share.
 
 use core::hash::BuildHasher as _;
 
@@ -27,7 +27,7 @@ impl ListId {
     pub(super) const GONE: Self = Self(u32::MAX);
 }
 
-/// How often a set holds a row. Never 0.
+/// Query set, and how often it holds a row. Never 0.
 type Member = (SetId, u32);
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ struct List {
     members: Box<[Member]>,
     /// The sum of its members' hashes, so that one more or one less does not take a look at all of them.
     hash: u64,
-    /// How many rows have this list.
+    /// Number of rows with this list.
     rows: usize,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct SetLists {
     unused: usize,
     hasher: RandomState,
     by_members: HashTable<ListId>,
-    /// What a list becomes by one more or one less of a set; none if it has none of the set.
+    /// List that another becomes by one more or one less of a set; none if it has none of the set.
     steps: HashMap<(ListId, SetId, Step), Option<ListId>>,
     /// Ids to use again.
     free: Vec<ListId>,
@@ -67,7 +67,7 @@ pub(super) enum Step {
 }
 
 impl List {
-    /// What keeping it costs, in members: its own, and about as much as sixteen for the list and the steps to it. None for
+    /// Cost of keeping it, in members: its own, and about as much as sixteen for the list and the steps to it. None for
     /// the empty one.
     fn cost(&self) -> usize {
         if self.members.is_empty() { 0 } else { self.members.len() + 16 }
@@ -134,12 +134,12 @@ impl SetLists {
         Some(self.intern(rest))
     }
 
-    /// Whether `list` names `set`.
+    /// Returns `true` if `list` names `set`.
     pub(super) fn names(&self, list: ListId, set: SetId) -> bool {
         self.members(list).binary_search_by_key(&set, |member| member.0).is_ok()
     }
 
-    /// Whether any row's list names `set`.
+    /// Returns `true` if any row's list names `set`.
     pub(super) fn any_names(&self, set: SetId) -> bool {
         (0..self.lists.len()).any(|id| {
             let id = ListId(id as u32);
@@ -254,7 +254,7 @@ impl Stepper {
         Self { set, step, last: None }
     }
 
-    /// What `list` becomes, or none if that is impossible. The row is not counted as moved.
+    /// List that `list` becomes, or none if that is impossible. The row is not counted as moved.
     #[inline]
     pub(super) fn next(&mut self, lists: &mut SetLists, list: ListId) -> Option<ListId> {
         match self.last {
@@ -276,7 +276,7 @@ mod tests {
     const B: SetId = SetId(2);
 
     #[test]
-    fn the_same_members_are_the_same_list_however_reached() {
+    fn equal_members_share_one_list() {
         let mut lists = SetLists::new();
         let a = lists.step(ListId::EMPTY, A, Step::More).unwrap();
         let ab = lists.step(a, B, Step::More).unwrap();
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_no_row_has_are_forgotten_when_they_take_much() {
+    fn unused_lists_are_dropped_when_large() {
         let mut lists = SetLists::new();
         let kept = lists.step(ListId::EMPTY, A, Step::More).unwrap();
         lists.move_row(ListId::EMPTY, kept);

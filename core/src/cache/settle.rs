@@ -1,4 +1,4 @@
-//! What a staged message comes to in one table, making it visible, and undoing it.
+//! Net effect of a staged message on one table, making it visible, and undoing it.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl<R: Row> TableStore<R> {
         Ok(true)
     }
 
-    /// Whether a row that came stays.
+    /// Nets a row that came, and returns `true` if it stays.
     fn settle_came(&mut self, pair: Pair, stale: &HashSet<SetId>) -> Result<bool, OutOfSyncKind> {
         let stays = self.list(RowId(pair.new)) != ListId::EMPTY;
         if stays && pair.old != NO_ROW {

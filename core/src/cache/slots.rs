@@ -14,14 +14,14 @@ use super::stamp::{AtomicStamp, Stamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub(super) u32);
 
-/// How many low bits of an id are the place within its chunk.
+/// Number of low bits of an id that are the place within its chunk.
 const SLOT_BITS: u32 = 10;
-/// How many slots a full-sized chunk has.
+/// Number of slots in a full-sized chunk.
 pub(super) const CHUNK_SLOTS: usize = 1 << SLOT_BITS;
-/// How many slots the first chunk has. Later ones double a table's slots up to the full size, so that a table of a few
+/// Number of slots in the first chunk. Later ones double a table's slots up to the full size, so that a table of a few
 /// rows stays small.
 pub(super) const FIRST_CHUNK_SLOTS: usize = 8;
-/// How many chunks ids can name. One less than would fit, so that no row has the id [`NO_ROW`].
+/// Number of chunks that ids can name. One less than would fit, so that no row has the id [`NO_ROW`].
 pub(super) const MAX_CHUNKS: usize = (1 << (32 - SLOT_BITS)) - 1;
 
 /// A live row, and the one that it replaced.
@@ -95,7 +95,7 @@ impl<R> Slot<R> {
         self.born.get().reached(at) && (died == Stamp::NEVER || !died.reached(at))
     }
 
-    /// What the writer takes the row for.
+    /// State of the slot, as the writer sees it.
     #[inline]
     pub(super) fn state(&self) -> SlotState {
         match (self.born.get(), self.died.get()) {
@@ -154,7 +154,7 @@ impl<R> Slot<R> {
     }
 }
 
-/// What the writer takes a row for. See [`Slot`].
+/// State of a slot, as the writer sees it. See [`Slot`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SlotState {
     Staged,
@@ -170,7 +170,7 @@ pub(super) struct Chunks<R> {
     list: Vec<Place<R>>,
 }
 
-/// Where a chunk is, or a gap.
+/// Place of a chunk, or a gap.
 ///
 /// Versions of a row with a key are *linked*, each to the one that replaces it. The index has the oldest that is not
 /// buried, and an update leaves the index alone. Links are beside the slots, where iterating does not go by.
@@ -331,7 +331,7 @@ impl<R> Chunks<R> {
         true
     }
 
-    /// How many chunks there are, gaps counted.
+    /// Number of chunks, gaps counted.
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }
@@ -373,7 +373,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_seen_from_its_birth_until_its_death() {
+    fn row_is_visible_from_insert_to_delete() {
         let slot = Slot::new();
         assert!(slot.put("row"));
         assert!(!slot.put("another"));

@@ -104,7 +104,7 @@ impl<R> IndexVisitor<R> for AddIndexes<'_, R> {
     }
 }
 
-/// How many rows a table has in each version that somebody may look at.
+/// Number of a table's rows in each version that a reader may look at.
 #[derive(Debug, Default)]
 pub(super) struct Lens(Mutex<VecDeque<(u64, usize)>>);
 
@@ -134,7 +134,7 @@ impl Lens {
 
 /// A [`Snapshot`] of whatever row type.
 pub(super) trait AnySnapshot: Any + Send + Sync {
-    /// How many rows a view of `version` sees.
+    /// Number of rows that a view of `version` sees.
     fn len(&self, version: u64) -> usize;
 
     /// Shows the encoding of each row that a view sees.

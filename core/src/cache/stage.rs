@@ -17,7 +17,7 @@ use crate::bsatn::DecodeError;
 use crate::schema::{Row, RowDef};
 use crate::wire::RowList;
 
-/// How far a set's rows are dropped.
+/// Progress of dropping a set's rows.
 #[derive(Debug, Default)]
 pub(super) struct DropCursor {
     chunk: usize,

@@ -1,4 +1,4 @@
-//! What a message that is being staged has done to a table.
+//! Effects of a message that is being staged on a table.
 
 use foldhash::HashSet;
 
@@ -6,7 +6,7 @@ use super::diff::Pair;
 use super::sets::ListId;
 use super::slots::RowId;
 
-/// What a message has done to a table so far.
+/// Effects of a message on a table so far.
 #[derive(Debug)]
 pub(super) struct Staging<R> {
     /// Rows that came, with the live rows that they replace; once settled, all changes.
@@ -19,7 +19,7 @@ pub(super) struct Staging<R> {
     pub(super) events: Vec<R>,
     pub(super) repeats: Repeats,
     pub(super) settling: Settling,
-    /// How many pairs are committed.
+    /// Number of committed pairs.
     pub(super) committed: usize,
     /// The rows that left, as far as they are committed.
     pub(super) died: Vec<u32>,
@@ -53,13 +53,13 @@ impl Repeats {
     }
 }
 
-/// How far settling has come.
+/// Progress of netting.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Settling {
-    /// How many of the rows that came were looked at, and how many of them stay.
+    /// Number of rows that came and were looked at, and number of them that stay.
     pub(super) looked_at: usize,
     pub(super) kept: usize,
-    /// Whether all were: then `log` is next.
+    /// `true` if all were: then `log` is next.
     pub(super) came_done: bool,
     pub(super) log_at: usize,
 }

@@ -15,9 +15,9 @@ const MARK: u32 = 1 << 31;
 /// Set in the difference of two points if the first lies before the second.
 const BEHIND: u32 = 1 << 30;
 
-/// How many versions may go by between two passes that stamp old rows [`Stamp::ALWAYS`].
+/// Number of versions between two passes that stamp old rows [`Stamp::ALWAYS`].
 pub(super) const FREEZE_EVERY: u64 = 1 << 27;
-/// How many versions a view may be behind the current one before applying waits for it.
+/// Number of versions that a view may be behind the current one before applying waits for it.
 pub(super) const VIEW_AGE_MAX: u64 = 1 << 28;
 
 impl Stamp {
@@ -33,7 +33,7 @@ impl Stamp {
         Self(version as u32 & !MARK)
     }
 
-    /// Whether a view of version `at` is at this point or past it.
+    /// Returns `true` if a view of version `at` is at this point or past it.
     #[inline]
     pub(super) fn reached(self, at: Self) -> bool {
         // One test for what nearly every row is; the marks fail it, one of them wrongly.

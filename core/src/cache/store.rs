@@ -40,9 +40,9 @@ pub(super) struct TableStore<R: Row> {
     pub(super) dead: VecDeque<DeadRows>,
     /// How many they are, and what they weigh.
     pub(super) dead_weight: Weight,
-    /// How many rows new views see.
+    /// Number of rows that new views see.
     pub(super) len: usize,
-    /// How many slots there are, and how many have a row that somebody sees, or may yet see.
+    /// Number of slots, and number of those with a row that a reader sees, or may yet see.
     pub(super) capacity: usize,
     pub(super) occupied: usize,
     /// What those rows take beside their slots.
@@ -58,7 +58,7 @@ pub(super) struct TableStore<R: Row> {
 /// The writer's part of a chunk.
 #[derive(Debug, Default)]
 pub(super) struct Side {
-    /// Which sets hold the row in each slot.
+    /// Sets that hold the row in each slot.
     pub(super) sets: Box<[ListId]>,
     pub(super) sizes: Sizes,
     /// Slots below this were used at least once.
@@ -67,22 +67,22 @@ pub(super) struct Side {
     pub(super) free: Vec<u16>,
     /// Slots whose rows nobody sees any more, and that still hold them.
     pub(super) husks: Vec<u16>,
-    /// How many slots have live rows.
+    /// Number of slots with live rows.
     pub(super) live: usize,
-    /// Whether the chunk is settled: see [`Chunks::visible`](super::slots::Chunks::visible).
+    /// `true` if the chunk is settled: see [`Chunks::visible`](super::slots::Chunks::visible).
     pub(super) settled: bool,
-    /// Whether the chunk is listed in `open`.
+    /// `true` if the chunk is listed in `open`.
     is_open: bool,
-    /// Whether the chunk is listed among those to be removed.
+    /// `true` if the chunk is listed among those to be removed.
     pub(super) listed_empty: bool,
-    /// Whether rows are moved out of it: no slot is given away any more.
+    /// `true` if rows are moved out of it: no slot is given away any more.
     pub(super) closed: bool,
-    /// Whether a row could not be moved out of it: its type does not decode what it encodes.
+    /// `true` if a row could not be moved out of it: its type does not decode what it encodes.
     pub(super) stuck: bool,
 }
 
 impl Side {
-    /// How many slots have a row that somebody sees, or may yet see.
+    /// Number of slots with a row that a reader sees, or may yet see.
     pub(super) fn occupied(&self) -> usize {
         self.used - self.free.len() - self.husks.len()
     }

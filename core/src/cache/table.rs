@@ -18,7 +18,7 @@ use super::store::TableStore;
 use crate::schema::{Row, TableDef};
 use crate::wire::RowList;
 
-/// Why rows could not be staged.
+/// Reason for which rows could not be staged.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// The server said something that cannot be.
@@ -82,7 +82,7 @@ pub(super) trait AnyTable: Any + Send {
 
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32));
     fn held(&self, count: &mut dyn FnMut(SetId, usize));
-    /// Whether anything is staged that a transaction would show.
+    /// Returns `true` if anything is staged that a transaction would show.
     fn has_changes(&self) -> bool;
 
     /// The part that readers share, if they do not have it yet.
@@ -118,7 +118,7 @@ pub(super) struct Dead {
     pub(super) bytes: usize,
 }
 
-/// What a table's slots are used for, in slots. For tests and diagnosis.
+/// Use of a table's slots, in slots. For tests and diagnosis.
 #[doc(hidden)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {

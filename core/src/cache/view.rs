@@ -41,12 +41,12 @@ impl<'v, T: Table> TableView<'v, T> {
         Self { snapshot, version }
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.snapshot.lens.at(self.version)
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -152,7 +152,7 @@ impl<'v, T: Table> TableView<'v, T> {
         core::iter::from_fn(move || rows.next(&column, &bounds))
     }
 
-    /// Whether the table has this index, so that reading by it looks at no other rows.
+    /// Returns `true` if the table has this index, so that reading by it looks at no other rows.
     pub fn has_index<C: RangeIn<T>>(&self, column: &C) -> bool {
         self.index(column.columns()).is_some()
     }
@@ -204,7 +204,7 @@ pub struct Rows<'v, R> {
     at: Stamp,
     next_chunk: usize,
     slots: core::slice::Iter<'v, Slot<R>>,
-    /// Whether all of these are seen.
+    /// `true` if all of these are seen.
     settled: bool,
 }
 
@@ -336,7 +336,7 @@ struct Ordered<'v, R> {
     index: Index<'v, R>,
     at: Stamp,
     batch: Batch<R>,
-    /// How many ids of the batch are used.
+    /// Number of ids of the batch that are used.
     used: usize,
     finished: bool,
 }
@@ -417,12 +417,12 @@ impl fmt::Debug for UntypedTable<'_> {
 }
 
 impl UntypedTable<'_> {
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.snapshot.len(self.version)
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

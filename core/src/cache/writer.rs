@@ -25,14 +25,14 @@ pub struct Cache {
     /// By [`TableId`].
     pub(super) tables: Vec<Box<dyn AnyTable>>,
     pub(super) catalog: Catalog,
-    /// Whether readers do not have the catalog yet.
+    /// `true` if readers do not have the catalog yet.
     pub(super) catalog_changed: bool,
     /// The current version.
     pub(super) version: u64,
     /// Epochs before the current one that somebody may hold, oldest first.
     past: VecDeque<Arc<Epoch>>,
     pub(super) applying: Option<Applying>,
-    /// Whether the change under way waits for views.
+    /// `true` while the change under way waits for views.
     pub(super) waiting: bool,
     /// Sets whose parts are ignored until they are dropped: rows of theirs did not decode.
     pub(super) failed: HashSet<SetId>,
@@ -50,7 +50,7 @@ pub struct Cache {
 pub(super) struct Unclean {
     /// In the order in which they were touched.
     tables: Vec<TableId>,
-    /// Whether a table is among them, by table.
+    /// Marks of the tables that are among them.
     marks: Vec<bool>,
 }
 
@@ -73,7 +73,7 @@ impl Unclean {
     }
 }
 
-/// What is done to tables while nobody has a view.
+/// Work on tables while no reader has a view.
 struct QuietWork {
     is_wanted: fn(&dyn AnyTable) -> bool,
     act: fn(&mut dyn AnyTable, &mut Arc<dyn AnySnapshot>, &mut usize),
@@ -144,7 +144,7 @@ impl Cache {
         CacheReader::new(&self.shared)
     }
 
-    /// What the registered tables are.
+    /// Definitions of the registered tables.
     pub fn definitions(&self) -> impl Iterator<Item = &TableDef> {
         self.tables.iter().filter_map(|table| table.def())
     }
@@ -154,7 +154,7 @@ impl Cache {
         self.tables.get(table.0 as usize).map(|table| &**table.name())
     }
 
-    /// What a table's slots are used for.
+    /// Use of a table's slots.
     #[doc(hidden)]
     pub fn usage(&self, table: TableId) -> Option<Usage> {
         self.tables.get(table.0 as usize).map(|table| table.usage())
@@ -288,7 +288,7 @@ impl Cache {
     }
 
     fn freeze(&mut self, budget: &mut usize) {
-        /// What a pass over a chunk costs, in rows applied.
+        /// Cost of a pass over a chunk, in rows applied.
         const CHUNK_COST: usize = 64;
         if self.version >= self.freezing.due && self.freezing.at.is_none() {
             self.freezing = Freezing { due: self.version + FREEZE_EVERY, at: Some((0, 0)) };

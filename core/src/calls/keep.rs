@@ -9,23 +9,23 @@ use crate::conn::{CallId, WhileDisconnected};
 use crate::journal::Delivery;
 use crate::wire::{ClientMessage, RequestId};
 
-/// What sets a call apart.
+/// Options that set a call apart from a plain one.
 #[derive(Debug)]
 pub(crate) struct Keep {
     pub(crate) delivery: Delivery,
-    /// What becomes of it without a connection, if not what becomes of all.
+    /// Policy without a connection, if not that of all calls.
     pub(crate) policy: Option<WhileDisconnected>,
     /// Its number in the journal, if it is in there.
     pub(crate) seq: Option<u64>,
     pub(crate) gate: Gate,
     pub(crate) expires: Option<Instant>,
-    /// How often it was sent in vain.
+    /// Number of times that it was sent in vain.
     pub(crate) attempts: u32,
-    /// What was sent, to be sent again.
+    /// Request that was sent, to be sent again.
     pub(super) request: Option<Request>,
 }
 
-/// What a call waits for beside a connection.
+/// Condition that a call waits for beside a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gate {
     /// Nothing.
@@ -76,7 +76,7 @@ impl Calls {
         self.waiting.back().map(|waiting| waiting.call)
     }
 
-    /// Whether such a call waits, for the connection or aside.
+    /// Returns `true` if such a call waits, for the connection or aside.
     pub(crate) fn any_waiting(&self, is: impl Fn(&Waiting) -> bool) -> bool {
         self.waiting.iter().chain(&self.aside).any(is)
     }
@@ -86,7 +86,7 @@ impl Calls {
         self.waiting.iter()
     }
 
-    /// What sets those apart that wait and are not plain calls, in their order.
+    /// Options of waiting calls that are not plain ones, in their order.
     pub(crate) fn kept_mut(&mut self) -> impl Iterator<Item = &mut Keep> {
         self.waiting.iter_mut().filter_map(|waiting| waiting.keep.as_deref_mut())
     }

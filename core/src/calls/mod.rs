@@ -38,7 +38,7 @@ pub enum Request {
     },
 }
 
-/// What kind of answer a request gets, and what is needed when it comes.
+/// Kind of answer that a request gets, with what is needed when it comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     Reducer(Text),
@@ -68,10 +68,10 @@ pub(crate) struct InFlight {
 pub(crate) struct Waiting {
     pub(crate) call: CallId,
     pub(crate) request: Request,
-    /// When the application made it; known once it [waits](Calls::push).
+    /// Time at which the application made it; known once it [waits](Calls::push).
     made: Option<Instant>,
     pub(crate) deadline: Option<Instant>,
-    /// What sets it apart from a call that is sent once or never, if anything.
+    /// Options that set it apart from a call that is sent once or never, if any.
     pub(crate) keep: Option<Box<Keep>>,
 }
 
@@ -92,14 +92,14 @@ pub(crate) struct Calls {
     aside: Vec<Waiting>,
     /// By [`widened`](Self::widened) request.
     in_flight: InOrder<InFlight>,
-    /// How many of those are probes.
+    /// Number of those that are probes.
     probes: usize,
     /// The number of the last request that was sent.
     last: u64,
     deadlines: BTreeSet<(Instant, CallId)>,
-    /// When calls are given up that were never sent.
+    /// Times at which calls are given up that were never sent.
     expiries: BTreeSet<(Instant, CallId)>,
-    /// What time it was when somebody last said.
+    /// Latest time that the machine was told.
     clock: Option<Instant>,
 }
 
@@ -109,7 +109,7 @@ impl Calls {
         self.clock = Some(now);
     }
 
-    /// What time it was when somebody last said.
+    /// Latest time that the machine was told.
     pub(crate) fn clock(&self) -> Option<Instant> {
         self.clock
     }
@@ -121,12 +121,12 @@ impl Calls {
         call
     }
 
-    /// How many calls are not answered.
+    /// Number of calls that are not answered.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len() + self.aside.len() + self.in_flight.len() - self.probes
     }
 
-    /// Whether a call is not answered; soon known of those that were made last.
+    /// Returns `true` if a call is not answered; fast for those that were made last.
     pub(crate) fn contains(&self, call: CallId) -> bool {
         self.waiting.iter().rev().chain(&self.aside).any(|waiting| waiting.call == call)
             || self.in_flight.values_rev().any(|sent| sent.call == call)
@@ -138,7 +138,7 @@ impl Calls {
         waiting.chain(self.in_flight.values_rev().map(|sent| sent.call)).collect()
     }
 
-    /// How many calls the server has not answered.
+    /// Number of calls that the server has not answered.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.len()
     }
@@ -215,12 +215,12 @@ impl Calls {
         self.last.checked_sub(u64::from((self.last as u32).wrapping_sub(request_id.0)))
     }
 
-    /// Whether a call waits to be sent.
+    /// Returns `true` if a call waits to be sent.
     pub(crate) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// What kind of answer a request waits for.
+    /// Kind of answer that a request waits for.
     pub(crate) fn kind(&self, request_id: RequestId) -> Option<&Kind> {
         self.in_flight.get(self.widened(request_id)?).map(|call| &call.kind)
     }

@@ -49,22 +49,22 @@ impl Applying {
         })
     }
 
-    /// How many changes are not made.
+    /// Number of changes that are not made.
     pub(super) fn len(&self) -> usize {
         self.queue.len() + usize::from(self.under_way.is_some())
     }
 }
 
-/// Why a change is made, and what follows it.
+/// Reason for which a change is made, and what follows it.
 #[derive(Debug)]
 struct Why {
     cause: Cause,
     then: Vec<Then>,
-    /// What of it outlives the program.
+    /// Parts of it that outlive the program.
     kept: Option<Vec<Part>>,
 }
 
-/// What follows a change, once it is visible.
+/// Consequence of a change, once it is visible.
 #[derive(Debug)]
 pub(super) enum Then {
     /// The application is told.
@@ -187,7 +187,7 @@ impl Connection {
         Progress::More
     }
 
-    /// Whether a change is under way or waits.
+    /// Returns `true` if a change is under way or waits.
     pub fn is_applying(&self) -> bool {
         self.applying.under_way.is_some() || !self.applying.queue.is_empty()
     }

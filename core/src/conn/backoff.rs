@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt.
+//! Pauses before the next attempt.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const LIMIT_MIN: Duration = Duration::from_millis(100);
 pub(crate) struct Backoff {
     min: Duration,
     max: Duration,
-    /// How many attempts failed since the last reset.
+    /// Number of attempts that failed since the last reset.
     attempt: u32,
     random: u64,
 }
@@ -23,7 +23,7 @@ impl Backoff {
         Self { min, max, attempt: 0, random: seed }
     }
 
-    /// How many attempts failed.
+    /// Number of attempts that failed.
     pub(crate) fn attempt(&self) -> u32 {
         self.attempt
     }

@@ -129,7 +129,7 @@ impl Connection {
         Ok(registered.table)
     }
 
-    /// What the registered tables are.
+    /// Definitions of the registered tables.
     pub fn definitions(&self) -> impl Iterator<Item = &TableDef> {
         self.cache.definitions()
     }
@@ -237,7 +237,7 @@ impl Connection {
         Some(Reply::NotSent(not_sent))
     }
 
-    /// Why calls are not taken, if there is no connection and they are not to wait for one.
+    /// Loss for which calls are not taken, if there is no connection and they are not to wait for one.
     fn gone(&self, policy: WhileDisconnected) -> Option<&Lost> {
         let waits = policy == WhileDisconnected::Wait;
         match &self.state {

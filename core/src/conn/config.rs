@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::limits::Limits;
 
-/// How a connection behaves. Every number has its default and its reason here.
+/// Settings of a connection. Every number has its default and its reason here.
 ///
 /// Any [`Duration`] may be given: one of a [century](crate::deadline::FOREVER) or more, such as [`Duration::MAX`], never
 /// ends, and zero means what its field says.
@@ -24,19 +24,19 @@ pub struct Config {
     /// How long the server may take to answer our close frame, and then applying what had come before it. 2 s each:
     /// nothing is lost by hanging up then. Zero: nothing is waited for.
     pub close_timeout: Duration,
-    /// How a lost connection comes back.
+    /// Policy of reconnecting.
     pub reconnect: Reconnect,
-    /// What becomes of calls while there is no connection.
+    /// Policy of calls while there is no connection.
     pub while_disconnected: WhileDisconnected,
     /// How far the application may be behind the server, or be busy with one message's events, before it is
     /// [told](super::Event::Slow). 1 s: far from what a program that keeps up needs, and soon enough to do something.
     /// Zero: it is told whenever anything waits.
     pub slow_after: Duration,
-    /// How much a peer or the application may take up.
+    /// Limits on what a peer or the application may take up.
     pub limits: Limits,
 }
 
-/// How a lost connection comes back.
+/// Policy of reconnecting.
 ///
 /// Once the server has greeted, an attempt that fails is followed by another, whatever answers: a captive portal, a proxy,
 /// a certificate of somebody else's. The exceptions are what SpacetimeDB itself says to be over, see
@@ -46,7 +46,7 @@ pub struct Config {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Reconnect {
-    /// Whether it does. Yes.
+    /// Reconnects if `true`, the default.
     pub enabled: bool,
     /// Whether the first connection is tried again too, when it cannot be made. No: whoever waits for it wants to know.
     /// If so, what looks like a mistake in the address or the certificates is the end all the same.
@@ -133,7 +133,7 @@ impl Default for Reconnect {
     }
 }
 
-/// What becomes of calls that are made, or not sent yet, while a lost connection is not back.
+/// Policy of calls that are made, or not sent yet, while a lost connection is not back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhileDisconnected {

@@ -1,4 +1,4 @@
-//! Where a database is: the server's address and the database's name, checked when they are given.
+//! Endpoints: a server's address and a database's name, checked when they are given.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ pub struct Endpoint {
     database: Box<str>,
 }
 
-/// Why an address or a name cannot be used.
+/// Errors of addresses and database names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -50,7 +50,7 @@ pub enum EndpointError {
         "`{uri}` has the port `{port}`: a port is a number from 1 to 65535, and without its colon the scheme's is used"
     )]
     InvalidPort {
-        /// What was given.
+        /// Address as given.
         uri: Box<str>,
         /// What stands where the port is.
         port: Box<str>,
@@ -74,7 +74,7 @@ pub enum EndpointError {
         "`{name}` is not a database: give its name (letters, digits, `-`, `_`, `.`, `/`) or its identity in hex"
     )]
     InvalidName {
-        /// What was given.
+        /// Address as given.
         name: Box<str>,
     },
 }
@@ -127,7 +127,7 @@ impl Server {
         Ok(Self { secure, authority: authority.into(), port, base_path })
     }
 
-    /// Whether the socket is to be encrypted.
+    /// Returns `true` if the socket is to be encrypted.
     pub fn is_secure(&self) -> bool {
         self.secure
     }
@@ -183,12 +183,12 @@ pub fn check_database_name(name: &str) -> Result<(), EndpointError> {
     Ok(())
 }
 
-/// What the path of a subscription says besides the database.
+/// Parameters of a subscription's address besides the database.
 #[derive(Debug, Clone, Copy)]
 pub struct SubscribeParameters {
-    /// What the server may compress with.
+    /// Compression that the server may use.
     pub compression: Compression,
-    /// Whether data waits until it is durable; `None` leaves it to the server, which says yes.
+    /// Delays data until it is durable; `None` leaves it to the server, which says yes.
     pub confirmed: Option<bool>,
     /// Our own name for the connection; the server makes one otherwise.
     pub connection_id: Option<ConnectionId>,

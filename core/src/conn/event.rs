@@ -1,4 +1,4 @@
-//! What goes in and out of the machine: commands' ids, actions for the driver, events for the application.
+//! Input and output of the machine: ids of commands, actions for the driver, events for the application.
 
 use bytes::Bytes;
 
@@ -37,14 +37,14 @@ pub enum Action {
     Abandon,
 }
 
-/// What a socket is opened with.
+/// Parameters of an attempt to open a socket.
 #[derive(Clone)]
 pub struct Dial {
     /// The token to present; without one, the server makes a new identity.
     pub token: Option<Box<str>>,
     /// Names the client over its reconnects, so that the server can tell its old socket from a second client.
     pub session_id: u128,
-    /// Which attempt this is since the connection was last stable, or since the beginning: the first is 1.
+    /// Number of this attempt since the connection was last stable, or since the beginning: the first is 1.
     pub attempt: u32,
 }
 
@@ -69,34 +69,34 @@ pub enum Event {
     /// A query set could not be resynced. It keeps the rows that it had when the connection was lost; where everything is
     /// [loaded anew](super::Stats::reloads), it has none until the server answers.
     Stale {
-        /// Which one.
+        /// Query set.
         set: SubscriptionId,
-        /// Why.
+        /// Reason.
         reason: StaleReason,
     },
     /// The connection has been lost for [`Reconnect::grace`](super::Reconnect::grace). Told once an outage.
     LostForLong,
     /// A query set is over. Its rows are gone.
     Ended {
-        /// Which one.
+        /// Query set.
         set: SubscriptionId,
-        /// Why.
+        /// Reason.
         reason: SetEnd,
     },
     /// A call or a query is answered. Each is, exactly once.
     Answered {
-        /// Which one.
+        /// Call.
         call: CallId,
         /// The answer.
         reply: Reply,
-        /// Where its time went.
+        /// Times of its phases.
         times: CallTimes,
     },
     /// A call is on its way, or kept: told of those that [ask](super::CallOptions::tell_accepted).
     Accepted {
-        /// Which one.
+        /// Call.
         call: CallId,
-        /// Where it is.
+        /// Place where it is.
         accepted: Accepted,
     },
     /// The connection is ready, and these calls were made without it: nothing is sent before
@@ -110,7 +110,7 @@ pub enum Event {
     /// [`handle_schema`](super::Connection::handle_schema) is told it. Told if
     /// [asked for](super::Connection::await_schema), once a connection.
     SchemaWanted,
-    /// What is kept is another. Told if there is a journal.
+    /// Changed state of the journal. Reported if there is a journal.
     Sync(SyncState),
     /// More of a message has arrived, or the rest of it. Told of messages that take a while, every 100 ms at most; what was
     /// not delivered yet is replaced by the next.
@@ -119,16 +119,16 @@ pub enum Event {
     Slow(SlowConsumer),
     /// A [verification](super::Connection::verify) is done; without an outcome if there is no connection.
     Verified {
-        /// Which one.
+        /// Verification.
         id: VerificationId,
-        /// What it came to.
+        /// Result.
         outcome: Option<Verification>,
     },
     /// The moment of an [alarm](super::Connection::set_alarm) has come.
     Alarm(AlarmId),
 }
 
-/// Where a call is that was made.
+/// Place of a call that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Accepted {
@@ -145,10 +145,10 @@ pub enum Accepted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AlarmId(pub u64);
 
-/// What the server says first.
+/// First message of the server on a connection.
 #[derive(Clone)]
 pub struct Greeting {
-    /// Who the server takes us for.
+    /// Identity that the server gives us.
     pub identity: Identity,
     /// This connection.
     pub connection_id: ConnectionId,
@@ -168,13 +168,13 @@ impl std::fmt::Debug for Greeting {
 /// A transaction and where it came from.
 #[derive(Debug)]
 pub struct TransactionEvent {
-    /// What changed.
+    /// Changes.
     pub transaction: Transaction,
-    /// Why.
+    /// Cause.
     pub cause: Cause,
 }
 
-/// Why rows changed.
+/// Cause of row changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -188,11 +188,11 @@ pub enum Cause {
     Failed(SubscriptionId),
     /// A call of a reducer by this client was committed.
     Call {
-        /// Which call.
+        /// Call.
         call: CallId,
         /// The reducer's name.
         reducer: Text,
-        /// When the server ran it.
+        /// Time at which the server ran it.
         timestamp: Timestamp,
         /// The BSATN of its arguments, one after the other.
         args: Bytes,
@@ -228,7 +228,7 @@ impl Cause {
     }
 }
 
-/// Why a query set could not be resynced.
+/// Reason for which a query set could not be resynced.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StaleReason {
@@ -240,7 +240,7 @@ pub enum StaleReason {
     NotAnswered,
 }
 
-/// Why a query set is over.
+/// Reason for which a query set is over.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SetEnd {
@@ -264,14 +264,14 @@ pub enum Reply {
     Committed {
         /// The BSATN of what it returned; empty for most.
         returned: Bytes,
-        /// When the server ran it.
+        /// Time at which the server ran it.
         timestamp: Timestamp,
     },
     /// The reducer refused: the BSATN of its error.
     Rejected {
         /// The encoded error.
         error: Bytes,
-        /// When the server ran it.
+        /// Time at which the server ran it.
         timestamp: Timestamp,
     },
     /// The reducer or the procedure panicked, does not exist, or could not be run: the server's text.
@@ -280,9 +280,9 @@ pub enum Reply {
     Returned {
         /// The BSATN of what it returned.
         value: Bytes,
-        /// When the server started it.
+        /// Time at which the server started it.
         timestamp: Timestamp,
-        /// How long it took.
+        /// Duration of its run.
         duration: TimeDuration,
     },
     /// The query's rows, a list a table.
@@ -304,12 +304,12 @@ pub enum Reply {
     NotSent(NotSent),
     /// No answer came in the time given.
     TimedOut {
-        /// Whether it was sent. If so it may have run, or may yet: its changes will still be applied.
+        /// `true` if it was sent. Then it may have run, or may yet: its changes will still be applied.
         sent: bool,
     },
 }
 
-/// Why something was not sent.
+/// Reason for which something was not sent.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotSent {
@@ -322,23 +322,23 @@ pub enum NotSent {
     /// Too many calls wait for their answer.
     #[error("{waiting} calls wait for their answers, as many as `max_calls` ({limit}) allows")]
     TooMany {
-        /// How many wait.
+        /// Number of those that wait.
         waiting: usize,
-        /// How many are allowed.
+        /// Number that is allowed.
         limit: usize,
     },
     /// As many calls are kept as may be.
     #[error("{limit} calls are kept for the server, as many as `max_queued` allows")]
     QueueFull {
-        /// How many are allowed.
+        /// Number that is allowed.
         limit: usize,
     },
     /// It is larger than the server takes.
     #[error("it takes {bytes} bytes, more than `max_outgoing_bytes` ({limit})")]
     TooLarge {
-        /// How many bytes they take.
+        /// Number of bytes that they take.
         bytes: usize,
-        /// How many are allowed.
+        /// Number that is allowed.
         limit: usize,
     },
 }

@@ -21,12 +21,12 @@ impl Connection {
         }
     }
 
-    /// How many calls and queries had no answer when the connection was closed.
+    /// Number of calls and queries without an answer when the connection was closed.
     pub fn unanswered(&self) -> usize {
         self.unanswered
     }
 
-    /// Whether it is being closed.
+    /// Returns `true` while it is being closed.
     pub(super) fn is_finishing(&self) -> bool {
         self.finishing
     }

@@ -1,4 +1,4 @@
-//! How durations are spread, in a fixed amount of memory.
+//! Distribution of durations, in a fixed amount of memory.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +9,7 @@ const STEPS: usize = 16;
 const POWERS: usize = 36 - 4;
 const BUCKETS: usize = STEPS + POWERS * STEPS;
 
-/// How many durations there were of which length. It takes 2 KiB whatever happens.
+/// Histogram of durations. It takes 2 KiB whatever happens.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Histogram {
     counts: Box<[u32; BUCKETS]>,
@@ -35,7 +35,7 @@ impl Histogram {
         self.max = self.max.max(duration);
     }
 
-    /// How many there were.
+    /// Number of durations.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -86,7 +86,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Where a number of microseconds is counted.
+/// Bucket of a number of microseconds.
 fn bucket(micros: u64) -> usize {
     if micros < STEPS as u64 {
         return micros as usize;
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_lies_at_or_below_its_bucket_s_end_and_above_the_one_before() {
+    fn every_value_lies_within_its_bucket() {
         for power in 0..36 {
             for micros in [1_u64 << power, (1 << power) + 1, (2 << power) - 1] {
                 let at = bucket(micros);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_close_and_never_more_than_the_longest() {
+    fn percentiles_are_close_and_below_maximum() {
         let mut histogram = Histogram::default();
         assert_eq!((histogram.percentile(50.0), histogram.mean()), (None, None));
         for millis in 1..=1000 {

@@ -1,4 +1,4 @@
-//! What came from the server and is not applied yet.
+//! Frames of the server that are not applied yet.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -14,7 +14,7 @@ pub(crate) struct Inbox {
     current: Option<Messages<ServerMessage>>,
     /// The next message, if it was looked at.
     peeked: Option<Result<ServerMessage, WireError>>,
-    /// When `current` came.
+    /// Arrival time of `current`.
     came: Option<Instant>,
     bodies: VecDeque<(Instant, Bytes)>,
     /// The size of `bodies`.
@@ -27,12 +27,12 @@ impl Inbox {
         self.bodies.push_back((now, body));
     }
 
-    /// When the frame came that the last message was in.
+    /// Arrival time of the frame that the last message was in.
     pub(crate) fn came(&self) -> Option<Instant> {
         self.came
     }
 
-    /// How many bytes wait, the frame under way not counted.
+    /// Number of bytes that wait, the frame under way not counted.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.queued_bytes
     }

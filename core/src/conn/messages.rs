@@ -1,4 +1,4 @@
-//! What each message means: the changes that it asks for, and what follows them.
+//! Messages of the server: the changes that each asks for, and what follows them.
 
 use std::time::Instant;
 
@@ -10,7 +10,9 @@ use super::{
 use crate::cache::{Change, Part, SetId};
 use crate::calls::{InFlight, Kind};
 use crate::secret::{InvalidToken, check_token};
-use crate::subs::{Answer, Arrival, Destination, Ended, Refused, Released, Route, Stage, SubscriptionId};
+use crate::subs::{
+    Answer, Arrival, Destination, Ended, Refused, Released, Route, Stage, SubscriptionId,
+};
 use crate::types::{TimeDuration, Timestamp};
 use crate::wire::{
     BatchResult, ProcedureStatus, QueryRows, QuerySetId, QuerySetUpdate, ReducerOutcome, RequestId,
@@ -78,7 +80,7 @@ impl Connection {
         }
     }
 
-    /// Whether the server has greeted on this socket.
+    /// Returns `true` if the server has greeted on this socket.
     fn greeted_here(&self) -> bool {
         match self.state {
             State::Greeting { .. } => false,

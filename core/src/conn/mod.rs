@@ -123,12 +123,12 @@ pub struct Connection {
     finishing: bool,
     /// Then at the latest, if there is a latest.
     finish_by: Option<Instant>,
-    /// How many calls were not answered when the connection was closed.
+    /// Number of calls without an answer when the connection was closed.
     unanswered: usize,
     next_request: u32,
     subs: Subscriptions,
     calls: Calls,
-    /// What outlives the program, if anything does.
+    /// State that outlives the program, if any does.
     offline: Option<Box<Offline>>,
     alarms: Alarms,
     vacuum: Vacuum,
@@ -160,7 +160,7 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Where the socket is.
+/// State of the socket.
 #[derive(Debug)]
 enum State {
     Idle,
@@ -197,7 +197,7 @@ enum State {
     Closed(CloseReason),
 }
 
-/// What [`Connection::step`] leaves behind.
+/// Progress of [`Connection::step`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Progress {
@@ -263,7 +263,7 @@ impl Connection {
         &self.config
     }
 
-    /// Who the server takes us for, and our connection, once it has said so.
+    /// Identity and connection id that the server gave us, once it has.
     pub fn greeting(&self) -> Option<&Greeting> {
         self.greeting.as_ref()
     }
@@ -273,43 +273,43 @@ impl Connection {
         self.greeting.as_ref().and_then(|_| self.token.clone().map(Secret::into_exposed))
     }
 
-    /// Whether the connection was neither started nor closed.
+    /// Returns `true` if the connection was neither started nor closed.
     pub fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle)
     }
 
-    /// Whether every row is in step with the server, as far as was received.
+    /// Returns `true` if every row is in step with the server, as far as was received.
     pub fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// Whether the connection is closed for good.
+    /// Returns `true` if the connection is closed for good.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed(_))
     }
 
-    /// How many calls and queries are not answered.
+    /// Number of calls and queries that are not answered.
     pub fn pending_calls(&self) -> usize {
         self.calls.len()
     }
 
-    /// Whether events wait to be delivered.
+    /// Returns `true` if events wait to be delivered.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty() || self.arrivals.is_news() || self.changed_sync().is_some()
     }
 
-    /// Whether something is to be done.
+    /// Returns `true` if actions wait to be carried out.
     pub fn has_actions(&self) -> bool {
         !self.actions.is_empty() || !self.outbox.is_empty()
     }
 
-    /// Whether something that came is not applied or not delivered.
+    /// Returns `true` if something that came is not applied or not delivered.
     pub fn has_work(&self) -> bool {
         let draining = matches!(self.state, State::Draining { .. });
         self.has_events() || self.is_applying() || !self.inbox.is_empty() || draining
     }
 
-    /// How many of the server's messages were begun with.
+    /// Number of the server's messages that were begun with.
     pub fn messages(&self) -> u64 {
         self.stats.messages_received
     }

@@ -1,4 +1,4 @@
-//! What calls are expected to do, until they are answered.
+//! Predicted effects of calls, until they are answered.
 //!
 //! A call's mutation has the call's number. It ends in the transaction in which the call is answered; with one
 //! exception: where the outcome is unknown, because the socket was lost, what was expected stays until the server's
@@ -43,8 +43,8 @@ impl Connection {
         mutated.error.map_or(Ok(()), Err)
     }
 
-    /// Whose word a row is: the server's, or that of mutations, whose numbers are those of their calls. None if there
-    /// is no such row now.
+    /// Origin of a row: the server, or mutations, whose numbers are those of their calls. None if there is no such row
+    /// now.
     pub fn row_status<T: Table>(&self, row: &T::Row) -> Option<RowStatus> {
         self.cache.row_status::<T>(row)
     }

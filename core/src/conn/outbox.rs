@@ -10,7 +10,7 @@ use crate::wire::{ClientMessage, Protocol, encode_client};
 /// On v3 several messages share a frame, up to this size: what the server's own TypeScript client caps its frames at.
 const MAX_BATCH_BYTES: usize = 256 * 1024;
 
-/// What a frame has room for at first: most calls.
+/// Initial room of a frame: most calls fit.
 const FRAME_BYTES: usize = 128;
 
 /// Frames that are to be sent. The last one may still grow.
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn v3_packs_messages_up_to_the_batch_size_and_sends_a_larger_one_alone() {
+    fn v3_batches_up_to_limit_and_splits_larger() {
         let large = MAX_BATCH_BYTES + 1;
         assert_eq!(frames(Protocol::V3, &[1, 2, large, 3, 4]), [21, large + 9, 12 + 13]);
     }

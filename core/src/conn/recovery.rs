@@ -1,4 +1,4 @@
-//! What follows from a lost socket: try again, and when; wait for a token; or give up.
+//! Recovery from a lost socket: try again, and when; wait for a token; or give up.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ const SESSION_BUSY: u16 = 4000;
 /// The close code by which a server says that it does not understand a message.
 const NOT_UNDERSTOOD: u16 = 1011;
 
-/// What a connection remembers of its sockets.
+/// History of a connection's sockets, as far as recovery needs it.
 #[derive(Debug)]
 pub(super) struct Recovery {
     config: Reconnect,
@@ -21,15 +21,15 @@ pub(super) struct Recovery {
     busy: Backoff,
     /// Pauses until a token that is not accepted is presented again.
     refused: Backoff,
-    /// Whether the server has ever greeted.
+    /// `true` once the server has greeted.
     greeted: bool,
-    /// When the connection became ready, if it is.
+    /// Time at which the connection became ready, if it is.
     ready_since: Option<Instant>,
-    /// When the connection was lost, until it is back.
+    /// Time at which the connection was lost, until it is back.
     lost_since: Option<Instant>,
-    /// Whether the application was told that it has been lost for long.
+    /// `true` once the application was told that it has been lost for long.
     told: bool,
-    /// Why the last socket ended, until the connection is ready again.
+    /// Reason for which the last socket ended, until the connection is ready again.
     last_loss: Option<Lost>,
     /// The last socket ended by a fault of the server's, and nothing was applied since.
     faulted: bool,
@@ -37,7 +37,7 @@ pub(super) struct Recovery {
     pub(super) batch: BatchSupport,
 }
 
-/// Whether the server understands `SubscribeBatch`. There is no way to ask: it is tried once.
+/// Support of the server for `SubscribeBatch`. There is no way to ask: it is tried once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BatchSupport {
     Unknown,
@@ -62,7 +62,7 @@ enum Healing {
     Reload,
 }
 
-/// What follows.
+/// Decision after a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// Nothing helps.
@@ -92,7 +92,7 @@ impl Recovery {
         }
     }
 
-    /// How many attempts failed since the connection was last stable.
+    /// Number of attempts that failed since the connection was last stable.
     pub(super) fn attempt(&self) -> u32 {
         self.backoff.attempt()
     }
@@ -109,7 +109,7 @@ impl Recovery {
         self.told = false;
     }
 
-    /// Why there is no connection, if there was one or an attempt at one.
+    /// Reason for which there is no connection, if there was one or an attempt at one.
     pub(super) fn last_loss(&self) -> Option<&Lost> {
         self.last_loss.as_ref()
     }
@@ -195,13 +195,13 @@ impl Recovery {
         self.backoff.reset();
     }
 
-    /// When the application is to be told that the connection has been lost for long.
+    /// Time at which the application is to be told that the connection has been lost for long.
     pub(super) fn grace_ends(&self) -> Option<Instant> {
         let since = self.lost_since.filter(|_| self.greeted && !self.told)?;
         after(since, self.config.grace)
     }
 
-    /// Whether it is to be told now. True once an outage.
+    /// Returns `true` if it is to be told now: once an outage.
     pub(super) fn tell(&mut self, now: Instant) -> bool {
         let due = self.grace_ends().is_some_and(|end| now >= end);
         self.told |= due;

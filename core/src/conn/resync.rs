@@ -12,7 +12,7 @@ use crate::deadline::after;
 use crate::subs::{Arrival, QuerySet, Stage, SubscriptionId};
 use crate::wire::{BatchSet, ClientMessage, Protocol, Text, subscribe_batch_len};
 
-/// What has been answered so far.
+/// Answers to a resync so far.
 #[derive(Debug)]
 pub(super) struct Resync {
     /// The sets that are not answered.
@@ -22,7 +22,7 @@ pub(super) struct Resync {
     parts: Vec<Part>,
     /// They take the place of everything that is here, whoever has it: see [`Recovery`](super::recovery::Recovery).
     reloads: bool,
-    /// When those that are not answered are left as they are.
+    /// Time at which sets that are not answered are left as they are.
     until: Option<Instant>,
 }
 

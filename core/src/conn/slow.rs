@@ -8,15 +8,15 @@ use super::{Connection, Event};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SlowConsumer {
-    /// What holds it up.
+    /// Reason.
     pub reason: SlowReason,
-    /// How far it is behind, or how long it was held up.
+    /// Time that it is behind, or that it was held up.
     pub behind: Duration,
     /// Bytes that were received and wait.
     pub bytes_waiting: usize,
 }
 
-/// Why an application does not keep up.
+/// Reason for which an application does not keep up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowReason {
@@ -28,10 +28,10 @@ pub enum SlowReason {
     Views,
 }
 
-/// What is known of the application's pace.
+/// Observed pace of the application.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When the last step was over, if it left events to be delivered.
+    /// Time at which the last step was over, if it left events to be delivered.
     delivering_since: Option<Instant>,
     /// Since when applying waits for views.
     held_since: Option<Instant>,

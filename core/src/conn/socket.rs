@@ -1,4 +1,4 @@
-//! What happens to the socket, and what follows.
+//! Events of the socket, and what follows from them.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::subs::Orphan;
 use crate::wire::Protocol;
 
-/// What happened.
+/// Events of the socket.
 impl Connection {
     /// The socket is open and speaks `protocol`.
     pub fn handle_opened(&mut self, protocol: Protocol) {
@@ -111,7 +111,7 @@ impl Connection {
     }
 }
 
-/// What is to be done.
+/// Actions for the driver.
 impl Connection {
     /// The next thing for the driver to do.
     pub fn poll_action(&mut self) -> Option<Action> {
@@ -134,7 +134,7 @@ impl Connection {
         self.actions.pop_front()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    /// Time at which [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadlines = [
             self.socket_deadline(),
@@ -149,7 +149,7 @@ impl Connection {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Whether the driver may read from the socket: what was received and is not applied is within
+    /// Returns `true` if the driver may read from the socket: what was received and is not applied is within
     /// `max_received_bytes`.
     pub fn can_receive(&self) -> bool {
         self.inbox.queued_bytes() < self.config.limits.max_received_bytes
@@ -171,7 +171,7 @@ impl Connection {
     }
 }
 
-/// What follows.
+/// Consequences of events.
 impl Connection {
     pub(super) fn dial(&mut self, now: Instant) {
         self.state = State::Dialing { since: now };
@@ -197,7 +197,7 @@ impl Connection {
         }
     }
 
-    /// What had come before the socket ended is applied.
+    /// Continues once everything that came before the socket ended is applied.
     pub(super) fn drained(&mut self, now: Instant) {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Draining { reason: CloseReason::Lost(lost), .. } => self.lost(now, lost),
@@ -239,7 +239,7 @@ impl Connection {
         }
     }
 
-    /// What only the lost socket could have settled is settled; the rest waits for the next one. Rows stay readable.
+    /// Answers what only the lost socket could have answered; the rest waits for the next one. Rows stay readable.
     fn let_go(&mut self, reason: &Lost) {
         self.forget_socket();
         self.let_go_of_calls(&NotSent::Lost(reason.clone()));

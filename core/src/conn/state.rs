@@ -9,7 +9,7 @@ use crate::secret::InvalidToken;
 use crate::types::Identity;
 use crate::wire::{FrameError, Protocol, WireError};
 
-/// Where a connection is, as the application sees it.
+/// State of a connection, as the application sees it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ConnectionState {
@@ -25,11 +25,11 @@ pub enum ConnectionState {
     Ready,
     /// The socket was lost and will be opened again. Rows are as they were.
     Reconnecting {
-        /// How many attempts failed since it was lost.
+        /// Number of attempts that failed since it was lost.
         attempt: u32,
         /// When the next one starts; about a century away if none will by itself.
         next_at: Instant,
-        /// Why the last one failed.
+        /// Reason for which the last one failed.
         reason: Lost,
     },
     /// The server does not accept the token. Another one is waited for; where the server has greeted before, this one is
@@ -39,7 +39,7 @@ pub enum ConnectionState {
     Closed(CloseReason),
 }
 
-/// Why a connection is closed for good.
+/// Reason for which a connection is closed for good.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum CloseReason {
@@ -49,7 +49,7 @@ pub enum CloseReason {
     Lost(Lost),
 }
 
-/// Why there is no socket, or no longer.
+/// Reason for which there is no socket, or no longer.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lost {
@@ -100,14 +100,14 @@ pub enum Lost {
         "the server took us for {before} and now takes us for {now}; the rows here are not this identity's"
     )]
     IdentityChanged {
-        /// Who we were.
+        /// Identity before.
         before: Identity,
-        /// Who we are now.
+        /// Identity now.
         now: Identity,
     },
 }
 
-/// Why a socket could not be opened.
+/// Errors of opening a socket.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DialError {
@@ -116,7 +116,7 @@ pub enum DialError {
     Io {
         /// Host and port.
         authority: Box<str>,
-        /// What the system said.
+        /// Error of the system.
         #[source]
         source: Arc<io::Error>,
     },
@@ -285,7 +285,8 @@ impl Lost {
         }
     }
 
-    /// Whether the server said something that cannot be: the same again, without anything in between, is no accident.
+    /// Returns `true` if the server said something that cannot be: the same again, without anything in between, is no
+    /// accident.
     pub(super) fn is_fault(&self) -> bool {
         matches!(
             self,

@@ -1,9 +1,9 @@
-//! What a connection has done, and what it has to do.
+//! Counters of a connection's work, done and pending.
 
 use super::Connection;
 use super::histogram::Histogram;
 
-/// What a connection has done since it was made, over all its sockets, and what it has to do.
+/// Work of a connection since it was made, over all its sockets, and its pending work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
@@ -35,15 +35,15 @@ pub struct Stats {
     /// From sending each of those to the frame with its answer.
     pub round_trips: Histogram,
 
-    /// How often the server has greeted.
+    /// Number of times that the server has greeted.
     pub connections: u64,
-    /// How often a connection was lost, or could not be made.
+    /// Number of times that a connection was lost, or could not be made.
     pub losses: u64,
     /// How often everything was loaded anew: what the server said did not fit what was here, and did not again when the
     /// query sets were asked for again. All rows that were here are replaced in one change, those of query sets that
     /// the server did not answer as well.
     pub reloads: u64,
-    /// How often the application was told that it is too slow.
+    /// Number of times that the application was told that it is too slow.
     pub slow_notices: u64,
 
     /// Bytes that were received and wait to be read, now.
@@ -59,14 +59,14 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// How often the connection came back.
+    /// Number of times that the connection came back.
     pub fn reconnects(&self) -> u64 {
         self.connections.saturating_sub(1)
     }
 }
 
 impl Connection {
-    /// What the connection has done and has to do. It takes about a microsecond.
+    /// Counters of the connection. Takes about a microsecond.
     pub fn stats(&self) -> Stats {
         let in_flight = self.calls.in_flight();
         Stats {

@@ -1,11 +1,11 @@
-//! Where a call's time went, in few bytes: it passes through every queue that the call does.
+//! Times of a call's phases, in few bytes: they pass through every queue that the call does.
 
 use std::time::{Duration, Instant};
 
 use super::{Connection, Event};
 
-/// Where a call's time went, by the clock that the machine was told; `None` for what did not happen, such as an answer to
-/// a call that timed out. Good to a ten-millionth.
+/// Times of a call's phases, by the clock that the machine was told; `None` for what did not happen, such as an answer
+/// to a call that timed out. Good to a ten-millionth.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct CallTimes {
     queued: Span,

@@ -1,4 +1,4 @@
-//! Whether the cache is what the server has: asked on demand.
+//! Comparison of the cache with the server, on demand.
 //!
 //! Every set that is in step is asked for once more, under another name. The server evaluates it at one point of the
 //! stream of its messages, at which the rows here ought to be the same. They are compared and not applied.
@@ -14,15 +14,16 @@ use crate::wire::{ClientMessage, QueryRows, QuerySetId, Text};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VerificationId(pub u64);
 
-/// What comparing the cache with the server came to.
+/// Result of comparing the cache with the server.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Verification {
-    /// How many query sets were compared: those that were in step when it was asked for, and did not end meanwhile.
+    /// Number of query sets that were compared: those that were in step when it was asked for, and did not end
+    /// meanwhile.
     pub sets: usize,
-    /// How many rows the server sent for it.
+    /// Number of rows that the server sent for it.
     pub rows: u64,
-    /// Where the rows differ. None, unless something is wrong with the server, the connection or this client.
+    /// Differences of rows. None, unless something is wrong with the server, the connection or this client.
     pub drifts: Vec<(SubscriptionId, Drift)>,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Verifying {
 }
 
 impl Verifying {
-    /// Whether the set is on the wire for nothing but this.
+    /// Returns `true` if the set is on the wire for this alone.
     pub(super) fn has(&self, wire: QuerySetId) -> bool {
         self.asked.contains_key(&wire) || self.ending.contains(&wire)
     }

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_the_rest_of_a_head_cut_anywhere() {
+    fn partial_head_waits_at_every_cut() {
         let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 3\r\n\r\n";
         for len in 0..answer.len() {
             assert_eq!(parse(&answer[..len], None).unwrap(), None, "{len}");

@@ -37,7 +37,7 @@ impl<D: Dialer + ?Sized> Dialer for Arc<D> {
 pub struct Opened {
     /// The socket.
     pub socket: Box<Socket>,
-    /// What is spoken on it.
+    /// Protocol of the socket.
     pub protocol: Protocol,
     /// The token to keep, where the socket was opened with one that stands in for it. The server's greeting names the
     /// latter.
@@ -53,14 +53,14 @@ pub trait Connect: Send + Sync + 'static {
     fn connect(&self, server: &Server) -> Connecting;
 }
 
-/// What a socket is opened with, whoever opens it.
+/// Parameters of a socket, for any dialer.
 #[derive(Debug, Clone)]
 pub struct DialOptions {
-    /// Which database.
+    /// Database.
     pub endpoint: Endpoint,
-    /// What its address says besides.
+    /// Parameters of its address.
     pub parameters: SubscribeParameters,
-    /// How much a frame may hold.
+    /// Limits on frames.
     pub limits: Limits,
     /// Headers of the application's own, which [`check_header`] lets through.
     pub headers: Vec<(Box<str>, Box<str>)>,
@@ -209,19 +209,19 @@ pub enum InvalidHeader {
     /// Its name is none.
     #[error("`{name}` is no name of a header")]
     Name {
-        /// What was given.
+        /// Name as given.
         name: Box<str>,
     },
     /// Its value has characters that no header has. They are not shown: it may be a secret.
     #[error("the value of the header `{name}` has characters that no header has")]
     Value {
-        /// Whose value.
+        /// Header's name.
         name: Box<str>,
     },
     /// The handshake sets it itself.
     #[error("the handshake sets the header `{name}` itself")]
     Reserved {
-        /// Which one.
+        /// Header's name.
         name: Box<str>,
     },
 }

@@ -16,7 +16,7 @@ use super::socket::Io;
 use crate::conn::DialError;
 use crate::wire::Protocol;
 
-/// What is asked for.
+/// Request of a handshake.
 pub(super) struct Request<'a> {
     pub(super) host: &'a str,
     pub(super) path: &'a str,
@@ -28,7 +28,7 @@ pub(super) struct Request<'a> {
     pub(super) headers: &'a [(Box<str>, Box<str>)],
 }
 
-/// What came of it.
+/// Result of a handshake.
 #[derive(Debug)]
 pub(super) struct Upgraded {
     pub(super) protocol: Protocol,
@@ -78,7 +78,7 @@ fn check(head: &Head, key: &str, token: Option<&str>) -> Result<Protocol, DialEr
     }
 }
 
-/// What a server proves with that it read the request with this key: for servers, and for tests.
+/// Proof of a server that it read the request with this key: for servers, and for tests.
 ///
 /// # Source
 ///

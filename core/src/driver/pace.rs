@@ -1,16 +1,16 @@
-//! How many rows to apply at once, so that a step takes a certain time whatever the rows are.
+//! Pacing of steps: the number of rows to apply at once, so that a step takes a certain time whatever the rows are.
 
 use std::time::Duration;
 
-/// What a step should take at most. A tick exceeds its budget by about this; each step costs a few hundred nanoseconds
-/// beyond its rows.
+/// Target duration of a step. A tick exceeds its budget by about this; each step costs a few hundred nanoseconds beyond
+/// its rows.
 const STEP: Duration = Duration::from_micros(150);
 
 /// One row may have to be large. The cheap parts of applying must not teach more than what the costly ones can do in a
 /// few steps' time: a row takes from ten nanoseconds to a microsecond.
 const ROWS: std::ops::RangeInclusive<usize> = 8..=1024;
 
-/// What steps took, and what the next one may therefore do.
+/// Measured durations of steps, from which the size of the next one follows.
 #[derive(Debug)]
 pub(super) struct Pace {
     rows: usize,
@@ -24,12 +24,12 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// How many rows the next step may apply.
+    /// Number of rows that the next step may apply.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// What the next step will probably take.
+    /// Expected duration of the next step.
     pub(super) fn next_step(&self) -> Duration {
         self.last
     }
@@ -51,7 +51,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// What a step takes in the end, at so much a row.
+    /// Duration that steps converge to, at a certain time a row.
     fn settled(row: Duration) -> Duration {
         let mut pace = Pace::default();
         let mut step = Duration::ZERO;
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_come_to_take_the_same_whatever_a_row_costs() {
+    fn step_duration_converges_for_any_row_cost() {
         for nanos in [200, 1000, 5000] {
             let step = settled(Duration::from_nanos(nanos));
             assert!(step > STEP / 4 && step <= STEP, "{nanos} ns a row: {step:?}");
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn cheap_rows_do_not_let_costly_ones_take_long() {
+    fn cheap_rows_do_not_prolong_costly_ones() {
         let mut pace = Pace::default();
         (0..100).for_each(|_| pace.note(Duration::ZERO));
         assert_eq!(pace.rows(), *ROWS.end());

@@ -20,8 +20,8 @@ use crate::limits::Limits;
 use crate::types::Timestamp;
 use crate::wire::FrameOpener;
 
-/// How long the loop applies messages before it looks at the socket and the clock again, and lets other tasks run; and
-/// how many rows of one, which takes about as long.
+/// Time for which the loop applies messages before it looks at the socket and the clock again, and lets other tasks
+/// run; and the number of rows of one, which takes about as long.
 const TURN: Duration = Duration::from_millis(1);
 const ROWS_A_STEP: usize = 4096;
 
@@ -29,7 +29,7 @@ const ROWS_A_STEP: usize = 4096;
 /// asked whether there is more, and there be more.
 const ROUNDS: u32 = 16;
 
-/// How long applying waits before it asks again whether a view was let go.
+/// Time for which applying waits before it asks again whether a view was let go.
 const VIEWS_PAUSE: Duration = Duration::from_millis(1);
 
 /// Giving the memory of a larger frame back takes longer than a tick has time for.
@@ -93,7 +93,7 @@ enum Link {
     Open(Box<Socket>),
 }
 
-/// What is to be done next.
+/// Next thing to do.
 enum Next {
     Act(Action),
     Deliver(Event),
@@ -336,8 +336,8 @@ pub async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Whether the tokio runtime that this is called in has timers, without which nothing here can run. It panics, inside, if
-/// it has none: there is no other way to ask.
+/// Returns `true` if the tokio runtime that this is called in has timers, without which nothing here can run. It
+/// panics, inside, if it has none: there is no other way to ask.
 #[expect(clippy::disallowed_methods, reason = "this is the driver")]
 pub fn has_timers() -> bool {
     std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()

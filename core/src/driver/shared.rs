@@ -36,11 +36,11 @@ pub struct Shared {
     work: Notify,
     /// Held by a tick.
     pub(super) pace: Mutex<Pace>,
-    /// Where the journal is written, if there is one. Locked after `connection`.
+    /// State of the disk, if there is a journal. Locked after `connection`.
     disk: Mutex<DiskState>,
 }
 
-/// Where the journal is written.
+/// State of the journal's disk.
 #[derive(Debug)]
 pub(super) enum DiskState {
     /// Nowhere yet: what is to be written waits in the machine.
@@ -58,7 +58,7 @@ impl DiskState {
     }
 }
 
-/// Who applies what came, and delivers the events.
+/// Driver part that applies what came, and delivers the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppliedBy {
     /// The loop that has the socket.

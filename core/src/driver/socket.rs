@@ -21,14 +21,14 @@ use crate::conn::{Lost, PartialMessage};
 use crate::limits::Limits;
 use crate::wire::FrameError;
 
-/// What bytes travel over: TCP, TLS, or anything else.
+/// Byte stream below a connection: TCP, TLS, or anything else.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// How much is read from the operating system at once. Each connection keeps this much, so a thousand idle ones count.
+/// Size of a read from the operating system. Each connection keeps this much, so a thousand idle ones count.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
 
-/// How much is gathered before it is written, so that many calls are one write. What is there is always flushed.
+/// Number of bytes gathered before they are written, so that many calls are one write. What is there is always flushed.
 const WRITE_BUFFER_BYTES: usize = 8 * 1024;
 
 /// How much is read before the loop looks at what else there is to do.
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Socket {
     }
 }
 
-/// What an open socket tells.
+/// Event of an open socket.
 #[derive(Debug)]
 pub(super) enum SocketEvent {
     /// A binary message.

@@ -8,7 +8,7 @@ use super::shared::Shared;
 use super::span;
 use crate::conn::{Connection, Event, Progress};
 
-/// How much one tick may do. What is given together bounds together; what is not given does not bound.
+/// Bounds of one tick. All that are given apply; what is not given does not bound.
 ///
 /// ```
 /// use std::time::Duration;
@@ -66,13 +66,13 @@ impl Budget {
     }
 }
 
-/// What a tick leaves behind.
+/// Result of a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Ticked {
     /// Something that came is not applied or delivered yet.
     pub work_left: bool,
-    /// How many of the server's messages it began with.
+    /// Number of the server's messages that it began with.
     pub messages: u64,
     /// A tick that followed at once would find something to do, if only memory to be given back.
     pub more: bool,
@@ -85,16 +85,16 @@ pub struct Ticked {
 #[error("a tick is under way already: on another thread, or around the callback that called this")]
 pub struct Busy;
 
-/// What is left of a budget.
+/// Rest of a budget.
 struct Left {
     until: Option<Instant>,
     rows: Option<usize>,
-    /// How many messages the machine may have begun with.
+    /// Number of messages that the machine may have begun with.
     messages: Option<u64>,
     spent: bool,
 }
 
-/// What a step leaves behind.
+/// Result of a step.
 struct Stepped {
     progress: Progress,
     took: Duration,

@@ -1,4 +1,4 @@
-//! Whom an encrypted connection trusts, and how it shows who it is.
+//! TLS settings: trusted certificates, and the client's own.
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
@@ -6,8 +6,8 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-/// Whom an encrypted connection trusts: the web's root certificates, and those added here. And the certificate by
-/// which the client shows who it is, where the server asks for one.
+/// TLS settings: the web's root certificates and those added here; and the certificate by which the client shows who it
+/// is, where the server asks for one.
 ///
 /// Clients of one value and its clones share what is made of it, some 30 KiB, and resume each other's TLS sessions. So do
 /// all clients of the default. An application makes one value for its clients, and not one for each.
@@ -31,7 +31,7 @@ pub struct Tls {
     made: Made,
 }
 
-/// What rustls made of settings, once for all who have them.
+/// Configuration of rustls, made once for all clones of the settings.
 type Made = Arc<OnceLock<Arc<ClientConfig>>>;
 
 /// Of the default.
@@ -44,9 +44,9 @@ pub enum TlsError {
     /// The text is not PEM.
     #[error("cannot read the {what}: it is not PEM")]
     Pem {
-        /// What it was to be.
+        /// Kind of PEM item.
         what: &'static str,
-        /// Where it goes wrong.
+        /// Error of the PEM reader.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -55,15 +55,15 @@ pub enum TlsError {
         "the {what} have no certificate: PEM has one between `-----BEGIN CERTIFICATE-----` and its end"
     )]
     NoCertificate {
-        /// What it was to be.
+        /// Kind of PEM item.
         what: &'static str,
     },
     /// A certificate, or the key to one, cannot be used.
     #[error("the {what} cannot be used")]
     Unusable {
-        /// What it was to be.
+        /// Kind of PEM item.
         what: &'static str,
-        /// Why not.
+        /// Error of rustls.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -117,7 +117,7 @@ impl Tls {
         Ok(self)
     }
 
-    /// What rustls makes of it: one for this value and its clones.
+    /// Configuration of rustls: one for this value and its clones.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_without_certificates_or_keys_are_said_to_be_so() {
+    fn pem_without_certificates_or_keys_is_named() {
         let error = Tls::new().root_certificates("no PEM at all").unwrap_err();
         assert!(error.to_string().contains("the root certificates have no certificate"), "{error}");
         let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_of_settings_is_shared_by_who_has_them() {
+    fn equal_settings_share_one_tls_config() {
         let made = |tls: &Tls| tls.config().unwrap();
         let web = made(&Tls::new());
         assert!(Arc::ptr_eq(&web, &made(&Tls::default())));

@@ -1,4 +1,4 @@
-//! What is to be written, as the machine says it.
+//! Batches of journal operations, as the machine makes them.
 
 use super::Write;
 use super::entry::Entry;
@@ -11,9 +11,9 @@ use crate::wire::{RowList, TableName};
 pub struct Batch {
     /// Batches are numbered in their order, from 1; who writes one says its number.
     pub ticket: u64,
-    /// What changes, in order.
+    /// Operations, in order.
     pub ops: Vec<Op>,
-    /// Whether somebody waits for it. What is not urgent may be written later, together with what follows.
+    /// `true` if a call waits for it. What is not urgent may be written later, together with what follows.
     pub urgent: bool,
 }
 
@@ -22,7 +22,7 @@ pub struct Batch {
 pub enum Op {
     /// The store is empty: it begins with the format's number.
     Format,
-    /// Who the server takes us for, and the token for that.
+    /// Identity that the server gives us, and the token for it.
     Scope(u32, Scope),
     /// A call came, or is further.
     Entry(Box<Entry>),
@@ -34,7 +34,7 @@ pub enum Op {
         scope: u32,
         /// Its number there.
         set: u32,
-        /// What was asked for.
+        /// Queries that were asked for.
         queries: Vec<Box<str>>,
     },
     /// A query set's rows are not kept any more.
@@ -44,7 +44,7 @@ pub enum Op {
         /// Its number there.
         set: u32,
     },
-    /// What the rows of a table are.
+    /// Fingerprint of a table's rows.
     Table {
         /// The scope.
         scope: u32,
@@ -53,18 +53,18 @@ pub enum Op {
         /// Of the row's type.
         fingerprint: u64,
     },
-    /// What the server said about rows.
+    /// Rows that the server sent.
     Rows {
         /// The scope.
         scope: u32,
         /// Its place in the log.
         number: u64,
-        /// What it said.
+        /// Parts of the change.
         parts: Vec<KeptPart>,
     },
 }
 
-/// What a transaction said about one table's rows in one query set, or about a whole set.
+/// Changes of one table's rows in one query set within a transaction, or of a whole set.
 #[derive(Debug, Clone)]
 pub enum KeptPart {
     /// Rows that came into a set.
@@ -78,12 +78,12 @@ pub enum KeptPart {
 }
 
 impl Batch {
-    /// What is to be written, record by record. Copies the rows.
+    /// Records to be written. Copies the rows.
     pub fn writes(&self) -> Vec<Write> {
         self.ops.iter().map(Op::write).collect()
     }
 
-    /// How many bytes of rows are among it.
+    /// Number of row bytes among it.
     pub fn row_bytes(&self) -> usize {
         let rows = self.ops.iter().map(|op| match op {
             Op::Rows { parts, .. } => parts.iter().map(KeptPart::bytes).sum(),

@@ -8,7 +8,7 @@ use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::types::{TimeDuration, Timestamp, Uuid};
 use crate::wire::Text;
 
-/// What becomes of a call whose answer is lost with the connection.
+/// Delivery of a call whose answer is lost with the connection.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Delivery {
@@ -22,7 +22,7 @@ pub enum Delivery {
     Probe(Text),
 }
 
-/// How a call failed.
+/// Failure of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
@@ -34,7 +34,7 @@ pub enum Failure {
     Unknown,
     /// No answer came within the call's timeout.
     TimedOut {
-        /// Whether it was sent.
+        /// `true` if it was sent.
         sent: bool,
     },
     /// It was older than it was allowed to become before it could be sent.
@@ -43,7 +43,7 @@ pub enum Failure {
     Dropped,
 }
 
-/// How far a call is, on disk.
+/// State of a call on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EntryState {
     /// It may be sent. One that is delivered at least once may have been.
@@ -68,7 +68,7 @@ pub struct Entry {
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) delivery: Delivery,
     pub(crate) optimistic: Option<Text>,
-    /// How often it was sent in vain.
+    /// Number of times that it was sent in vain.
     pub(crate) attempts: u32,
     pub(crate) state: EntryState,
 }
@@ -83,19 +83,19 @@ pub struct QueuedCall {
     pub reducer: Text,
     /// The BSATN of its arguments.
     pub args: Bytes,
-    /// When it was made.
+    /// Time at which it was made.
     pub created_at: Timestamp,
-    /// When it is given up if it could not be sent.
+    /// Time at which it is given up if it could not be sent.
     pub expires_at: Option<Timestamp>,
-    /// How often it was sent in vain.
+    /// Number of times that it was sent in vain.
     pub attempts: u32,
-    /// How far it is.
+    /// State of the call.
     pub state: QueuedState,
-    /// Why it is held, if it [is](QueuedState::NeedsMigration).
+    /// Reason for which it is held, if it [is](QueuedState::NeedsMigration).
     pub held: Option<Held>,
 }
 
-/// Why a call is held: what it was made with is not what its reducer takes.
+/// Reason for which a call is held: it was made with other arguments than its reducer takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Held {
@@ -122,7 +122,7 @@ impl core::fmt::Display for Held {
     }
 }
 
-/// How far a call in the journal is.
+/// State of a call in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueuedState {
@@ -145,9 +145,9 @@ pub struct DeadLetter {
     pub reducer: Text,
     /// The BSATN of its arguments.
     pub args: Bytes,
-    /// When it was made.
+    /// Time at which it was made.
     pub created_at: Timestamp,
-    /// How it failed.
+    /// Failure of the call.
     pub failure: Failure,
 }
 

@@ -1,4 +1,4 @@
-//! What a log of rows comes to.
+//! Compaction of a log of rows.
 
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -9,10 +9,10 @@ use super::format::{self, Key};
 use crate::limits::Limits;
 use crate::wire::{RowList, TableName};
 
-/// How many bytes of rows go into one record of a folded log.
+/// Number of row bytes in one record of a compacted log.
 const RECORD_BYTES: usize = 1 << 20;
 
-/// How often each row is held, by table.
+/// Reference counts of rows, by table.
 type Rows = HashMap<Vec<u8>, u32, foldhash::fast::RandomState>;
 
 /// The rows that a log leaves, as inserts: `(set, table, rows)`, by set and table. A row that a set holds several times is
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_and_went_leaves_nothing_and_what_a_set_holds_twice_stays_once() {
+    fn compaction_cancels_pairs_and_keeps_duplicates_once() {
         let log = [
             KeptPart::Inserts(1, "t".into(), rows(&["a", "b", "b"])),
             KeptPart::Inserts(2, "t".into(), rows(&["a"])),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn folding_a_stores_log_keeps_its_rows_and_shortens_it() {
+    fn compacting_a_log_keeps_rows_and_shortens() {
         let mut records = std::collections::BTreeMap::new();
         for number in 0..10_u64 {
             let came = number.to_string();

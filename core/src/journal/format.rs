@@ -11,7 +11,7 @@ use crate::wire::{RowList, TableName};
 /// The number of this format. Another one is not read, and not touched.
 pub(super) const FORMAT: u32 = 1;
 
-/// What a record is under. Keys of one kind are in the order of their numbers.
+/// Key of a record. Keys of one kind are in the order of their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key<'a> {
     Format,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_come_back_and_none_are_made_up_from_a_piece() {
+    fn parts_round_trip_and_truncation_yields_none() {
         let rows = || RowList::from_rows(["one", "three"]);
         let parts = [
             KeptPart::Inserts(1, "note".into(), rows()),

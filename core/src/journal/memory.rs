@@ -25,12 +25,12 @@ impl MemoryStore {
         Self { records: Arc::new(Mutex::new(self.lock().clone())) }
     }
 
-    /// How many records it keeps.
+    /// Number of records.
     pub fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// Whether it keeps none.
+    /// Returns `true` if there are no records.
     pub fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }

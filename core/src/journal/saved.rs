@@ -1,4 +1,4 @@
-//! What comes back from a store.
+//! Contents of a store, read back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,14 +16,14 @@ use crate::limits::Limits;
 use crate::types::Identity;
 use crate::wire::{RowList, TableName};
 
-/// Whose queue and whose rows: one user of one database on one server.
+/// Scope of a queue and of rows: one user of one database on one server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Scope {
     pub(crate) server: Box<str>,
     pub(crate) database: Box<str>,
     /// None as long as the server has not said.
     pub(crate) identity: Option<Identity>,
-    /// What stands for the identity.
+    /// Token of the identity.
     pub(crate) token: Option<Box<str>>,
     /// Grows with each use: the greatest was the last.
     pub(crate) used: u64,
@@ -54,7 +54,7 @@ pub enum LoadError {
     Format {
         /// Its format.
         found: u32,
-        /// What can be read.
+        /// Scopes that can be read.
         known: u32,
     },
 }
@@ -62,7 +62,7 @@ pub enum LoadError {
 /// Everything that a store keeps.
 #[derive(Debug, Default)]
 pub struct Saved {
-    /// Whether the store has the format's number.
+    /// `true` if the store has the format's number.
     begun: bool,
     scopes: BTreeMap<u32, Scope>,
     entries: BTreeMap<u64, Entry>,
@@ -82,7 +82,7 @@ pub struct LoadedSet {
     pub(crate) rows: Vec<(TableName, RowList)>,
 }
 
-/// What a store keeps of one database, for whoever opens it.
+/// Contents of a store for one database.
 #[derive(Debug)]
 pub struct Opened {
     pub(crate) scope: u32,
@@ -94,12 +94,12 @@ pub struct Opened {
     /// Other users of the same database.
     pub(crate) others: Vec<Elsewhere>,
     pub(crate) next: Next,
-    /// What is to be written first.
+    /// Operations to be written first.
     pub(crate) first: Vec<Op>,
     pub(crate) put_aside: Option<PathBuf>,
 }
 
-/// What another scope of the same database has.
+/// Another scope of the same database.
 #[derive(Debug)]
 pub(crate) struct Elsewhere {
     pub(crate) scope: u32,
@@ -221,7 +221,7 @@ impl Saved {
         used.chain(of_sets).chain(of_tables).max().map_or(0, |last| last + 1)
     }
 
-    /// What there is of one database: of the user whom `token` stands for, or of the last one if there is no token.
+    /// Reads the scope of one database: of the user whom `token` stands for, or of the last one if there is no token.
     ///
     /// A token that is not known may be anybody's, so nothing is shown for it before the server has said whose it is.
     pub fn open(mut self, server: &str, database: &str, token: Option<&str>) -> Opened {
@@ -340,7 +340,7 @@ impl Opened {
     }
 }
 
-/// What is wrong with a record.
+/// Error of a record.
 enum Wrong {
     Format(u32),
     Record,

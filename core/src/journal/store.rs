@@ -1,4 +1,4 @@
-//! What a place to keep things in must be able to do.
+//! Interface of stores.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -47,7 +47,7 @@ pub trait Store: Send + 'static {
     /// Whatever the store's own are.
     fn put_aside(&mut self) -> Result<Option<PathBuf>, StoreError>;
 
-    /// Where what was damaged was put, if the store found damage by itself.
+    /// Path to which damaged contents were moved, if the store found damage by itself.
     fn damaged(&self) -> Option<PathBuf> {
         None
     }
@@ -152,7 +152,7 @@ impl std::fmt::Display for StoreErrorKind {
 }
 
 impl StoreError {
-    /// What could not be done (`"write to"`), where, and why.
+    /// Makes an error from the operation (`"write to"`), its place, and its cause.
     pub fn new(
         verb: &'static str,
         place: impl Into<Box<str>>,

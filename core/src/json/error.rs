@@ -1,10 +1,10 @@
-//! Why some JSON is not a value, or a value has no JSON.
+//! Errors of SATS-JSON.
 
 use core::fmt;
 
 use crate::bsatn::{DecodeError, EncodeError};
 
-/// Why some JSON is not a value of the type asked for, or why a value has no JSON.
+/// Error of reading JSON as a type, or of writing a value as JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}{repr}")]
 pub struct JsonError {
@@ -32,7 +32,7 @@ pub(super) enum Step {
     Position(usize),
 }
 
-/// Where in a value: `[3].name`.
+/// Path within a value: `[3].name`.
 #[derive(Debug, Default)]
 pub(super) struct Path(pub(super) Vec<Step>);
 
@@ -65,7 +65,7 @@ impl JsonError {
         Self { path, repr }
     }
 
-    /// Where in the value, such as `[3].name`; empty if it is the whole.
+    /// Path within the value, such as `[3].name`; empty if it is the whole.
     pub fn path(&self) -> String {
         let mut path = String::new();
         // A `String` takes whatever is written to it.

@@ -21,7 +21,7 @@ pub use error::JsonError;
 pub use read::{from_slice, from_str, to_bsatn, value_from_str};
 pub use write::{from_bsatn, to_string, value_to_string};
 
-/// How products and sums are written. Both forms are read.
+/// Form in which products and sums are written. Both are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Form {
     /// For people and for programs in other languages: `{"name": "Ada", "status": {"away": []}}`.

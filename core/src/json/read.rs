@@ -61,10 +61,10 @@ pub fn to_bsatn<'t>(ty: impl Into<AnyType<'t>>, json: &[u8]) -> Result<Vec<u8>, 
     }
 }
 
-/// What was read so far.
+/// Output of reading so far.
 struct Output {
     bytes: Vec<u8>,
-    /// Where we are; left as it is by an error.
+    /// Current path; left as it is by an error.
     path: Path,
 }
 

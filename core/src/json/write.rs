@@ -65,7 +65,7 @@ struct JsonWriter<'a> {
     reader: Reader<'a>,
     out: String,
     form: Form,
-    /// Where we are; left as it is by an error.
+    /// Current path; left as it is by an error.
     path: Path,
     depth: u32,
 }

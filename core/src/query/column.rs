@@ -13,14 +13,14 @@ use crate::types::Identity;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sender;
 
-/// What a column with values of the type `V` can be compared with: such a value, another column of the row type `R`, or
-/// for an identity the [`Sender`].
+/// Right side of a comparison with a column of values of the type `V`: such a value, another column of the row type
+/// `R`, or for an identity the [`Sender`].
 #[diagnostic::on_unimplemented(
     message = "a column of `{V}` cannot be compared with `{Self}`",
     label = "expected a value of the type `{V}`, or another column of `{R}` that has such values"
 )]
 pub trait Operand<R, V> {
-    /// Which of them it is.
+    /// Converts to the kind of right side.
     #[doc(hidden)]
     fn other(self) -> Other<R, V>;
 }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sender_is_unknown_until_somebody_says_who_it_is() {
+    fn sender_is_unresolved_until_identity_is_known() {
         let (mine, others) = (OWNER.eq(Sender), OWNER.ne(Sender).or(LEVEL.eq(7)));
         assert_eq!(sql(&mine), "owner = :sender");
         assert!(mine.names_sender() && others.names_sender() && !LEVEL.eq(1).names_sender());
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_without_a_literal_is_an_error_that_names_the_column() {
+    fn value_without_literal_names_the_column() {
         let filter = AT.eq(f64::NAN).or(AT.gt(1.0));
         let mut sql = String::new();
         let error = filter.push_sql(&mut sql, "t").unwrap_err();

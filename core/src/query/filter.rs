@@ -37,7 +37,7 @@ use crate::types::Identity;
 /// limit, [`QueryError::TooDeep`].
 pub struct Filter<R> {
     term: Term<R>,
-    /// Who `:sender` is.
+    /// Identity that `:sender` stands for.
     sender: Option<Identity>,
 }
 
@@ -49,10 +49,10 @@ pub(super) struct Comparison<R> {
     pub(super) order: Arc<Order<R>>,
 }
 
-/// How a row's column compares with the other side; none if that is the sender and nobody knows who that is.
+/// Order of a row's column to the other side; none if that is the sender, whose identity is not known.
 pub(super) type Order<R> = dyn Fn(&R, Option<&Identity>) -> Option<Ordering> + Send + Sync;
 
-/// What stands at the right of a comparison.
+/// Right side of a comparison.
 #[derive(Clone)]
 pub(super) enum Right {
     Literal(Result<Box<str>, NoLiteral>),
@@ -94,7 +94,7 @@ impl Op {
         }
     }
 
-    /// What holds where this does not: the order is total.
+    /// Operator that holds where this does not: the order is total.
     fn negated(self) -> Self {
         match self {
             Self::Eq => Self::Ne,
@@ -161,7 +161,7 @@ impl<R> Filter<R> {
         self
     }
 
-    /// Whether `row` is one of the rows that this asks for.
+    /// Returns `true` if `row` is one of the rows that this asks for.
     ///
     /// Nobody knows here who the [`Sender`](super::Sender) is before [`for_sender`](Self::for_sender) says so. Until
     /// then a comparison with it holds for no row, and neither does its opposite.
@@ -170,7 +170,7 @@ impl<R> Filter<R> {
         self.term.holds(row, self.sender.as_ref())
     }
 
-    /// Whether the condition is about the [`Sender`](super::Sender).
+    /// Returns `true` if the condition is about the [`Sender`](super::Sender).
     pub fn names_sender(&self) -> bool {
         self.term.names_sender()
     }

@@ -2,7 +2,7 @@
 
 use super::value::{NoLiteral, SqlValue};
 
-/// Why a query cannot be written as SQL.
+/// Errors of writing a query as SQL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_literal_is_null_and_says_so() {
+    fn value_without_literal_becomes_null_and_error() {
         let mut sql = String::from("x = ");
         let error = push_literal(&mut sql, &f32::NAN, "x").unwrap_err();
         assert_eq!(sql, "x = NULL");

@@ -191,7 +191,7 @@ enum FieldsRepr<'t> {
 }
 
 impl<'t> Fields<'t> {
-    /// How many there are.
+    /// Number of fields.
     pub fn len(self) -> usize {
         match self.0 {
             FieldsRepr::Rust(product) => product.fields.len(),
@@ -199,7 +199,7 @@ impl<'t> Fields<'t> {
         }
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no fields.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -239,7 +239,7 @@ enum VariantsRepr<'t> {
 }
 
 impl<'t> Variants<'t> {
-    /// How many there are.
+    /// Number of variants.
     pub fn len(self) -> usize {
         match self.0 {
             VariantsRepr::Rust(sum) => sum.variants.len(),
@@ -247,7 +247,7 @@ impl<'t> Variants<'t> {
         }
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no variants.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }

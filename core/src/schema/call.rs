@@ -11,9 +11,9 @@ use crate::bsatn::Bsatn;
 pub trait Reducer: Bsatn + Send + Sync + 'static {
     /// Name, parameters and what it returns.
     const DEF: FunctionDef;
-    /// What it returns when it commits; `()` for most.
+    /// Value that it returns when it commits; `()` for most.
     type Ok: Bsatn + Send + 'static;
-    /// What it returns when it rejects the call; `String` for most.
+    /// Error that it returns when it rejects the call; `String` for most.
     type Error: Bsatn + Send + 'static;
 }
 
@@ -25,21 +25,21 @@ pub trait Reducer: Bsatn + Send + Sync + 'static {
 pub trait Procedure: Bsatn + Send + Sync + 'static {
     /// Name, parameters and what it returns.
     const DEF: FunctionDef;
-    /// What it returns.
+    /// Value that it returns.
     type Output: Bsatn + Send + 'static;
 }
 
-/// What a reducer or a procedure is.
+/// Descriptor of a reducer or a procedure.
 #[derive(Debug, Clone, Copy)]
 pub struct FunctionDef {
     /// The name on the wire.
     pub name: &'static str,
     /// The parameters, in wire order.
     pub params: &'static [FieldDef],
-    /// What it returns: a reducer when it commits.
+    /// Type that it returns: a reducer when it commits.
     pub returns: TypeRef,
-    /// What a reducer returns when it rejects a call; none for a procedure.
+    /// Type that a reducer returns when it rejects a call; none for a procedure.
     pub error: Option<TypeRef>,
-    /// Whether a call may be sent again when its outcome is unknown.
+    /// `true` if a call may be sent again when its outcome is unknown.
     pub idempotent: bool,
 }

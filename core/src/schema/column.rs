@@ -55,7 +55,7 @@ impl<R, V, K> fmt::Debug for Column<R, V, K> {
     }
 }
 
-/// What a column is: its uniqueness `U` ([`Plain`], [`Unique`] or [`Primary`]) and its order `I` ([`Plain`] or
+/// Kind of a column: its uniqueness `U` ([`Plain`], [`Unique`] or [`Primary`]) and its order `I` ([`Plain`] or
 /// [`Indexed`]).
 #[derive(Debug)]
 pub struct Kind<U, I>(PhantomData<(U, I)>);
@@ -79,7 +79,7 @@ pub enum Indexed {}
     note = "only a unique column can find one row; mark it `#[unique]` or `#[primary_key]` if the module does"
 )]
 pub trait UniqueKind {
-    /// Whether it is the primary key.
+    /// `true` for the primary key.
     const PRIMARY: bool;
 }
 impl UniqueKind for Unique {
@@ -95,7 +95,7 @@ impl UniqueKind for Primary {
     note = "the column must be unique (`#[unique]` or `#[primary_key]`), and the table must have it so"
 )]
 pub trait FindIn<T> {
-    /// Whether it is the primary key.
+    /// `true` for the primary key.
     const PRIMARY: bool;
 }
 impl<T: HasKey, I> FindIn<T> for Kind<Primary, I> {

@@ -30,10 +30,10 @@ pub fn server_arguments(schema: &ServerSchema, reducer: &ServerReducer) -> Optio
     (!print.gave_up).then_some(print.hash)
 }
 
-/// How many types there may be in one of a server's, each as often as it is met: a few lines of a schema can make more
-/// of them than can be counted.
+/// Maximal number of types in one of a server's, each as often as it is met: a few lines of a schema can make more of
+/// them than can be counted.
 const SERVER_TYPES_MAX: usize = 100_000;
-/// How deep they may lie in each other.
+/// Maximal nesting of those.
 const SERVER_DEPTH_MAX: usize = 100;
 
 /// The fingerprint of a row: of its columns' names, order and types. Keys and indexes do not count.
@@ -51,13 +51,13 @@ struct Print {
     hash: u64,
     /// The named types around what is being looked at: one that contains itself is named and not entered again.
     around: Vec<Named>,
-    /// How many types more may be looked at, and how deep.
+    /// Number of types that may still be looked at, and the nesting that is left.
     left: usize,
     depth_left: usize,
     gave_up: bool,
 }
 
-/// Which type it is: by its Rust name, or by its place in a server's schema.
+/// Key of a type: its Rust name, or its place in a server's schema.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Named {
     Rust(&'static str),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn how_words_are_told_apart_in_names_does_not_count() {
+    fn word_separators_in_names_do_not_matter() {
         let name = of(&const { [field::<u32>("player_name")] });
         assert_eq!(of(&const { [field::<u32>("playerName")] }), name);
         assert_ne!(of(&const { [field::<u32>("player_names")] }), name);

@@ -13,7 +13,7 @@ use super::table::{HasIndexes, Table};
     note = "mark the column `#[index(btree)]` if the module does, use an index that the table has, or declare a `ClientIndex`"
 )]
 pub trait RangeIn<T: Table> {
-    /// What its bounds are.
+    /// Type of its bounds.
     type Value;
 
     /// The columns, which name the index.
@@ -22,7 +22,7 @@ pub trait RangeIn<T: Table> {
     /// Compares a row's columns with a bound.
     fn compare(&self, row: &T::Row, bound: &Self::Value) -> Ordering;
 
-    /// Whether a row lies before, within or behind what can be reached at all, whatever the bounds.
+    /// Order of a row to what can be reached at all, whatever the bounds.
     #[inline]
     fn within(&self, _: &T::Row) -> Ordering {
         Ordering::Equal

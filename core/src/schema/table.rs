@@ -74,11 +74,11 @@ pub trait IndexVisitor<R> {
     note = "add `#[derive(Bsatn, Table)]` and `#[table(name = \"..\")]` to `{Self}`"
 )]
 pub trait Table: Send + Sync + 'static {
-    /// What one row is.
+    /// Type of its rows.
     type Row: Row;
     /// Name, kind, keys and indexes.
     const DEF: TableDef;
-    /// What a view takes.
+    /// Parameters of a view.
     const ARGUMENTS: &'static [ColumnDef] = &[];
 }
 
@@ -103,7 +103,7 @@ pub trait HasUniques: Table {}
 )]
 pub trait HasIndexes: Table {}
 
-/// What a table is.
+/// Descriptor of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct TableDef {
     /// The name on the wire.
@@ -120,7 +120,7 @@ pub struct TableDef {
     pub indexes: &'static [IndexDef],
 }
 
-/// What kind of rows a table has.
+/// Kind of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableKind {
     /// Rows that stay until they are deleted.
@@ -131,18 +131,18 @@ pub enum TableKind {
     View,
 }
 
-/// What a row is.
+/// Descriptor of a row.
 #[derive(Debug, Clone, Copy)]
 pub struct RowDef {
     /// The Rust name of the row type.
     pub name: &'static str,
     /// The columns, in wire order.
     pub columns: &'static [ColumnDef],
-    /// Whether the server may have columns behind these.
+    /// `true` if the server may have columns behind these.
     pub lenient: bool,
 }
 
-/// What a column is.
+/// Descriptor of a column.
 #[derive(Debug, Clone, Copy)]
 pub struct ColumnDef {
     /// The name on the wire.

@@ -55,7 +55,7 @@ pub enum SatsValue {
 }
 
 impl SatsValue {
-    /// How deeply arrays, products and sums may be nested. More than [`Reader::MAX_DEPTH`], because there only boxes and
+    /// Maximal nesting of arrays, products and sums. More than [`Reader::MAX_DEPTH`], because there only boxes and
     /// lists count.
     pub const MAX_DEPTH: u32 = 4 * Reader::MAX_DEPTH;
 

@@ -49,7 +49,7 @@ impl Date {
         Self { year, month, day: day as u8 }
     }
 
-    /// How many days after 1970-01-01 this one is.
+    /// Days from 1970-01-01 to this one.
     pub(super) fn days(self) -> i64 {
         let cycle = self.year.div_euclid(CYCLE_YEARS);
         let year = self.year.rem_euclid(CYCLE_YEARS);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_three_cycles_is_the_one_after_the_day_before() {
+    fn consecutive_days_advance_by_one() {
         let mut before = Date::from_days(-2 * CYCLE_DAYS);
         for days in -2 * CYCLE_DAYS + 1..CYCLE_DAYS {
             let date = Date::from_days(days);

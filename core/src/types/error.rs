@@ -1,6 +1,6 @@
-//! Why a text is not the text form of a type.
+//! Errors of text forms.
 
-/// Why a text is not the text form of the type asked for.
+/// Error of reading the text form of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the text as `{target}`: {kind}")]
 pub struct ParseError {
@@ -8,22 +8,22 @@ pub struct ParseError {
     kind: ParseErrorKind,
 }
 
-/// What was wrong with the text.
+/// Kind of an error of a text form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseErrorKind {
     /// A number in hex has too few or too many digits; a leading `0x` does not count.
     #[error("{found} hex digits instead of {expected}")]
     WrongLength {
-        /// How many digits the type has.
+        /// Number of digits that the type has.
         expected: usize,
-        /// How many there are.
+        /// Number of digits in the text.
         found: usize,
     },
     /// Something stands where a hex digit is expected.
     #[error("the character at byte {at} is not a hex digit")]
     InvalidDigit {
-        /// Where it stands, in bytes from the start of the text.
+        /// Offset in bytes from the start of the text.
         at: usize,
     },
     /// The text has another form.
@@ -35,7 +35,7 @@ pub enum ParseErrorKind {
     /// The text has the right form, and a part that no calendar or clock has.
     #[error("there is no such {part}")]
     NoSuch {
-        /// Which part.
+        /// Part of the text.
         part: &'static str,
     },
     /// The value is further from zero than the type goes.
@@ -53,7 +53,7 @@ impl ParseError {
         self.target
     }
 
-    /// What was wrong with the text.
+    /// Kind of the error.
     pub fn kind(&self) -> ParseErrorKind {
         self.kind
     }

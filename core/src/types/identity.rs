@@ -10,7 +10,8 @@ use super::{ParseError, hex};
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::schema::{Sats, SatsType};
 
-/// Who a client, a module or a database is: a number of 256 bits that the server derives from its owner's credentials.
+/// Identity of a client, a module or a database: a number of 256 bits that the server derives from its owner's
+/// credentials.
 ///
 /// The text form is the number in 64 hex digits, with or without `0x` when it is read. Identities are ordered as
 /// numbers, like the server orders them.

@@ -25,7 +25,7 @@ pub enum ScheduleAt {
 }
 
 impl ScheduleAt {
-    /// When it is due, seen from `now`: none if that is out of range.
+    /// Time at which it is due, seen from `now`: none if that is out of range.
     pub fn due(self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Interval(interval) => now.checked_add(interval),

@@ -66,7 +66,7 @@ impl TimeDuration {
         Duration::from_micros(self.0.unsigned_abs())
     }
 
-    /// Whether it goes back.
+    /// Returns `true` if the span is negative.
     pub const fn is_negative(self) -> bool {
         self.0 < 0
     }

@@ -204,7 +204,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// What is left to read of a text.
+/// Rest of a text that is read.
 struct Fields<'a> {
     rest: &'a str,
 }

@@ -19,7 +19,7 @@ pub struct Uuid(u128);
 
 transparent!(Uuid, u128);
 
-/// Where the variant and the version lie in the number.
+/// Position of the variant and of the version in the number.
 const VARIANT_SHIFT: u32 = 62;
 const VERSION_SHIFT: u32 = 76;
 

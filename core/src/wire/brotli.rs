@@ -49,7 +49,7 @@ pub(super) fn unbrotli(
     ended.map(|()| body)
 }
 
-/// Where brotli keeps the bytes that it may refer back to: 4 MiB for most streams, however short.
+/// Window of brotli, to which it may refer back: 4 MiB for most streams, however short.
 ///
 /// Clearing that much takes ten times as long as decompressing a short stream, hence it is used again as it is. A
 /// stream refers only to what it wrote itself; what was there before cannot be seen through it.

@@ -1,4 +1,4 @@
-//! What a client says.
+//! Messages of a client.
 
 use bytes::Bytes;
 
@@ -38,7 +38,7 @@ pub enum ClientMessage {
         request_id: RequestId,
         /// The query set.
         query_set_id: QuerySetId,
-        /// Whether the answer shall have the rows that the set held.
+        /// Asks for the rows that the set held in the answer.
         send_dropped_rows: bool,
     },
 
@@ -142,7 +142,7 @@ fn queries_len(queries: &[impl AsRef<str>]) -> usize {
 /// The one flag that calls have: none. A server closes the connection on another.
 const NO_FLAGS: u8 = 0;
 
-/// What an [`ClientMessage::Unsubscribe`]'s flags say about the rows of the set.
+/// Flags of an [`ClientMessage::Unsubscribe`] about the rows of the set.
 const KEEP_DROPPED_ROWS: u8 = 0;
 const SEND_DROPPED_ROWS: u8 = 1;
 

@@ -13,7 +13,7 @@ pub(super) struct Cursor<'a> {
     body: &'a Bytes,
     at: usize,
     message: &'static str,
-    /// How many more parts the message may have.
+    /// Number of parts that the message may still have.
     parts: usize,
     limits: &'a Limits,
 }
@@ -153,7 +153,7 @@ impl<'a> Cursor<'a> {
         self.text("table").map(TableName)
     }
 
-    /// What was read since `start`, shared.
+    /// Bytes read since `start`, shared.
     pub(super) fn since(&self, start: usize) -> Bytes {
         self.body.slice(start..self.at)
     }

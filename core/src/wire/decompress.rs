@@ -2,7 +2,7 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-/// Why compressed bytes are not one stream.
+/// Errors of compressed bytes.
 pub(super) enum Broken {
     TooLarge,
     Truncated,

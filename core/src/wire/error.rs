@@ -1,4 +1,4 @@
-//! Why bytes are not a message.
+//! Errors of messages.
 
 /// Why a frame's body is not a sequence of messages.
 ///
@@ -18,20 +18,20 @@ struct Inner {
     offset: usize,
 }
 
-/// What was wrong with the bytes.
+/// Kind of an error in a frame's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireErrorKind {
     /// The body ends inside the message.
     #[error("{missing} more bytes needed")]
     UnexpectedEnd {
-        /// How many bytes are missing.
+        /// Number of missing bytes.
         missing: usize,
     },
     /// On v2, where a frame is one message, bytes follow it.
     #[error("{left} bytes left over")]
     TrailingBytes {
-        /// How many bytes were not read.
+        /// Number of bytes that were not read.
         left: usize,
     },
     /// The frame holds no message.
@@ -54,13 +54,13 @@ pub enum WireErrorKind {
         /// The size of the data, in bytes.
         data: usize,
     },
-    /// Where a row starts does not follow from the row before: the first starts at 0, and no row starts before its
+    /// A row's offset does not follow from the row before: the first starts at 0, and no row starts before its
     /// predecessor or behind the data.
     #[error("row {row} starts at byte {start}, outside {min}..={max}")]
     MisplacedRow {
         /// The row's position in the list.
         row: usize,
-        /// Where it starts, in bytes from the start of the data.
+        /// Offset of its start, in bytes from the start of the data.
         start: u64,
         /// The least that it could be.
         min: u64,
@@ -103,7 +103,7 @@ impl WireError {
         Self(Box::new(Inner { kind, message, field, offset }))
     }
 
-    /// What was wrong with the bytes.
+    /// Kind of the error.
     pub fn kind(&self) -> WireErrorKind {
         self.0.kind
     }
@@ -118,7 +118,7 @@ impl WireError {
         self.0.field
     }
 
-    /// Where the field starts, in bytes from the start of the frame's decompressed body.
+    /// Offset of the field, in bytes from the start of the frame's decompressed body.
     pub fn offset(&self) -> usize {
         self.0.offset
     }

@@ -22,7 +22,7 @@ const PLAIN: u8 = 0;
 const BROTLI: u8 = 1;
 const GZIP: u8 = 2;
 
-/// Why a frame has no body.
+/// Errors of frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
@@ -56,7 +56,7 @@ pub enum FrameError {
     /// The frame ends before its compressed body does.
     #[error("cannot decompress a frame of {bytes} bytes as {compression:?}: it is cut off")]
     Truncated {
-        /// What the frame's tag says.
+        /// Compression that the frame's tag names.
         compression: Compression,
         /// The frame's size.
         bytes: usize,
@@ -64,7 +64,7 @@ pub enum FrameError {
     /// The compressed body is not what its tag says, or it is damaged.
     #[error("cannot decompress a frame of {bytes} bytes as {compression:?}: it is damaged")]
     Corrupt {
-        /// What the frame's tag says.
+        /// Compression that the frame's tag names.
         compression: Compression,
         /// The frame's size.
         bytes: usize,
@@ -72,9 +72,9 @@ pub enum FrameError {
     /// Bytes follow the compressed body.
     #[error("cannot decompress a frame as {compression:?}: {left} bytes left over")]
     TrailingBytes {
-        /// What the frame's tag says.
+        /// Compression that the frame's tag names.
         compression: Compression,
-        /// How many bytes were not read.
+        /// Number of bytes that were not read.
         left: usize,
     },
 }
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_that_this_build_cannot_open_says_what_to_build() {
+    fn unsupported_compression_names_the_missing_feature() {
         assert!(!Compression::Brotli.is_built());
         let error = open_frame(Bytes::from_static(&[BROTLI, 1, 2]), &Limits::DEFAULT).unwrap_err();
         assert_eq!(error, FrameError::NotBuilt(Compression::Brotli));

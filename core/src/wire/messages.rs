@@ -57,7 +57,7 @@ impl<M> Messages<M> {
         }
     }
 
-    /// Where the next message starts, in bytes from the start of the body.
+    /// Offset of the next message, in bytes from the start of the body.
     pub fn offset(&self) -> usize {
         self.at
     }

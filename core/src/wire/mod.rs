@@ -93,7 +93,7 @@ impl Protocol {
     }
 }
 
-/// How a server compresses what it sends. Chosen by the client at the handshake; nothing is compressed the other way.
+/// Compression of the server's frames. Chosen by the client at the handshake; nothing is compressed the other way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Compression {
     /// Not at all.
@@ -106,7 +106,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Whether this build can take it off a frame: all but [`Brotli`](Self::Brotli) without the feature `brotli`.
+    /// Returns `true` if this build can decompress it: all but [`Brotli`](Self::Brotli) without the feature `brotli`.
     pub const fn is_built(self) -> bool {
         !matches!(self, Self::Brotli) || cfg!(feature = "brotli")
     }
@@ -120,7 +120,7 @@ impl Compression {
         }
     }
 
-    /// What `query` names.
+    /// Compression that `query` names.
     pub fn from_query(query: &str) -> Option<Self> {
         [Self::None, Self::Gzip, Self::Brotli]
             .into_iter()

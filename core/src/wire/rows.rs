@@ -28,7 +28,7 @@ pub struct RowList {
     layout: Layout,
 }
 
-/// Where the rows are.
+/// Layout of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
     /// All rows have this many bytes.
@@ -43,15 +43,15 @@ const ROW_OFFSETS: u8 = 1;
 
 /// The size of a start of a row, in bytes.
 const OFFSET_BYTES: usize = 8;
-/// Where offsets start: behind the tag and their number.
+/// Start of the offsets: behind the tag and their number.
 const OFFSETS_AT: usize = 1 + 4;
-/// Where the data starts behind a fixed size: behind the tag, the size and the length.
+/// Start of the data behind a fixed size: behind the tag, the size and the length.
 const FIXED_DATA_AT: usize = 1 + 2 + 4;
 /// The least that a row list takes on the wire.
 pub(super) const MIN_BYTES: usize = FIXED_DATA_AT;
 
 impl Layout {
-    /// Where the data starts in the encoding.
+    /// Start of the data in the encoding.
     fn data_at(self) -> usize {
         match self {
             Self::Fixed(_) => FIXED_DATA_AT,
@@ -70,7 +70,7 @@ impl RowList {
         }
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         match self.layout {
             Layout::Fixed(size) => self.data().len() / usize::from(size.get()),
@@ -78,7 +78,7 @@ impl RowList {
         }
     }
 
-    /// Whether there are no rows.
+    /// Returns `true` if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -109,7 +109,7 @@ impl RowList {
         &self.encoded[self.layout.data_at()..]
     }
 
-    /// How many bytes the rows take, without what describes them.
+    /// Number of bytes in the rows, without what describes them.
     pub fn data_bytes(&self) -> usize {
         self.data().len()
     }
@@ -255,7 +255,7 @@ fn check_offsets(offsets: &[u8], data: usize, max_row_bytes: usize) -> Result<()
     if bad || first != 0 { Err(find_bad_row(starts, data, max_row_bytes)) } else { Ok(()) }
 }
 
-/// What [`check_offsets`] found, row by row.
+/// Finds the row that [`check_offsets`] rejects, row by row.
 #[cold]
 fn find_bad_row(starts: &[[u8; OFFSET_BYTES]], data: usize, max_row_bytes: usize) -> WireErrorKind {
     let mut min = 0;
@@ -293,7 +293,7 @@ impl Default for RowList {
 }
 
 impl PartialEq for RowList {
-    /// Whether both are the same on the wire: the same rows may be packed in two ways.
+    /// Returns `true` if both are the same on the wire: the same rows may be packed in two ways.
     fn eq(&self, other: &Self) -> bool {
         self.encoded == other.encoded
     }
@@ -333,7 +333,7 @@ pub struct RowIter<'a> {
     starts: Starts<'a>,
 }
 
-/// Where the rows of an iterator's `data` start.
+/// Starts of the rows in an iterator's `data`.
 #[derive(Debug, Clone, Copy)]
 enum Starts<'a> {
     /// One after the other, each of this many bytes.

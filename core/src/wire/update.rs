@@ -26,14 +26,14 @@ pub struct TableRows {
     pub rows: RowList,
 }
 
-/// What one transaction changed in the query sets of a connection.
+/// Changes of one transaction to the query sets of a connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TransactionUpdate {
     /// The query sets that it changed.
     pub query_sets: Vec<QuerySetUpdate>,
 }
 
-/// What one transaction changed in a query set.
+/// Changes of one transaction to a query set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuerySetUpdate {
     /// The query set.
@@ -42,7 +42,7 @@ pub struct QuerySetUpdate {
     pub tables: Vec<TableUpdate>,
 }
 
-/// What one transaction changed in one table's rows of a query set.
+/// Changes of one transaction to one table's rows of a query set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableUpdate {
     /// The table.
@@ -102,7 +102,7 @@ impl QueryRows {
 }
 
 impl TransactionUpdate {
-    /// Whether nothing that the connection sees was changed.
+    /// Returns `true` if nothing that the connection sees was changed.
     pub fn is_empty(&self) -> bool {
         self.query_sets.is_empty()
     }

@@ -74,7 +74,7 @@ fn types_may_contain_themselves() {
 }
 
 #[test]
-fn a_length_reserves_no_more_than_the_input_has() {
+fn length_reserves_at_most_the_input() {
     // Four billion of these would be more memory than an address space has.
     let bytes = [0xff, 0xff, 0xff, 0xff, 1];
     assert_eq!(kind_of::<Vec<Inflated>>(&bytes), DecodeErrorKind::UnexpectedEnd { missing: 1 });
@@ -86,7 +86,7 @@ fn a_length_reserves_no_more_than_the_input_has() {
 }
 
 #[test]
-fn a_hostile_length_is_refused_before_anything_is_read() {
+fn hostile_length_is_refused_before_reading() {
     let bytes = [[0xff; 4], [1; 4]].concat();
     let missing = |size: usize| DecodeErrorKind::UnexpectedEnd { missing: 0xffff_ffff * size - 4 };
     assert_eq!(kind_of::<String>(&bytes), missing(1));
@@ -109,7 +109,7 @@ fn a_hostile_length_is_refused_before_anything_is_read() {
 }
 
 #[test]
-fn a_list_with_a_right_length_gets_exactly_the_memory_for_it() {
+fn exact_list_length_reserves_exact_memory() {
     let values: Vec<u64> = (0..1000).collect();
     let bytes = bsatn::to_vec(&values).unwrap();
     assert_eq!(bsatn::from_slice::<Vec<u64>>(&bytes).unwrap().capacity(), 1000);
@@ -194,7 +194,7 @@ fn large_boxed_arrays_are_decoded_on_heap() {
 }
 
 #[test]
-fn depth_is_counted_from_where_one_is_and_not_from_what_was_read() {
+fn depth_counts_from_current_position() {
     let flat = Tree::Fork(vec![Tree::Wrapped(Box::new(Tree::Leaf(1))); 1000]);
     laws_without_truncation(&flat);
 }

@@ -1,4 +1,4 @@
-//! What holds for every value of every type.
+//! Properties of every value of every type.
 
 use std::fmt::Debug;
 

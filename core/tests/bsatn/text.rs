@@ -24,7 +24,7 @@ fn both_ways<T: FromStr<Err = ParseError> + ToString + Debug + PartialEq>(value:
 }
 
 #[test]
-fn identities_and_connection_ids_are_in_hex_with_the_most_significant_digit_first() {
+fn ids_print_hex_most_significant_first() {
     let number = 0x2ab4_0000_0000_0000_0000_0000_0000_9f1c_u128;
     both_ways(ConnectionId::from_u128(number), "2ab40000000000000000000000009f1c");
     let text = "c2000000000000000000000000000000000000000000000000000000000000ff";
@@ -155,7 +155,7 @@ fn spans_are_seconds_with_a_sign() {
 }
 
 #[test]
-fn schedules_are_written_as_the_span_or_the_time() {
+fn schedules_print_as_span_or_time() {
     both_ways(ScheduleAt::Interval(TimeDuration::from_micros(-1)), "-0.000001");
     both_ways(ScheduleAt::Time(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00+00:00");
     let error = "soon".parse::<ScheduleAt>().unwrap_err();
@@ -167,7 +167,7 @@ fn schedules_are_written_as_the_span_or_the_time() {
 }
 
 #[test]
-fn schedules_are_due_after_their_span_or_at_their_time() {
+fn schedule_due_is_span_after_or_time() {
     let now = Timestamp::from_micros(10);
     let soon = ScheduleAt::Interval(TimeDuration::from_micros(5));
     assert_eq!(soon.due(now), Some(Timestamp::from_micros(15)));
@@ -200,7 +200,7 @@ fn uuids_are_hyphenated() {
 }
 
 #[test]
-fn uuids_are_made_of_the_time_and_of_the_bytes_given() {
+fn uuids_embed_time_and_random_bytes() {
     assert_eq!(Uuid::v4([0xff; 16]).to_string(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     let now = Timestamp::from_micros(0x0123_4567_89ab * 1_000 + 999);
     assert_eq!(Uuid::v7(now, [0; 10]).to_string(), "01234567-89ab-7000-8000-000000000000");
@@ -232,7 +232,7 @@ fn time_is_checked_at_its_ends() {
 }
 
 #[test]
-fn the_systems_time_is_rounded_down_on_both_sides_of_the_epoch() {
+fn system_time_rounds_down_around_epoch() {
     let epoch = SystemTime::UNIX_EPOCH;
     let after = epoch + Duration::from_nanos(1_500);
     assert_eq!(Timestamp::from_system_time(after), Some(Timestamp::from_micros(1)));
@@ -259,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn timestamps_of_this_age_read_as_the_official_ones(seconds in -5_000_000_000i64..5_000_000_000, micros in prop_oneof![Just(0), Just(120_000), 0..1_000_000i64]) {
+    fn recent_timestamps_read_like_official_ones(seconds in -5_000_000_000i64..5_000_000_000, micros in prop_oneof![Just(0), Just(120_000), 0..1_000_000i64]) {
         let micros = seconds * 1_000_000 + micros;
         let theirs = timestamp::Timestamp::from_micros_since_unix_epoch(micros).to_string();
         let ours = Timestamp::from_micros(micros);

@@ -50,7 +50,7 @@ impl Sats for Endless {
 }
 
 #[test]
-fn every_type_has_an_untyped_value_that_can_be_read() {
+fn every_type_has_readable_untyped_value() {
     check(true, "true");
     check((1u8, 2u16, 3u32, 4u64, 5u128), "(1, 2, 3, 4, 5)");
     check((-1i8, -2i16, -3i32, -4i64, -5i128), "(-1, -2, -3, -4, -5)");

@@ -1,4 +1,4 @@
-//! What each type accepts, and how it says what it does not.
+//! Inputs that each type accepts, and the errors of those that it does not.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use lightlike_core::types::{
 
 use crate::laws;
 
-/// What decoding gave, or the kind and the byte offset of the failure.
+/// Decodes: the value, or the kind and the byte offset of the failure.
 fn decode<'a, T: Decode<'a>>(bytes: &'a [u8]) -> Result<T, (DecodeErrorKind, usize)> {
     bsatn::from_slice(bytes).map_err(|error| (error.kind(), error.offset()))
 }
@@ -108,7 +108,7 @@ fn rejects_every_byte_that_is_not_a_bool() {
 }
 
 #[test]
-fn errors_name_the_type_the_place_and_the_reason() {
+fn errors_name_type_offset_and_reason() {
     type Row = (u64, String, [u8; 3], Option<bool>);
     let row: Row = (1, "Ada".into(), [1, 2, 3], Some(true));
     let bytes = bsatn::to_vec(&row).unwrap();

@@ -162,13 +162,13 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What the file should hold.
+/// Expected contents of the file.
 fn official() -> String {
     let vector = cases_of_all_types().map(|case| case.vector).collect();
     format!("{HEADER}{}", toml::to_string(&File { vector }).unwrap())
 }
 
-/// What the file holds, after it was written if that was asked for.
+/// Contents of the file, after it was written if that was asked for.
 static FOUND: LazyLock<String> = LazyLock::new(|| {
     if std::env::var_os("LIGHTLIKE_WRITE_VECTORS").is_some() {
         std::fs::create_dir_all(Path::new(FILE).parent().unwrap()).unwrap();
@@ -183,7 +183,7 @@ fn the_file_holds_what_the_official_implementation_writes() {
 }
 
 #[test]
-fn our_codec_agrees_with_every_vector_of_the_file() {
+fn codec_agrees_with_every_recorded_vector() {
     let file: File = toml::from_str(&FOUND).unwrap();
     assert!(file.vector.len() > 50);
     let mut cases = cases_of_all_types();

@@ -1,4 +1,4 @@
-//! What messages do, one case each. Many are bugs that other clients had.
+//! Effects of messages, one case each. Many are bugs that other clients had.
 
 use lightlike_core::cache::{Cache, Change, OutOfSyncKind, Part, RowMismatch, Step, TableId};
 use lightlike_core::wire::RowList;
@@ -16,7 +16,7 @@ fn a_first_subscription_inserts_its_rows_in_order() {
 }
 
 #[test]
-fn a_row_that_two_sets_match_leaves_with_the_second() {
+fn shared_row_leaves_with_second_set() {
     let mut cache = cache();
     let row = [player(1, 0)];
     assert_eq!(changes::<Player>(&apply(&mut cache, [inserts::<Player>(A, &row)])).len(), 1);
@@ -28,7 +28,7 @@ fn a_row_that_two_sets_match_leaves_with_the_second() {
 }
 
 #[test]
-fn one_key_in_and_out_with_another_encoding_is_an_update() {
+fn same_key_other_encoding_is_an_update() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 5)])]);
     let tx = apply(
@@ -41,7 +41,7 @@ fn one_key_in_and_out_with_another_encoding_is_an_update() {
 }
 
 #[test]
-fn deletes_may_stand_before_the_inserts_that_replace_them() {
+fn deletes_may_precede_replacing_inserts() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 5)])]);
     let tx = apply(
@@ -52,7 +52,7 @@ fn deletes_may_stand_before_the_inserts_that_replace_them() {
 }
 
 #[test]
-fn one_key_in_and_out_with_the_same_encoding_is_silent() {
+fn same_key_same_encoding_is_silent() {
     let mut cache = cache();
     let row = [player(1, 5)];
     apply(&mut cache, [inserts::<Player>(A, &row)]);
@@ -62,7 +62,7 @@ fn one_key_in_and_out_with_the_same_encoding_is_silent() {
 }
 
 #[test]
-fn a_keyless_row_that_changes_is_an_insert_and_a_delete() {
+fn changed_keyless_row_is_insert_and_delete() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Message>(A, &[message(1, "helo")])]);
     let tx = apply(
@@ -79,7 +79,7 @@ fn a_keyless_row_that_changes_is_an_insert_and_a_delete() {
 }
 
 #[test]
-fn a_row_that_comes_and_goes_in_one_message_is_silent() {
+fn insert_then_delete_in_message_is_silent() {
     let mut cache = cache();
     let row = [message(1, "oops")];
     let tx = apply(&mut cache, [inserts::<Message>(A, &row), deletes::<Message>(A, &row)]);
@@ -91,7 +91,7 @@ fn a_row_that_comes_and_goes_in_one_message_is_silent() {
 }
 
 #[test]
-fn a_replacement_that_comes_and_goes_leaves_the_old_row() {
+fn cancelled_replacement_keeps_old_row() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 5)])]);
     let passing = [player(1, 6)];
@@ -115,7 +115,7 @@ fn a_row_and_its_passing_replacement_both_leave() {
 }
 
 #[test]
-fn a_key_can_be_used_again_inside_one_message_and_after() {
+fn key_is_reusable_within_and_after_message() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 0)])]);
     for score in 1..10 {
@@ -141,7 +141,7 @@ fn equal_rows_without_a_key_are_counted() {
 }
 
 #[test]
-fn a_table_may_stand_in_one_message_several_times() {
+fn table_may_appear_repeatedly_in_message() {
     let mut cache = cache();
     let tx = apply(
         &mut cache,
@@ -160,7 +160,7 @@ fn a_table_may_stand_in_one_message_several_times() {
 }
 
 #[test]
-fn an_update_whose_only_change_is_in_another_set_is_silent_here() {
+fn update_for_other_set_only_is_silent() {
     let mut cache = cache();
     let row = [player(1, 5)];
     apply(&mut cache, [inserts::<Player>(A, &row), inserts::<Player>(B, &row)]);
@@ -172,7 +172,7 @@ fn an_update_whose_only_change_is_in_another_set_is_silent_here() {
 }
 
 #[test]
-fn inserts_and_deletes_of_one_update_may_be_packed_differently() {
+fn inserts_and_deletes_may_use_different_packing() {
     let mut cache = cache();
     // Rows of one size are packed without offsets, others with.
     let old = [player(1, 5), player(2, 5)];
@@ -186,7 +186,7 @@ fn inserts_and_deletes_of_one_update_may_be_packed_differently() {
 }
 
 #[test]
-fn a_delete_of_an_unknown_row_is_out_of_sync() {
+fn delete_of_unknown_row_is_out_of_sync() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 0)])]);
     let error = try_apply(
@@ -203,7 +203,7 @@ fn a_delete_of_an_unknown_row_is_out_of_sync() {
 }
 
 #[test]
-fn a_set_that_keeps_a_replaced_row_is_out_of_sync() {
+fn set_keeping_replaced_row_is_out_of_sync() {
     let mut cache = cache();
     let old = [player(1, 5)];
     apply(&mut cache, [inserts::<Player>(A, &old), inserts::<Player>(B, &old)]);
@@ -217,7 +217,7 @@ fn a_set_that_keeps_a_replaced_row_is_out_of_sync() {
 }
 
 #[test]
-fn two_rows_of_one_key_in_one_message_are_out_of_sync() {
+fn duplicate_key_in_message_is_out_of_sync() {
     let mut cache = cache();
     let parts = [inserts::<Player>(A, &[player(1, 5)]), inserts::<Player>(B, &[player(1, 6)])];
     let error = try_apply(&mut cache, parts).unwrap_err();
@@ -226,7 +226,7 @@ fn two_rows_of_one_key_in_one_message_are_out_of_sync() {
 }
 
 #[test]
-fn dropping_a_set_takes_its_rows_out_of_every_table() {
+fn dropping_set_removes_rows_from_all_tables() {
     let mut cache = cache();
     apply(
         &mut cache,
@@ -267,7 +267,7 @@ fn a_resync_shows_only_what_differs() {
 }
 
 #[test]
-fn a_row_that_a_stale_set_holds_may_be_replaced_without_it() {
+fn row_of_stale_set_may_be_replaced() {
     let mut cache = cache();
     let old = [player(1, 5)];
     apply(&mut cache, [inserts::<Player>(A, &old), inserts::<Player>(B, &old)]);
@@ -378,7 +378,7 @@ fn nothing_is_visible_before_the_commit() {
 }
 
 #[test]
-fn an_abort_at_any_step_leaves_everything_as_it_was() {
+fn abort_at_any_step_restores_everything() {
     let before = [player(1, 0), player(2, 0), player(3, 0)];
     let change = || {
         Change::of(vec![
@@ -408,7 +408,7 @@ fn an_abort_at_any_step_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn rows_that_do_not_decode_end_the_sets_that_carry_their_table() {
+fn undecodable_rows_end_sets_carrying_their_table() {
     let mut cache = cache();
     apply(
         &mut cache,
@@ -446,7 +446,7 @@ fn rows_that_do_not_decode_end_the_sets_that_carry_their_table() {
 }
 
 #[test]
-fn a_row_with_more_columns_than_its_type_says_so() {
+fn row_with_extra_columns_says_so() {
     let mut cache = cache();
     let long = [bytes(&player(1, 0)), vec![1, 2, 3]].concat();
     let rows = RowList::from_rows([long]);
@@ -456,7 +456,7 @@ fn a_row_with_more_columns_than_its_type_says_so() {
 }
 
 #[test]
-fn a_row_that_ends_before_its_key_fails_its_set_and_not_the_connection() {
+fn row_truncated_before_key_fails_its_set() {
     let mut cache = cache();
     for short in [
         Part::Inserts { set: A, table: "player".into(), rows: RowList::from_rows([[1, 2]]) },

@@ -5,7 +5,7 @@ use lightlike_core::cache::{Cache, RowChange, Transaction};
 
 use super::support::*;
 
-/// What a transaction tells of its first table, decoded.
+/// Changes of a transaction's first table, decoded.
 fn encoded(tx: &Transaction) -> Vec<Seen<Player>> {
     let decode = |row: &[u8]| bsatn::from_slice::<Player>(row).unwrap();
     let mut seen = Vec::new();
@@ -21,7 +21,7 @@ fn encoded(tx: &Transaction) -> Vec<Seen<Player>> {
 }
 
 #[test]
-fn changes_of_a_table_without_a_type_are_its_encoded_rows() {
+fn untyped_table_reports_encoded_changes() {
     let mut cache = Cache::default();
     let tx = apply(&mut cache, [inserts::<Player>(A, &[player(1, 0), player(2, 0)])]);
     assert_eq!(encoded(&tx), [Seen::Insert(player(1, 0)), Seen::Insert(player(2, 0))]);
@@ -35,7 +35,7 @@ fn changes_of_a_table_without_a_type_are_its_encoded_rows() {
 }
 
 #[test]
-fn changes_of_a_table_with_a_type_are_encoded_for_whoever_asks() {
+fn typed_table_encodes_changes_on_request() {
     let mut cache = Cache::default();
     cache.register::<Player>().unwrap();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 0)])]);
@@ -46,7 +46,7 @@ fn changes_of_a_table_with_a_type_are_encoded_for_whoever_asks() {
 }
 
 #[test]
-fn events_of_a_table_without_a_type_come_in_their_order() {
+fn untyped_events_keep_their_order() {
     let mut cache = Cache::default();
     let rows = [player(2, 0), player(1, 0), player(2, 0)];
     let tx = apply(&mut cache, [events::<Player>(A, &rows)]);

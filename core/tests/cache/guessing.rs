@@ -9,7 +9,7 @@ use super::support::*;
 
 const ROWS: u64 = 600;
 
-/// How many rows a change changes.
+/// Applies a change whole, and returns the number of rows that it changes.
 fn apply_whole(cache: &mut Cache, parts: Vec<Part>) -> usize {
     let tx = apply(cache, parts);
     tx.tables().first().map_or(0, |table| table.len())
@@ -29,7 +29,7 @@ fn orders(rows: &[Player]) -> [Vec<Player>; 4] {
 }
 
 #[test]
-fn updates_find_their_rows_in_whatever_order_both_sides_come() {
+fn updates_find_rows_in_any_order() {
     let mut cache = cache();
     let mut held = all(|_| 0);
     apply_whole(&mut cache, vec![inserts::<Player>(A, &held)]);
@@ -46,7 +46,7 @@ fn updates_find_their_rows_in_whatever_order_both_sides_come() {
 }
 
 #[test]
-fn rows_that_only_leave_lie_between_those_that_are_replaced() {
+fn pure_deletes_may_interleave_with_updates() {
     for order in 0..4 {
         let mut cache = cache();
         let held = all(|_| 0);

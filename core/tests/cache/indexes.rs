@@ -12,7 +12,7 @@ fn ids<'v>(rows: impl Iterator<Item = &'v Player>) -> Vec<u64> {
 }
 
 #[test]
-fn the_first_columns_of_an_index_bound_a_range_of_the_next() {
+fn index_prefix_bounds_range_of_next_column() {
     let mut cache = cache();
     let players: Vec<_> = (0..200).map(|id| player(id, (id % 4) as u32)).collect();
     apply(&mut cache, [inserts::<Player>(A, &players)]);
@@ -62,7 +62,7 @@ fn a_declared_index_follows_the_rows() {
 }
 
 #[test]
-fn an_index_can_be_declared_when_rows_are_there() {
+fn index_can_be_added_to_existing_rows() {
     let mut cache = cache();
     let players: Vec<_> = (0..100).map(|id| player(id, 0)).collect();
     apply(&mut cache, [inserts::<Player>(A, &players)]);
@@ -81,7 +81,7 @@ fn an_index_can_be_declared_when_rows_are_there() {
 }
 
 #[test]
-fn without_an_index_rows_come_in_the_same_order() {
+fn range_without_index_has_same_order() {
     let mut cache = cache();
     let mut players: Vec<_> = (0..50).rev().map(|id| player(id, 0)).collect();
     players[7].online = false;

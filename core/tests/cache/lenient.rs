@@ -9,7 +9,7 @@ use lightlike_core::wire::RowList;
 
 use super::support::*;
 
-/// What the server calls a player, before it got more columns. `KEYED` says whether its first column is its key.
+/// Player as the server had it before it got more columns. `KEYED` says whether its first column is its key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Short<const KEYED: bool>(u64, String);
 
@@ -80,7 +80,7 @@ fn go(set: SetId, old: &[(u64, &str, u32)]) -> Part {
 }
 
 #[test]
-fn a_keyed_row_changes_with_the_columns_that_are_known() {
+fn keyed_row_updates_by_known_columns() {
     type Keyed = Short<true>;
     let mut cache = cache();
     apply(&mut cache, [come(A, &[(1, "ada", 7), (2, "grace", 7)])]);
@@ -120,7 +120,7 @@ fn keyless_rows_that_look_the_same_are_counted() {
 }
 
 #[test]
-fn rows_that_are_too_short_are_a_mistake_all_the_same() {
+fn truncated_lenient_rows_are_still_errors() {
     let mut cache = cache();
     cache.register::<Short<true>>().unwrap();
     let part =

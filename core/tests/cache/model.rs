@@ -10,7 +10,7 @@ use super::support::*;
 
 pub(crate) type Bytes = Vec<u8>;
 
-/// Which sets hold a row, how often.
+/// Query sets that hold a row, and how often.
 type Holders = BTreeMap<SetId, u32>;
 
 /// One table as the rules say it is.
@@ -30,10 +30,10 @@ pub(crate) struct Model {
 #[derive(Debug)]
 pub(crate) struct Impossible;
 
-/// What happened to a row, as encodings.
+/// Changes of rows, as encodings.
 pub(crate) type Happened = BTreeMap<String, Vec<Seen<Bytes>>>;
 
-/// What one message does to a row.
+/// Effects of one message on a row.
 #[derive(Default)]
 struct Touched {
     /// Sets that hold the row that was there.
@@ -159,7 +159,7 @@ impl Model {
         self.settle(work, happened)
     }
 
-    /// What a message has done to a row so far; none if there is no such row.
+    /// Effects of a message on a row so far; none if there is no such row.
     fn touched<'w>(
         &self,
         work: &'w mut Work,

@@ -27,7 +27,7 @@ fn end(cache: &mut Cache, parts: Vec<Part>, ends: &[MutationId]) -> Transaction 
 }
 
 #[test]
-fn a_mutations_rows_are_there_at_once_and_gone_when_it_is_refused() {
+fn mutation_rows_appear_and_vanish_when_refused() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 10), player(2, 20)])]);
 
@@ -60,7 +60,7 @@ fn a_mutations_rows_are_there_at_once_and_gone_when_it_is_refused() {
 }
 
 #[test]
-fn a_confirmed_row_that_is_as_expected_is_silent() {
+fn confirmed_row_as_predicted_is_silent() {
     let mut cache = cache();
     mutate(&mut cache, ONE, |tx| tx.insert(player(1, 10)));
     let confirmed = end(&mut cache, vec![inserts::<Player>(A, &[player(1, 10)])], &[ONE]);
@@ -70,7 +70,7 @@ fn a_confirmed_row_that_is_as_expected_is_silent() {
 }
 
 #[test]
-fn a_temporary_row_goes_in_the_transaction_that_brings_the_servers() {
+fn temporary_row_is_replaced_in_one_transaction() {
     let mut cache = cache();
     mutate(&mut cache, ONE, |tx| {
         let id = tx.temp_id();
@@ -88,7 +88,7 @@ fn a_temporary_row_goes_in_the_transaction_that_brings_the_servers() {
 }
 
 #[test]
-fn a_mutation_runs_again_over_what_the_server_says_meanwhile() {
+fn mutation_reruns_over_server_changes() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 10)])]);
     mutate(&mut cache, ONE, |tx| {
@@ -134,7 +134,7 @@ fn a_change_of_other_rows_runs_nothing_again() {
 }
 
 #[test]
-fn later_mutations_see_what_earlier_ones_wrote_and_outlive_them() {
+fn later_mutations_build_on_and_outlive_earlier() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 10)])]);
     for id in [ONE, TWO] {
@@ -153,7 +153,7 @@ fn later_mutations_see_what_earlier_ones_wrote_and_outlive_them() {
 }
 
 #[test]
-fn a_mutation_that_fails_contributes_nothing_until_it_does_not_fail() {
+fn failing_mutation_contributes_nothing_until_it_succeeds() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 10)])]);
     let mutated = mutate(&mut cache, ONE, |tx| {
@@ -201,7 +201,7 @@ fn a_panic_is_the_mutations_own() {
 }
 
 #[test]
-fn a_table_that_nobody_mentioned_is_mentioned_by_the_mutation() {
+fn mutation_registers_unmentioned_table() {
     let mut cache = Cache::default();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 10)])]);
     let mutated = mutate(&mut cache, ONE, |tx| {
@@ -242,7 +242,7 @@ fn rows_say_whose_word_they_are() {
 }
 
 #[test]
-fn event_tables_and_too_many_temporary_ids_are_refused() {
+fn event_tables_and_excess_temporary_ids_are_refused() {
     let mut cache = cache();
     let mutated = mutate(&mut cache, ONE, |tx| tx.insert(Tick { id: 1 }));
     assert_eq!(mutated.error, Some(MutationError::EventTable { table: "tick" }));
@@ -255,7 +255,7 @@ fn event_tables_and_too_many_temporary_ids_are_refused() {
 }
 
 #[test]
-fn a_mutation_that_comes_often_does_not_keep_a_change_from_ending() {
+fn frequent_mutations_do_not_starve_a_change() {
     let mut cache = cache();
     let players: Vec<_> = (0..100).map(|id| player(id, 1)).collect();
     cache.begin(Change::of(vec![inserts::<Player>(A, &players)]));

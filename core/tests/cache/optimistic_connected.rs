@@ -76,7 +76,7 @@ fn step(from: u64, to: u64) -> impl Fn(&mut LocalTx) + Send {
 }
 
 #[test]
-fn an_answer_runs_none_of_those_that_have_nothing_to_do_with_it() {
+fn answer_reruns_no_unrelated_mutations() {
     const CALLS: u64 = 2000;
     let mut counted = Counted::with_players(0..CALLS);
     for id in 0..CALLS {
@@ -115,7 +115,7 @@ fn many_may_read_what_nobody_writes() {
 }
 
 #[test]
-fn those_run_that_read_what_others_wrote_that_run_and_so_on() {
+fn reruns_follow_reads_of_rewritten_rows() {
     let mut counted = Counted::with_players(1..=10);
     counted.add(step(1, 2));
     counted.add(step(9, 10));
@@ -168,7 +168,7 @@ fn those_who_only_read_before_are_left_alone() {
 }
 
 #[test]
-fn who_does_something_else_the_second_time_takes_others_along() {
+fn changed_footprint_on_rerun_pulls_in_others() {
     let mut counted = Counted::with_players(1..=6);
     // Writes the row that the first one names.
     counted.add(|tx| {
@@ -184,7 +184,7 @@ fn who_does_something_else_the_second_time_takes_others_along() {
 }
 
 #[test]
-fn a_chain_that_shows_itself_link_by_link_does_not_run_again_for_each_link() {
+fn growing_chain_does_not_rerun_per_link() {
     const LINKS: u64 = 20;
     let mut cache = cache();
     let players: Vec<_> = (1..=LINKS).map(|id| player(id, 0)).collect();
@@ -209,7 +209,7 @@ fn a_chain_that_shows_itself_link_by_link_does_not_run_again_for_each_link() {
 }
 
 #[test]
-fn whoever_looks_at_all_rows_runs_when_any_is_written_before() {
+fn whole_table_reader_reruns_on_earlier_write() {
     let mut counted = Counted::with_players(1..=3);
     counted.add(step(1, 2));
     counted.add(|tx| {
@@ -279,7 +279,7 @@ fn unique_lookup_reruns_for_its_value_only() {
 }
 
 #[test]
-fn a_row_that_is_written_as_the_server_has_it_is_the_servers() {
+fn row_written_as_server_has_it_is_servers() {
     let mut counted = Counted::with_players(1..=1);
     counted.add(|tx| tx.upsert(player(1, 9)));
     counted.add(|tx| tx.upsert(player(1, 1)));
@@ -301,7 +301,7 @@ impl Table for Users {
 }
 
 #[test]
-fn two_markers_of_one_table_show_each_others_writes() {
+fn markers_of_one_table_share_writes() {
     let mut counted = Counted::with_players(1..=2);
     counted.add(|tx| {
         tx.insert(player(3, 30));
@@ -316,7 +316,7 @@ fn two_markers_of_one_table_show_each_others_writes() {
 }
 
 #[test]
-fn a_table_may_be_mentioned_first_when_a_mutation_runs_again() {
+fn rerun_may_register_a_table() {
     let mut cache = Cache::default();
     cache.register::<Player>().unwrap();
     apply(
@@ -347,8 +347,8 @@ fn a_table_may_be_mentioned_first_when_a_mutation_runs_again() {
 }
 
 #[test]
-fn a_table_that_is_mentioned_first_with_rows_that_do_not_decode_ends_their_set() {
-    /// What the table of players is not.
+fn rerun_registering_undecodable_table_ends_its_set() {
+    /// Table that has nothing to do with that of the players.
     struct Gossip;
     impl Table for Gossip {
         type Row = Message;
@@ -378,7 +378,7 @@ fn a_table_that_is_mentioned_first_with_rows_that_do_not_decode_ends_their_set()
 }
 
 #[test]
-fn a_table_that_has_another_type_says_so_when_a_mutation_runs_again() {
+fn rerun_with_wrong_row_type_reports_it() {
     /// Not what the players' rows are.
     struct Strangers;
     impl Table for Strangers {

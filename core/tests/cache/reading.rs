@@ -1,11 +1,11 @@
-//! What views see.
+//! Rows that views see.
 
 use core::ops::Bound;
 
 use super::support::*;
 
 #[test]
-fn a_view_sees_the_same_for_as_long_as_it_is_held() {
+fn view_is_stable_while_held() {
     let mut cache = cache();
     let reader = cache.reader();
     let mut views = vec![reader.read()];
@@ -99,7 +99,7 @@ fn a_unique_value_can_move_to_another_row() {
 }
 
 #[test]
-fn iterating_goes_over_all_chunks_by_step_and_by_fold() {
+fn iteration_covers_all_chunks_by_next_and_fold() {
     let mut cache = cache();
     let players: Vec<_> = (0..5000).map(|id| player(id, 1)).collect();
     apply(&mut cache, [inserts::<Player>(A, &players)]);
@@ -119,7 +119,7 @@ fn iterating_goes_over_all_chunks_by_step_and_by_fold() {
 }
 
 #[test]
-fn all_tables_of_a_view_are_of_one_version() {
+fn view_shows_all_tables_at_one_version() {
     let mut cache = cache();
     let reader = cache.reader();
     for round in 0..20_u32 {

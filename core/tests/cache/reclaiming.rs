@@ -1,4 +1,4 @@
-//! What rows that left cost, and for how long.
+//! Cost of dead rows, and its duration.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ fn slots_of_rows_that_left_are_used_again() {
 }
 
 #[test]
-fn deleting_most_of_a_table_gives_its_memory_back() {
+fn deleting_most_rows_returns_memory() {
     let mut cache = cache();
     let players: Vec<_> = (0..50_000).map(|id| player(id, id as u32)).collect();
     apply(&mut cache, [inserts::<Player>(A, &players)]);
@@ -106,7 +106,7 @@ fn a_failed_or_aborted_change_leaves_nothing_behind() {
 }
 
 #[test]
-fn views_that_overlap_for_ever_do_not_keep_memory_for_ever() {
+fn overlapping_views_do_not_retain_memory() {
     let mut cache = cache();
     let reader = cache.reader();
     let rows_held = 3000;
@@ -284,7 +284,7 @@ fn heavy_husks_among_light_rows_are_freed() {
 }
 
 #[test]
-fn many_rows_one_after_the_other_take_no_more_room_than_one() {
+fn successive_rows_reuse_one_slot() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<Message>(A, &[message(0, "")])]);
     for sender in 1..20_000 {

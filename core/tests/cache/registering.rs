@@ -8,7 +8,7 @@ use lightlike_core::wire::RowList;
 use super::support::*;
 
 #[test]
-fn rows_of_unmentioned_tables_move_silently_at_the_first_mention() {
+fn first_mention_moves_raw_rows_silently() {
     let mut cache = Cache::default();
     let players = [player(1, 0), player(2, 0)];
     apply(&mut cache, [inserts::<Player>(A, &players), inserts::<Player>(B, &players[..1])]);
@@ -24,7 +24,7 @@ fn rows_of_unmentioned_tables_move_silently_at_the_first_mention() {
 }
 
 #[test]
-fn a_view_taken_before_the_first_mention_sees_its_own_rows() {
+fn earlier_view_sees_rows_after_first_mention() {
     let mut cache = Cache::default();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 0), player(2, 0)])]);
     let early = cache.reader().read();
@@ -41,7 +41,7 @@ fn a_view_taken_before_the_first_mention_sees_its_own_rows() {
 }
 
 #[test]
-fn a_first_mention_amid_a_change_starts_it_over() {
+fn first_mention_during_change_restarts_it() {
     let mut cache = Cache::default();
     let players: Vec<_> = (0..10).map(|id| player(id, 0)).collect();
     cache.begin(Change::of(vec![inserts::<Player>(A, &players)]));
@@ -52,7 +52,7 @@ fn a_first_mention_amid_a_change_starts_it_over() {
 }
 
 #[test]
-fn rows_that_came_before_and_do_not_decode_fail_their_sets() {
+fn undecodable_raw_rows_fail_their_sets() {
     let mut cache = Cache::default();
     apply(
         &mut cache,
@@ -78,7 +78,7 @@ fn rows_that_came_before_and_do_not_decode_fail_their_sets() {
 }
 
 #[test]
-fn two_rows_of_one_key_that_came_before_fail_the_second_ones_set() {
+fn duplicate_raw_keys_fail_the_second_set() {
     let mut cache = Cache::default();
     apply(
         &mut cache,
@@ -175,7 +175,7 @@ impl Gamer {
 }
 
 #[test]
-fn another_row_type_for_a_table_is_refused_by_name() {
+fn second_row_type_is_refused_by_name() {
     let mut cache = cache();
     let error = cache.register::<Gamer>().unwrap_err();
     assert_eq!(
@@ -188,7 +188,7 @@ fn another_row_type_for_a_table_is_refused_by_name() {
 }
 
 #[test]
-fn a_diff_of_another_type_has_no_changes_to_show() {
+fn diff_of_other_type_is_empty() {
     let mut cache = cache();
     let tx = apply(
         &mut cache,

@@ -16,7 +16,7 @@ use lightlike_core::wire::RowList;
 pub(crate) const A: SetId = SetId(1);
 pub(crate) const B: SetId = SetId(2);
 
-/// What the derive makes of a struct: encoding, decoding, type and columns.
+/// Stands in for the derive of a struct: encoding, decoding, type and columns.
 macro_rules! row {
     (struct $name:ident { $($field:ident: $ty:ty = $index:literal),* }) => {
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -281,7 +281,7 @@ pub(crate) fn apply(cache: &mut Cache, parts: impl Into<Vec<Part>>) -> Transacti
     try_apply(cache, parts).unwrap()
 }
 
-/// What happened to a row, owned.
+/// Change of a row, owned.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Seen<R> {
     Insert(R),
@@ -305,7 +305,7 @@ pub(crate) fn changes_of<T: Table<Row: Clone>>(
         .collect()
 }
 
-/// What a transaction changed in the table `T`.
+/// Changes of a transaction in the table `T`.
 pub(crate) fn changes<T: Table<Row: Clone>>(tx: &Transaction) -> Vec<Seen<T::Row>> {
     let diff = tx.tables().iter().find(|diff| diff.name() == T::DEF.name);
     diff.map_or_else(Vec::new, |diff| changes_of::<T>(diff, tx))

@@ -35,7 +35,7 @@ fn reclaim_all(cache: &mut Cache) -> Usage {
 }
 
 #[test]
-fn each_view_finds_its_own_version_of_a_row() {
+fn each_view_finds_its_version() {
     let mut cache = cache();
     let reader = cache.reader();
     apply(&mut cache, [inserts::<PlainPlayer>(A, &at(0, 0..9))]);
@@ -72,7 +72,7 @@ fn each_view_finds_its_own_version_of_a_row() {
 }
 
 #[test]
-fn updated_rows_lie_where_they_lay_when_nobody_looks() {
+fn updates_without_readers_stay_in_place() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<PlainPlayer>(A, &at(0, 0..ROWS))]);
     let mut slots = 0;
@@ -94,7 +94,7 @@ fn updated_rows_lie_where_they_lay_when_nobody_looks() {
 }
 
 #[test]
-fn a_message_that_is_given_up_leaves_no_version_behind() {
+fn aborted_message_leaves_no_versions() {
     let mut cache = cache();
     apply(&mut cache, [inserts::<PlainPlayer>(A, &at(0, 0..50))]);
     for _ in 0..3 {
@@ -113,7 +113,7 @@ fn a_message_that_is_given_up_leaves_no_version_behind() {
 }
 
 #[test]
-fn a_row_that_comes_and_goes_in_one_message_leaves_the_old_one_unlinked() {
+fn cancelled_replacement_leaves_old_row_unlinked() {
     let mut cache = cache();
     apply(
         &mut cache,

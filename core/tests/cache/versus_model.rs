@@ -328,7 +328,7 @@ impl<P: Players> World<P> {
         check_indexes::<P>(&view);
     }
 
-    /// When nothing is held, nothing that left is there.
+    /// Checks that nothing dead is left when nothing is held.
     fn check_nothing_leaks(mut self) {
         self.views.clear();
         let mut rounds = 0;
@@ -344,7 +344,7 @@ impl<P: Players> World<P> {
     }
 }
 
-/// What the server says of a set when the database changes.
+/// Parts that the server sends to a set when the database changes.
 fn parts_of(set: SetId, queries: &[Query], before: &Database, after: &Database) -> Vec<Part> {
     let mut parts = Vec::new();
     for query in queries {

@@ -58,7 +58,7 @@ fn readers_never_see_a_torn_or_changing_table() {
 }
 
 #[test]
-fn readers_see_every_row_while_versions_are_linked_and_folded() {
+fn readers_see_rows_while_versions_are_compacted() {
     write_beneath_readers::<PlainPlayer>(300);
 }
 
@@ -101,7 +101,7 @@ fn write_beneath_readers<P: Players>(rounds: u32) {
 }
 
 #[test]
-fn a_view_held_by_another_thread_delays_neither_readers_nor_the_writer() {
+fn held_view_delays_neither_readers_nor_writer() {
     let mut cache = cache();
     let reader = cache.reader();
     apply(&mut cache, [inserts::<Player>(A, &[player(1, 0)])]);

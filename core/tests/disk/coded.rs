@@ -36,7 +36,7 @@ fn records_lie_coded_and_come_back() {
 }
 
 #[test]
-fn with_another_secret_the_store_is_refused_and_stays() {
+fn wrong_secret_is_refused_and_store_stays() {
     let disk = MemoryStore::new();
     Coded::new(disk.clone(), Shift(3)).commit(&[put("k", "abc")]).unwrap();
     let mut wrong = Coded::new(disk.clone(), Shift(4));

@@ -30,7 +30,7 @@ fn history(path: &Path) -> Vec<(Vec<u8>, Records)> {
 const HEADER: usize = 64;
 
 #[test]
-fn a_file_cut_short_at_any_byte_is_as_after_the_last_whole_batch() {
+fn truncation_at_any_byte_keeps_whole_batches() {
     let folder = tempfile::tempdir_in(fast_folder()).unwrap();
     let history = history(&folder.path().join("store"));
     let (whole, _) = history.last().unwrap();
@@ -55,7 +55,7 @@ fn a_file_cut_short_at_any_byte_is_as_after_the_last_whole_batch() {
 }
 
 #[test]
-fn a_file_whose_end_was_never_written_is_as_before() {
+fn unwritten_tail_is_ignored() {
     let folder = tempfile::tempdir_in(fast_folder()).unwrap();
     let path = folder.path().join("store");
     let history = history(&path);
@@ -112,7 +112,7 @@ fn a_file_of_somebody_else_is_not_touched() {
 }
 
 #[test]
-fn records_that_make_no_sense_are_put_aside_with_all_others() {
+fn meaningless_records_are_put_aside() {
     let folder = tempfile::tempdir_in(fast_folder()).unwrap();
     let path = folder.path().join("store");
     let mut store = FileStore::open(&path).unwrap();
@@ -125,7 +125,7 @@ fn records_that_make_no_sense_are_put_aside_with_all_others() {
 }
 
 #[test]
-fn a_store_of_a_later_version_is_not_touched() {
+fn later_store_version_is_untouched() {
     let folder = tempfile::tempdir_in(fast_folder()).unwrap();
     let mut store = FileStore::open(folder.path().join("store")).unwrap();
     store.commit(&[put("f", "\u{2}\0\0\0")]).unwrap();

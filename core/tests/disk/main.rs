@@ -21,7 +21,7 @@ use lightlike_core::journal::{Store, Write};
 
 pub(crate) type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// What a store keeps.
+/// Contents of a store.
 pub(crate) fn contents(store: &mut dyn Store) -> Records {
     let mut records = BTreeMap::new();
     let mut seen = |key: &[u8], value: bytes::Bytes| {

@@ -97,7 +97,7 @@ proptest! {
 }
 
 #[test]
-fn a_file_that_is_mostly_of_no_use_is_written_anew() {
+fn mostly_garbage_file_is_compacted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     let mut store = FileStore::open(&path).unwrap();

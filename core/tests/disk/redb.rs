@@ -17,7 +17,7 @@ struct Disk(Arc<Mutex<State>>);
 struct State {
     written: Vec<u8>,
     synced: Vec<u8>,
-    /// How many more writes and syncs work.
+    /// Number of writes and syncs that still work.
     works: Option<usize>,
 }
 
@@ -64,7 +64,7 @@ impl StorageBackend for Disk {
 }
 
 #[test]
-fn after_a_loss_of_power_at_any_write_every_batch_is_there_whole_or_not_at_all() {
+fn power_loss_at_any_write_keeps_batches_atomic() {
     let fresh = Disk::default();
     drop(RedbStore::with_backend(fresh.clone()).unwrap());
     let fresh = fresh.0.lock().unwrap().synced.clone();

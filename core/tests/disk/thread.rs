@@ -11,7 +11,7 @@ use lightlike_core::conn::{
 use lightlike_core::driver::{Shared, time_of_day};
 use lightlike_core::journal::{MemoryStore, Saved, Store, StoreError, Write};
 
-/// What the disk does at its next write.
+/// Result of the disk's next write.
 #[derive(Clone, Copy)]
 enum Next {
     Works,
@@ -109,7 +109,7 @@ impl Rig {
 }
 
 #[test]
-fn a_call_is_queued_when_the_disk_has_it() {
+fn call_is_queued_once_on_disk() {
     let rig = Rig::new();
     rig.write(Next::Works);
     rig.call();
@@ -120,7 +120,7 @@ fn a_call_is_queued_when_the_disk_has_it() {
 }
 
 #[test]
-fn a_disk_that_fails_or_panics_is_told_of() {
+fn failing_or_panicking_disk_is_reported() {
     for (next, words) in [
         (Next::Fails, "cannot write to the disk: it is full"),
         (Next::Panics, "the store panicked"),
@@ -135,7 +135,7 @@ fn a_disk_that_fails_or_panics_is_told_of() {
 }
 
 #[tokio::test]
-async fn closing_waits_until_everything_is_written_and_the_store_is_let_go() {
+async fn closing_flushes_writes_and_releases_store() {
     let rig = Rig::new();
     rig.call();
     for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! What a server may answer to the handshake.
+//! Answers of a server to the handshake.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener};
@@ -74,7 +74,7 @@ async fn the_request_says_who_what_and_how() {
 }
 
 #[tokio::test]
-async fn the_server_chooses_the_protocol_and_v2_where_it_names_none() {
+async fn server_chooses_protocol_and_defaults_to_v2() {
     #[rustfmt::skip]
     let cases = [
         (UPGRADE, Protocol::V3),
@@ -88,7 +88,7 @@ async fn the_server_chooses_the_protocol_and_v2_where_it_names_none() {
 }
 
 #[tokio::test]
-async fn a_protocol_that_was_not_offered_is_named_beside_ours() {
+async fn unoffered_protocol_is_named_beside_ours() {
     let answer = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\
         Sec-WebSocket-Protocol: v1.bsatn.spacetimedb\r\n\r\n";
     let error = dial(answer).await.0.unwrap_err();
@@ -100,7 +100,7 @@ async fn a_protocol_that_was_not_offered_is_named_beside_ours() {
 }
 
 #[tokio::test]
-async fn a_refusal_has_its_status_and_its_whole_body() {
+async fn refusal_has_status_and_whole_body() {
     for (answer, status, body) in [
         (
             "HTTP/1.1 401 Unauthorized\r\ncontent-length: 13\r\n\r\nInvalid token",
@@ -162,7 +162,7 @@ async fn a_token_with_a_line_break_is_not_written() {
 }
 
 #[tokio::test]
-async fn what_is_no_handshake_is_said_to_be_none() {
+async fn non_handshake_reply_is_reported() {
     for answer in [
         "SSH-2.0-OpenSSH\r\n\r\n",
         "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: forged\r\n\r\n",
@@ -174,7 +174,7 @@ async fn what_is_no_handshake_is_said_to_be_none() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_before_it_answered_may_be_tried_again() {
+async fn hangup_before_answer_is_retryable() {
     for answer in ["", "HTTP/1.1 101", "HTTP/1.1 101 x\r\nUpgrade: websocket\r\n"] {
         let error = dial(answer).await.0.unwrap_err();
         assert!(matches!(error, DialError::Io { .. }), "{answer}: {error:?}");

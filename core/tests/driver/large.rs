@@ -1,4 +1,4 @@
-//! What goes on while a large message is applied.
+//! Work that goes on while a large message is applied.
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -28,7 +28,7 @@ async fn large_answer(peer: &mut Peer) -> Message {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ping_behind_a_large_message_is_answered_while_that_is_applied() {
+async fn ping_behind_large_message_is_answered_early() {
     let (mut rig, mut peer) = Rig::greeted(Config::default(), 1 << 20).await;
     let queries = vec!["SELECT * FROM item".into()];
     let set = rig.shared.command(|connection, _| connection.subscribe(queries));
@@ -45,7 +45,7 @@ async fn a_ping_behind_a_large_message_is_answered_while_that_is_applied() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_view_stops_neither_receiving_nor_another_reader() {
+async fn held_view_stops_neither_receiving_nor_readers() {
     let (mut rig, mut peer) = Rig::greeted(Config::default(), 1 << 20).await;
     let reader = rig.shared.read(Connection::reader);
     let held = reader.read();

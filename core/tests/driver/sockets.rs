@@ -31,13 +31,13 @@ fn answer(request_id: u32) -> ServerMessage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_never_opens_is_given_up_in_time() {
+async fn unopened_socket_times_out() {
     let lost = Rig::stuck().lost().await;
     assert!(matches!(lost, Lost::Dial(DialError::TimedOut(_))), "{lost:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stuck_dial_still_hears_that_it_is_to_close() {
+async fn stuck_dial_still_closes() {
     let mut rig = Rig::stuck();
     rig.until(|event| matches!(event, Event::State(ConnectionState::Connecting))).await;
     rig.shared.command(|connection, now| connection.close(now));
@@ -46,7 +46,7 @@ async fn a_stuck_dial_still_hears_that_it_is_to_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_says_nothing_is_given_up_in_time() {
+async fn silent_server_times_out() {
     let (rig, _peer) = Rig::open(Config::default(), ROOM).await;
     assert!(matches!(rig.lost().await, Lost::NotGreeted(_)));
 }
@@ -73,7 +73,7 @@ async fn a_server_that_answers_pings_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_does_not_read_does_not_stop_receiving() {
+async fn unread_peer_does_not_stop_receiving() {
     let (mut rig, mut peer) = Rig::greeted(Config::default(), 1024).await;
     let (large, small) = rig.shared.command(|connection, _| {
         (connection.call(call(500_000), None), connection.call(call(1), None))
@@ -99,7 +99,7 @@ async fn the_servers_close_code_and_reason_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_just_ends_is_told_as_such() {
+async fn abrupt_end_is_reported() {
     let (rig, peer) = Rig::greeted(Config::default(), ROOM).await;
     drop(peer);
     assert!(matches!(rig.lost().await, Lost::HungUp));
@@ -113,7 +113,7 @@ async fn text_is_not_for_a_binary_protocol() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_of_garbage_ends_the_connection_with_its_reason() {
+async fn garbage_frame_ends_connection_with_reason() {
     for (garbage, wire) in [(vec![], false), (vec![9, 1, 2], false), (vec![0, 99], true)] {
         let (rig, mut peer) = Rig::greeted(Config::default(), ROOM).await;
         peer.send(Message::Binary(garbage.clone().into())).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_frame_of_garbage_ends_the_connection_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_beyond_the_limit_is_refused_by_its_name() {
+async fn oversized_frame_is_refused_by_limit_name() {
     let mut config = Config::default();
     config.limits.max_frame_bytes = 4096;
     let (rig, mut peer) = Rig::greeted(config, ROOM).await;
@@ -152,7 +152,7 @@ async fn closing_says_goodbye_and_ends_the_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_driver_that_is_dropped_leaves_no_call_open() {
+async fn dropped_driver_answers_every_call() {
     let (mut rig, _peer) = Rig::greeted(Config::default(), ROOM).await;
     let call = rig.shared.command(|connection, _| connection.call(call(1), None));
     rig.task.abort();

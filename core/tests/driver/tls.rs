@@ -69,7 +69,7 @@ async fn dial(dialer: StreamDialer) -> Result<Protocol, DialError> {
 }
 
 #[tokio::test]
-async fn a_server_whose_certificate_is_trusted_is_spoken_to() {
+async fn trusted_certificate_is_accepted() {
     let (uri, roots, server) = serve().await;
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -82,7 +82,7 @@ async fn a_server_whose_certificate_is_trusted_is_spoken_to() {
 }
 
 #[tokio::test]
-async fn a_server_whose_certificate_is_not_trusted_is_not_spoken_to() {
+async fn untrusted_certificate_is_refused() {
     let (uri, _, server) = serve().await;
     let error = dial(StreamDialer::new(options(&uri)).unwrap()).await.unwrap_err();
     assert!(matches!(error, DialError::Tls(_)), "{error:?}");

@@ -54,7 +54,7 @@ fn fails<T: Sats + for<'a> Decode<'a> + std::fmt::Debug>(text: &str, message: &s
 }
 
 #[test]
-fn every_type_is_written_as_the_server_reads_it() {
+fn every_type_prints_the_servers_json() {
     writes(
         (true, -1i8, u64::MAX),
         "[true,-1,18446744073709551615]",
@@ -93,7 +93,7 @@ fn every_type_is_written_as_the_server_reads_it() {
 }
 
 #[test]
-fn products_and_sums_are_written_by_name_or_by_position() {
+fn products_and_sums_read_by_name_or_position() {
     let away = user(1, Some(SatsValue::Product(vec![7u32.into()])));
     let text = |value, form| json::value_to_string(User::TYPE, value, form).unwrap();
     assert_eq!(text(&away, Form::Named), r#"{"name":"Ada","status":{"away":[7]}}"#);
@@ -177,7 +177,7 @@ fn an_error_says_where_and_what() {
 }
 
 #[test]
-fn a_float_that_is_no_number_is_not_written() {
+fn non_finite_float_is_not_written() {
     let error = json::to_string(&(1.0f64, f64::NAN), Form::Named).unwrap_err();
     assert_eq!(error.to_string(), "at `[1]`: JSON has no number for NaN");
     assert!(json::to_string(&f32::INFINITY, Form::Named).is_err());
@@ -198,7 +198,7 @@ fn deep_nesting_is_an_error() {
 }
 
 #[test]
-fn a_type_that_a_server_told_reads_and_writes_the_same() {
+fn server_told_types_read_and_write_alike() {
     let named = |name: &str, ty| ServerField { name: Some(name.into()), ty };
     let typespace = [
         ServerType::Product(vec![

@@ -21,7 +21,7 @@ fn alarms_come_at_their_moments_and_once() {
 }
 
 #[test]
-fn an_alarm_for_a_moment_that_is_over_comes_at_once() {
+fn alarm_in_the_past_fires_at_once() {
     let mut rig = Rig::online();
     let _ = rig.connection.set_alarm(rig.now);
     assert_eq!(rig.sleep(), Duration::ZERO);

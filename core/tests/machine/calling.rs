@@ -22,7 +22,7 @@ fn result(request_id: u32, outcome: ReducerOutcome) -> ServerMessage {
 }
 
 #[test]
-fn a_call_is_answered_after_its_rows_are_there() {
+fn call_is_answered_after_its_rows() {
     let mut rig = Rig::online();
     rig.applied(&[b"a"]);
     let call = rig.call("f");
@@ -82,7 +82,7 @@ fn procedures_and_queries_are_answered_in_any_order() {
 }
 
 #[test]
-fn an_answer_of_another_kind_breaks_the_protocol_and_leaves_no_call_open() {
+fn answer_of_wrong_kind_leaves_no_call_open() {
     let mut rig = Rig::online();
     let _ = rig.call("f");
     let result = Ok(QueryRows::default());
@@ -91,7 +91,7 @@ fn an_answer_of_another_kind_breaks_the_protocol_and_leaves_no_call_open() {
 }
 
 #[test]
-fn an_answer_with_rows_of_an_unknown_set_leaves_no_call_open() {
+fn answer_with_unknown_set_leaves_no_call_open() {
     let mut rig = Rig::online();
     let _ = rig.call("f");
     rig.server(committed(RequestId(0), update(QuerySetId(9), &[b"a"], &[])));
@@ -99,7 +99,7 @@ fn an_answer_with_rows_of_an_unknown_set_leaves_no_call_open() {
 }
 
 #[test]
-fn calls_wait_for_the_greeting_and_keep_their_order() {
+fn calls_wait_for_greeting_in_order() {
     let mut rig = Rig::new();
     let _ = rig.call("a");
     rig.connection.start(rig.now);
@@ -128,7 +128,7 @@ fn calls_that_were_never_sent_say_so() {
 }
 
 #[test]
-fn no_more_calls_are_unanswered_than_the_server_can_take() {
+fn calls_in_flight_stay_below_limit() {
     let mut rig = Rig::limited(|limits| limits.max_calls_in_flight = 2).greeted(Protocol::V3);
     for _ in 0..5 {
         let _ = rig.call("f");
@@ -182,7 +182,7 @@ fn arguments_that_are_too_large_are_refused() {
 }
 
 #[test]
-fn a_call_that_times_out_is_answered_then_and_its_rows_still_come() {
+fn timed_out_call_still_brings_its_rows() {
     let mut rig = Rig::online();
     rig.applied(&[b"a"]);
     let deadline = rig.now + Duration::from_secs(1);
@@ -195,7 +195,7 @@ fn a_call_that_times_out_is_answered_then_and_its_rows_still_come() {
 }
 
 #[test]
-fn a_call_that_times_out_before_it_was_sent_never_is() {
+fn unsent_timed_out_call_never_leaves() {
     let mut rig = Rig::new();
     let deadline = rig.now + Duration::from_secs(1);
     let _ = rig.connection.call(reducer("f"), Some(deadline));
@@ -217,7 +217,7 @@ fn an_answered_call_does_not_time_out() {
 }
 
 #[test]
-fn a_timed_out_call_is_not_answered_again_when_the_connection_ends() {
+fn timed_out_call_is_answered_only_once() {
     let mut rig = Rig::online();
     let deadline = rig.now + Duration::from_secs(1);
     let _ = rig.connection.call(reducer("f"), Some(deadline));
@@ -228,7 +228,7 @@ fn a_timed_out_call_is_not_answered_again_when_the_connection_ends() {
 }
 
 #[test]
-fn a_call_whose_rows_cannot_follow_is_answered_with_the_others() {
+fn call_with_inapplicable_rows_is_answered_with_others() {
     let mut rig = Rig::online();
     rig.applied(&[b"a"]);
     let (_first, _second) = (rig.call("f"), rig.call("f"));
@@ -241,7 +241,7 @@ fn a_call_whose_rows_cannot_follow_is_answered_with_the_others() {
 }
 
 #[test]
-fn a_call_whose_rows_are_being_applied_when_the_socket_is_given_up_is_committed() {
+fn call_applying_during_loss_is_committed() {
     let mut rig = Rig::online();
     rig.applied(&[b"a"]);
     let _call = rig.call("f");
@@ -261,7 +261,7 @@ fn a_call_whose_rows_are_being_applied_when_the_socket_is_given_up_is_committed(
 }
 
 #[test]
-fn a_call_s_times_say_where_it_spent_them() {
+fn call_times_split_by_phase() {
     let mut rig = Rig::new();
     let start = rig.now;
     let after = |millis| start + Duration::from_millis(millis);
@@ -279,7 +279,7 @@ fn a_call_s_times_say_where_it_spent_them() {
 }
 
 #[test]
-fn a_hundred_calls_at_once_share_one_frame_on_v3() {
+fn hundred_calls_share_one_v3_frame() {
     let mut rig = Rig::online();
     for _ in 0..100 {
         let _ = rig.call("f");

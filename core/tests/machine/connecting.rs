@@ -34,7 +34,7 @@ fn a_connection_starts_once() {
 }
 
 #[test]
-fn a_socket_that_does_not_open_in_time_is_given_up() {
+fn unopened_socket_is_given_up() {
     let mut rig = Rig::new();
     rig.connection.start(rig.now);
     assert_eq!(rig.sleep(), Config::default().connect_timeout);
@@ -44,7 +44,7 @@ fn a_socket_that_does_not_open_in_time_is_given_up() {
 }
 
 #[test]
-fn a_server_that_does_not_greet_in_time_is_given_up() {
+fn missing_greeting_is_given_up() {
     let mut rig = Rig::new();
     rig.connection.start(rig.now);
     let _ = rig.actions();
@@ -56,7 +56,7 @@ fn a_server_that_does_not_greet_in_time_is_given_up() {
 }
 
 #[test]
-fn a_silent_server_is_pinged_and_then_given_up() {
+fn silent_server_is_pinged_then_given_up() {
     let mut rig = Rig::online();
     assert_eq!(rig.sleep(), Config::default().ping_after);
     assert!(matches!(rig.actions()[..], [Action::Ping]));
@@ -85,7 +85,7 @@ fn an_early_timeout_does_nothing() {
 }
 
 #[test]
-fn what_the_protocol_does_not_allow_ends_the_connection() {
+fn protocol_violation_ends_the_connection() {
     let (request, set) = (RequestId(77), QuerySetId(77));
     #[rustfmt::skip]
     let cases = [
@@ -101,7 +101,7 @@ fn what_the_protocol_does_not_allow_ends_the_connection() {
 }
 
 #[test]
-fn a_server_that_does_not_greet_first_is_given_up() {
+fn first_message_must_be_the_greeting() {
     let mut rig = Rig::new();
     rig.connection.start(rig.now);
     rig.connection.handle_opened(Protocol::V3);
@@ -113,7 +113,7 @@ fn a_server_that_does_not_greet_first_is_given_up() {
 }
 
 #[test]
-fn an_undecodable_message_ends_the_connection_and_keeps_the_rows() {
+fn undecodable_message_ends_connection_and_keeps_rows() {
     let mut rig = Rig::online();
     rig.applied(&[b"row"]);
     rig.body(vec![200, 1, 2, 3]);
@@ -123,7 +123,7 @@ fn an_undecodable_message_ends_the_connection_and_keeps_the_rows() {
 }
 
 #[test]
-fn a_change_that_cannot_follow_ends_the_connection_and_keeps_the_rows() {
+fn inapplicable_change_ends_connection_and_keeps_rows() {
     let mut rig = Rig::online();
     rig.applied(&[b"row"]);
     rig.server(ServerMessage::TransactionUpdate(update(QuerySetId(0), &[b"new"], &[b"unknown"])));
@@ -133,7 +133,7 @@ fn a_change_that_cannot_follow_ends_the_connection_and_keeps_the_rows() {
 }
 
 #[test]
-fn closing_sends_what_was_asked_for_before_and_waits_for_the_server() {
+fn closing_flushes_sends_and_awaits_server() {
     let mut rig = Rig::online();
     let _ = rig.call("last_words");
     rig.connection.close(rig.now);
@@ -150,7 +150,7 @@ fn closing_sends_what_was_asked_for_before_and_waits_for_the_server() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_the_close_is_left() {
+fn unanswered_close_is_abandoned() {
     let mut rig = Rig::online();
     rig.connection.close(rig.now);
     let _ = rig.actions();
@@ -193,7 +193,7 @@ fn what_was_received_before_the_socket_ended_counts() {
 }
 
 #[test]
-fn the_socket_is_not_read_while_too_much_waits_to_be_applied() {
+fn full_inbox_stops_socket_reads() {
     let mut rig = Rig::limited(|limits| limits.max_received_bytes = 10).greeted(Protocol::V3);
     assert!(rig.connection.can_receive());
     rig.server(ServerMessage::TransactionUpdate(TransactionUpdate::default()));

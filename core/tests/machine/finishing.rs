@@ -25,7 +25,7 @@ fn a_connection_without_calls_closes_at_once() {
 }
 
 #[test]
-fn the_last_answers_rows_are_applied_before_the_connection_closes() {
+fn last_answers_rows_apply_before_close() {
     let mut rig = Rig::online();
     rig.applied(&[b"a"]);
     let _ = rig.call("f");
@@ -56,7 +56,7 @@ fn what_has_no_answer_in_time_is_counted() {
 }
 
 #[test]
-fn a_lost_connection_is_made_again_for_calls_that_wait_for_it() {
+fn finishing_reconnects_for_waiting_calls() {
     let mut config = Config::default();
     config.while_disconnected = WhileDisconnected::Wait;
     let mut rig = Rig::with(config).greeted(Protocol::V3);
@@ -76,14 +76,14 @@ fn a_lost_connection_is_made_again_for_calls_that_wait_for_it() {
 }
 
 #[test]
-fn a_connection_that_is_not_started_is_over_at_once() {
+fn unstarted_connection_finishes_at_once() {
     let mut rig = Rig::new();
     finish(&mut rig, LONG);
     assert_eq!(told(&rig.events()), ["Closed"]);
 }
 
 #[test]
-fn a_token_that_another_stood_in_for_is_kept_and_presented_again() {
+fn stand_in_token_keeps_and_presents_original() {
     let mut rig = Rig::with(Config::default());
     assert!(rig.connection.start(rig.now));
     assert!(matches!(rig.actions()[..], [Action::Dial(_)]));

@@ -1,4 +1,4 @@
-//! What a connection says of itself: numbers, and that the application does not keep up.
+//! Reports of a connection: counters, and an application that does not keep up.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use lightlike_core::wire::{Protocol, QuerySetId, ServerMessage, TransactionUpdat
 use crate::rig::{Rig, committed, told, update};
 
 #[test]
-fn what_was_done_and_what_is_to_be_done_is_counted() {
+fn stats_count_done_and_pending_work() {
     let mut rig = Rig::online();
     rig.applied(&[b"a", b"b"]);
     let before = rig.connection.stats();
@@ -45,7 +45,7 @@ fn what_was_done_and_what_is_to_be_done_is_counted() {
 }
 
 #[test]
-fn messages_that_wait_long_are_told_of_once_until_they_are_caught_up_with() {
+fn slow_consumption_is_reported_once_per_lag() {
     let mut rig = Rig::online();
     rig.applied(&[b"a"]);
     for row in [b"b", b"c"] {

@@ -1,4 +1,4 @@
-//! What calls are expected to do: from when it is seen, and until when.
+//! Predicted effects of calls: from when they are seen, and until when.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,7 +70,7 @@ fn add(id: u32, value: u32) -> impl Fn(&mut LocalTx) + Send {
 }
 
 #[test]
-fn what_a_call_is_expected_to_do_is_there_when_it_is_made() {
+fn prediction_is_visible_when_call_is_made() {
     let mut rig = rig(&[item(1, 10)]);
     let call = rig.expect(add(2, 20));
     assert_eq!(rig.items(), [item(1, 10), item(2, 20)]);
@@ -81,7 +81,7 @@ fn what_a_call_is_expected_to_do_is_there_when_it_is_made() {
 }
 
 #[test]
-fn a_commit_that_does_as_expected_says_only_that() {
+fn commit_as_predicted_only_confirms() {
     let mut rig = rig(&[]);
     let call = rig.expect(add(2, 20));
     let _ = rig.events();
@@ -91,7 +91,7 @@ fn a_commit_that_does_as_expected_says_only_that() {
 }
 
 #[test]
-fn a_commit_that_does_something_else_brings_the_difference() {
+fn commit_unlike_prediction_brings_difference() {
     let mut rig = rig(&[]);
     rig.expect(|tx| {
         let id = tx.temp_id();
@@ -120,7 +120,7 @@ fn a_refusal_leaves_no_trace() {
 }
 
 #[test]
-fn a_call_that_is_not_taken_is_not_expected_to_do_anything() {
+fn refused_call_leaves_no_prediction() {
     let mut config = Config::default();
     config.limits.max_calls = 1;
     let mut rig = with_items(config, &[]);
@@ -131,7 +131,7 @@ fn a_call_that_is_not_taken_is_not_expected_to_do_anything() {
 }
 
 #[test]
-fn what_may_have_happened_stays_until_the_resync_says() {
+fn unknown_outcome_keeps_prediction_until_resync() {
     for landed in [false, true] {
         let mut rig = rig(&[]);
         rig.expect(add(2, 20));
@@ -162,7 +162,7 @@ fn what_may_have_happened_stays_until_the_resync_says() {
 }
 
 #[test]
-fn without_a_set_to_resync_what_may_have_happened_goes_when_the_connection_is_back() {
+fn unknown_prediction_without_sets_goes_on_reconnect() {
     let mut rig = Rig::with(Config::default()).greeted(Protocol::V3);
     rig.connection.register::<Item>().unwrap();
     rig.expect(add(2, 20));
@@ -174,7 +174,7 @@ fn without_a_set_to_resync_what_may_have_happened_goes_when_the_connection_is_ba
 }
 
 #[test]
-fn a_call_that_waits_for_a_connection_is_seen_all_the_while() {
+fn waiting_call_stays_predicted() {
     let mut config = Config::default();
     config.while_disconnected = WhileDisconnected::Wait;
     let mut rig = with_items(config, &[item(1, 10)]);
@@ -198,7 +198,7 @@ fn a_call_that_waits_for_a_connection_is_seen_all_the_while() {
 }
 
 #[test]
-fn a_call_that_timed_out_and_was_sent_is_expected_until_its_answer() {
+fn timed_out_sent_call_stays_predicted() {
     let mut rig = rig(&[]);
     let deadline = rig.now + Duration::from_secs(1);
     let call = rig.connection.call(reducer("f"), Some(deadline));
@@ -213,7 +213,7 @@ fn a_call_that_timed_out_and_was_sent_is_expected_until_its_answer() {
 }
 
 #[test]
-fn a_call_that_timed_out_before_it_was_sent_is_not_expected_any_more() {
+fn timed_out_unsent_call_loses_prediction() {
     let mut config = Config::default();
     config.while_disconnected = WhileDisconnected::Wait;
     let mut rig = with_items(config, &[]);
@@ -228,7 +228,7 @@ fn a_call_that_timed_out_before_it_was_sent_is_not_expected_any_more() {
 }
 
 #[test]
-fn at_the_end_only_what_the_server_said_is_left() {
+fn closing_leaves_server_rows_only() {
     let mut rig = rig(&[item(1, 10)]);
     rig.expect(add(2, 20));
     let _ = rig.events();
@@ -242,7 +242,7 @@ fn at_the_end_only_what_the_server_said_is_left() {
 }
 
 #[test]
-fn a_message_that_cannot_follow_leaves_what_is_expected() {
+fn inapplicable_message_keeps_predictions() {
     let mut rig = rig(&[]);
     rig.expect(add(2, 20));
     let _ = rig.events();
@@ -254,7 +254,7 @@ fn a_message_that_cannot_follow_leaves_what_is_expected() {
 }
 
 #[test]
-fn thousands_of_calls_in_flight_are_expected_once_each() {
+fn thousands_of_calls_predict_once_each() {
     const CALLS: u32 = 5000;
     let items: Vec<_> = (0..CALLS).map(|id| item(id, id)).collect();
     let mut rig = rig(&items);

@@ -56,7 +56,7 @@ fn lose_and_come_back(rig: &mut Rig, protocol: Protocol) {
     let _ = come_back(rig, protocol);
 }
 
-/// What the sets are called that were asked for, each in a message of its own.
+/// Ids of the sets that were asked for, each in a message of its own.
 fn subscribed(rig: &mut Rig) -> Vec<(RequestId, QuerySetId)> {
     let id = |message: ClientMessage| match message {
         ClientMessage::Subscribe { request_id, query_set_id, .. } => (request_id, query_set_id),
@@ -92,7 +92,7 @@ fn answer(rig: &mut Rig, rows: &[&[&[u8]]]) {
 }
 
 #[test]
-fn a_lost_connection_is_tried_again_after_pauses_that_are_spread() {
+fn reconnect_pauses_have_jitter() {
     let mut rig = ready(Protocol::V3, &[]);
     rig.lose();
     let mut limit = Config::default().reconnect.pause_min;
@@ -112,7 +112,7 @@ fn a_lost_connection_is_tried_again_after_pauses_that_are_spread() {
 }
 
 #[test]
-fn the_pauses_start_over_after_a_stable_minute_and_not_before() {
+fn backoff_resets_after_stable_minute_only() {
     let mut rig = ready(Protocol::V3, &[]);
     for stable in [false, true] {
         rig.lose();
@@ -127,7 +127,7 @@ fn the_pauses_start_over_after_a_stable_minute_and_not_before() {
 }
 
 #[test]
-fn the_first_connection_is_tried_again_only_on_request() {
+fn first_connection_retries_on_request_only() {
     for first in [false, true] {
         let mut config = Config::default();
         config.reconnect.first = first;
@@ -155,7 +155,7 @@ fn another_token_is_waited_for_and_everything_else_tried_again() {
 }
 
 #[test]
-fn another_token_opens_a_connection_that_waits_for_one() {
+fn new_token_resumes_awaiting_connection() {
     let mut rig = ready(Protocol::V3, &[&[b"a"]]);
     rig.connection.handle_lost(rig.now, status(401));
     let _ = rig.events();
@@ -167,7 +167,7 @@ fn another_token_opens_a_connection_that_waits_for_one() {
 }
 
 #[test]
-fn the_sessions_own_token_and_number_are_used_again() {
+fn session_token_and_id_are_reused() {
     let mut rig = rig();
     rig.connection.start(rig.now);
     let Some(Action::Dial(first)) = rig.connection.poll_action() else { panic!() };
@@ -184,7 +184,7 @@ fn the_sessions_own_token_and_number_are_used_again() {
 }
 
 #[test]
-fn a_session_that_is_still_open_is_waited_for_without_counting() {
+fn busy_session_retries_without_counting() {
     let mut rig = ready(Protocol::V3, &[]);
     for _ in 0..5 {
         let busy = Lost::Closed { code: 4000, reason: "session busy".into() };
@@ -240,7 +240,7 @@ fn a_long_outage_is_told_once() {
 }
 
 #[test]
-fn unchanged_rows_are_silent_and_changed_ones_come_in_one_transaction() {
+fn resync_reports_changed_rows_in_one_transaction() {
     for (protocol, sets) in
         [(Protocol::V2, 1), (Protocol::V2, 2), (Protocol::V3, 1), (Protocol::V3, 2)]
     {
@@ -272,7 +272,7 @@ fn a_resync_without_a_difference_is_silent() {
 }
 
 #[test]
-fn updates_between_the_answers_belong_to_the_new_rows() {
+fn updates_between_resync_answers_apply_to_new_rows() {
     let mut rig = ready(Protocol::V2, &[&[b"a"], &[b"a", b"b"]]);
     lose_and_come_back(&mut rig, Protocol::V2);
     let [first, second] = subscribed(&mut rig)[..] else { panic!("there are two sets") };
@@ -291,7 +291,7 @@ fn updates_between_the_answers_belong_to_the_new_rows() {
 }
 
 #[test]
-fn a_set_that_fails_keeps_its_rows_and_nothing_else_is_evicted() {
+fn failed_set_keeps_rows_and_others_resync() {
     let mut rig = ready(Protocol::V2, &[&[b"a", b"s"], &[b"b", b"s"]]);
     lose_and_come_back(&mut rig, Protocol::V2);
     let [first, second] = subscribed(&mut rig)[..] else { panic!("there are two sets") };
@@ -318,7 +318,7 @@ fn a_set_that_fails_keeps_its_rows_and_nothing_else_is_evicted() {
 }
 
 #[test]
-fn a_set_that_is_not_answered_in_time_stays_and_may_be_answered_later() {
+fn unanswered_set_stays_stale_and_may_answer_later() {
     let mut rig = ready(Protocol::V2, &[&[b"a"], &[b"b"]]);
     lose_and_come_back(&mut rig, Protocol::V2);
     let [first, second] = subscribed(&mut rig)[..] else { panic!("there are two sets") };
@@ -365,7 +365,7 @@ fn losing_the_socket_again_while_resyncing_starts_over() {
 }
 
 #[test]
-fn several_sets_are_asked_for_in_one_message_where_the_server_understands_it() {
+fn sets_resync_in_one_batch_when_supported() {
     let mut rig = ready(Protocol::V3, &[&[b"a"], &[b"b"]]);
     lose_and_come_back(&mut rig, Protocol::V3);
     let sent = rig.sent();
@@ -404,7 +404,7 @@ fn a_batch_may_fail_set_by_set() {
 }
 
 #[test]
-fn sets_that_end_while_there_is_no_connection_go_at_once() {
+fn sets_ended_while_disconnected_go_at_once() {
     let mut rig = ready(Protocol::V3, &[&[b"a"], &[b"b"]]);
     rig.connection.unsubscribe(SubscriptionId(0));
     rig.lose();
@@ -419,7 +419,7 @@ fn sets_that_end_while_there_is_no_connection_go_at_once() {
 }
 
 #[test]
-fn a_set_that_ends_while_it_is_resynced_brings_nothing_in() {
+fn set_ended_during_resync_brings_no_rows() {
     let mut rig = ready(Protocol::V2, &[&[b"a"], &[b"b"]]);
     lose_and_come_back(&mut rig, Protocol::V2);
     let [first, second] = subscribed(&mut rig)[..] else { panic!("there are two sets") };
@@ -439,7 +439,7 @@ fn a_set_that_ends_while_it_is_resynced_brings_nothing_in() {
 }
 
 #[test]
-fn sets_that_were_not_answered_are_asked_for_anew() {
+fn unanswered_sets_are_subscribed_again() {
     let mut rig = rig().greeted(Protocol::V3);
     let _ = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
     assert_eq!(rig.sent().len(), 1);
@@ -451,7 +451,7 @@ fn sets_that_were_not_answered_are_asked_for_anew() {
 }
 
 #[test]
-fn calls_are_unknown_or_not_sent_when_the_connection_is_lost_and_sent_again_never() {
+fn plain_calls_are_never_resent_after_loss() {
     let mut rig = Rig::with({
         let mut config = Config::default();
         config.limits.max_calls_in_flight = 1;
@@ -469,7 +469,7 @@ fn calls_are_unknown_or_not_sent_when_the_connection_is_lost_and_sent_again_neve
 }
 
 #[test]
-fn calls_that_may_wait_are_sent_in_order_after_the_resync() {
+fn waiting_calls_are_sent_after_resync() {
     let mut rig = Rig::with({
         let mut config = Config::default();
         config.while_disconnected = WhileDisconnected::Wait;
@@ -499,7 +499,7 @@ fn calls_that_may_wait_are_sent_in_order_after_the_resync() {
 }
 
 #[test]
-fn the_same_fault_twice_without_progress_is_the_end() {
+fn repeated_fault_without_progress_closes() {
     let mut rig = ready(Protocol::V3, &[&[b"a"]]);
     rig.body(vec![99]);
     assert_eq!(told(&rig.events()), ["Reconnecting"]);
@@ -525,7 +525,7 @@ fn out_of_sync_resyncs() {
 }
 
 #[test]
-fn a_call_whose_rows_cannot_be_applied_is_unknown() {
+fn call_with_inapplicable_rows_is_unknown() {
     let mut rig = ready(Protocol::V3, &[&[b"a"]]);
     let _ = rig.call("f");
     let sent = rig.sent();

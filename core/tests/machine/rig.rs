@@ -111,7 +111,7 @@ impl Rig {
         std::iter::from_fn(|| self.connection.poll_action()).collect()
     }
 
-    /// What the client sent, and nothing else is to be done.
+    /// Messages that the client sent; checks that nothing else is to be done.
     pub(crate) fn sent(&mut self) -> Vec<ClientMessage> {
         let mut messages = Vec::new();
         for action in self.actions() {

@@ -26,7 +26,7 @@ fn transaction(set: u32, inserts: &[&[u8]], deletes: &[&[u8]]) -> ServerMessage 
 }
 
 #[test]
-fn what_is_asked_for_before_the_greeting_is_sent_after_it() {
+fn early_subscriptions_are_sent_after_greeting() {
     let mut rig = Rig::new();
     let _ = rig.connection.subscribe(vec!["SELECT * FROM a".into()]);
     rig.connection.start(rig.now);
@@ -69,7 +69,7 @@ fn a_set_without_rows_is_applied_too() {
 }
 
 #[test]
-fn a_set_that_was_never_sent_ends_at_once() {
+fn unsent_set_ends_at_once() {
     let mut rig = Rig::new();
     let set = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
     rig.connection.unsubscribe(set);
@@ -79,7 +79,7 @@ fn a_set_that_was_never_sent_ends_at_once() {
 }
 
 #[test]
-fn a_set_that_is_ended_before_it_is_applied_never_shows_its_rows() {
+fn set_ended_before_applied_shows_no_rows() {
     let mut rig = Rig::online();
     let set = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
     rig.connection.unsubscribe(set);
@@ -93,7 +93,7 @@ fn a_set_that_is_ended_before_it_is_applied_never_shows_its_rows() {
 }
 
 #[test]
-fn an_ended_set_is_kept_in_step_until_the_server_lets_go_of_it() {
+fn ending_set_stays_in_step_until_confirmed() {
     let mut rig = Rig::online();
     let set = rig.applied(&[b"a"]);
     rig.connection.unsubscribe(set);
@@ -126,7 +126,7 @@ fn a_refused_set_ends_with_the_servers_words() {
 }
 
 #[test]
-fn an_error_after_applied_takes_that_sets_rows_and_no_others() {
+fn late_error_removes_only_that_sets_rows() {
     let mut rig = Rig::online();
     rig.applied(&[b"a", b"b"]);
     rig.applied(&[b"b"]);
@@ -138,7 +138,7 @@ fn an_error_after_applied_takes_that_sets_rows_and_no_others() {
 }
 
 #[test]
-fn an_error_that_crosses_unsubscribing_is_the_end_that_was_asked_for() {
+fn error_crossing_unsubscribe_counts_as_unsubscribed() {
     let mut rig = Rig::online();
     let set = rig.applied(&[b"a"]);
     rig.connection.unsubscribe(set);

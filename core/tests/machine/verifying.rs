@@ -38,7 +38,7 @@ fn ends_quietly(rig: &mut Rig, rows: &[&[u8]]) {
 }
 
 #[test]
-fn a_cache_that_is_as_the_server_has_it_has_no_drift() {
+fn matching_cache_has_no_drift() {
     let mut rig = rig();
     rig.applied(&[b"a", b"b"]);
     rig.connection.verify();
@@ -58,7 +58,7 @@ fn a_cache_that_is_as_the_server_has_it_has_no_drift() {
 }
 
 #[test]
-fn rows_that_differ_are_counted_and_left_as_they_are() {
+fn drift_is_counted_and_not_repaired() {
     let mut rig = rig();
     let set = rig.applied(&[b"a", b"b"]);
     rig.connection.verify();
@@ -93,7 +93,7 @@ fn what_is_only_expected_is_left_aside() {
 }
 
 #[test]
-fn without_a_connection_or_an_answer_nothing_is_known() {
+fn verify_without_answer_is_inconclusive() {
     let mut rig = rig();
     rig.applied(&[b"a"]);
     rig.connection.verify();
@@ -105,7 +105,7 @@ fn without_a_connection_or_an_answer_nothing_is_known() {
 }
 
 #[test]
-fn a_set_that_the_server_refuses_to_send_again_or_that_ends_is_not_compared() {
+fn refused_or_ended_set_is_not_verified() {
     let mut rig = rig();
     rig.applied(&[b"a"]);
     rig.connection.verify();

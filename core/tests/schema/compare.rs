@@ -114,7 +114,7 @@ fn columns_differ_by_type_name_order_and_number() {
 }
 
 #[test]
-fn a_lenient_row_may_end_before_the_server_s() {
+fn lenient_row_may_omit_trailing_columns() {
     let user =
         |columns| chat(TableDef { row: RowDef { name: "User", columns, lenient: true }, ..USER });
     assert_eq!(user(columns![identity: Identity, name: Option<String>]), [] as [&str; 0]);

@@ -24,7 +24,7 @@ fn names<'a>(names: impl Iterator<Item = &'a Box<str>>) -> Vec<&'a str> {
 }
 
 #[test]
-fn both_versions_say_the_same_as_far_as_9_goes() {
+fn schema_versions_9_and_10_agree() {
     for module in MODULES {
         let nine = load(&format!("{module}.v9.json"));
         let ten = load(&format!("{module}.v10.json"));
@@ -88,7 +88,7 @@ fn the_chat_is_what_it_is() {
 }
 
 #[test]
-fn wire_names_keys_and_events_come_from_their_sections() {
+fn names_keys_and_events_come_from_sections() {
     let schema = load("modules/conformance.v10.json");
     let view = schema.view("Level2Person").unwrap();
     assert_eq!(&*view.source_name, "person_at_level_2");
@@ -131,7 +131,7 @@ fn what_a_newer_server_adds_is_skipped() {
 }
 
 #[test]
-fn submodules_have_a_namespace_and_types_of_their_own() {
+fn submodules_have_namespaces_and_own_types() {
     let schema = ServerSchema::parse(
         r#"{"sections":[
             {"Typespace":{"types":[{"Product":{"elements":[]}}]}},
@@ -171,7 +171,7 @@ fn what_is_no_schema_says_why() {
 }
 
 #[test]
-fn columns_of_a_reply_are_read_without_becoming_a_special_type() {
+fn reply_columns_do_not_become_special_types() {
     let columns = parse_columns(
         r#"{"elements":[{"name":{"some":"__identity__"},"algebraic_type":{"U256":[]}}]}"#,
     );

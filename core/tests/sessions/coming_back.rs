@@ -19,7 +19,7 @@ use crate::session_files::{self, Session, Side};
 const PLACES: usize = 4;
 
 #[test]
-fn a_lost_session_comes_back_with_its_rows_and_without_a_word_of_them() {
+fn lost_session_resyncs_silently() {
     for session in session_files::all() {
         let frames = session.frames.len();
         let greeted = 1 + greeting(&session);
@@ -35,12 +35,12 @@ fn a_lost_session_comes_back_with_its_rows_and_without_a_word_of_them() {
     }
 }
 
-/// Where the server greets: a client may have spoken before.
+/// Position of the server's greeting: a client may have spoken before.
 fn greeting(session: &Session) -> usize {
     session.frames.iter().position(|frame| frame.from == Side::Server).unwrap()
 }
 
-/// What each set asks for.
+/// Queries of each set.
 fn queries(session: &Session) -> BTreeMap<QuerySetId, Vec<Text>> {
     let frames = session.frames.iter().filter(|frame| frame.from == Side::Client);
     let mut queries = BTreeMap::new();

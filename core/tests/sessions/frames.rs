@@ -1,4 +1,4 @@
-//! What recorded frames hold.
+//! Contents of recorded frames.
 
 use bytes::Bytes;
 use lightlike_core::limits::Limits;

@@ -11,7 +11,7 @@ use lightlike_core::wire::{
 /// The rows of each table that has any.
 pub(crate) type Tables = BTreeMap<String, BTreeSet<Vec<u8>>>;
 
-/// What an application is to hear.
+/// Event that an application should get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     Greeted,
@@ -23,12 +23,12 @@ pub(crate) enum Told {
     Answered(RequestId, Answer),
 }
 
-/// What a message changed in one table.
+/// Changes of a message in one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Changed {
     pub(crate) came: BTreeSet<Vec<u8>>,
     pub(crate) left: BTreeSet<Vec<u8>>,
-    /// How many rows were delivered without being kept.
+    /// Number of rows that were delivered without being kept.
     pub(crate) events: usize,
 }
 
@@ -86,7 +86,7 @@ impl Model {
         assert!(replaced.is_none(), "the recorded client uses {set:?} twice");
     }
 
-    /// Whether the connection has this query set.
+    /// Returns `true` if the connection has this query set.
     pub(crate) fn has(&self, set: QuerySetId) -> bool {
         self.sets.contains_key(&set)
     }
@@ -115,7 +115,7 @@ impl Model {
         tables
     }
 
-    /// What the application is to hear of a message, in order: of a batch, set by set.
+    /// Events that the application should get for a message, in order: of a batch, set by set.
     pub(crate) fn server(&mut self, message: &ServerMessage) -> Vec<Told> {
         match message {
             ServerMessage::SubscribeBatchApplied { results, .. } => {
@@ -128,7 +128,7 @@ impl Model {
         }
     }
 
-    /// What `take_in` says, behind what it changes.
+    /// Events of `take_in`, behind its changes.
     fn with_changes(
         &mut self,
         take_in: impl FnOnce(&mut Self, &mut BTreeMap<String, usize>) -> Vec<Told>,
@@ -286,7 +286,7 @@ impl Set {
     }
 }
 
-/// What is different in `after`, a table each, and what was delivered besides.
+/// Differences of `after`, a table each, and what was delivered besides.
 pub(crate) fn changed(
     before: &Tables,
     after: &Tables,

@@ -21,7 +21,7 @@ use crate::session_files::{self, Frame, Session, Side};
 const ROWS_A_STEP: usize = 2;
 
 #[test]
-fn a_replayed_session_leaves_the_cache_that_its_frames_describe() {
+fn replayed_session_matches_its_frames() {
     for session in session_files::all() {
         let mut replay = Replay::start(&session);
         for frame in &session.frames {
@@ -38,7 +38,7 @@ pub(crate) struct Replay<'s> {
     pub(crate) connection: Connection,
     pub(crate) now: Instant,
     pub(crate) model: Model,
-    /// What the client said before it was greeted: the machine waits for that.
+    /// Messages that the client sent before it was greeted: the machine waits for that.
     early: Vec<&'s Frame>,
     greeted: bool,
     /// Every table that was ever named.
@@ -248,7 +248,7 @@ impl<'s> Replay<'s> {
         }
     }
 
-    /// What a transaction changed, by the views that it holds; and it must count the same itself.
+    /// Changes of a transaction, by the views that it holds; and it must count the same itself.
     fn changed(&self, event: &TransactionEvent) -> BTreeMap<String, Changed> {
         let transaction = &event.transaction;
         let (before, after) = (self.rows(transaction.before()), self.rows(transaction.after()));

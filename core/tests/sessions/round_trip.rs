@@ -30,7 +30,7 @@ const EVERY_MESSAGE: [&str; 15] = [
 const PLAIN: u8 = 0;
 
 #[test]
-fn every_frame_of_a_session_decodes_and_encodes_to_the_same_bytes() {
+fn session_frames_reencode_to_same_bytes() {
     for session in session_files::all() {
         for frame in &session.frames {
             let mut encoded = Vec::new();
@@ -54,7 +54,7 @@ fn every_frame_of_a_session_decodes_and_encodes_to_the_same_bytes() {
 }
 
 #[test]
-fn a_plain_frame_of_a_session_is_sealed_to_the_same_bytes() {
+fn plain_frames_reseal_to_same_bytes() {
     for session in session_files::all() {
         for frame in session.frames.iter().filter(|frame| frame.from == Side::Server) {
             if frame.payload[0] == PLAIN {
@@ -66,7 +66,7 @@ fn a_plain_frame_of_a_session_is_sealed_to_the_same_bytes() {
 }
 
 #[test]
-fn every_row_of_a_session_lies_where_its_list_says() {
+fn session_rows_lie_at_listed_offsets() {
     for session in session_files::all() {
         for frame in session.frames.iter().filter(|frame| frame.from == Side::Server) {
             for message in server_messages(&session, frame) {
@@ -82,7 +82,7 @@ fn every_row_of_a_session_lies_where_its_list_says() {
 }
 
 #[test]
-fn a_session_starts_with_who_the_client_is_and_says_it_once() {
+fn session_greets_exactly_once_and_first() {
     for session in session_files::all() {
         let frames = session.frames.iter().filter(|frame| frame.from == Side::Server);
         let messages: Vec<_> = frames.flat_map(|frame| server_messages(&session, frame)).collect();
@@ -96,7 +96,7 @@ fn a_session_starts_with_who_the_client_is_and_says_it_once() {
 }
 
 #[test]
-fn answers_of_a_session_come_in_the_order_of_the_requests() {
+fn session_answers_come_in_request_order() {
     for session in session_files::all() {
         let mut open = VecDeque::new();
         for frame in &session.frames {

@@ -15,11 +15,11 @@ mod world;
 use self::lives::Life;
 use self::world::World;
 
-/// How many lives, unless the environment says otherwise.
+/// Number of lives, unless the environment says otherwise.
 const SEEDS: u64 = 10_000;
 
 #[test]
-fn whatever_fails_the_cache_is_what_was_said_and_calls_are_answered_once() {
+fn cache_converges_and_calls_complete_once_under_faults() {
     each_seed(SEEDS, World::live);
 }
 

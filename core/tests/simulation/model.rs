@@ -1,4 +1,4 @@
-//! What ought to be seen: rows set by set, and pending calls, recomputed from scratch.
+//! Model of the rows that should be seen: set by set, and pending calls, recomputed from scratch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,15 @@ use crate::server::{Act, Deed, Items, Sent};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
-    /// What each set is known to hold.
+    /// Rows that each set is known to hold.
     pub(crate) held: BTreeMap<SubscriptionId, Items>,
     /// The sets that are as the server has them.
     in_step: BTreeSet<SubscriptionId>,
     /// The sets by the number in their query.
     pub(crate) by_query: BTreeMap<u64, SubscriptionId>,
-    /// What calls are expected to do, in order.
+    /// Predicted effects of calls, in order.
     pub(crate) expected: Vec<Expected>,
-    /// What the server last said that each set is, before it was told of.
+    /// Rows of each set as the server last described them, before they were reported.
     said: BTreeMap<SubscriptionId, Items>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Expected {
     pub(crate) is_orphan: bool,
 }
 
-/// What the act is expected to do: the same as the mutation below.
+/// Predicted effect of the act: the same as the mutation below.
 fn run(items: &mut Items, call: CallId, act: Act) {
     match act {
         Act::Put(id, value) => drop(items.insert(id, value)),
@@ -116,7 +116,7 @@ impl Model {
         self.said.clear();
     }
 
-    /// What is to be seen.
+    /// Rows that should be seen.
     pub(crate) fn seen(&self) -> Items {
         let mut items = Items::new();
         for held in self.held.values() {
@@ -144,7 +144,7 @@ impl Model {
     }
 }
 
-/// What the wire knows of a call.
+/// Facts about a call on the wire.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     by_id: BTreeMap<RequestId, Deed>,

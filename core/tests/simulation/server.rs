@@ -13,7 +13,7 @@ use crate::item::Item;
 
 pub(crate) type Items = BTreeMap<u32, u32>;
 
-/// What a reducer does. Its encoding is its arguments.
+/// Act of a reducer. Its encoding is its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
     Put(u32, u32),
@@ -75,7 +75,7 @@ pub(crate) struct Sent {
 pub(crate) struct Server {
     pub(crate) items: Items,
     next_id: u32,
-    /// How often each deed was done.
+    /// Number of times that each deed was done.
     pub(crate) done: BTreeMap<u64, u32>,
     /// The sets of the socket, by the number in their query.
     sets: BTreeMap<QuerySetId, u64>,

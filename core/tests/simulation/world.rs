@@ -25,11 +25,11 @@ pub(crate) struct World {
     now: Instant,
     server: Server,
     socket: Socket,
-    /// What the client has sent and the server has not read.
+    /// Messages that the client has sent and the server has not read.
     inbox: VecDeque<ClientMessage>,
     requests: Requests,
     model: Model,
-    /// What the events say.
+    /// Rows as the events describe them.
     told: Items,
     calls: BTreeMap<CallId, Call>,
     /// By its deed: whether it must not be done twice.
@@ -56,7 +56,7 @@ enum Socket {
     Open,
 }
 
-/// How many things happen while things fail.
+/// Number of operations while things fail.
 const STEPS: usize = 60;
 
 impl World {
@@ -445,7 +445,8 @@ impl World {
         }
     }
 
-    /// What is seen is what the model says, and what the events add up to; nothing was done twice that must not be.
+    /// Checks that the cache is the model's and that events add up to it, and that nothing was done twice that must not
+    /// be.
     fn check(&self) {
         let view = self.connection.reader().read();
         let table = view.table::<Item>().unwrap();
@@ -458,7 +459,7 @@ impl World {
         }
     }
 
-    /// When nothing fails any more, everything ends well.
+    /// Lets everything complete once nothing fails any more.
     fn converge(&mut self) {
         for _ in 0..2000 {
             self.run();

@@ -14,7 +14,7 @@ use crate::hex::unhex;
 pub(crate) struct Session {
     /// The file's name, for messages.
     pub(crate) name: String,
-    /// What the server chose.
+    /// Protocol that the server chose.
     pub(crate) protocol: Protocol,
     /// The binary WebSocket messages, in order.
     pub(crate) frames: Vec<Frame>,
@@ -22,7 +22,7 @@ pub(crate) struct Session {
 
 /// One binary WebSocket message.
 pub(crate) struct Frame {
-    /// Where it stands in the file, for messages.
+    /// Line in the file, for messages.
     pub(crate) line: usize,
     pub(crate) from: Side,
     pub(crate) payload: Bytes,

@@ -1,4 +1,4 @@
-//! What is not a message, and what the error says of it.
+//! Bytes that are not a message, and the errors that they give.
 
 use bytes::Bytes;
 use lightlike_core::limits::Limits;
@@ -13,7 +13,7 @@ use crate::{client, server};
 type Case = (&'static str, WireErrorKind, &'static str, &'static str, usize);
 
 #[test]
-fn a_broken_server_message_says_what_is_wrong_where() {
+fn broken_server_message_names_error_and_offset() {
     use WireErrorKind::*;
     let cases: &[Case] = &[
         ("", Empty, "ServerMessage", "tag", 0),
@@ -90,7 +90,7 @@ fn a_broken_server_message_says_what_is_wrong_where() {
 }
 
 #[test]
-fn a_broken_client_message_says_what_is_wrong_where() {
+fn broken_client_message_names_error_and_offset() {
     use WireErrorKind::*;
     let cases: &[Case] = &[
         ("", Empty, "ClientMessage", "tag", 0),
@@ -127,7 +127,7 @@ fn an_error_reads_as_a_sentence() {
 const OK_EMPTY: &str = "06 00000000 0000000000000000 01";
 
 #[test]
-fn a_frame_of_v3_has_its_messages_in_order() {
+fn v3_frame_yields_messages_in_order() {
     let body = Bytes::from(unhex("03 01 07000000 00000000 06 05000000 0000000000000000 01"));
     let mut messages = decode_server(&body, Protocol::V3, &Limits::default());
     assert!(matches!(messages.next(), Some(Ok(ServerMessage::SubscriptionError { .. }))));
@@ -137,7 +137,7 @@ fn a_frame_of_v3_has_its_messages_in_order() {
 }
 
 #[test]
-fn a_frame_of_v2_with_two_messages_has_none() {
+fn v2_frame_with_two_messages_yields_none() {
     let body = Bytes::from(unhex(&OK_EMPTY.repeat(2)));
     let mut messages = decode_server(&body, Protocol::V2, &Limits::default());
     let error = messages.next().unwrap().unwrap_err();
@@ -146,7 +146,7 @@ fn a_frame_of_v2_with_two_messages_has_none() {
 }
 
 #[test]
-fn on_v3_messages_before_a_broken_one_are_good_and_none_follows() {
+fn v3_messages_before_broken_one_are_good() {
     let body = Bytes::from(unhex(&format!("{OK_EMPTY} ff {OK_EMPTY}")));
     let mut messages = decode_server(&body, Protocol::V3, &Limits::default());
     assert!(messages.next().unwrap().is_ok());
@@ -156,7 +156,7 @@ fn on_v3_messages_before_a_broken_one_are_good_and_none_follows() {
 }
 
 #[test]
-fn a_frame_without_a_message_is_an_error_on_both_versions() {
+fn empty_frame_is_an_error_on_both_versions() {
     for protocol in Protocol::ALL {
         let from_server = decode_server(&Bytes::new(), protocol, &Limits::default());
         let results: Vec<Result<ServerMessage, _>> = from_server.collect();

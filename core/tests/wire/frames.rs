@@ -83,7 +83,7 @@ fn a_frame_must_say_how_it_is_compressed() {
 }
 
 #[test]
-fn a_compressed_frame_cut_off_anywhere_is_an_error() {
+fn truncated_compressed_frame_is_an_error() {
     let mut opener = FrameOpener::new();
     for compression in COMPRESSED {
         let frame = sealed(compression);
@@ -116,7 +116,7 @@ fn two_compressed_bodies_are_not_one() {
 }
 
 #[test]
-fn a_damaged_byte_of_a_gzip_body_is_found() {
+fn damaged_gzip_byte_is_detected() {
     let frame = sealed(Compression::Gzip);
     // The header's flags, time and system are not part of what the checksum is over.
     for position in 11..frame.len() {
@@ -171,14 +171,14 @@ fn a_small_frame_cannot_take_much_memory() {
 }
 
 #[test]
-fn brotli_with_a_window_of_a_gigabyte_is_refused() {
+fn gigabyte_brotli_window_is_refused() {
     // The header of "large window" brotli, which the format of the web does not have, with 30 bits of window.
     let frame = vec![1, 0x11, 0x1e, 0, 0, 0, 0];
     assert!(matches!(open(frame), Err(FrameError::Corrupt { .. })));
 }
 
 #[test]
-fn protocols_and_compressions_are_found_by_the_names_of_the_handshake() {
+fn protocols_and_compressions_parse_handshake_names() {
     for protocol in Protocol::ALL {
         assert_eq!(Protocol::from_subprotocol(protocol.subprotocol()), Some(protocol));
     }

@@ -42,7 +42,7 @@ fn a_frame_has_at_most_max_frame_bytes() {
 }
 
 #[test]
-fn a_frame_holds_at_most_max_message_bytes_however_it_is_compressed() {
+fn message_limit_applies_to_every_compression() {
     for size in [2000, 4096, 100_000] {
         let body: Vec<u8> = (0..size).map(|byte| (byte % 251) as u8).collect();
         let frames = [
@@ -98,7 +98,7 @@ fn a_message_names_at_most_max_message_parts() {
 }
 
 #[test]
-fn the_parts_of_a_frame_of_v3_count_for_each_message() {
+fn v3_frame_parts_count_per_message() {
     let limits = limits(|limits| limits.max_message_parts = 2);
     let body = server_bytes(&tables(vec![RowList::new(); 2])).repeat(3);
     let messages = decode_server(&body.into(), Protocol::V3, &limits);

@@ -225,7 +225,7 @@ fn call_table() -> Vec<(ServerMessage, String)> {
 }
 
 #[test]
-fn every_client_message_has_the_bytes_of_the_protocol() {
+fn client_messages_have_protocol_bytes() {
     for (message, bytes) in client_table() {
         assert_eq!(client_bytes(&message), unhex(&bytes), "{message:?}");
         assert_eq!(client(&unhex(&bytes)).as_ref(), Ok(&message));
@@ -233,7 +233,7 @@ fn every_client_message_has_the_bytes_of_the_protocol() {
 }
 
 #[test]
-fn every_server_message_has_the_bytes_of_the_protocol() {
+fn server_messages_have_protocol_bytes() {
     for (message, bytes) in server_table() {
         assert_eq!(server_bytes(&message), unhex(&bytes), "{message:?}");
         assert_eq!(server(&unhex(&bytes)).as_ref(), Ok(&message));
@@ -256,7 +256,7 @@ fn every_answer_names_the_request_that_it_answers() {
 }
 
 #[test]
-fn calls_whose_arguments_are_encoded_in_place_have_the_same_bytes() {
+fn calls_encoded_in_place_have_same_bytes() {
     let args = (7_u32, "x".to_owned());
     let encoded = Bytes::from_static(&[7, 0, 0, 0, 1, 0, 0, 0, b'x']);
 
@@ -284,7 +284,7 @@ fn calls_whose_arguments_are_encoded_in_place_have_the_same_bytes() {
 }
 
 #[test]
-fn arguments_that_cannot_be_encoded_leave_the_buffer_as_it_was() {
+fn unencodable_arguments_leave_buffer_unchanged() {
     let mut out = vec![0xee];
     let too_long = u32::MAX as usize + 1;
     let error = encode_reducer_call(REQUEST, "add", |out| out.len(too_long), &mut out).unwrap_err();

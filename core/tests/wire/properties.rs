@@ -1,4 +1,4 @@
-//! What holds for every message.
+//! Properties of every message.
 
 use bytes::Bytes;
 use lightlike_core::limits::Limits;
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::generators::{client_message, server_message};
 use crate::{client, client_bytes, server, server_bytes};
 
-/// Whether cutting bytes off is what an error is about.
+/// Returns `true` if an error is about missing bytes.
 fn is_cut_off(kind: WireErrorKind) -> bool {
     matches!(kind, WireErrorKind::UnexpectedEnd { .. } | WireErrorKind::Empty)
 }
@@ -49,7 +49,7 @@ proptest! {
     }
 
     #[test]
-    fn a_message_cut_off_anywhere_is_an_error_that_says_so(
+    fn message_truncated_anywhere_is_an_error(
         from_server in server_message(),
         from_client in client_message(),
     ) {

@@ -32,7 +32,7 @@ fn rows_of_one_size_follow_each_other() {
 }
 
 #[test]
-fn rows_with_offsets_end_where_the_next_one_starts() {
+fn row_offsets_end_at_next_start() {
     let rows = row_list(
         "01 04000000 0000000000000000 0100000000000000 0100000000000000 0300000000000000 \
          05000000 0102030405",
@@ -79,7 +79,7 @@ fn packings_that_lose_or_invent_bytes_are_refused() {
 }
 
 #[test]
-fn a_count_of_offsets_that_cannot_be_costs_nothing() {
+fn impossible_offset_count_costs_nothing() {
     let error = server(&unhex(&format!("{HEAD} 01 ffffffff 00000000"))).unwrap_err();
     let missing = 8 * 0xffff_ffff - 4;
     assert_eq!(error.kind(), WireErrorKind::UnexpectedEnd { missing });
@@ -107,14 +107,14 @@ fn rows_are_packed_as_a_server_does() {
 }
 
 #[test]
-fn a_list_made_of_nothing_is_a_list_of_no_rows() {
+fn empty_list_has_no_rows() {
     assert_eq!(RowList::new(), RowList::from_rows([] as [&[u8]; 0]));
     assert_eq!(RowList::default(), row_list("01 00000000 00000000").unwrap());
 }
 
 proptest! {
     #[test]
-    fn rows_are_found_by_position_and_from_a_position_on(rows in generators::rows(), from in 0_usize..12) {
+    fn rows_are_found_by_and_from_position(rows in generators::rows(), from in 0_usize..12) {
         let list = RowList::from_rows(&rows);
         let rest = rows.get(from..).unwrap_or_default();
         prop_assert_eq!(list.iter_from(from).collect::<Vec<_>>(), rest);

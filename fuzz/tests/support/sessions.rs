@@ -11,8 +11,8 @@ use lightlike_fuzz::{Happening, Start, session_input};
 
 use crate::session_files::{Session, Side};
 
-/// What happened in a recorded session: with rows that stay encoded, that are decoded from the start, and from the
-/// middle; and with the connection lost at its end, and back.
+/// Inputs from a recorded session: with rows that stay encoded, that are decoded from the start, and from the middle;
+/// and with the connection lost at its end, and back.
 pub(crate) fn inputs(session: &Session) -> Vec<Vec<u8>> {
     let mut story = Story::default();
     for frame in &session.frames {

@@ -28,7 +28,7 @@ pub(super) fn reducers(
     reducers.collect()
 }
 
-/// What a reducer's signature returns. Nothing stands for `Result<(), String>`.
+/// Return type in a reducer's signature. Nothing stands for `Result<(), String>`.
 fn outcome(
     signature: &Signature<'_>,
     types: &mut Types<'_>,

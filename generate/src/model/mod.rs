@@ -1,4 +1,4 @@
-//! What is to be written, with all names found: between a schema and its source.
+//! Model of the source to be written, with all names found: between a schema and its source.
 
 mod functions;
 mod tables;
@@ -37,11 +37,11 @@ pub(crate) struct Table {
     /// Lines of documentation.
     pub(crate) docs: Vec<String>,
     pub(crate) rows: Rows,
-    /// Whether a row can be updated, and not only replaced by another.
+    /// `true` if a row can be updated, and not only replaced by another.
     pub(crate) is_keyed: bool,
-    /// Whether its rows cannot be asked for by its name alone.
+    /// `true` if its rows cannot be asked for by its name alone.
     pub(crate) takes_arguments: bool,
-    /// What it takes, where SQL has literals for all of it.
+    /// Parameters, where SQL has literals for all of them.
     pub(crate) arguments: Vec<(String, Ty)>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) enum Kind {
     View,
 }
 
-/// Where the columns of a table are.
+/// Place of a table's columns.
 #[derive(Debug)]
 pub(crate) enum Rows {
     /// Here: the struct is the row.
@@ -111,7 +111,7 @@ pub(crate) struct Variant {
     pub(crate) payload: Option<Ty>,
 }
 
-/// Which of the usual traits a type has.
+/// Usual traits that a type derives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Derives {
     pub(crate) copy: bool,

@@ -19,7 +19,7 @@ use crate::names::{self, Scope};
 /// The most columns that an index can have here.
 const MAX_INDEX_COLUMNS: usize = 4;
 
-/// What a row's struct says of its columns.
+/// Attributes of a row's struct for its columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Keys {
     primary_key: Option<u16>,

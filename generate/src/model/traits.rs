@@ -1,4 +1,4 @@
-//! Which types are hashed and ordered: those of keys and indexes, and whatever is inside.
+//! Types that are hashed and ordered: those of keys and indexes, and whatever is inside.
 
 use std::collections::{BTreeMap, BTreeSet};
 

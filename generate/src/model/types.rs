@@ -10,9 +10,9 @@ use super::{Derives, Field, Ty, Type, TypeBody, Variant};
 use crate::error::GenerateError;
 use crate::names::{self, Scope};
 
-/// How deeply types are followed.
+/// Maximal nesting of types that is followed.
 const MAX_DEPTH: usize = 64;
-/// How many variants a tag tells apart.
+/// Maximal number of variants that a tag tells apart.
 const MAX_VARIANTS: usize = 256;
 /// The largest tuple that has an encoding.
 const MAX_TUPLE: usize = 12;
@@ -66,7 +66,7 @@ impl<'s> Types<'s> {
         self.scope.give(candidates)
     }
 
-    /// Whether the name of a function's type is free; it is taken now.
+    /// Takes the name of a function's type, and returns `true` if it was free.
     pub(super) fn take(&mut self, name: &str) -> bool {
         self.scope.take(name)
     }
@@ -92,7 +92,7 @@ impl<'s> Types<'s> {
         self.items
     }
 
-    /// What stands in the source for a type. `what` says whose it is, `hint` what to call it where it needs a name.
+    /// Source of a type. `what` says whose it is, `hint` what to call it where it needs a name.
     pub(super) fn ty(
         &mut self,
         ty: &ServerType,
@@ -224,7 +224,7 @@ impl<'s> Types<'s> {
         variants.collect()
     }
 
-    /// Whether a type has a float somewhere inside, so that its values are not always equal to themselves.
+    /// Returns `true` if a type has a float somewhere inside, so that its values are not always equal to themselves.
     pub(super) fn has_float(&self, ty: &ServerType) -> bool {
         self.any(ty, &mut BTreeSet::new(), &|ty| {
             matches!(ty, ServerType::Scalar(Scalar::F32 | Scalar::F64))
@@ -307,7 +307,7 @@ fn is_tuple(fields: &[ServerField]) -> bool {
     fields.len() <= MAX_TUPLE && fields.iter().all(|field| names::given(&field.name).is_none())
 }
 
-/// What the one field of a special type is called.
+/// Name of the one field of a special type.
 fn special_field(scalar: Scalar) -> &'static str {
     match scalar {
         Scalar::Identity => "__identity__",

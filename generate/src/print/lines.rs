@@ -2,9 +2,9 @@
 
 use crate::model::Ty;
 
-/// How wide a line may be.
+/// Maximal width of a line.
 const MAX_WIDTH: usize = 100;
-/// How wide what stands in an attribute's parentheses may be.
+/// Maximal width of an attribute's parentheses.
 const MAX_ATTRIBUTE: usize = 70;
 
 /// A line of documentation stays one, and reads as it is written, whatever names a schema has.

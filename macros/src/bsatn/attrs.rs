@@ -7,7 +7,7 @@ use crate::attr::{self, Once};
 use crate::case;
 use crate::ctxt::Ctxt;
 
-/// What `#[bsatn(..)]` on a struct or an enum says.
+/// Contents of `#[bsatn(..)]` on a struct or an enum.
 #[derive(Default)]
 pub(crate) struct ContainerAttrs {
     pub(crate) krate: Once<Path>,

@@ -43,7 +43,7 @@ pub(crate) fn stub(input: &DeriveInput) -> TokenStream {
     implement(&quietly(|cx| Container::parse(cx, input)), true)
 }
 
-/// Whether `#[reducer]` or `#[procedure]` still waits below the derive: they bring the derive along.
+/// Returns `true` if `#[reducer]` or `#[procedure]` still waits below the derive: they bring the derive along.
 fn is_derived_by_a_call(input: &DeriveInput) -> bool {
     let names = input.attrs.iter().filter_map(|attr| attr.path().segments.last());
     names.into_iter().any(|last| last.ident == "reducer" || last.ident == "procedure")

@@ -1,4 +1,4 @@
-//! What stands in `#[reducer(..)]` and `#[procedure(..)]`.
+//! Contents of `#[reducer(..)]` and `#[procedure(..)]`.
 
 use proc_macro2::{Span, TokenStream};
 use syn::{LitStr, Path, Type};
@@ -12,11 +12,11 @@ use crate::types::check_owned;
 const REDUCER: &[&str] = &["name", "ok", "error", "idempotent", "schema", "crate"];
 const PROCEDURE: &[&str] = &["name", "returns", "idempotent", "schema", "crate"];
 
-/// What the attribute says.
+/// Contents of the attribute.
 #[derive(Default)]
 pub(super) struct CallAttrs {
     pub(super) name: Once<LitStr>,
-    /// What a reducer returns when it commits, or a procedure at all.
+    /// Return type of a reducer when it commits, or of a procedure.
     pub(super) returns: Once<(Span, Type)>,
     pub(super) error: Once<(Span, Type)>,
     pub(super) idempotent: Once<()>,

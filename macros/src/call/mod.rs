@@ -19,7 +19,7 @@ use self::signature::SignatureItem;
 use crate::ctxt::Ctxt;
 use crate::schema;
 
-/// What is called.
+/// Kind of function that is called.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     Reducer,
@@ -35,7 +35,7 @@ impl Function {
     }
 }
 
-/// What the attribute is on.
+/// Item that the attribute is on.
 enum Item {
     Structure(Box<DeriveInput>),
     Signature(Box<SignatureItem>),

@@ -15,12 +15,12 @@ pub(crate) struct Call {
     /// The struct of arguments, the user's or one made from a signature.
     pub(crate) arguments: DeriveInput,
     pub(crate) params: Vec<Param>,
-    /// What a reducer returns when it commits, or a procedure at all; `()` where nothing is said.
+    /// Return type of a reducer when it commits, or of a procedure; `()` where nothing is said.
     pub(crate) returns: Option<Type>,
-    /// What a reducer rejects a call with; `String` where nothing is said.
+    /// Error type of a reducer; `String` where nothing is said.
     pub(crate) error: Option<Type>,
     pub(crate) idempotent: bool,
-    /// What to compare it with.
+    /// Schema to compare it with.
     pub(crate) schema: Option<SavedSchema>,
     /// The function that makes the struct.
     pub(crate) constructor: TokenStream,

@@ -150,7 +150,7 @@ fn argument<'a>(cx: &Ctxt, function: Function, input: &'a FnArg) -> Option<Argum
     }
 }
 
-/// Whether this is what a module's function takes first: `&ReducerContext` and the like.
+/// Returns `true` if this is what a module's function takes first: `&ReducerContext` and the like.
 fn is_context(ty: &Type) -> bool {
     let Type::Reference(reference) = bare(ty) else { return false };
     let Type::Path(path) = bare(&reference.elem) else { return false };

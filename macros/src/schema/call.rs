@@ -62,7 +62,7 @@ fn check_procedure(cx: &Ctxt, schema: &ServerSchema, call: &Call) -> TokenStream
     quote!(#params #returns)
 }
 
-/// What is found out about one function.
+/// Findings about one function.
 struct Found<'f> {
     cx: &'f Ctxt,
     schema: &'f ServerSchema,

@@ -23,7 +23,7 @@ pub(super) struct File {
 }
 
 thread_local! {
-    /// What was read, and when it had last been written: an editor keeps one process for long.
+    /// Schemas that were read, and when they had last been written: an editor keeps one process for long.
     static READ: RefCell<HashMap<PathBuf, (SystemTime, Rc<ServerSchema>)>> = RefCell::default();
 }
 

@@ -25,7 +25,7 @@ pub(crate) use self::{call::check_call, table::check_table};
 use crate::attr::Entry;
 use crate::ctxt::Ctxt;
 
-/// Where a schema is, and where that was said.
+/// Path of a schema, and the span that names it.
 pub(crate) struct SavedSchema {
     pub(crate) at: Span,
     #[cfg_attr(not(feature = "schema"), expect(dead_code, reason = "nothing is read"))]

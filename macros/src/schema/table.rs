@@ -179,7 +179,7 @@ impl<'t> Theirs<'t> {
         cx.error_at(at, message);
     }
 
-    /// Where the server has a column of ours.
+    /// Position of a column of ours on the server.
     fn position(&self, column: &ColumnModel<'_>) -> Option<u16> {
         let name = Some(&*column.name);
         let at = self.columns.iter().position(|theirs| theirs.name.as_deref() == name)?;

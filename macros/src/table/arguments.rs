@@ -1,4 +1,4 @@
-//! What a view takes: `args(level: u64)`.
+//! Parameters of a view: `args(level: u64)`.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -13,7 +13,7 @@ use crate::case;
 use crate::ctxt::Ctxt;
 use crate::types::{blame, borrows, check_owned, is_float};
 
-/// How to write them.
+/// Example of the form.
 const SHAPE: &str = "level: u64";
 
 /// One argument.

@@ -12,10 +12,10 @@ use crate::schema::SavedSchema;
 const EXPECTED: &[&str] =
     &["name", "event", "view", "row", "primary_key", "index", "args", "lenient", "schema", "crate"];
 
-/// What a module's `#[table(..)]` says and a client's does not.
+/// Keys that belong to a module's `#[table(..)]` and not to a client's.
 const OF_THE_MODULE: &[&str] = &["public", "private", "scheduled", "accessor", "outbox"];
 
-/// What `#[table(..)]` says.
+/// Contents of `#[table(..)]`.
 #[derive(Default)]
 pub(super) struct TableAttrs {
     pub(super) name: Once<LitStr>,

@@ -45,7 +45,7 @@ impl<'a> ColumnModel<'a> {
         column
     }
 
-    /// What its attributes make of the column.
+    /// Attribute that marks the column.
     fn mark(&self) -> Option<&'static str> {
         match (self.primary, self.unique, self.index) {
             (Some(_), ..) => Some("a primary key"),
@@ -69,7 +69,7 @@ impl<'a> ColumnModel<'a> {
         }
     }
 
-    /// What can be done with the column, as a type.
+    /// Kind of the column, as a type.
     pub(super) fn kind(&self, krate: &Path) -> TokenStream {
         let unique = match (self.primary, self.unique) {
             (Some(_), _) => quote!(Primary),

@@ -9,7 +9,7 @@ use crate::attr::{Entry, Once};
 use crate::case;
 use crate::ctxt::Ctxt;
 
-/// How to write one.
+/// Example of the form.
 const SHAPE: &str = "name = by_a_and_b, btree(columns = [a, b])";
 
 /// The kinds of index that a module can have. Here all are ordered: the client builds its own.
@@ -18,7 +18,7 @@ pub(super) const ALGORITHMS: &[&str] = &["btree", "hash", "direct"];
 /// The largest tuple that orders by an index.
 const COLUMNS_MAX: usize = 4;
 
-/// What the attribute says.
+/// Contents of the attribute.
 pub(super) struct IndexAttr {
     name: Ident,
     columns: Vec<Ident>,

@@ -23,12 +23,12 @@ pub(crate) struct TableInput<'a> {
     pub(crate) name: String,
     pub(crate) vis: &'a Visibility,
     pub(crate) kind: Kind,
-    /// What the view takes.
+    /// Parameters of the view.
     pub(crate) args: Vec<Argument>,
-    /// Whether columns that the server has behind these are left alone.
+    /// `true` if columns that the server has behind these are left alone.
     pub(crate) lenient: bool,
     pub(crate) shape: Shape<'a>,
-    /// What to compare it with.
+    /// Schema to compare it with.
     pub(crate) schema: Option<SavedSchema>,
 }
 
@@ -286,7 +286,7 @@ impl ColumnModel<'_> {
     }
 }
 
-/// How far something is seen, coarsely.
+/// Reach of a visibility, coarsely.
 fn reach(vis: &Visibility) -> u8 {
     match vis {
         Visibility::Public(_) => 3,

@@ -241,7 +241,7 @@ fn compare<'a>(
     orders.unwrap_or_else(|| quote!(::core::cmp::Ordering::Equal))
 }
 
-/// What the row's further tables inherit.
+/// Items that the row's further tables inherit.
 fn inherit(table: &TableInput<'_>, row: &RowModel<'_>) -> TokenStream {
     let TableInput { ident, krate, rust_name, lenient, .. } = table;
     let columns = row.columns.iter().map(|ColumnModel { name, field, .. }| {

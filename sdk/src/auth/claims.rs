@@ -1,4 +1,4 @@
-//! What a token says of itself.
+//! Claims of a token.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use data_encoding::BASE64URL_NOPAD;
 use lightlike_core::types::{Identity, Timestamp};
 use serde::{Deserialize, Deserializer};
 
-/// What a token says of itself, as far as it says it. **Nothing of it is verified**: that is the server's to do. It is
-/// good for showing, and for knowing when a token ends.
+/// Claims of a token, as far as it has them. **Nothing of it is verified**: that is the server's to do. It is good for
+/// showing, and for knowing when a token ends.
 ///
 /// # Source
 ///
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_are_read_in_all_the_forms_that_they_have() {
+    fn claims_read_in_every_form() {
         let text = r#"{"iss":"i","sub":"s","aud":["a","b"],"iat":1.5,"exp":2,"x":[{}]}"#;
         let claims = Claims::read(&token(text)).unwrap();
         assert_eq!((claims.issuer.as_deref(), claims.subject.as_deref()), (Some("i"), Some("s")));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_said_to_be_none_and_not_shown() {
+    fn invalid_token_is_reported_and_not_shown() {
         let cases = ["", "secret", "a.secret", "a.b.c.secret", "a.!secret!.c", "a.c2VjcmV0.c"];
         for text in cases {
             let error = Claims::read(text).unwrap_err();

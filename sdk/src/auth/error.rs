@@ -1,4 +1,4 @@
-//! What can go wrong when somebody signs in.
+//! Errors of signing in.
 
 use lightlike_core::conn::EndpointError;
 use lightlike_core::secret::InvalidToken;
@@ -16,7 +16,7 @@ pub enum SignInError {
     /// The callback has neither a code nor a token.
     #[error("the callback's address has no {wanted}; is it the whole of it?")]
     Nothing {
-        /// What it should have.
+        /// Part that it should have.
         wanted: &'static str,
     },
     /// The callback answers another attempt at signing in than this one: a stale one, or a forged one.
@@ -27,7 +27,7 @@ pub enum SignInError {
     Refused {
         /// The code of the error, as RFC 6749 lists them.
         error: Box<str>,
-        /// What it says besides, perhaps nothing.
+        /// Description of the provider, perhaps nothing.
         description: Box<str>,
     },
     /// The callback's token cannot be one.

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_forms_are_read_as_far_as_they_go() {
+    fn odd_forms_are_read_leniently() {
         let cases = [
             ("a=1+2", "1 2"),
             ("b&a=%", "%"),

@@ -15,7 +15,7 @@ use super::claims::Claims;
 type Failure = Box<dyn StdError + Send + Sync>;
 type Asking = Pin<Box<dyn Future<Output = Result<String, Failure>> + Send>>;
 
-/// Where a client gets another token from.
+/// Source of another token for a client.
 ///
 /// It is asked
 /// - for the first one, if the client has none: a client with this is never anonymous;
@@ -33,17 +33,17 @@ pub struct Refresh {
     leeway: Duration,
 }
 
-/// What a [`Refresh`] is asked for.
+/// Request to a [`Refresh`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Wanted {
-    /// Why another token is wanted.
+    /// Reason for which another token is wanted.
     pub reason: RefreshReason,
     /// The one at hand.
     pub token: Option<String>,
 }
 
-/// Why another token is wanted.
+/// Reason for which another token is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefreshReason {
@@ -56,7 +56,7 @@ pub enum RefreshReason {
 }
 
 impl Refresh {
-    /// How long before its end a token is renewed, unless [`leeway`](Self::leeway) says otherwise: a minute.
+    /// Time before its end at which a token is renewed, unless [`leeway`](Self::leeway) says otherwise: a minute.
     pub const LEEWAY: Duration = Duration::from_secs(60);
 
     /// Asks `provider`, whose future runs where the client does its I/O. While a connection is being made it has what
@@ -87,7 +87,7 @@ impl Refresh {
         Refreshing { refresh: self, dialer }
     }
 
-    /// How long it is until the token should be renewed; `None` for one that does not end, or does not say when.
+    /// Time until the token should be renewed; `None` for one that does not end, or does not say when.
     pub(crate) fn due_in(&self, token: &str) -> Option<Duration> {
         let ends = Claims::read(token).ok()?.expires_at?;
         let left = ends.since(now()?)?;

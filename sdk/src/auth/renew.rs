@@ -9,7 +9,7 @@ use lightlike_core::driver::sleep;
 use super::refresh::{Refresh, RefreshReason};
 use crate::hub::Hub;
 
-/// How long a provider has peace after it was asked, whatever it gave: one that cannot be reached, or that gives tokens
+/// Time for which a provider is not asked again, whatever it gave: one that cannot be reached, or that gives tokens
 /// which end at once, is not asked without a pause.
 const PEACE: Duration = Duration::from_secs(10);
 

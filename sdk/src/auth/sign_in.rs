@@ -118,7 +118,7 @@ impl Provider {
         ask(&self.token_uri, self.refresh_form(refresh_token), &[refresh_token]).await
     }
 
-    /// Where codes and refresh tokens are exchanged for tokens.
+    /// Address at which codes and refresh tokens are exchanged for tokens.
     pub fn token_uri(&self) -> &str {
         &self.token_uri
     }
@@ -196,7 +196,7 @@ impl fmt::Debug for SignIn {
     }
 }
 
-/// What a provider gives tokens for. It is good once, and for a minute or so.
+/// Code that a provider gives tokens for. It is good once, and for a minute or so.
 pub struct Code {
     token_uri: Box<str>,
     form: String,
@@ -209,7 +209,7 @@ pub struct Code {
 }
 
 impl Code {
-    /// Where the [form](Self::form) is to be sent, by `POST`.
+    /// Address to which the [form](Self::form) is to be sent, by `POST`.
     pub fn token_uri(&self) -> &str {
         &self.token_uri
     }
@@ -269,7 +269,7 @@ async fn ask(token_uri: &str, form: String, secrets: &[&str]) -> Result<Tokens, 
     })
 }
 
-/// What a provider gives.
+/// Tokens that a provider gives.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Tokens {
@@ -302,7 +302,7 @@ impl Tokens {
         }
     }
 
-    /// What to present to a server: the `id_token`, else the `access_token`.
+    /// Token to present to a server: the `id_token`, else the `access_token`.
     pub fn token(&self) -> Option<&str> {
         self.id_token.as_deref().or(self.access_token.as_deref())
     }
@@ -366,7 +366,7 @@ pub fn token_in_callback(url: &str) -> Result<String, SignInError> {
     Err(refused.unwrap_or(SignInError::Nothing { wanted: "token" }))
 }
 
-/// What follows the question mark, up to the hash.
+/// Query of an address: after the question mark, up to the hash.
 fn query(url: &str) -> &str {
     let url = url.split_once('#').map_or(url, |(before, _)| before);
     url.split_once('?').map_or(url, |(_, query)| query)
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_asks_for_a_code_that_only_we_can_use() {
+    fn sign_in_address_uses_pkce() {
         let sign_in = begun();
         let (base, query) = sign_in.url().split_once('?').unwrap();
         assert_eq!(base, "https://auth.spacetimedb.com/oidc/auth");

@@ -1,11 +1,11 @@
-//! How calls end.
+//! Errors of calls.
 
 use bytes::Bytes;
 use lightlike_core::bsatn::{self, DecodeError, EncodeError};
 use lightlike_core::conn::{NotSent, Reply};
 use lightlike_core::schema::{Procedure, Reducer};
 
-/// How a call ended that did not commit, or may not have. `E` is the reducer's own error type.
+/// Error of a call that did not commit, or may not have. `E` is the reducer's own error type.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError<E> {
@@ -22,7 +22,7 @@ pub enum CallError<E> {
     /// No answer came within the call's timeout.
     #[error("no answer came in time")]
     TimedOut {
-        /// Whether it was sent. If so it may have run, or may yet; its changes will still be applied.
+        /// `true` if it was sent. Then it may have run, or may yet; its changes will still be applied.
         sent: bool,
     },
     /// It was not sent: it was to be dropped without a connection, or a full queue or a veto dropped it.
@@ -48,9 +48,9 @@ pub enum CallError<E> {
     /// The answer came and does not decode as the Rust type that was declared. `committed` says which answer it was.
     #[error("the answer does not decode as the declared type")]
     Undecodable {
-        /// Whether the reducer has committed, or the procedure returned; it has refused otherwise.
+        /// `true` if the reducer has committed, or the procedure returned; it has refused otherwise.
         committed: bool,
-        /// Why it does not decode.
+        /// Error of decoding it.
         #[source]
         source: DecodeError,
     },
@@ -75,7 +75,7 @@ pub enum CallErrorKind {
 }
 
 impl<E> CallError<E> {
-    /// Which variant it is.
+    /// Variant without its fields.
     pub fn kind(&self) -> CallErrorKind {
         match self {
             Self::Rejected(_) => CallErrorKind::Rejected,
@@ -93,7 +93,7 @@ impl<E> CallError<E> {
     }
 }
 
-/// Why a query got no answer.
+/// Reason for which a query got no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unanswered {
@@ -105,7 +105,7 @@ pub enum Unanswered {
     NotSent(#[source] NotSent),
 }
 
-/// What the reducer `R` made of its call.
+/// Outcome of a call of the reducer `R`.
 pub(crate) fn reducer_outcome<R: Reducer>(reply: &Reply) -> Result<R::Ok, CallError<R::Error>> {
     match reply {
         Reply::Committed { returned, .. } => decode_returned(returned),
@@ -117,7 +117,7 @@ pub(crate) fn reducer_outcome<R: Reducer>(reply: &Reply) -> Result<R::Ok, CallEr
     }
 }
 
-/// What the procedure `P` made of its call.
+/// Outcome of a call of the procedure `P`.
 pub(crate) fn procedure_outcome<P: Procedure>(
     reply: &Reply,
 ) -> Result<P::Output, CallError<std::convert::Infallible>> {
@@ -132,7 +132,7 @@ fn decode_returned<T: bsatn::Bsatn, E>(bytes: &Bytes) -> Result<T, CallError<E>>
     bsatn::from_slice(bytes).map_err(|source| CallError::Undecodable { committed: true, source })
 }
 
-/// How a call ended that has no answer of its own kind.
+/// Error of a call that has no answer of its own kind.
 pub(crate) fn failure<E>(reply: &Reply) -> CallError<E> {
     match reply {
         Reply::Failed(why) | Reply::QueryRefused(why) => CallError::Failed(why.clone()),

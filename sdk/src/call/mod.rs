@@ -57,8 +57,8 @@ impl<R: Reducer> Call<R> {
         self
     }
 
-    /// What becomes of the call if there is no connection, in place of what the
-    /// [builder](crate::ClientBuilder::while_disconnected) said.
+    /// Sets the policy of the call if there is no connection, in place of the
+    /// [builder's](crate::ClientBuilder::while_disconnected).
     pub fn while_disconnected(mut self, policy: WhileDisconnected) -> Self {
         self.options.while_disconnected = Some(policy);
         self
@@ -71,7 +71,7 @@ impl<R: Reducer> Call<R> {
         self
     }
 
-    /// What becomes of the call if its answer is lost. By default a reducer that is declared `idempotent` is
+    /// Sets the delivery of the call if its answer is lost. By default a reducer that is declared `idempotent` is
     /// [called again](Delivery::AtLeastOnce), and all others [are not](Delivery::AtMostOnce).
     pub fn delivery(mut self, delivery: Delivery) -> Self {
         self.options.delivery = delivery;
@@ -233,7 +233,7 @@ impl<P: Procedure> fmt::Debug for ProcedureCall<P> {
     }
 }
 
-/// What a call is expected to do: what it says itself, or else what was said of its reducer.
+/// Predicted effect of a call: its own, or else that of its reducer.
 fn mutation<R: Reducer>(
     hub: &Hub,
     expected: Option<Expected<R>>,

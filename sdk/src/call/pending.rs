@@ -24,7 +24,7 @@ pub struct Pending<T, E> {
     outcome: PhantomData<fn() -> (T, E)>,
 }
 
-/// Where a call's answer comes from.
+/// Source of a call's answer.
 enum Answer {
     Coming(CallId, oneshot::Receiver<(Reply, CallTimes)>),
     Unencodable(EncodeError),
@@ -53,7 +53,7 @@ impl<T, E> Pending<T, E> {
         }
     }
 
-    /// Which call this is, as [`Cause::Call`](crate::Cause::Call) names it; `None` if its arguments have no encoding.
+    /// Id of the call, as [`Cause::Call`](crate::Cause::Call) names it; `None` if its arguments have no encoding.
     pub fn id(&self) -> Option<CallId> {
         match &self.answer {
             Answer::Coming(call, _) => Some(*call),

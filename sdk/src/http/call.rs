@@ -62,12 +62,12 @@ impl<T: fmt::Display> Arguments for Json<T> {
     }
 }
 
-/// How a call went that succeeded.
+/// Result of a call that succeeded.
 #[derive(Debug, Clone)]
 pub struct CallReply(Reply);
 
 impl CallReply {
-    /// What a procedure returned.
+    /// Value that a procedure returned.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl CallReply {
         self.0.sats()
     }
 
-    /// What a procedure returned, as SATS-JSON; of a reducer, nothing.
+    /// Value that a procedure returned, as SATS-JSON; of a reducer, nothing.
     ///
     /// # Errors
     ///
@@ -93,12 +93,12 @@ impl CallReply {
         self.0.text()
     }
 
-    /// How long it ran, if the server says so.
+    /// Duration of its run, if the server says so.
     pub fn duration(&self) -> Option<Duration> {
         self.0.number("spacetime-execution-duration-micros").map(Duration::from_micros)
     }
 
-    /// How much energy it took, if the server says so.
+    /// Energy that it took, if the server says so.
     pub fn energy(&self) -> Option<u128> {
         self.0.number("spacetime-energy-used")
     }

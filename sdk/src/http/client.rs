@@ -29,10 +29,10 @@ pub struct Http {
 }
 
 impl Http {
-    /// How long an exchange may take unless [`with_timeout`](Self::with_timeout) says otherwise: 30 s.
+    /// Time limit of an exchange unless [`with_timeout`](Self::with_timeout) says otherwise: 30 s.
     pub const TIMEOUT: Duration = Duration::from_secs(30);
-    /// How long publishing may take unless [`with_timeout`](Self::with_timeout) says otherwise: 5 min, because the
-    /// server compiles the module.
+    /// Time limit of publishing unless [`with_timeout`](Self::with_timeout) says otherwise: 5 min, because the server
+    /// compiles the module.
     pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(300);
 
     /// The API of the server at an address such as `http://127.0.0.1:3000` or `https://host/base`. Asks nothing yet.
@@ -125,7 +125,7 @@ impl Http {
         self
     }
 
-    /// How long a whole exchange may take, of a followed log up to its first byte.
+    /// Limits the time of a whole exchange, of a followed log up to its first byte.
     ///
     /// ```
     /// # fn main() -> Result<(), lightlike::http::Error> {
@@ -143,7 +143,7 @@ impl Http {
         self
     }
 
-    /// How much a reply may have: [`Limits::max_http_reply_bytes`].
+    /// Limits the size of a reply: [`Limits::max_http_reply_bytes`].
     ///
     /// ```
     /// # fn main() -> Result<(), lightlike::http::Error> {

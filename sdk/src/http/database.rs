@@ -13,22 +13,22 @@ use super::exchange::{Success, succeeded};
 use super::identity::parse_identity;
 use super::request::Request;
 
-/// What a database is.
+/// Description of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatabaseInfo {
     /// The database's own identity, which it keeps when its names change.
     pub identity: Identity,
-    /// Who published it.
+    /// Identity that published it.
     pub owner: Identity,
-    /// What runs its module, such as `Wasm`.
+    /// Host of its module, such as `Wasm`.
     pub host_type: String,
     /// The hash of the module that it was made with, in hex.
     pub initial_program: String,
 }
 
 impl Http {
-    /// What a database is, by its name or its identity in hex.
+    /// Describes a database, by its name or its identity in hex.
     ///
     /// # Errors
     ///

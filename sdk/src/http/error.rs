@@ -1,4 +1,4 @@
-//! What can go wrong with a request.
+//! Errors of requests.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,7 +19,7 @@ struct Inner {
     repr: Repr,
 }
 
-/// What kind of thing went wrong.
+/// Kind of a request's error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -172,7 +172,7 @@ impl Error {
         Self::new(request, repr)
     }
 
-    /// What kind of thing went wrong.
+    /// Kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match &self.0.repr {
             Repr::Endpoint(_)
@@ -197,8 +197,8 @@ impl Error {
         }
     }
 
-    /// Whether the same request may succeed later without anything being changed. It may have been carried out already,
-    /// unless the kind says otherwise.
+    /// Returns `true` if the same request may succeed later without anything being changed. It may have been carried
+    /// out already, unless the kind says otherwise.
     pub fn is_retryable(&self) -> bool {
         match &self.0.repr {
             Repr::Connect(_) | Repr::Timeout | Repr::Interrupted(_) => true,

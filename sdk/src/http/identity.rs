@@ -16,7 +16,7 @@ use super::request::Request;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Account {
-    /// Who it is.
+    /// Identity.
     pub identity: Identity,
     /// Whoever has it is that identity: keep it secret, and keep it.
     pub token: String,
@@ -65,7 +65,7 @@ impl Http {
         Ok(Account { identity: parse_identity(&reply, &identity)?, token: reply.token(token)? })
     }
 
-    /// Whether the token that is presented is that of `identity`.
+    /// Returns `true` if the token that is presented is that of `identity`.
     ///
     /// # Errors
     ///

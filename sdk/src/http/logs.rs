@@ -1,4 +1,4 @@
-//! What a module logs.
+//! Logs of modules.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -17,7 +17,7 @@ use super::error::{Error, Repr};
 use super::exchange::Success;
 use super::request::Request;
 
-/// Which part of a log is read.
+/// Part of a log that is read.
 ///
 /// ```
 /// use lightlike::http::LogOptions;
@@ -39,7 +39,7 @@ impl LogOptions {
         self
     }
 
-    /// Whether the stream goes on with what is logged later.
+    /// Goes on with what is logged later.
     pub fn follow(mut self, follow: bool) -> Self {
         self.follow = follow;
         self
@@ -54,7 +54,7 @@ impl LogOptions {
     }
 }
 
-/// How serious a line of a log is.
+/// Level of a line of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the names say it")]
@@ -90,12 +90,12 @@ impl fmt::Display for LogLevel {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct LogLine {
-    /// How serious it is.
+    /// Level.
     pub level: LogLevel,
-    /// When it was logged.
+    /// Time at which it was logged.
     #[serde(rename = "ts", deserialize_with = "micros")]
     pub timestamp: Timestamp,
-    /// What it says.
+    /// Text.
     pub message: String,
     /// The part of the module that logged it.
     #[serde(default)]
@@ -119,9 +119,9 @@ fn micros<'de, D: Deserializer<'de>>(json: D) -> Result<Timestamp, D::Error> {
 #[must_use = "lines are read as the stream is asked for them"]
 pub struct LogStream {
     body: reqwest::Body,
-    /// What has come and was not a whole line.
+    /// Bytes that have come and were not a whole line.
     buffer: BytesMut,
-    /// How much of the buffer is known to have no line's end.
+    /// Number of bytes in the buffer that are known to have no line's end.
     searched: usize,
     state: State,
     limit: usize,

@@ -17,7 +17,7 @@ use super::reply::Reply;
 use super::request::{Request, escape};
 use super::upload::OnUpload;
 
-/// How a module is published.
+/// Options of publishing a module.
 ///
 /// ```
 /// use lightlike::http::Publish;
@@ -35,7 +35,7 @@ pub struct Publish {
 }
 
 impl Publish {
-    /// Whether all rows of an existing database are deleted first.
+    /// Deletes all rows of an existing database first.
     pub fn clear(mut self, clear: bool) -> Self {
         self.clear = clear;
         self
@@ -107,7 +107,7 @@ impl fmt::Debug for Publish {
     }
 }
 
-/// What became of a module that was published.
+/// Result of publishing a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Published {
@@ -115,11 +115,11 @@ pub struct Published {
     pub identity: Identity,
     /// Its name, if it was published under one.
     pub name: Option<String>,
-    /// Whether the database is new.
+    /// Operation: the database is new, or was updated.
     pub op: PublishOp,
 }
 
-/// What publishing did.
+/// Operation of publishing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -130,7 +130,7 @@ pub enum PublishOp {
     Updated,
 }
 
-/// What publishing a module would do to the database that is there.
+/// Plan of publishing a module over the database that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MigrationPlan {
@@ -138,18 +138,18 @@ pub enum MigrationPlan {
     Auto {
         /// The steps, for people.
         text: String,
-        /// Whether clients of the old module would break; publishing then needs [`Publish::break_clients`].
+        /// `true` if clients of the old module would break; publishing then needs [`Publish::break_clients`].
         breaks_clients: bool,
         /// Names the plan for [`Publish::break_clients`].
         token: String,
-        /// Whether the module is built for the server's next major version.
+        /// `true` if the module is built for the server's next major version.
         major_version_upgrade: bool,
     },
     /// The server cannot: the rows have to be [cleared](Publish::clear), or the module changed.
     Manual {
-        /// Why.
+        /// Reason.
         reason: String,
-        /// Whether the module is built for the server's next major version.
+        /// `true` if the module is built for the server's next major version.
         major_version_upgrade: bool,
     },
 }
@@ -253,7 +253,7 @@ impl Http {
         self.ask(request.body(module).timeout(timeout), success).await
     }
 
-    /// What publishing a module would do to the database that is there. Nothing is changed.
+    /// Plans publishing a module over the database that is there. Nothing is changed.
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ impl Request {
         self.body(json)
     }
 
-    /// How long the whole exchange may take, in place of what [`Http`](super::Http) says.
+    /// Limits the time of the whole exchange, in place of that of [`Http`](super::Http).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

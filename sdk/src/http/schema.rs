@@ -9,7 +9,7 @@ use super::exchange::Success;
 use super::request::Request;
 
 impl Http {
-    /// What the module has: its tables, views, reducers, procedures and types.
+    /// Schema of the module: its tables, views, reducers, procedures and types.
     ///
     /// [`compare`](crate::schema::compare) says how the structs of a program differ from it. Version 10 is asked for, then
     /// 9, which servers before 2.0.4 have.

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::exchange::Success;
 use super::request::Request;
 
-/// What a server says of itself.
+/// Health of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Health {
@@ -17,7 +17,7 @@ pub struct Health {
     /// The package that serves the API.
     #[serde(default)]
     pub package_name: Option<String>,
-    /// Whether databases can be placed on it.
+    /// `true` if databases can be placed on it.
     #[serde(default)]
     pub schedulable: Option<bool>,
 }

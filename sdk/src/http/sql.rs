@@ -59,7 +59,7 @@ impl<S: IntoStatements, const N: usize> IntoStatements for [S; N] {
     }
 }
 
-/// How SQL is run.
+/// Options of running SQL.
 ///
 /// ```
 /// use lightlike::http::SqlOptions;
@@ -74,14 +74,14 @@ pub struct SqlOptions {
 }
 
 impl SqlOptions {
-    /// Whether the reply waits until what it shows is durable. The server decides otherwise.
+    /// Delays the reply until what it shows is durable. The server decides otherwise.
     pub fn confirmed(mut self, confirmed: bool) -> Self {
         self.confirmed = Some(confirmed);
         self
     }
 }
 
-/// How many rows a statement changed.
+/// Numbers of rows that a statement changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the names say it")]
@@ -91,14 +91,14 @@ pub struct SqlStats {
     pub rows_updated: u64,
 }
 
-/// What statements returned, in their order.
+/// Results of statements, in their order.
 #[derive(Debug, Clone)]
 pub struct SqlReply {
     statements: Vec<StatementReply>,
     request: Box<str>,
 }
 
-/// What one statement returned: rows, and what columns they have.
+/// Result of one statement: rows, and their columns.
 #[derive(Debug, Clone)]
 pub struct StatementReply {
     columns: Vec<ServerField>,
@@ -109,7 +109,7 @@ pub struct StatementReply {
 }
 
 impl SqlReply {
-    /// What each statement returned.
+    /// Result of each statement.
     ///
     /// ```no_run
     /// # async fn example(http: &lightlike::http::Http) -> Result<(), lightlike::http::Error> {
@@ -124,7 +124,7 @@ impl SqlReply {
         &self.statements
     }
 
-    /// What the one statement returned.
+    /// Result of the one statement.
     ///
     /// # Errors
     ///
@@ -205,12 +205,12 @@ impl StatementReply {
         &self.columns
     }
 
-    /// How long the statement took on the server.
+    /// Duration of the statement on the server.
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// How many rows the statement changed.
+    /// Numbers of rows that the statement changed.
     pub fn stats(&self) -> SqlStats {
         self.stats
     }
@@ -278,7 +278,7 @@ impl StatementReply {
         }
     }
 
-    /// Where the columns are that have the names of a struct's fields.
+    /// Positions of the columns that have the names of a struct's fields.
     fn positions(&self, ty: SatsType) -> Result<Vec<usize>, Error> {
         let SatsType::Product(ProductDef { fields, .. }) = ty else {
             return Err(self.mismatch(format_args!("a row is a struct, and not a `{ty}`")));
@@ -419,7 +419,7 @@ fn statement(reply: &Reply, raw: RawStatement<'_>) -> Result<StatementReply, Err
     })
 }
 
-/// Whether the server refused several statements because they are several.
+/// Returns `true` if the server refused several statements because they are several.
 fn takes_one(error: &Error) -> bool {
     error.status() == Some(400)
         && error.text().is_some_and(|text| text.contains("Multiple SQL statements"))

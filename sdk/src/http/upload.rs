@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 /// Hears how many bytes of a body were taken to be sent.
 pub(super) type OnUpload = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// How much is handed over at once.
+/// Number of bytes handed over at once.
 const CHUNK_BYTES: usize = 64 << 10;
 
 pub(super) struct Upload {

@@ -30,7 +30,7 @@ pub(crate) struct Caller {
     span: CallSpan,
 }
 
-/// Who waits for an answer.
+/// Receiver of an answer.
 pub(crate) enum Sink {
     Tell(oneshot::Sender<Reply>),
     TellWhen(oneshot::Sender<(Reply, CallTimes)>),

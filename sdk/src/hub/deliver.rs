@@ -1,4 +1,4 @@
-//! Where the machine's events go.
+//! Delivery of the machine's events.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -122,7 +122,7 @@ impl Hub {
         }
     }
 
-    /// Whether a set is not over.
+    /// Returns `true` if a set is not over.
     #[cfg(feature = "http")]
     pub(crate) fn has_set(&self, set: SubscriptionId) -> bool {
         lock(&self.sets).contains_key(&set)

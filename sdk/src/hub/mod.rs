@@ -1,4 +1,4 @@
-//! What all handles of one client share.
+//! State that all handles of one client share.
 
 mod calls;
 mod deliver;
@@ -52,7 +52,7 @@ pub(crate) struct Hub {
     pub(crate) verifiers: Verifiers,
     pub(crate) state: Source<ConnectionState>,
     pub(crate) receiving: Source<Receiving>,
-    /// What `state` says, for reads, which are many.
+    /// Readiness for reads, which are many; the same as `state`.
     is_ready: AtomicBool,
     pub(crate) listeners: Listeners,
     pub(crate) broadcasts: Broadcasts,
@@ -194,7 +194,7 @@ impl Hub {
         }
     }
 
-    /// Why nothing more will come.
+    /// Reason for which nothing more will come.
     pub(crate) fn closed(&self) -> Repr {
         match &*self.state.borrow() {
             ConnectionState::Closed(CloseReason::Lost(lost)) => Repr::Lost(lost.clone()),

@@ -14,7 +14,7 @@ use crate::declare::Declared;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
 
-/// What the builder was told of offline use.
+/// Settings of offline use, from the builder.
 #[derive(Default)]
 pub(crate) struct Offline {
     store: Option<Box<dyn Store>>,
@@ -66,7 +66,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How much is kept, for how long, and what happens beyond that.
+    /// Sets how much is kept, for how long, and what happens beyond that.
     pub fn offline_config(mut self, config: OfflineConfig) -> Self {
         self.offline.config = config;
         self
@@ -86,7 +86,7 @@ impl ClientBuilder {
     }
 }
 
-/// What a store had, between being read and being used.
+/// Contents of a store, between being read and being used.
 pub(crate) struct Loaded {
     store: Box<dyn Store>,
     opened: Opened,

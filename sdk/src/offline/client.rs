@@ -15,12 +15,13 @@ use crate::watch::Watch;
 
 /// Offline: what is kept of calls. See [`ClientBuilder::offline`](crate::ClientBuilder::offline).
 impl Client {
-    /// How many calls are kept and how many failed, when the connection is tried again, and whether the store works.
+    /// Numbers of calls that are kept and that failed, the time of the next attempt to connect, and the state of the
+    /// store.
     pub fn sync_state(&self) -> Watch<SyncState> {
         self.hub().offline.sync.subscribe()
     }
 
-    /// How each call of a reducer ends, once for each: those that an earlier run of the program made too.
+    /// Outcome of each call of a reducer, once for each: those that an earlier run of the program made too.
     ///
     /// The first stream also has what happened before it was asked for, since the start, if the client has a store; so no
     /// outcome of an earlier run's call is missed. It ends when the connection is closed for good.

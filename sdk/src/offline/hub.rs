@@ -1,4 +1,4 @@
-//! Where what the machine says of its journal goes.
+//! Delivery of the machine's events about its journal.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::hub::{Caller, Hub};
 use crate::stream::{EventStream, Feed};
 use crate::watch::Source;
 
-/// How many outcomes a stream holds, and how many are kept for the first one that is asked for.
+/// Number of outcomes that a stream holds, and that are kept for the first one that is asked for.
 const OUTCOME_CAPACITY: usize = 1024;
 
 /// Decides what becomes of a call that was made without a connection.
@@ -22,14 +22,14 @@ pub(crate) type BeforeReplay = Box<dyn FnMut(&QueuedCall) -> Replay + Send>;
 /// Tells where a call is, or how it ended before it was anywhere.
 pub(crate) type AcceptedSender = oneshot::Sender<Result<Accepted, Reply>>;
 
-/// Who is told of calls that are kept.
+/// Receivers of events about calls that are kept.
 pub(crate) struct OfflineHub {
-    /// Whether there is a journal.
+    /// `true` if there is a journal.
     enabled: AtomicBool,
     pub(super) sync: Source<SyncState>,
     accepting: Mutex<HashMap<CallId, AcceptedSender>>,
     outcomes: Mutex<Outcomes>,
-    /// What `outcomes` says, for calls, which are many.
+    /// `true` if outcomes are wanted, for calls, which are many; the same as `outcomes`.
     wants_outcomes: AtomicBool,
     pub(super) before_replay: Mutex<Option<BeforeReplay>>,
 }
@@ -52,7 +52,7 @@ struct Outcomes {
     feeds: Vec<Feed<CallOutcome>>,
     /// Those that nobody could have heard of yet.
     backlog: VecDeque<CallOutcome>,
-    /// Whether a stream was ever asked for.
+    /// `true` if a stream was ever asked for.
     asked: bool,
     /// The connection is closed: a new stream ends after the backlog.
     ended: bool,
@@ -78,7 +78,7 @@ impl OfflineHub {
         }
     }
 
-    /// Who waits for a call to be accepted, which is over before it was.
+    /// Takes the waiter for a call to be accepted, which is over before it was.
     pub(crate) fn take_accepting(&self, call: CallId) -> Option<AcceptedSender> {
         lock(&self.accepting).remove(&call)
     }

@@ -1,11 +1,11 @@
-//! How calls ended, for whoever watches all of them.
+//! Outcomes of calls, for whoever watches all of them.
 
 use bytes::Bytes;
 use lightlike_core::conn::{NotSent, Reply};
 use lightlike_core::types::{Timestamp, Uuid};
 use lightlike_core::wire::Text;
 
-/// How one call of a reducer ended: see [`Client::call_outcomes`](crate::Client::call_outcomes).
+/// Outcome of one call of a reducer: see [`Client::call_outcomes`](crate::Client::call_outcomes).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CallOutcome {
@@ -13,19 +13,19 @@ pub struct CallOutcome {
     pub id: Option<Uuid>,
     /// The reducer's name.
     pub reducer: Text,
-    /// Whether an earlier run of the program made the call.
+    /// `true` if an earlier run of the program made the call.
     pub restored: bool,
-    /// How it ended.
+    /// Outcome.
     pub end: CallEnd,
 }
 
-/// How a call ended.
+/// Outcome of a call.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum CallEnd {
     /// It has run; its rows are here.
     Committed {
-        /// When the server ran it. Not known of a call of which only its probe says that it has run.
+        /// Time at which the server ran it. Not known of a call of which only its probe says that it has run.
         timestamp: Timestamp,
     },
     /// The reducer refused: the BSATN of its error.
@@ -36,7 +36,7 @@ pub enum CallEnd {
     Unknown,
     /// No answer came within its timeout.
     TimedOut {
-        /// Whether it was sent.
+        /// `true` if it was sent.
         sent: bool,
     },
     /// It was dropped unsent.
@@ -50,7 +50,7 @@ pub enum CallEnd {
 }
 
 impl CallEnd {
-    /// Whether it has run, and not been refused.
+    /// Returns `true` if it has run, and not been refused.
     pub fn is_committed(&self) -> bool {
         matches!(self, Self::Committed { .. })
     }

@@ -22,7 +22,7 @@ pub struct QueryList {
     /// Those tables, and others whose rows are asked for, as the program has them.
     #[cfg(feature = "http")]
     pub(crate) definitions: Vec<TableDef>,
-    /// Why the set cannot be asked for.
+    /// Error for which the set cannot be asked for.
     pub(crate) error: Option<QueryError>,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Debug for QueryList {
     }
 }
 
-/// What can be subscribed to: a typed query, SQL as text, or tuples, arrays and lists of those.
+/// Set of queries to subscribe to: a typed query, SQL as text, or tuples, arrays and lists of those.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not something to subscribe to",
     note = "give a query such as `User::all()`, SQL as text, or a tuple, an array or a `Vec` of those"

@@ -1,4 +1,4 @@
-//! What to ask the server for: typed queries, and SQL as text.
+//! Queries to the server: typed ones, and SQL as text.
 //!
 //! ```
 //! use lightlike::prelude::*;

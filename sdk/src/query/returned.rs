@@ -1,6 +1,6 @@
-//! Which table a query that was given as text returns rows of. The server alone says whether it is a query at all.
+//! Tables that queries given as text return rows of. The server alone says whether it is a query at all.
 
-/// What a query returns rows of.
+/// Table whose rows a query returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Returned {
     /// One table.
@@ -76,7 +76,7 @@ impl Tokens<'_> {
         Some(Token::Name { text: text.to_owned(), quoted: false })
     }
 
-    /// What stands between two quotes, where a doubled one is one of the text.
+    /// Reads the text between two quotes, where a doubled one is one of the text.
     fn quoted(&mut self, quote: char) -> Option<String> {
         let mut text = String::new();
         self.rest = &self.rest[1..];
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_found_by_its_name_or_its_other_name() {
+    fn table_is_found_by_either_name() {
         let cases = [
             ("SELECT * FROM user", Some("user")),
             ("select * from user;", Some("user")),

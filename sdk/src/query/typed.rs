@@ -26,14 +26,14 @@ pub enum Joined {}
 #[derive(Debug)]
 pub enum Called {}
 
-/// Where the rows come from, beside their table.
+/// Source of the rows, beside their table.
 #[derive(Clone)]
 enum Source {
     Table,
     Join {
         /// ` JOIN "other" ON ..`.
         clause: Box<str>,
-        /// What the other table's rows must be.
+        /// Condition on the other table's rows.
         condition: Option<Box<str>>,
     },
     /// `(1, 'a')`.
@@ -52,7 +52,7 @@ impl<T: Table, S> Query<T, S> {
         &self.sql
     }
 
-    /// Why it cannot be asked, if a value in it has no literal in SQL. Asking says so too.
+    /// Error for which it cannot be asked, if a value in it has no literal in SQL. Asking says so too.
     pub fn error(&self) -> Option<&QueryError> {
         self.error.as_ref()
     }
@@ -234,7 +234,7 @@ impl<T: Table, S> fmt::Debug for Query<T, S> {
     }
 }
 
-/// What a table can be asked for.
+/// Queries of a table.
 pub trait TableQueries: Table + Sized {
     /// All rows.
     ///

@@ -86,7 +86,7 @@ pub(crate) async fn connected(client: &Client) -> Result<(), Error> {
     }
 }
 
-/// Who asks.
+/// Identity and token of the client that asks.
 struct Us {
     identity: Option<Identity>,
     token: Option<Secret>,
@@ -135,7 +135,7 @@ impl Hub {
         self.command(|connection, _| connection.handle_schema(round, Some(reducers)));
     }
 
-    /// Whether a reducer of the program's takes what the server's does, as far as that is known.
+    /// Returns `true` if a reducer of the program's takes what the server's does, as far as that is known.
     pub(crate) fn takes(&self, ours: &FunctionDef) -> bool {
         let schema = self.schema.lock().of_kept.clone();
         schema.is_none_or(|schema| {

@@ -24,7 +24,7 @@ use crate::plain_text::PlainText;
 
 pub(crate) use self::fetch::{connected, definitions, start};
 
-/// Whether the program's structs are compared with the module's schema, and what a difference leads to. Feature `http`.
+/// Comparison of the program's structs with the module's schema, and what a difference leads to. Feature `http`.
 ///
 /// A struct that differs from the module in the types of its columns does not decode, or decodes into nonsense; a key
 /// or an index that the module does not have makes queries that the server refuses. This says so first, and in words:
@@ -62,14 +62,14 @@ pub enum SchemaCheck {
 
 type DriftHook = Arc<dyn Fn(&[Difference]) + Send + Sync>;
 
-/// What the builder was told.
+/// Settings of the builder.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) check: SchemaCheck,
     pub(crate) hook: Option<DriftHook>,
 }
 
-/// Where the schema is.
+/// Place of the schema.
 pub(crate) struct Origin {
     pub(crate) uri: Box<str>,
     pub(crate) database: Box<str>,
@@ -77,11 +77,11 @@ pub(crate) struct Origin {
     pub(crate) plain_text: PlainText,
 }
 
-/// What is compared, and what was found. Part of the [`Hub`].
+/// State of comparing: what is compared, and what was found. Part of the [`Hub`].
 #[derive(Default)]
 pub(crate) struct SchemaState {
     config: OnceLock<(Settings, Origin)>,
-    /// Whether mentions are written down: not before the settings are known, and never if they say so.
+    /// `true` while mentions are written down: not before the settings are known, and never if they say so.
     is_active: AtomicBool,
     mentioned: Mutex<Mentioned>,
     outcome: Mutex<Option<oneshot::Receiver<Outcome>>>,
@@ -94,7 +94,7 @@ type Outcome = Result<Vec<Difference>, http::Error>;
 /// The module's schema, as it concerns one client.
 pub(crate) struct Theirs {
     schema: Arc<ServerSchema>,
-    /// Whether private tables are none to us.
+    /// `true` if the client owns the database, so that private tables are no difference.
     is_owner: bool,
 }
 
@@ -113,7 +113,7 @@ impl Theirs {
 #[derive(Default)]
 struct Mentioned {
     theirs: Option<Arc<Theirs>>,
-    /// What kept calls were compared with.
+    /// Schema with which kept calls were compared.
     of_kept: Option<Arc<ServerSchema>>,
     /// The names of tables; a function may have the same.
     tables: HashSet<&'static str>,

@@ -1,4 +1,4 @@
-//! What a strict check does not let pass: asking for rows of tables that differ from the module's.
+//! Refusals of a strict check: rows of tables that differ from the module's are not asked for.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{SchemaCheck, SchemaState, Theirs};
 use crate::hub::Hub;
 
 impl Theirs {
-    /// How these tables differ, if they do.
+    /// Differences of these tables, if there are any.
     fn differences(&self, tables: &[TableDef]) -> Option<Arc<[Difference]>> {
         let differences = self.compare(tables, &[]);
         (!differences.is_empty()).then(|| differences.into())

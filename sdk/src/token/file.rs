@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_token_comes_back_until_it_is_cleared() {
+    fn saved_token_loads_until_cleared() {
         let folder = tempfile::tempdir().unwrap();
         let tokens = FileTokens::at(folder.path().join("deep/er/token"));
         assert_eq!(tokens.load().unwrap(), None);

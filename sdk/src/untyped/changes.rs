@@ -1,4 +1,4 @@
-//! What happened to rows, by the schema's keys.
+//! Changes of rows, by the schema's keys.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use super::shape::Shape;
 use crate::changes::Changes;
 use crate::event::{Change, Deleted, Inserted, Updated};
 
-/// What happened to a row of some table.
+/// Change of a row of some table.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct UntypedChange {
     /// The table's name.
     pub table: Arc<str>,
-    /// What happened.
+    /// Change.
     pub change: Change<UntypedRow>,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn of_transaction(
     all
 }
 
-/// What a transaction changed in one table, by a schema that may not have it.
+/// Changes of a transaction in one table, by a schema that may not have it.
 pub(crate) fn changes_of_table(
     schema: &Arc<ServerSchema>,
     transaction: &Changes,
@@ -43,7 +43,7 @@ pub(crate) fn changes_of_table(
     of_table(&Arc::new(Shape::of(schema, diff.name())), transaction, diff)
 }
 
-/// What a transaction changed in one table: inserts and updates, then deletes, then events.
+/// Changes of a transaction in one table: inserts and updates, then deletes, then events.
 pub(super) fn of_table(
     shape: &Arc<Shape>,
     transaction: &Changes,

@@ -1,4 +1,4 @@
-//! What can go wrong between a schema and what a program or a server says.
+//! Errors between a schema and what a program or a server says.
 
 use std::sync::Arc;
 
@@ -68,9 +68,9 @@ pub enum UntypedError {
     ArgumentCount {
         /// The function.
         function: Box<str>,
-        /// How many parameters it has.
+        /// Number of its parameters.
         expected: usize,
-        /// How many arguments there are.
+        /// Number of arguments.
         found: usize,
         /// The function's parameters and their types.
         signature: Box<str>,
@@ -91,7 +91,7 @@ pub enum UntypedError {
     Arguments {
         /// The function's parameters and their types.
         signature: Box<str>,
-        /// What is wrong, and where.
+        /// Error, with its place.
         #[source]
         source: JsonError,
     },
@@ -100,11 +100,11 @@ pub enum UntypedError {
     Row {
         /// The table.
         table: Arc<str>,
-        /// Why it does not decode.
+        /// Error of decoding it.
         #[source]
         source: DecodeError,
     },
-    /// What a function returned is not what the schema says.
+    /// The returned value is not what the schema says.
     #[error("what was returned does not fit the schema")]
     Returned(#[source] DecodeError),
     /// A value has no JSON, or is not what the schema says.
@@ -124,7 +124,7 @@ pub(super) fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) ->
     close.filter(|(distance, _)| *distance <= most).min().map(|(_, name)| name.into())
 }
 
-/// How many letters must be added, taken away or changed to make one name of the other; upper case is no difference.
+/// Number of letters to be added, taken away or changed to make one name of the other; upper case is no difference.
 fn distance(a: &str, b: &str) -> usize {
     let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<_>>();
     let (a, b) = (lower(a), lower(b));
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_that_is_most_like_the_wanted_one_is_offered() {
+    fn closest_name_is_suggested() {
         let names = ["user", "message", "logged_out_user"];
         let near = |wanted| nearest(wanted, names.into_iter());
         assert_eq!(near("usr").as_deref(), Some("user"));

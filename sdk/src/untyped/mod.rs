@@ -98,7 +98,7 @@ impl Client {
 }
 
 impl Untyped {
-    /// What the module has.
+    /// Schema of the module.
     pub fn schema(&self) -> &ServerSchema {
         &self.schema
     }
@@ -151,7 +151,7 @@ impl Untyped {
         Ok(tables.collect())
     }
 
-    /// What a transaction changed, in all tables: by table in the server's order, and within one as
+    /// Changes of a transaction, in all tables: by table in the server's order, and within one as
     /// [`UntypedTable::on_change`] has it.
     ///
     /// With [`Client::on_transaction`] and [`Client::transactions`], this is a feed of everything that the subscriptions

@@ -1,4 +1,4 @@
-//! What the rows of one table look like, by the schema.
+//! Shape of one table's rows, by the schema.
 
 use std::fmt;
 use std::sync::Arc;

@@ -44,13 +44,13 @@ impl UntypedTable {
         self.columns().get(self.shape.key?)
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         let view = self.hub.read();
         view.view.untyped(self.name()).map_or(0, |table| table.len())
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

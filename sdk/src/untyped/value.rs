@@ -1,4 +1,4 @@
-//! What a function returned, by the schema.
+//! Values that functions return, by the schema.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use lightlike_core::schema::{SatsValue, ServerSchema, ServerType};
 
 use super::error::UntypedError;
 
-/// What a reducer or a procedure returned, or a reducer refused with.
+/// Value that a reducer or a procedure returned, or that a reducer refused with.
 #[derive(Clone)]
 pub struct UntypedValue {
     schema: Arc<ServerSchema>,
@@ -33,7 +33,7 @@ impl UntypedValue {
         self.ty.as_ref()
     }
 
-    /// Whether there is nothing in it, as in what most reducers return.
+    /// Returns `true` if there is nothing in it, as in what most reducers return.
     pub fn is_unit(&self) -> bool {
         self.bytes.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What is wrong on our side is not sent, and what is wrong on the server's side is an error that says so.
+//! Errors on our side are not sent, and errors on the server's side are reported.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -68,7 +68,7 @@ async fn names_are_escaped() {
 }
 
 #[tokio::test]
-async fn a_plan_that_breaks_clients_is_named_when_publishing() {
+async fn client_breaking_plan_is_named_when_publishing() {
     let server = Scripted::new(vec![
         json(r#"{"ManualMigrate":{"reason":"the column `x` has another type"}}"#),
         reply(403, &[], "no"),
@@ -86,7 +86,7 @@ async fn a_plan_that_breaks_clients_is_named_when_publishing() {
 }
 
 #[tokio::test]
-async fn a_route_of_the_module_is_returned_whatever_its_status() {
+async fn module_route_returns_any_status() {
     let server = Scripted::new(vec![reply(418, &[("x-tea", "green")], "short and stout")]);
     let reply = server
         .http()
@@ -101,7 +101,7 @@ async fn a_route_of_the_module_is_returned_whatever_its_status() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_there_can_be_retried() {
+async fn unreachable_host_is_retryable() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = Http::new(&format!("http://127.0.0.1:{port}")).unwrap().ping().await.unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Connect, true));
@@ -201,7 +201,7 @@ async fn a_server_that_is_silent_times_out() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_busy_can_be_retried_and_one_that_refuses_cannot() {
+async fn busy_server_is_retryable_and_refusal_is_not() {
     for (status, retryable) in [(503, true), (429, true), (500, false), (400, false), (402, false)]
     {
         let server = Scripted::new(vec![reply(status, &[], "")]);

@@ -31,7 +31,7 @@ async fn a_log_is_a_stream_of_lines() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_none_ends_the_log_with_an_error() {
+async fn invalid_log_line_ends_stream_with_error() {
     let server = follow("{\"level\":\"Info\",\"ts\":1,\"message\":\"one\"}\nhello\n{}\n");
     let mut logs = server.http().logs("chat", LogOptions::default().follow(true)).await.unwrap();
     assert_eq!(logs.next().await.unwrap().unwrap().message, "one");

@@ -30,7 +30,7 @@ async fn requests_go_through_a_proxy_of_ones_own() {
 }
 
 #[tokio::test]
-async fn encrypted_requests_ask_the_proxy_for_a_tunnel_without_the_token() {
+async fn https_requests_tunnel_without_token() {
     let proxy = Scripted::new(vec![reply(403, &[], "not to this host")]);
     let error = through(&proxy, "https://database.example").ping().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect, "{error}");

@@ -72,7 +72,7 @@ impl Scripted {
         self.asked.recv_timeout(Duration::from_secs(20)).unwrap()
     }
 
-    /// Whether there was another request.
+    /// Returns `true` if there was another request.
     pub(crate) fn was_asked_more(&self) -> bool {
         self.asked.try_recv().is_ok()
     }

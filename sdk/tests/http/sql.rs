@@ -26,7 +26,7 @@ fn one(columns: &str, rows: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn several_statements_go_in_one_request_where_the_server_takes_several() {
+async fn statements_share_one_request_where_supported() {
     let both = format!("[{},{}]", statement(TEXT, r#"[["a"]]"#), statement("", "[]"));
     let server = Scripted::new(vec![json(&both)]);
     let replies = server.http().sql("chat", ["SELECT text FROM m", "DELETE FROM m"]).await.unwrap();
@@ -38,7 +38,7 @@ async fn several_statements_go_in_one_request_where_the_server_takes_several() {
 }
 
 #[tokio::test]
-async fn several_statements_go_one_by_one_where_the_server_takes_one() {
+async fn statements_are_sent_singly_where_required() {
     let refusal = reply(400, &[], "Multiple SQL statements are not supported");
     let server = Scripted::new(vec![refusal, one(TEXT, r#"[["a"]]"#), one(TEXT, r#"[["b"]]"#)]);
     let replies = server.http().sql("chat", vec!["SELECT 1", "SELECT 2"]).await.unwrap();

@@ -7,7 +7,7 @@ use lightlike::http::Publish;
 use crate::scripted::{Scripted, json};
 
 #[tokio::test]
-async fn an_upload_tells_how_much_is_sent_and_arrives_whole() {
+async fn upload_reports_progress_and_arrives_whole() {
     let server = Scripted::new(vec![json(
         r#"{"Success":{"domain":"chat","database_identity":"c200000000000000000000000000000000000000000000000000000000000000","op":"created"}}"#,
     )]);

@@ -1,4 +1,4 @@
-//! What a transaction changed, in the end.
+//! Net changes of a transaction.
 
 use std::collections::HashMap;
 
@@ -57,7 +57,7 @@ impl Delta {
 }
 
 impl TableDelta {
-    /// What leads from the rows `before` to the rows `after`.
+    /// Difference of the rows `after` from the rows `before`.
     pub(crate) fn between(before: &[Bytes], after: &[Bytes]) -> Self {
         let missing_in = |rows: &[Bytes], others: &[Bytes]| -> Vec<Bytes> {
             let others: std::collections::HashSet<_> = others.iter().collect();

@@ -1,4 +1,4 @@
-//! What the server knows of its tables at run time.
+//! Descriptors of the server's tables at run time.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use lightlike_core::schema::{SatsType, SatsValue, TableDef, TableKind};
 pub(crate) struct TableSchema {
     pub(crate) name: &'static str,
     pub(crate) kind: TableKind,
-    /// What it was made from.
+    /// Definition that it was made from.
     #[cfg(feature = "http")]
     pub(crate) def: TableDef,
     pub(crate) columns: Vec<ColumnSchema>,
@@ -19,7 +19,7 @@ pub(crate) struct TableSchema {
     pub(crate) primary_key: Option<u16>,
     /// Single columns that have an index, which a join needs.
     indexed: Vec<u16>,
-    /// Whether clients must not see it.
+    /// `true` if clients must not see it.
     pub(crate) private: bool,
 }
 
@@ -62,7 +62,7 @@ impl TableSchema {
         u16::try_from(position).ok()
     }
 
-    /// Whether a join can look rows up by this column: views are small and computed, and are never refused.
+    /// Returns `true` if a join can look rows up by this column: views are small and computed, and are never refused.
     pub(crate) fn is_indexed(&self, column: u16) -> bool {
         self.kind == TableKind::View || self.indexed.contains(&column)
     }

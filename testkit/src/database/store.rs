@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::schema::TableSchema;
 
-/// When a row came, which is its place in the table's order.
+/// Time at which a row came, which is its place in the table's order.
 pub(crate) type Age = u64;
 
 /// A set of rows, in the order in which they were inserted.
@@ -21,11 +21,11 @@ pub(crate) struct Store {
     /// One map for each of the schema's unique columns, by the column's encoding.
     unique: Vec<HashMap<Bytes, Age>>,
     next_age: Age,
-    /// What the table's sequence gave last.
+    /// Last number that the table's sequence gave.
     pub(crate) last_id: u64,
 }
 
-/// What became of an insert.
+/// Result of an insert.
 #[derive(Debug)]
 pub(crate) enum Inserted {
     New(Age),

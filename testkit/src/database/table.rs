@@ -60,12 +60,12 @@ impl<'tx, T: Table> TableRef<'tx, T> {
         self.database.rows(self.position).map(|row| decode(row))
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(self) -> usize {
         self.database.stores[self.position].len()
     }
 
-    /// Whether there are no rows.
+    /// Returns `true` if there are no rows.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }

@@ -23,7 +23,7 @@ use crate::module::Module;
 pub struct Tx {
     pub(super) database: Database,
     pub(super) changes: Vec<Change>,
-    /// What the sequences of tables gave last before the transaction, oldest first.
+    /// Last numbers that the sequences of tables gave before the transaction, oldest first.
     pub(super) ids: Vec<(usize, u64)>,
     caller: Caller,
 }
@@ -42,7 +42,7 @@ impl Tx {
         Self { database, changes: Vec::new(), ids: Vec::new(), caller }
     }
 
-    /// Who called. In a transaction of the server's own, the database itself.
+    /// Identity of the caller. In a transaction of the server's own, the database itself.
     pub fn sender(&self) -> Identity {
         self.caller.sender
     }
@@ -52,7 +52,7 @@ impl Tx {
         self.caller.connection_id
     }
 
-    /// When the transaction began, by the server's clock.
+    /// Time at which the transaction began, by the server's clock.
     pub fn timestamp(&self) -> Timestamp {
         self.caller.timestamp
     }
@@ -136,12 +136,12 @@ impl Tx {
         self.table::<T>().iter()
     }
 
-    /// How many rows a table has.
+    /// Number of rows in a table.
     pub fn len<T: Table>(&self) -> usize {
         self.table::<T>().len()
     }
 
-    /// Whether a table has no rows.
+    /// Returns `true` if a table has no rows.
     pub fn is_empty<T: Table>(&self) -> bool {
         self.len::<T>() == 0
     }
@@ -168,7 +168,7 @@ impl Tx {
         result
     }
 
-    /// What the transaction changed so far.
+    /// Changes of the transaction so far.
     pub(crate) fn delta(&self) -> Delta {
         Delta::net(&self.changes)
     }

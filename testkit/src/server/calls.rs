@@ -12,14 +12,14 @@ use super::state::{Key, Shared, State};
 use crate::module::CallError;
 use crate::procedure::ProcedureCtx;
 
-/// What the server says of a function that panicked: not why.
+/// Text of the server about a function that panicked: not the reason.
 ///
 /// # Source
 ///
 /// Recorded from SpacetimeDB 2.8.3.
 pub(super) const FATAL: &str = "The instance encountered a fatal error.";
 
-/// What stands for the reason of a procedure's panic, which is the module's own affair.
+/// Stand-in for the reason of a procedure's panic, which is the module's own affair.
 const PANIC: &str = "the procedure panicked";
 
 impl Shared {

@@ -17,7 +17,7 @@ use super::state::{Connection, Key, State};
 use crate::database::{Caller, Tx};
 use crate::sql::Query;
 
-/// Why a transaction did not commit.
+/// Reason for which a transaction did not commit.
 pub(crate) enum Aborted<E> {
     /// The body returned this.
     Rejected(E),

@@ -23,7 +23,7 @@ use super::writer::Writer;
 /// The largest message that the server takes, in bytes.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
 
-/// How long a client may say nothing, pongs included.
+/// Time for which a client may be silent, pongs included.
 ///
 /// # Source
 ///

@@ -1,4 +1,4 @@
-//! Which rows a query returns, and how a transaction changes them.
+//! Evaluation of queries: the rows that they return, and their changes by a transaction.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::database::{Database, Delta, TableDelta};
 use crate::module::Module;
 use crate::sql::{Bindings, ColumnRef, Columns, Query, Source};
 
-/// What queries are evaluated over: the tables as one caller sees them.
+/// Tables as one caller sees them, over which queries are evaluated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene<'a> {
     pub(crate) database: &'a Database,
@@ -20,7 +20,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) sender: Identity,
 }
 
-/// What one transaction changed, views included.
+/// Changes of one transaction, views included.
 #[derive(Debug, Default)]
 pub(crate) struct Committed {
     pub(crate) delta: Delta,
@@ -45,7 +45,7 @@ impl Scene<'_> {
         Some(self.matches(query, &rows))
     }
 
-    /// How a transaction, whose outcome this scene shows, changed what `query` returns; none if it did not.
+    /// Change that a transaction, whose outcome this scene shows, made to the rows of `query`; none if it made none.
     pub(crate) fn change(&self, query: &Query, committed: &Committed) -> Option<TableDelta> {
         let deltas: Vec<_> =
             query.sources.iter().map(|source| committed.of(source.table, self.sender)).collect();
@@ -63,7 +63,7 @@ impl Scene<'_> {
         (!delta.is_empty()).then_some(delta)
     }
 
-    /// Whether the query's rows are events.
+    /// Returns `true` if the query's rows are events.
     pub(crate) fn returns_events(&self, query: &Query) -> bool {
         self.is_event(query.table())
     }
@@ -191,7 +191,7 @@ impl<'a> Enumeration<'a> {
         }
     }
 
-    /// Whether the last row joins with those before it.
+    /// Returns `true` if the last row joins with those before it.
     fn joins(&self, position: usize, bindings: Bindings<'_>) -> bool {
         let on = self.query.sources[position].on;
         on.is_none_or(|(left, right)| bindings.column(left) == bindings.column(right))
@@ -206,7 +206,7 @@ fn undo(after: &[Bytes], delta: Option<&TableDelta>) -> Vec<Bytes> {
     kept.chain(&delta.deletes).cloned().collect()
 }
 
-/// What is in `rows` more often than in `others`, as often as it is more.
+/// Rows that are in `rows` more often than in `others`, as often as they are more.
 fn surplus(rows: &[Bytes], others: &[Bytes]) -> Vec<Bytes> {
     let mut left: HashMap<&Bytes, usize> = HashMap::new();
     for row in others {

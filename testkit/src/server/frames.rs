@@ -6,14 +6,14 @@ use bytes::Bytes;
 use lightlike_core::bsatn::EncodeError;
 use lightlike_core::wire::{Compression, Protocol, ServerMessage, encode_server, seal_frame};
 
-/// How many payload bytes one frame of a message holds.
+/// Number of payload bytes in one frame of a message.
 ///
 /// # Source
 ///
 /// The server cuts every message so, to let control frames pass.
 const FRAME_BYTES: usize = 4096;
 
-/// How many bytes of messages v3 puts into one frame; a single message may be larger.
+/// Number of message bytes that v3 puts into one frame; a single message may be larger.
 ///
 /// # Source
 ///
@@ -26,7 +26,7 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const FINAL: u8 = 0x80;
 
-/// What frames are compressed with for a client that asked for `wanted`: gzip in place of brotli, in a build without.
+/// Compression of frames for a client that asked for `wanted`: gzip in place of brotli, in a build without.
 const fn built(wanted: Compression) -> Compression {
     match wanted {
         Compression::Brotli if !cfg!(feature = "brotli") => Compression::Gzip,
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_for_brotli_gets_gzip_in_a_build_without() {
+    fn brotli_request_gets_gzip_without_the_feature() {
         let error = "x".repeat(5000).into();
         let message =
             ServerMessage::OneOffQueryResult { request_id: RequestId(1), result: Err(error) };

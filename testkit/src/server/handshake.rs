@@ -1,4 +1,4 @@
-//! Who may open a WebSocket, and on which terms.
+//! Handshakes: who may open a WebSocket, and on which terms.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) struct Accepted {
     pub(super) knows_batches: bool,
 }
 
-/// What becomes of a handshake.
+/// Outcome of a handshake.
 #[derive(Debug)]
 pub(super) enum Outcome {
     Accepted(Accepted, Response),
@@ -29,7 +29,7 @@ pub(super) enum Outcome {
     Dropped,
 }
 
-/// Who makes a request, and the token that proves it.
+/// Identity of a request, and the token that proves it.
 #[derive(Debug)]
 pub(super) struct Credentials {
     pub(super) identity: Identity,
@@ -130,7 +130,7 @@ fn websocket_key(request: &Request) -> Result<&str, Response> {
         .ok_or_else(|| Response::text(400, "`Sec-WebSocket-Key` header missing"))
 }
 
-/// What the request's query says about the connection.
+/// Parameters of the connection in the request's query.
 struct Parameters {
     connection_id: ConnectionId,
     compression: Compression,

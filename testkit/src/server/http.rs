@@ -25,7 +25,7 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
 }
 
-/// What reading a request ends in.
+/// Result of reading a request.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Request(Request),
@@ -48,7 +48,7 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the list in the header `name` has the element `token`, in any case.
+    /// Returns `true` if the list in the header `name` has the element `token`, in any case.
     pub(crate) fn header_has(&self, name: &str, token: &str) -> bool {
         let values = self.headers.iter().filter(|(known, _)| known == name);
         values

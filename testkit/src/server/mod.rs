@@ -49,7 +49,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// What a server is made of.
+    /// Builder of a server.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -60,7 +60,7 @@ impl Server {
         Ok(Self { shared, thread })
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`. The same after a restart.
+    /// Address at which it listens: `http://127.0.0.1:PORT`. The same after a restart.
     pub fn uri(&self) -> String {
         format!("http://{}", self.thread.address())
     }
@@ -206,7 +206,7 @@ impl Server {
         self.shared.with(|state| state.accounts.revoke(identity));
     }
 
-    /// What time the server says it is.
+    /// Time of the server's clock.
     pub fn time(&self) -> Timestamp {
         self.shared.look(State::now)
     }
@@ -222,7 +222,7 @@ impl Server {
         HeldReplies { shared: Arc::clone(&self.shared) }
     }
 
-    /// What the server knows now.
+    /// Shows the state of the server.
     pub fn look<T>(&self, look: impl FnOnce(ServerState<'_>) -> T) -> T {
         self.shared.look(|state| look(ServerState::of(state)))
     }
@@ -336,7 +336,7 @@ impl Drop for HeldReplies {
     }
 }
 
-/// What a server knows, at one moment.
+/// State of a server at one moment.
 #[derive(Debug, Clone)]
 pub struct ServerState<'a> {
     state: &'a State,
@@ -360,32 +360,32 @@ impl<'a> ServerState<'a> {
         &self.connections
     }
 
-    /// How many query sets are applied, over all connections.
+    /// Number of query sets that are applied, over all connections.
     pub fn query_sets(&self) -> usize {
         self.state.connections.values().map(|connection| connection.sets.len()).sum()
     }
 
-    /// How many WebSocket handshakes there were, refused ones included.
+    /// Number of WebSocket handshakes, refused ones included.
     pub fn handshakes(&self) -> usize {
         self.state.counts.handshakes
     }
 
-    /// How many requests there were, over all connections.
+    /// Number of requests, over all connections.
     pub fn requests(&self) -> usize {
         self.state.counts.requests
     }
 
-    /// How often clients have called this reducer or procedure, whatever came of it.
+    /// Number of times that clients have called this reducer or procedure, whatever came of it.
     pub fn calls(&self, function: &str) -> usize {
         self.state.counts.calls.get(function).copied().unwrap_or_default()
     }
 
-    /// How many transactions have committed.
+    /// Number of transactions that have committed.
     pub fn commits(&self) -> usize {
         self.state.counts.commits
     }
 
-    /// How many injected faults are still to happen.
+    /// Number of injected faults that are still to happen.
     pub fn faults(&self) -> usize {
         self.state.faults.len()
     }

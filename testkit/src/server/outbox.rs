@@ -1,4 +1,4 @@
-//! What waits to be sent on one connection.
+//! Messages that wait to be sent on one connection.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use lightlike_core::wire::ServerMessage;
 use tokio::sync::Notify;
 
-/// How many items may wait before the client is taken for dead and cut off.
+/// Maximal number of waiting items before the client is taken for dead and cut off.
 ///
 /// # Source
 ///
@@ -38,7 +38,7 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
-    /// Whether nothing follows it.
+    /// Returns `true` if nothing follows it.
     pub(crate) fn is_last(&self) -> bool {
         matches!(self, Self::Truncated { .. } | Self::Close { .. } | Self::Cut | Self::Stall)
     }
@@ -62,7 +62,7 @@ struct Contents {
     ended: bool,
 }
 
-/// What the writing task finds.
+/// Work for the writing task.
 #[derive(Debug)]
 pub(crate) enum Work {
     /// End now, whatever waits.
@@ -136,12 +136,12 @@ impl Outbox {
         std::mem::take(&mut self.lock().control)
     }
 
-    /// Whether the connection is to end at once.
+    /// Returns `true` if the connection is to end at once.
     pub(crate) fn is_cut(&self) -> bool {
         self.lock().cut
     }
 
-    /// Whether the connection is to end, at once or because the peer is gone.
+    /// Returns `true` if the connection is to end, at once or because the peer is gone.
     pub(crate) fn is_over(&self) -> bool {
         let contents = self.lock();
         contents.cut || contents.ended

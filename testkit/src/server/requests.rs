@@ -1,4 +1,4 @@
-//! What clients say, and what the server does about it.
+//! Requests of clients, and the server's reactions.
 
 use std::sync::Arc;
 

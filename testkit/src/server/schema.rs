@@ -136,7 +136,7 @@ struct Typespace {
 }
 
 impl Typespace {
-    /// Where the row type is.
+    /// Position of the row type.
     fn row(&mut self, row: RowDef) -> usize {
         let columns = row.columns.iter().map(|column| (Some(column.name), column.ty.get()));
         self.named(row.name, row.columns.as_ptr() as usize, |types| {

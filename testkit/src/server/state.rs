@@ -1,4 +1,4 @@
-//! What the server knows: its tables, its connections, what they are subscribed to, and what is to go wrong.
+//! State of the server: its tables, its connections, their subscriptions, and scripted faults.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use crate::sql::Query;
 /// Tells connections apart: a connection id, which clients choose, may come twice.
 pub(crate) type Key = u64;
 
-/// What all tasks of a server share.
+/// State that all tasks of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) module: Arc<Module>,
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// Counts up whenever the state may have changed.
     changed: watch::Sender<u64>,
-    /// How many guards hold replies back.
+    /// Number of guards that hold replies back.
     pub(crate) held: watch::Sender<usize>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct State {
     next_key: Key,
 }
 
-/// What happened so far.
+/// Counters of what happened so far.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Counts {
     pub(crate) handshakes: usize,
@@ -64,12 +64,12 @@ pub(crate) struct Connection {
     pub(crate) info: ConnectionInfo,
     pub(crate) session: Option<u128>,
     pub(crate) sets: BTreeMap<QuerySetId, Vec<Query>>,
-    /// Whether it was ever subscribed to anything: before, the server does not know it as a subscriber.
+    /// `true` if it was ever subscribed to anything: before, the server does not know it as a subscriber.
     pub(crate) has_subscribed: bool,
     pub(crate) outbox: Arc<Outbox>,
-    /// What goes wrong with the reply that is being made.
+    /// Fault of the reply that is being made.
     pub(crate) fault: Option<Fault>,
-    /// Whether it is being closed: nothing that it says is looked at any more.
+    /// `true` while it is being closed: nothing that it says is looked at any more.
     pub(crate) closing: bool,
     pub(crate) knows_batches: bool,
 }
@@ -78,15 +78,15 @@ pub(crate) struct Connection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
-    /// Who connected.
+    /// Identity of the client.
     pub identity: Identity,
     /// The connection.
     pub id: ConnectionId,
-    /// What it speaks.
+    /// Protocol of the connection.
     pub protocol: Protocol,
-    /// How large replies are compressed.
+    /// Compression of large replies.
     pub compression: Compression,
-    /// Whether it asked for confirmed reads. They make no difference here: whatever is committed is durable.
+    /// `true` if it asked for confirmed reads. They make no difference here: whatever is committed is durable.
     pub confirmed: bool,
 }
 
@@ -168,7 +168,7 @@ impl State {
         self.connections.values_mut().filter(move |connection| connection.info.id == id)
     }
 
-    /// Who calls, through this connection.
+    /// Caller, through this connection.
     pub(crate) fn caller(&self, info: &ConnectionInfo) -> Caller {
         Caller { sender: info.identity, connection_id: Some(info.id), timestamp: self.now() }
     }

@@ -105,7 +105,7 @@ impl State {
         Ok(rows)
     }
 
-    /// What is to go wrong with the set that was just applied.
+    /// Takes the fault of the set that was just applied.
     pub(super) fn take_error_after_applied(&mut self, key: Key) -> Option<String> {
         let connection = self.connections.get_mut(&key)?;
         match connection.fault.take() {

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::connection::serve;
 use super::state::Shared;
 
-/// Why a server did not start.
+/// Reason for which a server did not start.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start a server on {address}: {source}")]
 pub struct StartError {
@@ -33,7 +33,7 @@ pub(super) struct Thread {
     _end: oneshot::Sender<()>,
 }
 
-/// How much either end of a stream in memory may write ahead: as much as a socket of the system's.
+/// Number of bytes that either end of a stream in memory may write ahead: as much as a socket of the system's.
 const STREAM_BYTES: usize = 64 << 10;
 
 /// A listener at work.

@@ -17,7 +17,7 @@ pub(crate) struct Views {
     rows: BTreeMap<Viewed, Vec<Bytes>>,
 }
 
-/// How a transaction changed views.
+/// Changes of views by a transaction.
 #[derive(Debug, Default)]
 pub(crate) struct ViewChanges {
     deltas: BTreeMap<Viewed, TableDelta>,

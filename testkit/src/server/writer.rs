@@ -11,17 +11,17 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::frames;
 use super::outbox::{Outbox, Outgoing, Work};
 
-/// How often the server asks whether the client is there; first at once.
+/// Interval at which the server pings the client; first at once.
 ///
 /// # Source
 ///
 /// SpacetimeDB 2.14.0.
 const PING_PERIOD: Duration = Duration::from_secs(15);
 
-/// How long the server waits for the client's answer to a close frame.
+/// Time for which the server waits for the client's answer to a close frame.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many bytes of frames are given to the socket at once.
+/// Number of frame bytes that are given to the socket at once.
 const WRITE_BYTES: usize = 64 << 10;
 
 /// The writing half of a connection.
@@ -30,7 +30,7 @@ pub(super) struct Writer<'a, W> {
     pub(super) outbox: &'a Outbox,
     pub(super) protocol: Protocol,
     pub(super) compression: Compression,
-    /// How many guards hold replies back.
+    /// Number of guards that hold replies back.
     pub(super) held: watch::Receiver<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! What the parser makes of a query, before any name in it is looked up.
+//! Syntax of a query, before any name in it is looked up.
 
 use core::fmt;
 
@@ -17,7 +17,7 @@ pub(super) struct Select {
 pub(super) enum Projection {
     /// `*`, or `t.*` with its name.
     Star(Option<String>),
-    /// What a subscription cannot return, and what to say of it.
+    /// Statement that a subscription cannot return, and its refusal.
     Refused(SqlError),
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for CompareOp {
 }
 
 impl Literal {
-    /// What stands between the quotes, or the digits.
+    /// Text between the quotes, or the digits.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Bool(value) => value.to_string(),

@@ -19,10 +19,10 @@ const MAX_SQL_BYTES: usize = 50_000;
 pub(crate) struct Query {
     /// The tables that it reads, in the order of its text; never empty.
     pub(crate) sources: Vec<Source>,
-    /// Which of them it returns rows of.
+    /// Source whose rows it returns.
     pub(crate) returned: usize,
     pub(crate) filter: Option<Filter>,
-    /// Why it cannot be subscribed to, if it cannot.
+    /// Refusal as a subscription, if it is one.
     pub(crate) only_once: Option<SqlError>,
 }
 
@@ -133,7 +133,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Which source the query returns rows of.
+    /// Source whose rows the query returns.
     fn returned(&self, select: &Select) -> Result<usize, SqlError> {
         match &select.projection {
             Projection::Star(Some(name)) => self.source(name),
@@ -145,7 +145,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// What a one-off query may and a subscription may not.
+    /// Finds what a one-off query may have and a subscription may not.
     fn only_once(&self, sources: &[Source], returned: usize) -> Option<SqlError> {
         let is_indexed = |at: ColumnRef| self.schema(at.source).is_indexed(at.column);
         let has_index =

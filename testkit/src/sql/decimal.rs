@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_integer_may_be_written_with_a_fraction_or_an_exponent() {
+    fn integers_may_have_fraction_or_exponent() {
         #[rustfmt::skip]
         let cases = [
             ("0", Some("0")), ("-0", Some("0")), ("007", Some("7")), ("+7", Some("7")), ("-7", Some("-7")),

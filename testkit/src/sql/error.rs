@@ -1,4 +1,4 @@
-//! Why a query is not accepted, in the server's words: programs and tests match on them.
+//! Refusals of queries, in the server's words: programs and tests match on them.
 
 use core::fmt;
 
@@ -17,7 +17,7 @@ impl SqlError {
         Self(message.to_string())
     }
 
-    /// What the general SQL parser says, before the server's own rules.
+    /// Refusal of the general SQL parser, before the server's own rules.
     pub(super) fn parse(message: impl fmt::Display) -> Self {
         Self(format!("sql parser error: {message}"))
     }

@@ -1,4 +1,4 @@
-//! Whether a row, or a pair of joined rows, passes a WHERE clause.
+//! Evaluation of WHERE clauses over a row, or a pair of joined rows.
 
 use core::cmp::Ordering;
 
@@ -27,7 +27,7 @@ impl Columns {
     }
 }
 
-/// What an operand can refer to.
+/// Rows that an operand can refer to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bindings<'a> {
     /// The caller.
@@ -43,7 +43,7 @@ impl<'a> Bindings<'a> {
 }
 
 impl Filter {
-    /// Whether the clause holds.
+    /// Returns `true` if the clause holds.
     pub(crate) fn holds(&self, bindings: Bindings<'_>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(bindings)),

@@ -5,7 +5,7 @@ use super::ast::{CompareOp, Expr, Literal, LogicOp};
 use super::parse::{MAX_DEPTH, Parser};
 use super::token::TokenKind;
 
-/// How many terms one chain of AND or OR may have.
+/// Maximal number of terms in one chain of AND or OR.
 ///
 /// # Source
 ///

@@ -18,7 +18,7 @@ pub(crate) use check::{ColumnRef, Query, Source, compile};
 pub(crate) use error::SqlError;
 pub(crate) use eval::{Bindings, Columns};
 
-/// Whether `sql` asks for all tables that the caller can see.
+/// Returns `true` if `sql` asks for all tables that the caller can see.
 ///
 /// # Source
 ///

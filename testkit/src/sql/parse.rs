@@ -4,14 +4,14 @@ use super::SqlError;
 use super::ast::{CompareOp, Expr, Join, Projection, Relation, Select};
 use super::token::{Token, TokenKind, spell, tokens};
 
-/// How many parentheses may be open at once.
+/// Maximal number of parentheses that are open at once.
 ///
 /// # Source
 ///
 /// The recursion limit of the server's general SQL parser, `sqlparser` 0.38.0.
 pub(super) const MAX_DEPTH: usize = 50;
 
-/// What else a statement can begin with, to be refused.
+/// Other beginnings of statements, to be refused.
 const OTHER_STATEMENTS: [&str; 15] = [
     "INSERT", "UPDATE", "DELETE", "SET", "SHOW", "DROP", "CREATE", "ALTER", "TRUNCATE", "BEGIN",
     "COMMIT", "ROLLBACK", "GRANT", "REVOKE", "EXPLAIN",
@@ -118,7 +118,7 @@ impl Parser {
         SqlError::parse(format_args!("Expected {what}, found: {}", self.peek()))
     }
 
-    /// What stands from the token at `start` to here.
+    /// Source text from the token at `start` to here.
     pub(super) fn spelled(&self, start: usize) -> String {
         spell(&self.tokens[start..self.at])
     }
@@ -231,7 +231,7 @@ impl Parser {
         Ok(Projection::Refused(SqlError::new(refusal)))
     }
 
-    /// What to say of a projection that began with a name.
+    /// Refusal of a projection that began with a name.
     fn projected_name(&mut self, start: usize) -> Result<String, SqlError> {
         if self.peek().is_symbol("(") {
             self.skip_parentheses()?;

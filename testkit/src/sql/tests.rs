@@ -92,7 +92,7 @@ fn error(sql: &str) -> String {
 }
 
 #[test]
-fn a_literal_is_read_as_the_type_of_its_column() {
+fn literals_take_their_columns_type() {
     #[rustfmt::skip]
     let cases = [
         ("id = 7", true), ("7 = id", true), ("id <> 7", false), ("id != 7", false), ("id < 8", true), ("8 > id", true),

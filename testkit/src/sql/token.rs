@@ -11,7 +11,7 @@ pub(super) struct Token {
     place: Place,
 }
 
-/// Where a token begins; both count from 1.
+/// Place of a token; both count from 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Place {
     line: usize,
@@ -41,7 +41,7 @@ pub(super) enum TokenKind {
 }
 
 impl Token {
-    /// Whether this is the keyword `keyword`, which is written in capitals.
+    /// Returns `true` if this is the keyword `keyword`, which is written in capitals.
     pub(super) fn is_keyword(&self, keyword: &str) -> bool {
         matches!(&self.kind, TokenKind::Word { text, quoted: false } if text.eq_ignore_ascii_case(keyword))
     }

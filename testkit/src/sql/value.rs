@@ -22,7 +22,7 @@ fn compare_floats(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
-/// Whether SQL can compare values of this type.
+/// Returns `true` if SQL can compare values of this type.
 ///
 /// # Source
 ///

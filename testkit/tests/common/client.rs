@@ -19,10 +19,10 @@ use tokio_tungstenite::tungstenite::http::Response;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// How long a test waits for what must come.
+/// Time for which a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a client asks for when it connects.
+/// Parameters of a client's connection.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub protocols: String,
@@ -56,7 +56,7 @@ impl Options {
     }
 }
 
-/// What a client sees.
+/// Event that a client sees.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
     Message(ServerMessage),
@@ -152,7 +152,7 @@ impl Client {
             .expect("the server says nothing")
     }
 
-    /// Whether nothing comes before the server has answered something else.
+    /// Returns `true` if nothing comes before the server has answered something else.
     pub async fn hears_nothing(&mut self) -> bool {
         let request_id = self.send_query("SELECT * FROM no_such_table").await;
         matches!(self.message().await, ServerMessage::OneOffQueryResult { request_id: found, .. } if found == request_id)
@@ -339,7 +339,7 @@ pub fn all_rows<R: Row>(answer: &QueryRows) -> Vec<R> {
     answer.tables.iter().flat_map(|table| rows(&table.rows)).collect()
 }
 
-/// What an update inserted and deleted, over all its sets, tables and queries.
+/// Inserts and deletes of an update, over all its sets, tables and queries.
 pub fn changes<R: Row>(update: &TransactionUpdate) -> (Vec<R>, Vec<R>) {
     let (mut inserted, mut deleted) = (Vec::new(), Vec::new());
     for table in update.query_sets.iter().flat_map(|set| &set.tables).flat_map(|table| &table.rows)

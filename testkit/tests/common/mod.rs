@@ -1,4 +1,4 @@
-//! What the tests share: a client, and modules.
+//! Client and modules that the tests share.
 
 #![allow(
     clippy::unwrap_used,

@@ -276,7 +276,7 @@ pub const QUERIES: &[&str] = &[
     "SELECT r.id FROM r JOIN s ON r.s_id = s.id",
 ];
 
-/// What can be subscribed to, what can only be asked once, and what cannot be asked at all.
+/// Queries that can be subscribed to, that can only be asked once, and that cannot be asked at all.
 pub const SUBSCRIBED_OR_NOT: &[&str] = &[
     "SELECT r.* FROM r JOIN s",
     "SELECT r.* FROM r CROSS JOIN s",

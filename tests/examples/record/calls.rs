@@ -1,4 +1,4 @@
-//! What the scenarios call: functions of `tests/modules/conformance`.
+//! Calls of the scenarios: functions of `tests/modules/conformance`.
 
 use lightlike::{procedure, reducer};
 

@@ -29,7 +29,7 @@ use scenarios::{SCENARIOS, Scenario};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// What a scenario plays on: a database, and the one connection to it that is recorded.
+/// Stage of a scenario: a database, and the one connection to it that is recorded.
 struct Stage {
     database: Database,
     /// The way to the server that records.

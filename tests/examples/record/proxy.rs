@@ -35,7 +35,7 @@ impl Proxy {
         Ok(Self { uri, task: tokio::spawn(run(listener, server, only)) })
     }
 
-    /// Where it listens.
+    /// Address at which it listens.
     pub(crate) fn uri(&self) -> &str {
         &self.uri
     }
@@ -109,7 +109,7 @@ async fn dial(server: &str, head: &Head) -> Result<(Upstream, String)> {
     Ok((upstream, chosen))
 }
 
-/// What is to be known of a client's handshake before it is answered.
+/// Head of a client's handshake, as far as it matters before it is answered.
 struct Head {
     target: String,
     offer: Option<String>,

@@ -1,4 +1,4 @@
-//! What was said on one connection, and how it is written down.
+//! Recordings of one connection, and their form in files.
 
 use std::fmt::Write as _;
 
@@ -9,17 +9,17 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::Result;
 
-/// Where the token stands in a frame that starts with the greeting: behind the tags of the frame and of the message, an
+/// Offset of the token in a frame that starts with the greeting: behind the tags of the frame and of the message, an
 /// identity, a connection id and the token's own length.
 const TOKEN_AT: usize = 1 + 1 + 32 + 16 + 4;
 
 /// One connection.
 pub(crate) struct Recording {
-    /// What the client asked for.
+    /// Request target of the client.
     pub(crate) target: String,
-    /// What the server chose.
+    /// Subprotocol that the server chose.
     pub(crate) subprotocol: String,
-    /// What both said, in the order in which it passed by.
+    /// Messages of both sides, in the order in which they passed by.
     pub(crate) messages: Vec<(Side, Message)>,
 }
 

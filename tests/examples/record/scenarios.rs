@@ -1,4 +1,4 @@
-//! What is played, each scenario on one connection of its own.
+//! Scenarios, each on one connection of its own.
 
 use std::pin::Pin;
 
@@ -258,7 +258,7 @@ async fn events(stage: &Stage) -> Result {
     end(client).await
 }
 
-/// What procedures return, and what they write before they do.
+/// Values that procedures return, and what they write before they do.
 async fn procedures(stage: &Stage) -> Result {
     let client = stage.client().await?;
     let rows = client.subscribe("SELECT * FROM procedure_row");

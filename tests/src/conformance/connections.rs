@@ -1,4 +1,4 @@
-//! Who is connected, who was, and who may not.
+//! Connections: those that are there, that were, and that are refused.
 
 use lightlike::prelude::*;
 use lightlike_testkit::{Builder, Tx};

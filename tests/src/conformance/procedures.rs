@@ -21,7 +21,7 @@ pub enum ReturnEnum {
     C,
 }
 
-/// What was written, in the order of `id`.
+/// Row that was written, in the order of `id`.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
 #[table]
 pub struct ProcedureRow {

@@ -13,7 +13,7 @@ pub struct ScheduledRow {
     pub text: String,
 }
 
-/// When a scheduled procedure was planned and when it ran.
+/// Times at which a scheduled procedure was planned and ran.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq, Eq)]
 #[table]
 pub struct ProcedureRun {

@@ -60,7 +60,7 @@ pub async fn on_a_real_server_of(module: Module, story: impl AsyncFnOnce(&Target
     }
 }
 
-/// What callbacks saw, in order.
+/// Log of callbacks, in order.
 #[derive(Clone, Default, Debug)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -69,7 +69,7 @@ impl Log {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
     }
 
-    /// What was seen since this was last asked.
+    /// Takes what was logged since the last call.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,4 +1,4 @@
-//! What a client may not see: a private table, and rows of others.
+//! Rows that a client may not see: of a private table, and of others.
 
 use lightlike::prelude::*;
 use lightlike_testkit::{Builder, Tx};

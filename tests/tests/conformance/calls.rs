@@ -20,7 +20,7 @@ fn rejection<T>(outcome: Result<T, CallError<String>>) -> String {
 
 /// Official scenario 22.
 #[tokio::test]
-async fn when_a_call_is_answered_its_row_is_there() {
+async fn answered_call_has_its_row() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(OneU8::all()).await.unwrap();
@@ -87,7 +87,7 @@ async fn what_a_failed_call_did_is_undone() {
 }
 
 #[tokio::test]
-async fn a_reducer_that_is_not_there_or_takes_more_arguments_fails() {
+async fn missing_reducer_or_extra_arguments_fail() {
     #[reducer]
     fn no_such_reducer() -> Result<(), String>;
 
@@ -107,7 +107,7 @@ async fn a_reducer_that_is_not_there_or_takes_more_arguments_fails() {
 }
 
 #[tokio::test]
-async fn calls_and_statements_over_http_are_somebody_else_s() {
+async fn http_calls_and_sql_are_not_mine() {
     on_a_real_server(async |target| {
         let Target::Real(database) = target else { panic!("this is a real server") };
         let db = target.connect().await;
@@ -154,7 +154,7 @@ async fn only_the_caller_hears_of_the_call() {
 }
 
 #[tokio::test]
-async fn a_forgotten_call_that_is_refused_is_told_to_somebody() {
+async fn forgotten_refused_call_reaches_the_hook() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let log = Log::default();
@@ -173,7 +173,7 @@ async fn a_forgotten_call_that_is_refused_is_told_to_somebody() {
 }
 
 #[tokio::test]
-async fn calls_are_answered_in_the_order_in_which_they_were_made() {
+async fn calls_are_answered_in_call_order() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(OneU8::all()).await.unwrap();

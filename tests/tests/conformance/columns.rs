@@ -65,7 +65,7 @@ async fn numbers_come_back_as_they_were_sent() {
 
 /// Official scenarios 1, 7, 11, 15 and 17.
 #[tokio::test]
-async fn texts_ids_and_times_come_back_as_they_were_sent() {
+async fn texts_ids_and_times_round_trip() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let texts = [String::new(), "Ärger, 𝄞 und \0".to_owned(), "x".repeat(70_000)];
@@ -89,7 +89,7 @@ async fn texts_ids_and_times_come_back_as_they_were_sent() {
 
 /// Official scenarios 27, 28 and 29.
 #[tokio::test]
-async fn structs_and_enums_come_back_as_they_were_sent() {
+async fn structs_and_enums_round_trip() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         round_trip::<OneUnitStruct>(&db, [UnitStruct {}]).await;
@@ -188,7 +188,7 @@ async fn results_come_back_as_they_were_sent() {
 
 /// Official scenario 30.
 #[tokio::test]
-async fn a_row_of_every_type_is_found_again_by_its_bytes() {
+async fn row_of_every_type_is_deletable_by_bytes() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(LargeTable::all()).await.unwrap();
@@ -252,7 +252,7 @@ async fn values_are_written_as_the_server_writes_them() {
 
 /// Official scenarios 8, 12 and 16.
 #[tokio::test]
-async fn the_module_sees_who_calls_over_which_connection_and_when() {
+async fn module_sees_caller_connection_and_time() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let tables = (OneIdentity::all(), OneConnectionId::all(), OneTimestamp::all());

@@ -8,7 +8,7 @@ use crate::module::*;
 
 /// The official flow of connecting and disconnecting, and scenario 34.
 #[tokio::test]
-async fn a_client_is_connected_from_its_greeting_to_its_disconnecting() {
+async fn client_counts_as_connected_until_disconnect() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe((Connected::all(), Disconnected::all())).await.unwrap();
@@ -44,7 +44,7 @@ async fn a_kept_token_is_the_same_token_again() {
 }
 
 #[tokio::test]
-async fn one_of_two_connections_of_an_identity_may_go() {
+async fn one_of_two_connections_may_close() {
     on_both_servers(async |target| {
         let first = target.connect().await;
         let token = first.token().unwrap();
@@ -59,7 +59,7 @@ async fn one_of_two_connections_of_an_identity_may_go() {
 }
 
 #[tokio::test]
-async fn an_identity_that_the_module_refuses_cannot_connect_until_it_may() {
+async fn identity_refused_by_module_cannot_connect() {
     on_both_servers(async |target| {
         let (judge, culprit) = (target.connect().await, target.connect().await);
         let (identity, token) = (culprit.identity().unwrap(), culprit.token().unwrap());
@@ -84,7 +84,7 @@ async fn a_token_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_not_found() {
+async fn missing_database_is_not_found() {
     on_both_servers(async |target| {
         let missing =
             Client::builder(target.uri(), "no-such-database").connect().await.unwrap_err();

@@ -19,7 +19,7 @@ async fn watch(db: &Client) -> (Subscription, Log) {
 
 /// Official event scenarios 1 and 3.
 #[tokio::test]
-async fn an_event_is_seen_once_and_is_never_there() {
+async fn event_arrives_once_and_is_not_stored() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let (_set, log) = watch(&db).await;
@@ -91,7 +91,7 @@ async fn an_event_beside_a_row_is_one_transaction() {
 }
 
 #[tokio::test]
-async fn everybody_hears_of_an_event_and_only_its_maker_as_his_own() {
+async fn event_reaches_all_and_is_mine_once() {
     on_both_servers(async |target| {
         let (ada, grace) = (target.connect().await, target.connect().await);
         let _events = grace.subscribe(TickEvent::all()).await.unwrap();
@@ -106,7 +106,7 @@ async fn everybody_hears_of_an_event_and_only_its_maker_as_his_own() {
 }
 
 #[tokio::test]
-async fn a_stream_that_nobody_reads_says_how_many_events_went_by() {
+async fn unread_stream_counts_missed_events() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _events = db.subscribe(TickEvent::all()).await.unwrap();
@@ -122,7 +122,7 @@ async fn a_stream_that_nobody_reads_says_how_many_events_went_by() {
 }
 
 #[tokio::test]
-async fn what_was_emitted_before_the_subscription_is_not_heard() {
+async fn events_before_subscription_are_not_delivered() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         db.call(emit_test_event("before".into(), 1)).await.unwrap();
@@ -155,7 +155,7 @@ async fn event_of_overlapping_queries_is_heard_once() {
 
 /// A table is a set, even of events.
 #[tokio::test]
-async fn the_same_event_several_times_in_one_transaction_is_one_event() {
+async fn equal_events_of_one_transaction_are_one() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let (_set, log) = watch(&db).await;

@@ -10,7 +10,7 @@ const SCORES: [(u64, u32, &str, i64); 4] =
     [(1, 7, "ada", 30), (2, 7, "grace", -5), (3, 8, "ada", 10), (4, 7, "ada", 20)];
 
 #[tokio::test]
-async fn rows_within_bounds_come_in_the_order_of_the_index() {
+async fn range_rows_come_in_index_order() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _scores = db.subscribe(Score::all()).await.unwrap();
@@ -54,7 +54,7 @@ async fn an_index_follows_updates_and_deletes() {
 }
 
 #[tokio::test]
-async fn an_index_of_a_table_without_a_key_holds_equal_values_too() {
+async fn keyless_index_holds_equal_values() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(BtreeU32::all()).await.unwrap();

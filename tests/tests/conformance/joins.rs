@@ -5,7 +5,7 @@ use lightlike_tests::conformance::{Log, on_both_servers};
 
 use crate::module::*;
 
-/// What the callbacks of the table see from now on.
+/// Log of the table's callbacks from now on.
 fn watch<T>(db: &Client) -> Log
 where
     T: lightlike::schema::HasKey<Row = T> + std::fmt::Debug,
@@ -22,7 +22,7 @@ where
 const VISIBLE: &str = "SELECT r.* FROM r JOIN s ON r.s_id = s.id WHERE s.visible = true";
 
 #[tokio::test]
-async fn a_row_comes_and_goes_with_what_it_is_joined_to() {
+async fn joined_row_follows_its_partner() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(VISIBLE).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_row_comes_and_goes_with_what_it_is_joined_to() {
 
 /// Official scenario 41.
 #[tokio::test]
-async fn an_update_of_the_returned_side_is_an_update() {
+async fn update_of_returned_side_is_an_update() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let join = "SELECT p.* FROM pk_u_32 p JOIN unique_u_32 u ON p.key = u.key \
@@ -98,7 +98,7 @@ async fn an_update_under_disjoint_joins_is_an_update() {
 
 /// Official scenario 39.
 #[tokio::test]
-async fn a_row_of_a_table_and_of_a_join_is_told_once() {
+async fn row_of_table_and_join_arrives_once() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let queries = [
@@ -122,7 +122,7 @@ async fn a_row_of_a_table_and_of_a_join_is_told_once() {
 
 /// Official scenario 40.
 #[tokio::test]
-async fn a_row_that_moves_from_one_join_s_table_to_another_s_stays() {
+async fn row_moving_between_joins_stays() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let queries = [
@@ -148,7 +148,7 @@ async fn a_row_that_moves_from_one_join_s_table_to_another_s_stays() {
 
 /// Official scenario 43.
 #[tokio::test]
-async fn a_row_that_a_join_returns_twice_is_there_until_both_are_gone() {
+async fn row_joined_twice_stays_until_both_leave() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let join = "SELECT p.* FROM pk_u_32 p JOIN btree_u_32 b ON p.key = b.n";

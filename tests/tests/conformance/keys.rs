@@ -8,7 +8,7 @@ use lightlike_tests::conformance::{Log, next, on_both_servers};
 
 use crate::module::*;
 
-/// What the callbacks of the table see from now on.
+/// Log of the table's callbacks from now on.
 fn watch<T: Keyed>(db: &Client) -> Log {
     let log = Log::default();
     let (inserts, deletes) = (log.clone(), log.clone());
@@ -75,7 +75,7 @@ async fn keyed<T: Keyed + HasKey>(db: &Client, key: T::Key) {
 
 /// Official scenarios 5, 9, 13 and 20.
 #[tokio::test]
-async fn a_change_of_a_row_without_a_primary_key_is_a_delete_and_an_insert() {
+async fn keyless_change_is_delete_and_insert() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         unique::<UniqueU8>(&db, u8::MAX).await;
@@ -102,7 +102,7 @@ async fn a_change_of_a_row_without_a_primary_key_is_a_delete_and_an_insert() {
 
 /// Official scenarios 6, 10, 14, 21 and 47.
 #[tokio::test]
-async fn a_change_of_a_row_with_a_primary_key_is_an_update() {
+async fn keyed_change_is_an_update() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         keyed::<PkU8>(&db, u8::MAX).await;
@@ -131,7 +131,7 @@ async fn a_change_of_a_row_with_a_primary_key_is_an_update() {
 
 /// Official scenario 23.
 #[tokio::test]
-async fn a_taken_key_is_refused_by_name_and_changes_nothing() {
+async fn taken_key_is_refused_by_name() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(PkU8::all()).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_taken_key_is_refused_by_name_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_row_that_gets_another_key_is_deleted_and_inserted() {
+async fn changed_key_is_delete_and_insert() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(PkU32::all()).await.unwrap();
@@ -195,7 +195,7 @@ async fn a_row_replaced_by_itself_is_no_change() {
 
 /// Official scenarios 8, 10, 12 and 14.
 #[tokio::test]
-async fn the_caller_s_own_identity_and_connection_are_keys() {
+async fn callers_identity_and_connection_can_be_keys() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let tables = (
@@ -228,7 +228,7 @@ async fn the_caller_s_own_identity_and_connection_are_keys() {
 }
 
 #[tokio::test]
-async fn unique_values_that_rows_exchange_are_found_where_they_went() {
+async fn swapped_unique_values_are_found() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(AutoInc::all()).await.unwrap();
@@ -288,7 +288,7 @@ async fn a_thousand_rows_of_one_call_come_together() {
 
 /// Official scenario 5.
 #[tokio::test]
-async fn a_callback_that_is_registered_in_another_sees_what_comes_later() {
+async fn nested_callback_sees_later_rows() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(UniqueU32::all()).await.unwrap();

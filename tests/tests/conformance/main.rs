@@ -9,7 +9,7 @@ mod stories;
 mod telling;
 mod timers;
 
-/// What the stories are told with.
+/// Declarations of the scenarios.
 mod module {
     pub(crate) use lightlike_tests::conformance::declared::*;
 }

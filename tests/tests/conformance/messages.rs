@@ -29,7 +29,7 @@ async fn clients_of_every_compression_receive_the_same_row() {
 }
 
 #[tokio::test]
-async fn thousands_of_rows_come_as_initial_rows_of_every_compression() {
+async fn thousands_of_rows_arrive_with_every_compression() {
     on_both_servers(async |target| {
         let maker = target.connect().await;
         maker.call(insert_many(2_000, 300)).await.unwrap();

@@ -7,7 +7,7 @@ use crate::module::*;
 
 /// Official case scenarios 1 and 3.
 #[tokio::test]
-async fn explicit_names_and_names_with_digits_meet_the_server_s() {
+async fn explicit_and_numbered_names_match_server() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _players = db.subscribe(Player1::all()).await.unwrap();
@@ -52,7 +52,7 @@ async fn nested_values_of_camel_case_columns_come_back() {
 
 /// Official case scenarios 4 and 5, with the columns' names from the derive.
 #[tokio::test]
-async fn columns_are_named_in_queries_as_the_derive_names_them() {
+async fn query_columns_use_derived_names() {
     /// As one writes it in Rust, where digits are no words.
     #[derive(Bsatn, Table, Clone, Debug, PartialEq)]
     #[table(name = "Player1Canonical")]
@@ -90,7 +90,7 @@ async fn columns_are_named_in_queries_as_the_derive_names_them() {
 
 /// Official case scenario 6.
 #[tokio::test]
-async fn a_view_with_an_explicit_name_has_its_rows() {
+async fn view_with_explicit_name_has_rows() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _people = db.subscribe(Level2Person::all()).await.unwrap();

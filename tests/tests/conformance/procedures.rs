@@ -41,7 +41,7 @@ async fn values_of_every_kind_are_returned() {
 
 /// Official procedure scenario 2.
 #[tokio::test]
-async fn a_procedure_that_panics_or_is_not_there_fails() {
+async fn panicking_or_missing_procedure_fails() {
     #[procedure]
     fn no_such_procedure();
 
@@ -58,7 +58,7 @@ async fn a_procedure_that_panics_or_is_not_there_fails() {
 
 /// Official procedure scenario 3.
 #[tokio::test]
-async fn what_a_procedure_commits_is_there_when_it_returns_and_is_nobody_s_call() {
+async fn procedure_commits_are_visible_and_not_mine() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(ProcedureRow::all()).await.unwrap();
@@ -87,7 +87,7 @@ async fn what_a_procedure_rolls_back_never_was() {
 }
 
 #[tokio::test]
-async fn two_transactions_of_a_procedure_are_two_transactions_here() {
+async fn procedure_transactions_arrive_separately() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe(ProcedureRow::all()).await.unwrap();
@@ -172,7 +172,7 @@ async fn a_client_may_call_while_its_procedure_sleeps() {
 
 /// Official procedure scenarios 5 and 6.
 #[tokio::test]
-async fn a_procedure_may_fetch_a_page_or_learn_why_not() {
+async fn procedure_fetches_page_or_reports_failure() {
     on_a_real_server(async |target| {
         let db = target.connect().await;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

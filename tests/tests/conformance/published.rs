@@ -14,7 +14,7 @@ fn database(target: &Target) -> &Database {
 }
 
 #[tokio::test]
-async fn clients_of_a_module_that_is_published_again_go_on() {
+async fn clients_survive_republished_module() {
     on_a_real_server_of(Module::Chat, async |target| {
         let db = target.connect().await;
         let _all = db.subscribe((User::all(), Message::all())).await.unwrap();
@@ -32,7 +32,7 @@ async fn clients_of_a_module_that_is_published_again_go_on() {
 
 /// The server ends the connections of a database that it clears. For its clients that is an outage.
 #[tokio::test]
-async fn rows_of_a_database_that_is_cleared_go_in_one_transaction() {
+async fn cleared_database_removes_rows_in_one_transaction() {
     on_a_real_server_of(Module::Chat, async |target| {
         let db = target.connect().await;
         let _all = db.subscribe((User::all(), Message::all())).await.unwrap();

@@ -78,7 +78,7 @@ async fn numbers_compare_there_as_here() {
 }
 
 #[tokio::test]
-async fn floats_compare_there_as_here_to_the_last_bit() {
+async fn floats_compare_bit_exactly_with_server() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let singles = [
@@ -129,7 +129,7 @@ async fn floats_compare_there_as_here_to_the_last_bit() {
 }
 
 #[tokio::test]
-async fn text_bytes_names_and_times_compare_there_as_here() {
+async fn texts_bytes_and_times_compare_like_server() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let text = [
@@ -394,7 +394,7 @@ async fn a_type_around_another_compares_as_that() {
 }
 
 #[tokio::test]
-async fn a_value_without_a_literal_is_refused_before_it_is_asked() {
+async fn value_without_literal_is_refused_before_sending() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let late = Timestamp::from_micros(i64::MAX);

@@ -25,7 +25,7 @@ const SCORES: [(u64, u32, &str, i64); 5] = [
 ];
 
 #[tokio::test]
-async fn the_first_columns_of_an_index_bound_a_range_of_the_next() {
+async fn index_prefix_bounds_range_of_next_column() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _scores = db.subscribe(Score::all()).await.unwrap();
@@ -49,7 +49,7 @@ async fn the_first_columns_of_an_index_bound_a_range_of_the_next() {
 }
 
 #[tokio::test]
-async fn an_index_of_the_client_s_own_follows_the_rows() {
+async fn client_only_index_follows_rows() {
     on_both_servers(async |target| {
         let builder = target.builder().index::<Score>(BY_POINTS).index::<Score>(BY_PLAYER);
         let declared = builder.connect().await.unwrap();
@@ -90,7 +90,7 @@ async fn a_condition_selects_rows_that_are_here() {
 }
 
 #[tokio::test]
-async fn a_view_is_one_moment_of_all_tables_for_as_long_as_it_is_held() {
+async fn view_shows_all_tables_at_one_moment() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe((Score::all(), PkU32::all())).await.unwrap();
@@ -139,7 +139,7 @@ async fn rows_that_cannot_be_copied_can_be_read() {
 }
 
 #[tokio::test]
-async fn columns_that_were_appended_are_left_alone_where_that_is_said() {
+async fn lenient_row_ignores_appended_columns() {
     /// As `score` was before it got its last column.
     #[derive(Bsatn, Table, Clone, Debug, PartialEq)]
     #[table(name = "score", lenient)]

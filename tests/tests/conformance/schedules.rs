@@ -1,4 +1,4 @@
-//! What the database calls itself: at a time, again and again, reducers and procedures.
+//! Scheduled calls: at a time, again and again, of reducers and procedures.
 
 use lightlike::prelude::*;
 use lightlike_tests::conformance::{next, on_a_real_server};
@@ -6,7 +6,7 @@ use lightlike_tests::conformance::{next, on_a_real_server};
 use crate::module::*;
 
 #[tokio::test]
-async fn a_scheduled_reducer_runs_once_and_its_row_goes() {
+async fn scheduled_reducer_runs_once_and_row_goes() {
     on_a_real_server(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe((ScheduledRow::all(), ProcedureRow::all())).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_scheduled_reducer_runs_once_and_its_row_goes() {
 }
 
 #[tokio::test]
-async fn a_repeated_reducer_runs_until_its_row_is_deleted() {
+async fn repeated_reducer_runs_until_row_is_deleted() {
     on_a_real_server(async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe((ScheduledRow::all(), ProcedureRow::all())).await.unwrap();

@@ -8,7 +8,7 @@ use lightlike_tests::conformance::{Log, next, on_both_servers};
 
 use crate::module::*;
 
-/// What the callbacks of `pk_u_32` see from now on.
+/// Log of the callbacks of `pk_u_32` from now on.
 fn watch(db: &Client) -> Log {
     let log = Log::default();
     let (inserts, updates, deletes) = (log.clone(), log.clone(), log.clone());
@@ -23,7 +23,7 @@ fn watch(db: &Client) -> Log {
 
 /// Official scenario 2.
 #[tokio::test]
-async fn a_set_that_is_cancelled_at_once_never_applies() {
+async fn cancelled_set_never_applies() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         db.call(InsertOneU8 { value: 1 }).await.unwrap();
@@ -61,7 +61,7 @@ async fn an_ended_set_takes_its_rows_with_it() {
 
 /// Official scenario 4.
 #[tokio::test]
-async fn a_refused_set_says_why_and_harms_no_other() {
+async fn refused_set_says_why_and_harms_none() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _good = db.subscribe(OneU8::all()).await.unwrap();
@@ -85,7 +85,7 @@ async fn a_refused_set_says_why_and_harms_no_other() {
 }
 
 #[tokio::test]
-async fn sql_may_be_in_small_letters_and_end_in_a_semicolon() {
+async fn sql_may_be_lowercase_with_semicolon() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         db.call(InsertOneU8 { value: 1 }).await.unwrap();
@@ -132,7 +132,7 @@ async fn a_row_of_two_sets_is_told_once() {
 
 /// Official scenario 49.
 #[tokio::test]
-async fn a_row_of_two_queries_of_one_set_is_told_once() {
+async fn row_of_two_queries_arrives_once() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         db.call(PkU32::insert(1, 0)).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_row_of_two_queries_of_one_set_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_row_that_leaves_a_query_s_condition_leaves_the_cache() {
+async fn row_leaving_condition_leaves_cache() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = db.subscribe("SELECT * FROM pk_u_32 WHERE data >= 0").await.unwrap();
@@ -169,7 +169,7 @@ async fn a_row_that_leaves_a_query_s_condition_leaves_the_cache() {
 }
 
 #[tokio::test]
-async fn a_row_that_moves_between_two_sets_is_updated() {
+async fn row_moving_between_sets_is_updated() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _low = db.subscribe("SELECT * FROM pk_u_32 WHERE data < 0").await.unwrap();
@@ -235,7 +235,7 @@ async fn many_tables_are_one_set() {
 }
 
 #[tokio::test]
-async fn a_row_type_that_is_not_the_server_s_ends_its_own_set_only() {
+async fn wrong_row_type_ends_only_its_set() {
     /// The column is a `u16`.
     #[derive(Bsatn, Table, Clone, Debug)]
     #[table(name = "one_u_16")]
@@ -260,7 +260,7 @@ async fn a_row_type_that_is_not_the_server_s_ends_its_own_set_only() {
 }
 
 #[tokio::test]
-async fn a_callback_may_end_its_own_set_and_be_removed() {
+async fn callback_may_end_its_set_and_itself() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let held = Arc::new(Mutex::new(Some(db.subscribe(PkU32::all()).await.unwrap())));

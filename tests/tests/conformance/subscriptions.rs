@@ -7,7 +7,7 @@ use lightlike_tests::conformance::on_both_servers;
 use crate::module::*;
 
 #[tokio::test]
-async fn a_set_that_failed_can_be_asked_for_again_under_the_same_handle() {
+async fn failed_set_can_be_resubscribed_under_same_handle() {
     /// The key is a `u32`.
     #[derive(Bsatn, Table, Clone, Debug)]
     #[table(name = "pk_u_32")]
@@ -52,7 +52,7 @@ async fn a_set_that_failed_can_be_asked_for_again_under_the_same_handle() {
 }
 
 #[tokio::test]
-async fn a_set_that_was_refused_can_be_asked_for_again() {
+async fn refused_set_can_be_subscribed_again() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let mut set = db.subscribe("SELECT * FROM no_such_table");
@@ -68,7 +68,7 @@ async fn a_set_that_was_refused_can_be_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_set_can_be_kept_and_awaited_in_every_way() {
+async fn set_can_be_kept_and_awaited() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         db.call(OneU8::of(1).insert()).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_set_can_be_kept_and_awaited_in_every_way() {
 }
 
 #[tokio::test]
-async fn many_overlapping_sets_hold_a_row_until_the_last_is_gone() {
+async fn row_stays_until_last_overlapping_set_ends() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         db.call(PkU32::insert(50, 0)).await.unwrap();
@@ -128,7 +128,7 @@ async fn many_overlapping_sets_hold_a_row_until_the_last_is_gone() {
 }
 
 #[tokio::test]
-async fn the_first_batch_of_a_table_arrives_even_if_it_is_empty() {
+async fn first_batch_arrives_even_when_empty() {
     on_both_servers(async |target| {
         let db = target.builder().build().unwrap();
         let (filled, empty) = (db.table::<OneU8>(), db.table::<OneU16>());
@@ -164,7 +164,7 @@ async fn the_first_batch_of_a_table_arrives_even_if_it_is_empty() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_first_batch_learns_that_none_will_come() {
+async fn first_batch_of_refused_set_ends() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let table = db.table::<OneU8>();
@@ -183,7 +183,7 @@ async fn who_waits_for_a_first_batch_learns_that_none_will_come() {
 
 /// Official scenario 36.
 #[tokio::test]
-async fn the_tables_that_were_named_can_be_asked_for_at_once() {
+async fn named_tables_are_subscribed_at_once() {
     on_both_servers(async |target| {
         let builder = target.builder().tables::<(OneU8, PkU32)>().tables::<(PlayersAtLevel,)>();
         let db = builder.connect().await.unwrap();

@@ -11,7 +11,7 @@ use lightlike_tests::conformance::keys::*;
 use lightlike_tests::conformance::{next, on_both_servers, within};
 use lightlike_tests::target::Target;
 
-/// How a story fails that has this long.
+/// Failure of a scenario that has this long.
 async fn failure(target: &Target, limit: Duration, story: impl AsyncFnOnce(&Target)) -> String {
     let told = AssertUnwindSafe(within(limit, target, story)).catch_unwind().await;
     let panic = told.expect_err("the story fails");
@@ -22,7 +22,7 @@ async fn failure(target: &Target, limit: Duration, story: impl AsyncFnOnce(&Targ
 const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn a_story_that_fails_is_said_to_have_failed() {
+async fn failing_scenario_is_reported() {
     on_both_servers(async |target| {
         let wrong = failure(target, LONG, async |target| {
             let db = target.connect().await;
@@ -49,7 +49,7 @@ async fn a_story_that_fails_is_said_to_have_failed() {
 }
 
 #[tokio::test]
-async fn a_story_that_waits_for_what_never_comes_ends_in_time() {
+async fn stuck_scenario_ends_in_time() {
     on_both_servers(async |target| {
         let endless = failure(target, Duration::from_millis(300), async |target| {
             let db = target.connect().await;

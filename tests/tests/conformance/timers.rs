@@ -43,7 +43,7 @@ async fn scheduled_reducers_run_while_a_scheduled_procedure_sleeps() {
 
 /// Official concurrency scenario 5. A procedure at a time has no row to move any more: it goes before the procedure begins.
 #[tokio::test]
-async fn a_procedure_that_moves_its_own_row_runs_again_while_it_still_sleeps() {
+async fn rescheduled_procedure_runs_while_earlier_sleeps() {
     on_a_real_server_of(Module::Timers, async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe((TimerLog::all(), Sleeper::all())).await.unwrap();
@@ -66,7 +66,7 @@ async fn a_procedure_that_moves_its_own_row_runs_again_while_it_still_sleeps() {
 }
 
 #[tokio::test]
-async fn a_reducer_that_moves_its_own_row_runs_again_then() {
+async fn rescheduled_reducer_runs_at_new_time() {
     on_a_real_server_of(Module::Timers, async |target| {
         let db = target.connect().await;
         let _rows = db.subscribe((TimerLog::all(), Timer::all())).await.unwrap();

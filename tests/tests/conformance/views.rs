@@ -57,7 +57,7 @@ async fn a_view_for_everybody_follows_its_tables() {
 
 /// Official view scenarios 3, 4, 5 and 6.
 #[tokio::test]
-async fn a_view_for_the_caller_is_another_for_each() {
+async fn sender_view_differs_per_client() {
     on_both_servers(async |target| {
         let (ada, grace) = (target.connect().await, target.connect().await);
         for db in [&ada, &grace] {
@@ -93,7 +93,7 @@ async fn a_view_for_the_caller_is_another_for_each() {
 
 /// Official view scenario 7.
 #[tokio::test]
-async fn one_who_goes_takes_no_other_s_view_along() {
+async fn leaving_client_keeps_other_views() {
     on_both_servers(async |target| {
         let first = target.connect().await;
         let second = target.builder().token(first.token().unwrap()).connect().await.unwrap();
@@ -140,7 +140,7 @@ async fn who_is_near_depends_on_where_one_stands() {
 }
 
 #[tokio::test]
-async fn a_view_of_one_row_or_none_is_read_as_such() {
+async fn optional_row_view_is_read_as_such() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let early = db.table::<PlayerCount>().required().unwrap_err();
@@ -187,7 +187,7 @@ async fn a_view_may_take_an_argument() {
 
 /// Official keyed view scenario 1, and procedural ones 1.
 #[tokio::test]
-async fn a_change_of_a_row_of_a_keyed_view_is_an_update() {
+async fn keyed_view_change_is_an_update() {
     async fn story<V>(db: &Client, id: u64)
     where
         V: lightlike::schema::HasKey<Row = ViewPkPlayer>,

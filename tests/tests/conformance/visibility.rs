@@ -1,4 +1,4 @@
-//! What a client may not see.
+//! Rows that a client may not see.
 
 use lightlike::ErrorKind;
 use lightlike::prelude::*;
@@ -53,7 +53,7 @@ async fn each_client_sees_its_own_rows_only() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_given_away_goes_here_and_comes_there() {
+async fn transferred_row_leaves_here_and_arrives_there() {
     on_a_real_server(async |target| {
         let (ada, grace) = (target.connect().await, target.connect().await);
         let _hers = ada.subscribe(Note::all()).await.unwrap();

@@ -1,4 +1,4 @@
-//! How connections end: answered, in order, or with the last handle.
+//! Ends of connections: answered, in order, or with the last handle.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::{chat, tick_until, wait};
 const LONG: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn closing_waits_for_the_answers_of_what_was_called() {
+async fn closing_waits_for_answers() {
     let target = Target::chat().await;
     let db = target.connect().await;
     let _messages = db.subscribe(Message::all()).await.unwrap();
@@ -33,7 +33,7 @@ async fn closing_waits_for_the_answers_of_what_was_called() {
 }
 
 #[tokio::test]
-async fn what_is_not_answered_in_time_is_counted_and_unknown() {
+async fn unanswered_calls_are_counted_and_unknown() {
     let target = Target::chat().await;
     let Target::Embedded(server) = &target else { return };
     let db = target.connect().await;
@@ -74,7 +74,7 @@ fn a_client_that_is_ticked_closes_by_ticks() {
 
 /// Futures that outlive the last handle resolve, whoever ran the client.
 #[test]
-fn calls_under_way_end_when_the_last_handle_goes() {
+fn calls_end_when_last_handle_drops() {
     let target = chat();
     let Target::Embedded(server) = &target else { return };
     let held = server.hold_replies();
@@ -126,7 +126,7 @@ fn a_loop_that_stands_still_keeps_its_connection() {
 }
 
 #[tokio::test]
-async fn a_view_outlives_its_client_with_the_tables_that_were_mentioned() {
+async fn view_outlives_client_with_mentioned_tables() {
     let target = Target::chat().await;
     for mentioned in [true, false] {
         let db = target.builder().build().unwrap();

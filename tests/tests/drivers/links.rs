@@ -17,7 +17,7 @@ use crate::support::{chat, tick_until, wait};
 
 /// A client and a server with no network between them, through an outage.
 #[test]
-fn a_stream_in_memory_is_as_good_as_a_socket() {
+fn in_memory_stream_works_like_a_socket() {
     let target = chat();
     let Target::Embedded(server) = &target else { return };
     let streams = server.clone();
@@ -46,7 +46,7 @@ fn a_stream_in_memory_is_as_good_as_a_socket() {
 }
 
 #[tokio::test]
-async fn a_transport_is_told_where_to_and_may_fail() {
+async fn transport_knows_address_and_may_fail() {
     let target = Target::chat().await;
     let db = target
         .builder()
@@ -65,7 +65,7 @@ async fn a_transport_is_told_where_to_and_may_fail() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_is_given_as_long_as_was_said() {
+async fn connect_timeout_is_kept() {
     let target = Target::chat().await;
     let proxy = Proxy::start(&target.uri()).await;
     proxy.hold_replies(true);
@@ -91,7 +91,7 @@ async fn head_of_the_next_request(listener: TcpListener) -> String {
 }
 
 #[tokio::test]
-async fn headers_of_the_applications_own_go_with_the_handshake() {
+async fn custom_headers_go_with_handshake() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}", listener.local_addr().unwrap());
     let builder =
@@ -104,7 +104,7 @@ async fn headers_of_the_applications_own_go_with_the_handshake() {
 }
 
 #[test]
-fn headers_that_cannot_be_are_refused_before_anything_is_sent() {
+fn invalid_headers_are_refused_before_sending() {
     let with = |name: &str, value: &str| {
         Client::builder("http://nowhere.invalid", "db").header(name, value).build().unwrap_err()
     };
@@ -118,7 +118,7 @@ fn headers_that_cannot_be_are_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn certificates_that_cannot_be_used_are_refused_before_anything_is_sent() {
+fn unusable_certificates_are_refused_before_sending() {
     assert!(Tls::new().root_certificates("not PEM").is_err());
     let hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let tls = Tls::new().root_certificates(hollow).unwrap();
@@ -129,7 +129,7 @@ fn certificates_that_cannot_be_used_are_refused_before_anything_is_sent() {
 
 /// The whole way: a server with a certificate of its own making, which asks for the client's.
 #[test]
-fn encrypted_all_the_way_with_certificates_of_our_own() {
+fn own_certificates_encrypt_end_to_end() {
     let target = chat();
     let authority = crate::tls_front::Authority::new();
     let front = crate::tls_front::Front::start(&target.uri(), &authority);

@@ -38,7 +38,7 @@ fn changing(target: &Target, from: &'static str, to: &'static str) -> ClientBuil
     target.builder().transport(move |_| changed(server.clone(), from, to))
 }
 
-/// What a client hears of its own calls and of somebody else's.
+/// Events of a client for its own calls and for another client's.
 async fn hears(db: &Client, other: &Client, log: &Log) -> Vec<String> {
     let _all = db.subscribe((User::all(), Message::all())).await.unwrap();
     let said = log.clone();
@@ -61,7 +61,7 @@ async fn hears(db: &Client, other: &Client, log: &Log) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_v2_is_spoken_to_in_v2() {
+async fn v2_server_is_served_in_v2() {
     let target = Target::chat().await;
     let db = changing(&target, OFFER, V2).connect().await.unwrap();
     let other = target.connect().await;
@@ -84,7 +84,7 @@ async fn a_server_that_speaks_v2_is_spoken_to_in_v2() {
 /// Official scenario `v1-rejects-event-table`, from this side: there is no v1 here, so that a server (or an engine, which
 /// still speaks it) that chooses it is refused before anything is asked of it.
 #[tokio::test]
-async fn a_server_that_speaks_v1_only_is_refused_with_what_it_needs() {
+async fn v1_server_is_refused_with_requirement() {
     let target = Target::chat().await;
     let error = changing(&target, OFFER, V1).connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);

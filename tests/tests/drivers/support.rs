@@ -43,7 +43,7 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// What a frame has time for.
+/// Budget of a frame.
 pub(crate) const FRAME: Budget = Budget::time(Duration::from_millis(2));
 
 /// Ticks until the future is through.

@@ -35,7 +35,7 @@ fn listening(db: &Client) -> (Subscription, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn nothing_is_applied_and_no_callback_runs_between_ticks() {
+fn nothing_happens_between_ticks() {
     let target = chat();
     let db = target.builder().build_manual().unwrap();
     let early = db.subscribe(User::all());
@@ -67,7 +67,7 @@ fn a_tick_of_one_message_shows_one_transaction() {
 }
 
 #[test]
-fn a_tick_of_few_rows_leaves_work_and_shows_nothing_by_halves() {
+fn small_tick_leaves_work_and_shows_whole_transactions() {
     let target = chat();
     talk(&target, 200);
     let db = target.builder().build_manual().unwrap();
@@ -86,7 +86,7 @@ fn a_tick_of_few_rows_leaves_work_and_shows_nothing_by_halves() {
 }
 
 #[test]
-fn a_tick_inside_of_a_tick_is_refused_and_harms_nothing() {
+fn nested_tick_is_refused() {
     let target = chat();
     let db = target.builder().build_manual().unwrap();
     let inner = Arc::new(Mutex::new(Vec::new()));
@@ -123,7 +123,7 @@ fn callbacks_of_ticks_may_do_everything() {
 }
 
 #[test]
-fn a_held_view_that_keeps_too_many_rows_lets_ticks_return() {
+fn held_view_over_limit_lets_ticks_return() {
     let target = chat();
     let mut limits = Limits::DEFAULT;
     limits.max_dead_rows = 1;

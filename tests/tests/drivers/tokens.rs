@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{chat, tick_until, wait};
 
-/// Why a provider was asked, each time.
+/// Reasons for which a provider was asked.
 type Asked = Arc<Mutex<Vec<RefreshReason>>>;
 
 /// A provider with one token to give.
@@ -50,7 +50,7 @@ async fn two_tokens(target: &Target) -> (Identity, String, String) {
 }
 
 #[tokio::test]
-async fn a_client_without_a_token_gets_its_first_from_the_provider() {
+async fn first_token_comes_from_provider() {
     let target = Target::chat().await;
     let (identity, token, _) = two_tokens(&target).await;
     let (refresh, asked) = giving(&token);
@@ -65,7 +65,7 @@ async fn a_client_without_a_token_gets_its_first_from_the_provider() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_soon_is_renewed_before_it_is_presented() {
+async fn expiring_token_is_renewed_before_presenting() {
     let target = Target::chat().await;
     let (identity, token, short) = two_tokens(&target).await;
     let (refresh, asked) = giving(&token);
@@ -83,7 +83,7 @@ async fn a_token_that_ends_soon_is_renewed_before_it_is_presented() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_while_it_is_used_is_renewed_in_time() {
+async fn token_expiring_in_use_is_renewed() {
     let target = Target::chat().await;
     let (identity, token, short) = two_tokens(&target).await;
     let (refresh, asked) = giving(&token);
@@ -130,7 +130,7 @@ async fn lost_and_back(db: &Client) {
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_help_is_asked_once_and_another_token_waited_for() {
+async fn unhelpful_provider_is_asked_once() {
     let target = Target::chat().await;
     let (identity, token, _) = two_tokens(&target).await;
     let (refresh, asked) = giving("no.better.token");
@@ -146,7 +146,7 @@ async fn a_provider_that_does_not_help_is_asked_once_and_another_token_waited_fo
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_one_is_not_presented() {
+async fn invalid_token_is_not_presented() {
     let target = Target::chat().await;
     let (refresh, _) = giving("two lines\nof text");
     let error = target.builder().refresh_token(refresh).connect().await.unwrap_err();
@@ -155,7 +155,7 @@ async fn a_token_that_cannot_be_one_is_not_presented() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_address_is_one_of_a_minute_and_the_real_one_is_kept() {
+async fn short_token_is_sent_and_original_kept() {
     let target = Target::chat().await;
     let (identity, token, _) = two_tokens(&target).await;
     let proxy = Proxy::start(&target.uri()).await;
@@ -192,7 +192,7 @@ async fn logging_out_forgets_the_token_and_closes() {
 }
 
 #[test]
-fn a_store_is_kept_up_whoever_runs_the_client() {
+fn store_is_updated_under_every_driver() {
     let target = chat();
     let store = Arc::new(MemoryTokens::new());
     let with_store = || target.builder().token_store(Arc::clone(&store));

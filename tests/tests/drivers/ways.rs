@@ -78,7 +78,7 @@ fn a_task_on_a_runtime_of_either_kind() {
 }
 
 #[test]
-fn a_future_of_the_callers_on_a_runtime_of_either_kind() {
+fn run_future_works_on_both_tokio_runtimes() {
     let target = chat();
     for runtime in [current_thread(), multi_thread()] {
         runtime.block_on(async {
@@ -94,7 +94,7 @@ fn a_future_of_the_callers_on_a_runtime_of_either_kind() {
 }
 
 #[test]
-fn a_future_of_the_callers_in_no_runtime_at_all() {
+fn run_future_works_without_tokio() {
     let target = chat();
     let db = target.builder().build().unwrap();
     let run = db.run();
@@ -105,7 +105,7 @@ fn a_future_of_the_callers_in_no_runtime_at_all() {
 }
 
 #[test]
-fn a_thread_of_its_own_outside_of_a_runtime_and_inside() {
+fn thread_driver_works_inside_and_outside_tokio() {
     let target = chat();
     let db = target.builder().build().unwrap();
     let driver = db.start_thread().unwrap();
@@ -186,7 +186,7 @@ fn whoever_runs_it_learns_why_it_ended() {
 }
 
 #[test]
-fn a_callback_cannot_join_the_thread_that_runs_it() {
+fn callback_cannot_join_its_own_thread() {
     let target = chat();
     let db = target.builder().build().unwrap();
     let slot = Arc::new(Mutex::new(None::<lightlike::DriverThread>));

@@ -33,7 +33,7 @@ fn line(event: BroadcastEvent) -> String {
     }
 }
 
-/// What has come.
+/// Events that have come.
 fn lines(feed: &mut Broadcast) -> Vec<String> {
     let mut lines = Vec::new();
     while let Some(event) = feed.next().now_or_never() {
@@ -74,7 +74,7 @@ async fn everything_is_fed_in_its_order_updates_too() {
 }
 
 #[tokio::test]
-async fn a_feed_may_be_of_some_tables_and_of_calls_or_not() {
+async fn feed_selects_tables_and_calls() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let all = "SELECT * FROM";
@@ -102,7 +102,7 @@ async fn a_feed_may_be_of_some_tables_and_of_calls_or_not() {
 }
 
 #[tokio::test]
-async fn a_clone_begins_anew_and_a_slow_receiver_harms_no_other() {
+async fn cloned_feed_starts_anew_and_lags_alone() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = db.subscribe((TickEvent::all(), OneU8::all())).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_clone_begins_anew_and_a_slow_receiver_harms_no_other() {
 }
 
 #[tokio::test]
-async fn by_a_schema_rows_of_tables_without_a_type_are_updated_too() {
+async fn feed_with_schema_sees_untyped_updates() {
     on_both_servers(async |target| {
         let http = lightlike::http::Http::new(&target.uri()).unwrap();
         let schema = http.schema(target.name()).await.unwrap();

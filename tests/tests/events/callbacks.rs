@@ -18,7 +18,7 @@ async fn rows(db: &Client, keys: &[u32]) -> Subscription {
 }
 
 #[tokio::test]
-async fn before_a_delete_all_rows_of_the_transaction_are_still_there() {
+async fn before_delete_sees_all_rows() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let set = rows(&db, &[1, 2, 3]).await;
@@ -51,7 +51,7 @@ async fn before_a_delete_all_rows_of_the_transaction_are_still_there() {
 }
 
 #[tokio::test]
-async fn a_row_that_changes_or_moves_is_told_before_only_if_it_leaves() {
+async fn before_delete_skips_updates_and_moves() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = rows(&db, &[1]).await;
@@ -105,7 +105,7 @@ async fn a_batch_may_be_enough() {
 }
 
 #[tokio::test]
-async fn callbacks_go_by_name_by_guard_or_of_their_own_will() {
+async fn callbacks_are_removed_by_id_guard_or_themselves() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = rows(&db, &[]).await;
@@ -134,7 +134,7 @@ async fn callbacks_go_by_name_by_guard_or_of_their_own_will() {
 
 /// Several rows come in one transaction: one that is gone hears of none of the later ones.
 #[tokio::test]
-async fn a_callback_that_removes_another_or_itself_does_so_within_the_transaction() {
+async fn removal_inside_callback_applies_within_transaction() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         for key in 0..3 {
@@ -160,7 +160,7 @@ async fn a_callback_that_removes_another_or_itself_does_so_within_the_transactio
 }
 
 #[tokio::test]
-async fn a_callback_that_panics_is_reported_and_harms_nobody() {
+async fn panicking_callback_is_reported_and_isolated() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = rows(&db, &[]).await;
@@ -188,7 +188,7 @@ async fn a_callback_that_panics_is_reported_and_harms_nobody() {
 }
 
 #[tokio::test]
-async fn a_callback_may_ask_for_a_set_and_end_it() {
+async fn callback_may_subscribe_and_unsubscribe() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = rows(&db, &[]).await;

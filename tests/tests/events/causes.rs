@@ -1,4 +1,4 @@
-//! Why rows changed.
+//! Causes of row changes.
 
 use lightlike::prelude::*;
 use lightlike_core::wire::QuerySetId;
@@ -9,7 +9,7 @@ use lightlike_tests::target::Target;
 use crate::panics_of;
 
 #[tokio::test]
-async fn a_call_s_rows_name_it_with_its_arguments() {
+async fn call_rows_name_call_and_arguments() {
     on_both_servers(async |target| {
         let (ada, grace) = (target.connect().await, target.connect().await);
         let _hers = ada.subscribe(PkU32::all()).await.unwrap();
@@ -41,7 +41,7 @@ async fn a_call_s_rows_name_it_with_its_arguments() {
 
 /// A row that is only expected has no server's word, but its call has arguments.
 #[tokio::test]
-async fn an_expected_row_s_call_has_its_arguments_too() {
+async fn predicted_row_has_its_calls_arguments() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = db.subscribe(PkU32::all()).await.unwrap();
@@ -64,7 +64,7 @@ async fn an_expected_row_s_call_has_its_arguments_too() {
 }
 
 #[tokio::test]
-async fn rows_that_come_and_go_with_a_set_name_it() {
+async fn subscribed_and_unsubscribed_rows_name_their_set() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         db.call(PkU32::insert(1, 0)).await.unwrap();
@@ -86,7 +86,7 @@ async fn rows_that_come_and_go_with_a_set_name_it() {
 
 /// Only the embedded server can be made to end a set.
 #[tokio::test]
-async fn rows_that_go_because_the_server_gave_a_set_up_say_so() {
+async fn rows_of_failed_set_name_the_failure() {
     on_both_servers(async |target| {
         let Target::Embedded(server) = target else { return };
         let db = target.connect().await;

@@ -1,4 +1,4 @@
-//! Who hears of calls: listeners, the hook for what nobody waited for, and outcomes with their times.
+//! Receivers of calls: listeners, the hook for what was not awaited, and outcomes with their times.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use lightlike_tests::conformance::{Log, on_both_servers};
 use crate::panics_of;
 
 #[tokio::test]
-async fn a_listener_hears_of_my_calls_after_their_rows_and_before_their_answer() {
+async fn listener_runs_after_rows_and_before_answer() {
     on_both_servers(async |target| {
         let (ada, grace) = (target.connect().await, target.connect().await);
         let _set = ada.subscribe(OneU8::all()).await.unwrap();
@@ -42,7 +42,7 @@ async fn a_listener_hears_of_my_calls_after_their_rows_and_before_their_answer()
 }
 
 #[tokio::test]
-async fn a_listener_hears_of_every_outcome_with_its_type() {
+async fn listener_gets_every_typed_outcome() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let log = Log::default();
@@ -100,7 +100,7 @@ async fn procedures_are_listened_to_as_well() {
 }
 
 #[tokio::test]
-async fn a_failure_that_nobody_waits_for_reaches_the_hook() {
+async fn unawaited_failure_reaches_the_hook() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let (unhandled, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -138,7 +138,7 @@ async fn a_failure_that_nobody_waits_for_reaches_the_hook() {
 }
 
 #[tokio::test]
-async fn an_outcome_says_when_it_was_and_where_the_time_went() {
+async fn outcome_has_times_and_latency_split() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = db.subscribe(OneU8::all()).await.unwrap();
@@ -166,7 +166,7 @@ async fn an_outcome_says_when_it_was_and_where_the_time_went() {
 }
 
 #[tokio::test]
-async fn a_call_without_an_answer_in_time_times_out_and_is_told_once() {
+async fn unanswered_call_times_out_once() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let log = Log::default();

@@ -1,4 +1,4 @@
-//! Who hears of what happens, on both servers: callbacks, watches, listeners to calls, and the broadcast.
+//! Receivers of events, on both servers: callbacks, watches, listeners to calls, and the broadcast.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
@@ -13,7 +13,7 @@ mod observing;
 mod typed;
 mod watches;
 
-/// What callbacks of this client panic with: an assertion in a callback fails nothing by itself.
+/// Panics of this client's callbacks: an assertion in a callback fails nothing by itself.
 fn panics_of(db: &Client) -> Log {
     let log = Log::default();
     let panics = log.clone();

@@ -1,4 +1,4 @@
-//! What a client says of itself: numbers, and a notice when the application is slow.
+//! Observation of a client: counters, and a notice when the application is slow.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use lightlike_tests::conformance::keys::*;
 use lightlike_tests::conformance::{Log, on_both_servers};
 
 #[tokio::test]
-async fn a_hundred_calls_at_once_leave_in_one_frame() {
+async fn hundred_calls_share_one_frame() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = db.subscribe(PkU32::all()).await.unwrap();

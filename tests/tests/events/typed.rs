@@ -35,7 +35,7 @@ async fn shop() -> (Server, Client) {
 }
 
 #[tokio::test]
-async fn a_call_returns_and_is_refused_in_types_of_its_own() {
+async fn call_returns_and_rejects_in_declared_types() {
     let (_server, db) = shop().await;
     let receipt = db.call(buy("lamp".into(), 12)).await.unwrap();
     assert_eq!(receipt, Receipt { item: "lamp".into(), change: 2 });
@@ -50,7 +50,7 @@ async fn a_call_returns_and_is_refused_in_types_of_its_own() {
 }
 
 #[tokio::test]
-async fn listeners_and_the_hook_for_failures_have_the_types_too() {
+async fn listeners_and_failure_hook_are_typed() {
     let (_server, db) = shop().await;
     let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
     let refused = heard.clone();
@@ -71,7 +71,7 @@ async fn listeners_and_the_hook_for_failures_have_the_types_too() {
 
 /// The declared types are not those of the server.
 #[tokio::test]
-async fn an_answer_of_another_type_says_whether_the_call_was_committed() {
+async fn undecodable_answer_says_if_call_committed() {
     #[reducer(name = "buy", ok = Vec<u64>, error = u64)]
     struct BuyOtherwise {
         item: String,
@@ -88,7 +88,7 @@ async fn an_answer_of_another_type_says_whether_the_call_was_committed() {
 
 /// A module's error is text on the real server, whatever type is declared for it here.
 #[tokio::test]
-async fn a_refusal_in_text_where_another_type_is_declared_is_an_error_of_the_declaration() {
+async fn text_refusal_for_typed_error_blames_declaration() {
     #[reducer(name = "fail_with_string", error = Refusal)]
     struct FailOtherwise {
         message: String,

@@ -9,7 +9,7 @@ use lightlike_tests::conformance::keys::*;
 use lightlike_tests::conformance::on_both_servers;
 
 #[tokio::test]
-async fn a_watched_row_is_told_when_it_has_really_changed() {
+async fn row_watch_fires_on_real_changes() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let set = db.subscribe(PkU32::all()).await.unwrap();
@@ -42,7 +42,7 @@ async fn a_watched_row_is_told_when_it_has_really_changed() {
 }
 
 #[tokio::test]
-async fn whoever_is_slow_sees_the_latest_row_and_only_that() {
+async fn slow_watcher_sees_only_latest_row() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = db.subscribe(PkU32::all()).await.unwrap();
@@ -60,7 +60,7 @@ async fn whoever_is_slow_sees_the_latest_row_and_only_that() {
 }
 
 #[tokio::test]
-async fn the_first_row_of_a_watch_may_be_waited_for_and_the_end_ends_it() {
+async fn row_watch_awaits_first_row_and_ends() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = db.subscribe(PkU32::all()).await.unwrap();
@@ -81,7 +81,7 @@ async fn the_first_row_of_a_watch_may_be_waited_for_and_the_end_ends_it() {
 }
 
 #[tokio::test]
-async fn a_watched_table_tells_once_of_many_transactions_and_shows_the_latest() {
+async fn table_watch_coalesces_transactions() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let _set = db.subscribe((PkU32::all(), PkU32Two::all())).await.unwrap();
@@ -154,7 +154,7 @@ async fn one_waits_until_something_holds_of_the_rows() {
 }
 
 #[tokio::test]
-async fn waiting_ends_when_its_time_is_up_or_the_connection_is_closed() {
+async fn waiting_ends_by_timeout_or_close() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         let never = db.wait_until(|_| false).timeout(Duration::from_millis(20));
@@ -183,7 +183,7 @@ async fn waiting_ends_when_its_time_is_up_or_the_connection_is_closed() {
     .await;
 }
 
-/// What a lookup costs is counted by the key's own `Hash`: one each for what the cache does and what the watches do.
+/// Key whose `Hash` counts lookups: one each for what the cache does and what the watches do.
 mod counted {
     use std::hash::{Hash, Hasher};
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -216,7 +216,7 @@ mod counted {
     }
 
     #[tokio::test]
-    async fn a_change_costs_no_more_when_a_hundred_thousand_rows_are_watched() {
+    async fn hundred_thousand_watches_do_not_slow_changes() {
         on_both_servers(async |target| {
             let db = target.connect().await;
             let _set = db.subscribe(Counted::all()).await.unwrap();

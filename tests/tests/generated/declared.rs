@@ -1,4 +1,4 @@
-//! What is generated is what the server has.
+//! Generated declarations match the server's schema.
 
 use lightlike::SchemaCheck;
 use lightlike_tests::conformance::on_both_servers;

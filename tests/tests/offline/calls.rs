@@ -1,4 +1,4 @@
-//! What becomes of calls that cannot be sent, or whose answer is lost.
+//! Fate of calls that cannot be sent, or whose answer is lost.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn lose_answers(rig: &Rig, client: &Client) -> Uuid {
 const DELIVERED: [&str; 4] = ["renamed", "at most once", "exactly once", "probed"];
 
 #[tokio::test]
-async fn each_call_whose_answer_is_lost_with_the_socket_is_delivered_as_it_says() {
+async fn answers_lost_with_socket_follow_delivery() {
     let rig = Rig::new().await;
     rig.other.call(title("first")).await.unwrap();
     let client = rig.online(MemoryStore::new()).await;
@@ -50,7 +50,7 @@ async fn each_call_whose_answer_is_lost_with_the_socket_is_delivered_as_it_says(
 }
 
 #[tokio::test]
-async fn each_call_whose_answer_is_lost_with_the_program_is_delivered_as_it_says() {
+async fn answers_lost_with_program_follow_delivery() {
     let rig = Rig::new().await;
     rig.other.call(title("first")).await.unwrap();
     let store = MemoryStore::new();
@@ -73,7 +73,7 @@ async fn each_call_whose_answer_is_lost_with_the_program_is_delivered_as_it_says
 }
 
 #[tokio::test]
-async fn without_a_connection_a_call_fails_is_dropped_or_waits_as_it_says() {
+async fn disconnected_call_fails_drops_or_waits() {
     let rig = Rig::new().await;
     let client = rig.online(MemoryStore::new()).await;
     rig.cut(&client).await;
@@ -88,7 +88,7 @@ async fn without_a_connection_a_call_fails_is_dropped_or_waits_as_it_says() {
 }
 
 #[tokio::test]
-async fn a_call_expires_or_is_taken_back_before_it_is_sent() {
+async fn unsent_call_expires_or_is_cancelled() {
     let rig = Rig::new().await;
     let client = rig.build(MemoryStore::new());
     client.start().unwrap();
@@ -109,7 +109,7 @@ async fn a_call_expires_or_is_taken_back_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_refused_call_is_a_dead_letter_until_it_is_discarded_or_made_again() {
+async fn dead_letter_stays_until_discarded_or_retried() {
     let (rig, store) = (Rig::new().await, MemoryStore::new());
     let client = rig.build(store.clone());
     client.call(title("")).accepted().await.unwrap();
@@ -133,7 +133,7 @@ async fn a_refused_call_is_a_dead_letter_until_it_is_discarded_or_made_again() {
 }
 
 #[tokio::test]
-async fn the_application_may_drop_calls_before_they_are_sent() {
+async fn application_may_drop_calls_before_replay() {
     let (rig, store) = (Rig::new().await, MemoryStore::new());
     let client = rig.build(store.clone());
     for text in ["old", "good"] {
@@ -163,7 +163,7 @@ async fn a_queue_has_an_end() {
 }
 
 #[tokio::test]
-async fn without_a_store_a_call_that_may_run_twice_is_sent_again() {
+async fn idempotent_call_is_resent_without_store() {
     let rig = Rig::new().await;
     rig.other.call(title("first")).await.unwrap();
     let client = Client::builder(rig.proxy.uri(), rig.target.name()).connect().await.unwrap();

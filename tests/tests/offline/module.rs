@@ -19,7 +19,7 @@ mod earlier {
 }
 
 #[tokio::test]
-async fn a_call_whose_arguments_changed_is_held_until_it_is_made_anew() {
+async fn changed_arguments_hold_call_until_migrated() {
     let (rig, store) = (Rig::new().await, MemoryStore::new());
     let client = rig.build(store.clone());
     client.call(earlier::add_note(7)).accepted().await.unwrap();
@@ -57,7 +57,7 @@ async fn after_a_change_of_the_module(
 }
 
 #[tokio::test]
-async fn kept_calls_that_do_not_fit_the_module_as_it_is_now_are_held_and_say_why() {
+async fn mismatched_persisted_calls_are_held_with_reason() {
     let make = async |client: &Client| {
         client.call(title("seven")).accepted().await.unwrap();
         client.call(rename_note(1, "eight".into())).accepted().await.unwrap();
@@ -86,7 +86,7 @@ async fn kept_calls_that_do_not_fit_the_module_as_it_is_now_are_held_and_say_why
 }
 
 #[tokio::test]
-async fn calls_of_this_run_go_whatever_the_schema_says_and_while_it_is_not_known() {
+async fn new_calls_ignore_schema_and_do_not_wait() {
     let make = async |client: &Client| {
         client.call(title("kept")).accepted().await.unwrap();
     };
@@ -100,7 +100,7 @@ async fn calls_of_this_run_go_whatever_the_schema_says_and_while_it_is_not_known
 
 /// The embedded server's module does not change while it runs.
 #[tokio::test]
-async fn calls_kept_by_a_running_program_are_compared_with_the_module_that_it_comes_back_to() {
+async fn queued_calls_are_checked_against_returning_module() {
     on_a_real_server_of(Module::Notes, async |target| {
         let Target::Real(database) = target else { unreachable!() };
         let proxy = Proxy::start(database.uri()).await;
@@ -125,7 +125,7 @@ async fn calls_kept_by_a_running_program_are_compared_with_the_module_that_it_co
 }
 
 #[tokio::test]
-async fn without_a_schema_check_kept_calls_go_as_the_program_takes_them() {
+async fn persisted_calls_go_unchecked_without_schema_check() {
     let make = async |client: &Client| {
         client.call(title("kept")).accepted().await.unwrap();
     };

@@ -1,4 +1,4 @@
-//! What the next run of a program finds.
+//! State that the next run of a program finds.
 
 use lightlike::prelude::*;
 use lightlike::{Accepted, MemoryStore};
@@ -7,7 +7,7 @@ use lightlike_tests::notes::{AddNote, Note};
 use crate::rig::{Rig, next, settled, start, title, titles};
 
 #[tokio::test]
-async fn rows_are_readable_before_any_network_and_the_difference_comes_after_it() {
+async fn persisted_rows_precede_network_then_difference_follows() {
     let (rig, store) = (Rig::new().await, MemoryStore::new());
     rig.other.call(title("milk")).await.unwrap();
     let first = rig.online(store.clone()).await;
@@ -30,7 +30,7 @@ async fn rows_are_readable_before_any_network_and_the_difference_comes_after_it(
 }
 
 #[tokio::test]
-async fn calls_made_without_a_network_are_delivered_in_their_order_by_the_next_run() {
+async fn offline_calls_are_delivered_in_order_next_run() {
     let (rig, store) = (Rig::new().await, MemoryStore::new());
     let first = rig.build(store.clone());
     for text in ["one", "two", "three"] {
@@ -54,7 +54,7 @@ async fn calls_made_without_a_network_are_delivered_in_their_order_by_the_next_r
 }
 
 #[tokio::test]
-async fn what_a_kept_call_is_expected_to_do_is_seen_by_the_next_run() {
+async fn persisted_prediction_is_visible_next_run() {
     let (rig, store) = (Rig::new().await, MemoryStore::new());
     let build = |store: MemoryStore| {
         let builder = rig.builder(store).mutator(|tx, call: &AddNote| {

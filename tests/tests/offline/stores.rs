@@ -28,7 +28,7 @@ impl Store for Failing {
 }
 
 #[tokio::test]
-async fn a_failing_disk_is_told_of_and_calls_go_on_while_there_is_a_network() {
+async fn failing_disk_is_reported_and_calls_continue() {
     let rig = Rig::new().await;
     let client = rig.build(Failing(MemoryStore::new(), 0));
     let state = client.sync_state().wait_for(|state| state.storage != Storage::Good).await.unwrap();
@@ -41,7 +41,7 @@ async fn a_failing_disk_is_told_of_and_calls_go_on_while_there_is_a_network() {
 }
 
 #[tokio::test]
-async fn a_store_in_a_file_and_one_in_redb_survive_what_a_program_does() {
+async fn file_and_redb_stores_survive_restarts() {
     let folder = tempfile::tempdir().unwrap();
     for which in 0..2 {
         let rig = Rig::new().await;
@@ -90,7 +90,7 @@ async fn another_users_calls_wait_for_that_user() {
 
 /// The store knows who a token is only when the server has said so.
 #[tokio::test]
-async fn a_users_calls_are_sent_and_told_when_that_user_comes_with_another_token() {
+async fn persisted_calls_follow_their_user() {
     let (rig, store) = (Rig::new().await, MemoryStore::new());
     let first = rig.online(store.clone()).await;
     let token = first.token().unwrap();

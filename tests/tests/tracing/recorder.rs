@@ -10,7 +10,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_core::span::Current;
 
-/// What the test itself says, in callbacks and around calls.
+/// Target of what the test itself logs, in callbacks and around calls.
 pub(crate) const APPLICATION: &str = "an application";
 
 /// Keeps all spans and events of the client's and of the application's, on one thread.

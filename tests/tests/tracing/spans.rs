@@ -23,7 +23,7 @@ fn only(spans: Vec<Span>) -> Span {
 }
 
 #[tokio::test]
-async fn what_a_callback_logs_is_inside_its_transaction_and_its_session() {
+async fn callback_logs_are_inside_transaction_and_session() {
     on_both_servers(async |target| {
         let (recorder, _listening) = Recorder::listen(Level::TRACE);
         let db = target.connect().await;
@@ -63,7 +63,7 @@ async fn what_a_callback_logs_is_inside_its_transaction_and_its_session() {
 }
 
 #[tokio::test]
-async fn a_call_is_part_of_what_its_caller_does_and_says_how_it_ended() {
+async fn call_span_nests_in_caller_with_outcome() {
     on_both_servers(async |target| {
         let (recorder, _listening) = Recorder::listen(Level::DEBUG);
         let db = target.connect().await;
@@ -117,7 +117,7 @@ async fn a_call_is_part_of_what_its_caller_does_and_says_how_it_ended() {
 }
 
 #[tokio::test]
-async fn a_call_of_an_earlier_run_has_a_span_that_stands_alone() {
+async fn replayed_call_has_its_own_root_span() {
     on_both_servers(async |target| {
         let store = MemoryStore::new();
         let earlier = target.builder().offline(store.clone()).build().unwrap();
@@ -216,7 +216,7 @@ async fn with_secrets(target: &Target) -> (Client, String) {
 }
 
 #[tokio::test]
-async fn no_span_and_no_event_has_a_token_a_header_an_argument_or_a_row() {
+async fn spans_and_events_hold_no_secrets() {
     on_both_servers(async |target| {
         let (recorder, _listening) = Recorder::listen(Level::TRACE);
         let (db, token) = with_secrets(target).await;
@@ -240,7 +240,7 @@ async fn no_span_and_no_event_has_a_token_a_header_an_argument_or_a_row() {
 
 /// A span that nobody wants leaves no trace in a call: nothing is put into the application's span.
 #[tokio::test]
-async fn where_only_more_important_things_are_wanted_there_are_no_spans_of_calls() {
+async fn higher_level_filter_omits_call_spans() {
     on_both_servers(async |target| {
         let (recorder, _listening) = Recorder::listen(Level::INFO);
         let (db, log) = (target.connect().await, Log::default());

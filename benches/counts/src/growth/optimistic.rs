@@ -14,7 +14,7 @@ const TOUCHED: u64 = 10;
 /// Rows in the table, of which the calls touch the first ones.
 const HELD: u64 = 20_000;
 
-/// Where rows begin that no call touches.
+/// First key of the rows that no call touches.
 const DISJOINT: u64 = 10_000;
 
 fn with_calls(calls: u64) -> Rig {
@@ -37,7 +37,7 @@ fn with_calls(calls: u64) -> Rig {
     rig
 }
 
-/// Whether exactly the rows that calls touch are as the calls would have them.
+/// Checks that exactly the rows that calls touch are as the calls leave them.
 fn check(rig: &Rig, calls: u64) {
     let view = rig.read();
     let rows = view.table::<Entity>().expect("a table");

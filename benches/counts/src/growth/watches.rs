@@ -41,7 +41,7 @@ pub(super) fn one_row_beside(watches: u64) {
     );
 }
 
-/// How many messages a tick applied.
+/// Runs one tick, and returns the number of messages that it applied.
 fn tick(db: &Client) -> u64 {
     db.tick(Budget::unlimited()).expect("a connection").messages
 }

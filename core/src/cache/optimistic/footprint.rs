@@ -52,7 +52,7 @@ impl Reads {
 pub(in crate::cache) struct Footprint {
     rows: Vec<(u64, Extent)>,
     uniques: Vec<(u16, u64)>,
-    /// Whether it may have looked at any row.
+    /// `true` if it may have looked at any row.
     scanned: bool,
     /// The rows that it wrote, in the order of the first writes.
     written: Vec<KeyId>,

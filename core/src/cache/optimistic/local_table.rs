@@ -94,12 +94,12 @@ impl<'t, T: Table> LocalTable<'t, T> {
         SeenRows { writes: self.tx.writes(base.table), layer: self.tx.layer(base.table) }
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }

@@ -42,7 +42,7 @@ pub use self::tx::{LocalTx, is_mutating};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MutationId(pub u64);
 
-/// What a call is expected to do to the rows.
+/// Predicted effect of a call on the rows.
 ///
 /// It runs more than once, on whichever thread changes the cache, under its lock: it must be quick, must depend on
 /// nothing but what it reads through the [`LocalTx`], and must not use the client. A panic is caught, and the mutation
@@ -58,7 +58,7 @@ impl<F: Fn(&mut LocalTx) + Send> Mutation for F {
     }
 }
 
-/// Why a mutation contributes nothing, for now.
+/// Reason for which a mutation contributes nothing, for now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MutationError {
@@ -83,7 +83,7 @@ pub enum MutationError {
     /// It asked for too many temporary ids.
     #[error("more than {limit} temporary ids")]
     TooManyTempIds {
-        /// How many there can be.
+        /// Maximal number.
         limit: u32,
     },
     /// A table that it names has another row type.

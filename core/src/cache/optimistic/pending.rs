@@ -23,7 +23,7 @@ pub(in crate::cache) struct Mutations {
     next: u64,
     /// Tables that mutations named and that have other types.
     pub(super) refused: Vec<(TypeId, RegisterError)>,
-    /// How often the change under way was started anew because a mutation came in between.
+    /// Number of times that the change under way was started anew because a mutation came in between.
     restarts: u32,
 }
 
@@ -77,18 +77,18 @@ impl Mutations {
     }
 }
 
-/// What became of a mutation that was added.
+/// Result of adding a mutation.
 #[derive(Debug)]
 pub struct Mutated {
-    /// What it changed, if anything.
+    /// Changes that it made, if any.
     pub transaction: Transaction,
     /// Sets that ended, because it mentioned a table first whose rows are not what its Rust type says.
     pub failed: Vec<SetFailure>,
-    /// Why it contributes nothing, if so. It is pending all the same.
+    /// Error, if it contributes nothing. It is pending all the same.
     pub error: Option<MutationError>,
 }
 
-/// Whose word a row is.
+/// Origin of a row: the server, or a mutation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowStatus {
     /// The server's, and it would tell if the row changed.
@@ -99,7 +99,7 @@ pub enum RowStatus {
     Pending(Vec<MutationId>),
 }
 
-/// How often a change is started anew before it is finished at once.
+/// Number of times that a change is started anew before it is finished at once.
 const RESTARTS_MAX: u32 = 3;
 
 impl Cache {
@@ -190,8 +190,8 @@ impl Cache {
         Transaction { before, after, tables, failed: Vec::new() }
     }
 
-    /// Whether a change under way was interrupted by mutations so often that it should be stepped to its end before
-    /// the next one is added.
+    /// Returns `true` if a change under way was interrupted by mutations so often that it should be stepped to its end
+    /// before the next one is added.
     pub fn must_finish_first(&self) -> bool {
         self.is_applying() && self.mutations.restarts >= RESTARTS_MAX && !self.waiting
     }
@@ -200,7 +200,7 @@ impl Cache {
         self.mutations.restarts = 0;
     }
 
-    /// Whether the mutation is pending.
+    /// Returns `true` if the mutation is pending.
     pub fn has_mutation(&self, id: MutationId) -> bool {
         self.mutations.turns_of(id).next().is_some()
     }
@@ -210,13 +210,13 @@ impl Cache {
         self.mutations.list.values().map(|pending| pending.id)
     }
 
-    /// Why a pending mutation contributes nothing, if so.
+    /// Error for which a pending mutation contributes nothing, if so.
     pub fn mutation_error(&self, id: MutationId) -> Option<&MutationError> {
         let turn = self.mutations.turns_of(id).next()?;
         self.mutations.list.get(&turn)?.error.as_ref()
     }
 
-    /// Whose word a row is; none if there is no such row now.
+    /// Origin of a row; none if there is no such row now.
     pub fn row_status<T: Table>(&self, row: &T::Row) -> Option<RowStatus> {
         let store = self.store::<T::Row>(self.table_of::<T>()?)?;
         let hash = identity_hash::<T::Row>(row, store.is_keyed(), &store.snapshot.hasher);

@@ -55,7 +55,7 @@ impl core::fmt::Debug for Rebasing {
 
 /// Around a change of the server's.
 impl Cache {
-    /// Whether changes have to be looked at for what mutations read and wrote.
+    /// Returns `true` if changes have to be checked against the footprints of mutations.
     pub(in crate::cache) fn has_mutations(&self) -> bool {
         !self.mutations.is_empty()
     }

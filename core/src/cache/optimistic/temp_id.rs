@@ -13,7 +13,7 @@ use super::MutationId;
     note = "there are for integers of 32 bits and more, and for `Uuid`"
 )]
 pub trait TempId: Sized {
-    /// How many one mutation can have.
+    /// Maximal number of temporary ids of one mutation.
     #[doc(hidden)]
     const LIMIT: u32;
 
@@ -21,7 +21,7 @@ pub trait TempId: Sized {
     #[doc(hidden)]
     fn temp_id(mutation: MutationId, index: u32) -> Self;
 
-    /// Whether this is a temporary id.
+    /// Returns `true` if this is a temporary id.
     fn is_temp_id(&self) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! What a mutation reads and writes with.
+//! Transactions of mutations: reads and writes of the one that runs.
 
 use core::any::{Any, TypeId};
 use core::borrow::Borrow;
@@ -35,7 +35,7 @@ pub struct LocalTx {
     writes: HashMap<TableId, Box<dyn AnyWrites>>,
     /// The order of the tables' first writes.
     order: Vec<TableId>,
-    /// What the mutation that runs has read.
+    /// Reads of the mutation that runs.
     reads: RefCell<BTreeMap<TableId, Reads>>,
     error: RefCell<Option<MutationError>>,
     /// Tables that were named and have no row type yet.
@@ -80,7 +80,7 @@ std::thread_local! {
     static RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a mutation runs on this thread: what holds the cache must not be asked for it again.
+/// Returns `true` while a mutation runs on this thread: the cache's lock must not be taken again.
 pub fn is_mutating() -> bool {
     RUNNING.get()
 }
@@ -220,14 +220,14 @@ impl LocalTx {
     }
 }
 
-/// What a panic said.
+/// Message of a panic.
 fn said(panic: &(dyn Any + Send)) -> Box<str> {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("without a text").into()
 }
 
-/// What mutations do.
+/// Operations of mutations.
 impl LocalTx {
     /// The table `T`, to read.
     pub fn table<T: Table>(&self) -> LocalTable<'_, T> {

@@ -30,7 +30,7 @@ pub(super) struct TableWrites<R> {
     replaced_keys: HashSet<KeyId>,
 }
 
-/// What became of one row.
+/// Write to one row.
 struct Write<R> {
     hash: u64,
     state: WriteState<R>,
@@ -63,12 +63,12 @@ pub(super) fn identity_hash<R: Row>(row: &R, is_keyed: bool, hasher: &RandomStat
     hasher.hash_one(bytes.as_slice())
 }
 
-/// Whether two rows are one by what identifies them.
+/// Returns `true` if two rows have the same identity.
 pub(super) fn same_row<R: Row>(one: &R, other: &R, is_keyed: bool) -> bool {
     if is_keyed { one.key() == other.key() } else { encode_alike(one, other) }
 }
 
-/// Whether two rows have the same encoding.
+/// Returns `true` if two rows have the same encoding.
 pub(super) fn encode_alike<R: Row>(one: &R, other: &R) -> bool {
     let mut bytes = Writer::new();
     one.encode(&mut bytes);

@@ -1,4 +1,4 @@
-//! What a journal is kept by.
+//! Settings of the journal.
 
 use std::time::{Duration, Instant};
 
@@ -8,32 +8,33 @@ use crate::wire::Text;
 
 use crate::conn::WhileDisconnected;
 
-/// How calls and rows are kept. Every number has its default and its reason here.
+/// Settings of the journal. Every number has its default and its reason here.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct OfflineConfig {
-    /// How many calls may be kept that are not answered. 10,000: a busy day without a network, and a second to send.
+    /// Maximal number of unanswered calls that are kept. 10,000: a busy day without a network, and a second to send.
     pub max_queued: usize,
-    /// What happens when there are so many.
+    /// Policy when there are so many.
     pub overflow: Overflow,
     /// How old a call may become before it was sent; then it ends as [`Expired`](crate::conn::Reply::Expired). None by
     /// default. A call may have a shorter time of its own. Zero: a call that cannot be sent at once ends.
     pub max_age: Option<Duration>,
-    /// How many calls that failed are kept to be looked at; older ones are forgotten. 100: more than a person looks at.
+    /// Maximal number of failed calls that are kept to be looked at; older ones are forgotten. 100: more than a person
+    /// looks at.
     pub max_dead_letters: usize,
-    /// How many calls are noted as sent in one write, before they are. 64: a write takes a disk about as long as a
-    /// server takes for these.
+    /// Number of calls that are noted as sent in one write, before they are. 64: a write takes a disk about as long as
+    /// a server takes for these.
     pub sent_window: usize,
-    /// Whether the rows of query sets are kept too, to be there at the next start before any network. Yes.
+    /// Keeps the rows of query sets too, to be there at the next start before any network. Yes by default.
     pub keeps_rows: bool,
     /// How long rows of the last run stay that nobody subscribed to again, once the connection is ready. 30 s.
     /// Zero: they go when it is. One that never ends: they stay.
     pub unclaimed_after: Duration,
-    /// Whether the application is asked before calls are sent that were made without a connection. No.
+    /// Asks the application before calls are sent that were made without a connection. No by default.
     pub asks_before_replay: bool,
 }
 
-/// What happens when as many calls are kept as may be.
+/// Policy when as many calls are kept as may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Overflow {
@@ -59,15 +60,15 @@ impl Default for OfflineConfig {
     }
 }
 
-/// How one call is made.
+/// Options of one call.
 #[derive(Debug, Clone, Default)]
 pub struct CallOptions {
     /// When it ends as [`TimedOut`](crate::conn::Reply::TimedOut), if it is not answered by then. A moment that is over
     /// counts as now.
     pub deadline: Option<Instant>,
-    /// What becomes of it if its answer is lost.
+    /// Delivery if its answer is lost.
     pub delivery: Delivery,
-    /// What becomes of it if there is no connection, if not what the [configuration](crate::conn::Config) says.
+    /// Policy without a connection, if not that of the [configuration](crate::conn::Config).
     pub while_disconnected: Option<WhileDisconnected>,
     /// How old it may become before it is sent. Zero: it ends as expired unless it can be sent at once.
     pub ttl: Option<Duration>,
@@ -77,12 +78,11 @@ pub struct CallOptions {
     pub fingerprint: u64,
     /// The name of the mutator that shows what it will come to.
     pub optimistic: Option<Text>,
-    /// Whether [`Event::Accepted`](crate::conn::Event::Accepted) is to say where it is.
+    /// Reports with [`Event::Accepted`](crate::conn::Event::Accepted) where the call is.
     pub tell_accepted: bool,
 }
 
-/// What becomes of a call that was made without a connection: the application's word, asked
-/// [before the replay](crate::conn::Event::BeforeReplay).
+/// Decision on a call that was made without a connection, asked [before the replay](crate::conn::Event::BeforeReplay).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Replay {

@@ -47,11 +47,11 @@ impl LiveReducer {
     }
 }
 
-/// What is known of the server's reducers.
+/// Reducers of the server, as far as they are known.
 #[derive(Debug, Default)]
 pub(super) struct Live {
     is_awaited: bool,
-    /// Which connection it is of.
+    /// Connection that they are of.
     round: SchemaRound,
     /// The calls that wait for it.
     unchecked: Vec<CallId>,
@@ -69,7 +69,7 @@ impl Live {
         self.reducers = None;
     }
 
-    /// Why a call does not fit, if it is known not to.
+    /// Reason for which a call does not fit, if it is known not to.
     fn misfit(&self, entry: &Entry) -> Option<Held> {
         let Some(reducer) = self.reducers.as_ref()?.get(entry.reducer.as_str()) else {
             return Some(Held::NoReducer);
@@ -90,7 +90,7 @@ impl Connection {
         }
     }
 
-    /// Whether kept calls wait for the schema.
+    /// Returns `true` if kept calls wait for the schema.
     pub fn wants_schema(&self) -> bool {
         self.offline.as_ref().is_some_and(|offline| !offline.live.unchecked.is_empty())
     }
@@ -100,8 +100,8 @@ impl Connection {
         self.offline.as_ref().map(|offline| offline.live.round).unwrap_or_default()
     }
 
-    /// What the server's reducers take; none if that cannot be known. Calls that wait and do not fit are held, and the
-    /// others are sent.
+    /// Takes the parameters of the server's reducers; none if they cannot be known. Calls that wait and do not fit are
+    /// held, and the others are sent.
     ///
     /// It counts until the connection is lost, because the module may be another one when it is back: nothing is done if
     /// it was lost since `round`. It may be told more than once.

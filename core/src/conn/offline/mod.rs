@@ -1,4 +1,4 @@
-//! What outlives the program: calls in the journal, and rows.
+//! State that outlives the program: calls in the journal, and rows.
 //!
 //! The machine says what is to be written ([`poll_commit`](Connection::poll_commit)) and is told when it is
 //! ([`handle_stored`](Connection::handle_stored)). Everything that happens between two polls is one batch, which is
@@ -35,7 +35,7 @@ pub use self::open::Restored;
 pub use self::rows::table_fingerprint;
 pub use self::sync::{Storage, SyncState};
 
-/// What a machine with a journal knows of it.
+/// State of a machine with a journal.
 #[derive(Debug)]
 pub(super) struct Offline {
     pub(super) config: OfflineConfig,
@@ -49,7 +49,7 @@ pub(super) struct Offline {
     /// Calls that are not over, by their number.
     queue: BTreeMap<u64, Queued>,
     by_call: HashMap<CallId, u64>,
-    /// How many of them are held.
+    /// Number of those that are held.
     held: usize,
     /// Calls that failed, oldest first.
     dead: VecDeque<Entry>,
@@ -60,7 +60,7 @@ pub(super) struct Offline {
     arguments: HashMap<Box<str>, u64>,
     /// Those that they have on the server.
     live: live::Live,
-    /// What is to be written.
+    /// Operations to be written.
     ops: Vec<Op>,
     urgent: bool,
     /// The number of the next batch.
@@ -82,7 +82,7 @@ struct Queued {
     entry: Entry,
     call: CallId,
     state: QueuedState,
-    /// Why it is held, if it is.
+    /// Reason for which it is held, if it is.
     held: Option<Held>,
     /// The batch that put it there.
     put: u64,
@@ -106,7 +106,7 @@ impl Clock {
         crate::journal::wall_after(self.wall, now.saturating_duration_since(self.at))
     }
 
-    /// When it is that time of day; now, if that is over.
+    /// Moment at which it is that time of day; now, if that is over.
     fn instant(&self, now: Instant, wall: Timestamp) -> Option<Instant> {
         let left = wall.since(self.wall(now)).and_then(|left| left.to_duration());
         after(now, left.unwrap_or_default())
@@ -136,12 +136,12 @@ impl Random {
 
 /// The driver's side.
 impl Connection {
-    /// Whether something is to be written.
+    /// Returns `true` if a batch is to be written.
     pub fn has_commits(&self) -> bool {
         self.offline.as_ref().is_some_and(|offline| !offline.ops.is_empty())
     }
 
-    /// What is to be written next. Batches are to be written in their order.
+    /// Returns the next batch to be written. Batches are to be written in their order.
     pub fn poll_commit(&mut self) -> Option<Batch> {
         let offline = self.offline.as_mut()?;
         if offline.ops.is_empty() {
@@ -176,7 +176,7 @@ impl Connection {
         self.send_calls();
     }
 
-    /// What time of day it is: to be said whenever it may have been changed.
+    /// Tells the time of day, whenever it may have been changed.
     pub fn handle_clock(&mut self, now: Instant, wall: Timestamp) {
         if let Some(offline) = &mut self.offline {
             offline.clock = Clock { at: now, wall };
@@ -253,7 +253,7 @@ impl Offline {
         self.urgent = true;
     }
 
-    /// Whether the batch is written.
+    /// Returns `true` if the batch is written.
     pub(super) fn is_stored(&self, ticket: u64) -> bool {
         ticket <= self.stored
     }

@@ -86,7 +86,7 @@ impl Connection {
         }
     }
 
-    /// Why no more calls can be kept, if so.
+    /// Makes room for a call, or says why none can be kept.
     fn make_room(&mut self) -> Option<NotSent> {
         let offline = self.offline.as_ref()?;
         let limit = offline.config.max_queued;
@@ -261,8 +261,8 @@ impl Connection {
         Some(call)
     }
 
-    /// What arguments a reducer takes in this program, or on the server; none if there is no such reducer. Calls of it
-    /// that were made with others are held, not sent.
+    /// Fingerprint of the arguments that a reducer takes in this program, or on the server; none if there is no such
+    /// reducer. Calls of it that were made with others are held, not sent.
     pub fn expect_arguments(&mut self, reducer: &str, fingerprint: Option<u64>) {
         let Some(offline) = &mut self.offline else { return };
         let takes = fingerprint.unwrap_or(NO_REDUCER);
@@ -356,7 +356,7 @@ impl Offline {
     }
 }
 
-/// How a call failed, if that is worth keeping.
+/// Failure of a call, if it is worth keeping.
 fn failure_of(reply: &Reply) -> Option<Failure> {
     match reply {
         Reply::Rejected { error, .. } => Some(Failure::Rejected(error.clone())),

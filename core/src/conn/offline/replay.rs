@@ -8,7 +8,7 @@ use crate::types::Uuid;
 use crate::wire::{QueryRows, Text};
 
 impl Connection {
-    /// Whether a call that is made now leaves before this returns, unless it must be noted first.
+    /// Returns `true` if a call that is made now leaves before this returns, unless it must be noted first.
     pub(in crate::conn) fn sends_at_once(&self) -> bool {
         self.ready
             && !self.calls.has_waiting()
@@ -122,8 +122,8 @@ impl Connection {
         self.send_calls();
     }
 
-    /// What becomes of the calls that [`Event::BeforeReplay`] told of; those that are not named are sent. A call that
-    /// may have run already is not dropped.
+    /// Takes the decisions on the calls of [`Event::BeforeReplay`]; those that are not named are sent. A call that may
+    /// have run already is not dropped.
     pub fn replay(&mut self, verdicts: &[(Uuid, Replay)]) {
         let Some(offline) = &mut self.offline else { return };
         offline.asking = false;

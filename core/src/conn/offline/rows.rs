@@ -19,11 +19,11 @@ pub(super) struct Kept {
     numbers: HashMap<SetId, u32>,
     /// Sets of the last run that nobody has asked for again.
     unclaimed: Vec<Unclaimed>,
-    /// When those are dropped.
+    /// Time at which those are dropped.
     until: Option<Instant>,
     /// The tables of those sets whose rows are still those of the last run.
     loaded: BTreeMap<SetId, Vec<TableName>>,
-    /// What the rows of tables are, as the journal says.
+    /// Fingerprints of the tables' rows, as the journal says.
     tables: BTreeMap<Box<str>, u64>,
 }
 
@@ -52,7 +52,7 @@ pub fn table_fingerprint<T: Table>() -> u64 {
     fingerprint::row(&T::DEF.row)
 }
 
-/// What the last run left.
+/// Rows that the last run left.
 impl Connection {
     /// Puts the rows of the last run into the cache, as rows of sets that are stale.
     pub(super) fn load_rows(&mut self, sets: Vec<LoadedSet>) {
@@ -163,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// Whether a set's rows are those of the last run.
+    /// Returns `true` if a set's rows are those of the last run.
     pub(in crate::conn) fn is_loaded(&self, set: SetId) -> bool {
         self.offline.as_ref().is_some_and(|offline| offline.rows.loaded.contains_key(&set))
     }
@@ -216,9 +216,9 @@ impl Connection {
     }
 }
 
-/// What the server says.
+/// Rows that the server sends.
 impl Connection {
-    /// What of a change is to be kept, if it is made.
+    /// Parts of a change that are to be kept, if it is made.
     pub(in crate::conn) fn parts_to_keep(&self, change: &Change) -> Option<Vec<Part>> {
         let offline = self.offline.as_ref()?;
         if !offline.config.keeps_rows || !offline.is_good() {

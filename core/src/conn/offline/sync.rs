@@ -1,17 +1,17 @@
-//! How far what is kept is in step with the server.
+//! Progress of the journal towards the server.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::conn::{Connection, State};
 
-/// How far the calls that are kept have come.
+/// Progress of the calls that are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct SyncState {
-    /// How many calls are kept that are not answered.
+    /// Number of kept calls that are not answered.
     pub pending: usize,
-    /// How many of them are held, because the reducer takes other arguments now, in the program or on the server.
+    /// Number of those that are held, because the reducer takes other arguments now, in the program or on the server.
     pub held: usize,
     /// How many calls failed and were neither made again nor discarded by the application: [`dead_letters`], and those
     /// that were forgotten since the program was started because there were more than
@@ -21,15 +21,15 @@ pub struct SyncState {
     pub failed: usize,
     /// How many calls that failed are kept to be looked at.
     pub dead_letters: usize,
-    /// When the connection is tried again, if it is waited for.
+    /// Time of the next attempt to connect, if one is waited for.
     pub next_retry: Option<Instant>,
-    /// What the store is good for.
+    /// State of the store.
     pub storage: Storage,
     /// Path of the damaged store, if it was found damaged when it was opened: what could be read of it is in use.
     pub put_aside: Option<PathBuf>,
 }
 
-/// What the store is good for.
+/// State of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Storage {
@@ -44,7 +44,7 @@ pub enum Storage {
 }
 
 impl Connection {
-    /// How far what is kept has come.
+    /// Progress of the journal.
     pub fn sync_state(&self) -> SyncState {
         let Some(offline) = &self.offline else { return SyncState::default() };
         let storage = match &offline.degraded {

@@ -9,7 +9,8 @@ use crate::journal::{Loss, Store, StoreError, Write};
 
 /// Turns records into what is kept of them, and back: encryption, or compression.
 pub trait RecordCodec: Send + 'static {
-    /// What is kept of a record. The key it is under is kept as it is: bind the record to it, if it must not be moved.
+    /// Encodes a record for the store. The key it is under is kept as it is: bind the record to it, if it must not be
+    /// moved.
     ///
     /// # Errors
     ///

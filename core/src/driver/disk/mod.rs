@@ -1,4 +1,4 @@
-//! Where journals are kept, and the thread that writes them.
+//! Stores of journals, and the thread that writes them.
 
 mod coded;
 mod file;

@@ -13,13 +13,13 @@ use crate::journal::fold::RowLogs;
 use crate::journal::{Batch, Store, StoreError};
 use crate::limits::Limits;
 
-/// How long rows wait for more rows, so that a busy table does not keep the disk busy too. Calls do not wait.
+/// Time for which rows wait for more rows, so that a busy table does not keep the disk busy too. Calls do not wait.
 const LAZY: Duration = Duration::from_millis(250);
 
-/// How many bytes of rows may wait to be written before the socket is not read any more.
+/// Number of row bytes that may wait to be written before the socket is not read any more.
 const UNWRITTEN_BYTES_MAX: usize = 64 << 20;
 
-/// How long a log of rows may become beyond twice what it comes to, before it is folded.
+/// Bytes of a log of rows beyond twice its compacted size before it is compacted.
 const LOG_SLACK_BYTES: usize = 4 << 20;
 
 /// After how many writes a store is asked to give space back, when rows do not make it do so.
@@ -33,7 +33,7 @@ pub(crate) struct Disk {
     ended: oneshot::Receiver<()>,
 }
 
-/// Whether more rows may come in.
+/// Returns `true` if more rows may come in.
 pub(crate) fn has_room(disk: Option<&Disk>) -> bool {
     disk.is_none_or(|disk| disk.unwritten.load(Ordering::Relaxed) < UNWRITTEN_BYTES_MAX)
 }
@@ -74,10 +74,10 @@ impl Disk {
     }
 }
 
-/// How long the logs of rows are.
+/// Lengths of the logs of rows.
 struct Log {
     bytes: usize,
-    /// What they came to when they were folded last.
+    /// Length when they were compacted last.
     folded: usize,
 }
 

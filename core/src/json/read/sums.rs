@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for SumVisitor<'_, '_> {
     }
 }
 
-/// What says which variant.
+/// Key that selects a variant.
 enum VariantKey {
     Tag(u64),
     Name(String),

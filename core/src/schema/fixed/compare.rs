@@ -44,9 +44,9 @@ pub const fn check_key(theirs: Option<u16>, ours: Option<u16>, message: &str) {
 
 /// Goes through two types until they differ.
 struct Walk {
-    /// Where we are.
+    /// Current path.
     path: Text,
-    /// What the difference is.
+    /// Text of the difference.
     found: Text,
 }
 
@@ -229,7 +229,7 @@ const fn around(text: &mut Text, open: &str, inner: &StaticType) {
     text.push(">");
 }
 
-/// Whether two names differ at most in how words are told apart, which the server changes.
+/// Returns `true` if two names differ at most in how words are told apart, which the server changes.
 const fn same_name(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let (mut i, mut j) = (0, 0);

@@ -1,4 +1,4 @@
-//! Which Rust type is what, said in types.
+//! Descriptions of Rust types by types.
 
 use core::marker::PhantomData;
 use std::borrow::Cow;
@@ -15,8 +15,8 @@ use crate::types::{ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Times
     note = "add `#[derive(Bsatn)]` to `{Self}`"
 )]
 pub trait Described {
-    /// What it is: a [`Shape`], where all that is inside is described too. That is asked for where types are compared, so that
-    /// a type without an encoding is one mistake and not two.
+    /// Description: a [`Shape`], where all that is inside is described too. That is asked for where types are compared,
+    /// so that a type without an encoding is one mistake and not two.
     type As;
 }
 
@@ -30,8 +30,8 @@ pub trait Shape {
     const TYPE: &'static StaticType;
 }
 
-/// What `S` is, under a lifetime: a bound with any lifetime is not looked into before it is used, so that a type without
-/// an encoding is one mistake and not two.
+/// Description `S` under a lifetime: a bound with any lifetime is not looked into before it is used, so that a type
+/// without an encoding is one mistake and not two.
 #[derive(Debug)]
 pub struct Late<'a, S>(PhantomData<(&'a (), S)>);
 

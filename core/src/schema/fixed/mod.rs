@@ -42,7 +42,7 @@ pub enum StaticType {
         name: Option<&'static str>,
         /// The names of the variants.
         names: &'static [&'static str],
-        /// What the variants hold; the unit product where nothing.
+        /// Payloads of the variants; the unit product where there is none.
         types: StaticTypes,
         /// Variants beside these.
         unknown: UnknownVariants,

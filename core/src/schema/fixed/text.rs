@@ -1,6 +1,6 @@
 //! Text that is put together while a program is compiled.
 
-/// How much of it there can be, in bytes: what is longer ends in dots.
+/// Maximal length in bytes: what is longer ends in dots.
 const CAPACITY: usize = 1024;
 
 /// A text that grows.

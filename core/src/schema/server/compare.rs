@@ -1,4 +1,4 @@
-//! How the constants of a program differ from what the server has.
+//! Differences between the constants of a program and a server's schema.
 
 mod types;
 
@@ -19,7 +19,7 @@ pub struct Difference {
     text: Box<str>,
 }
 
-/// What differs: a table, a view, a reducer or a procedure, by its name on the wire.
+/// Item that differs: a table, a view, a reducer or a procedure, by its name on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the names say it")]
@@ -48,7 +48,7 @@ pub enum DifferenceKind {
     Index,
     /// Clients cannot read or call it.
     Visibility,
-    /// What a function returns.
+    /// Return type of a function.
     Returns,
 }
 
@@ -57,7 +57,7 @@ impl Difference {
         Self { item, kind, text: text.to_string().into() }
     }
 
-    /// What differs.
+    /// Item that differs.
     pub fn item(&self) -> Item {
         self.item
     }
@@ -85,7 +85,7 @@ impl fmt::Display for Item {
     }
 }
 
-/// How tables and functions of a program differ from the server's schema, in the order in which they are given. What the
+/// Compares tables and functions of a program with the server's schema, in the order in which they are given. What the
 /// server has beyond them is no difference.
 ///
 /// A function with an error type is a reducer, one without a procedure.
@@ -102,7 +102,7 @@ pub fn compare(
     tables.chain(functions).collect()
 }
 
-/// How a table or a view of a program differs from the server's.
+/// Compares a table or a view of a program with the server's.
 pub fn compare_table(schema: &ServerSchema, ours: &TableDef) -> Vec<Difference> {
     if ours.kind == TableKind::View { view(schema, ours) } else { table(schema, ours) }
 }
@@ -176,7 +176,7 @@ fn view(schema: &ServerSchema, ours: &TableDef) -> Vec<Difference> {
     found.differences
 }
 
-/// How a reducer of a program differs from the server's.
+/// Compares a reducer of a program with the server's.
 pub fn compare_reducer(schema: &ServerSchema, ours: &FunctionDef) -> Vec<Difference> {
     let mut found = Found::new(schema, Item::Reducer(ours.name));
     let Some(theirs) = schema.reducer(ours.name) else {
@@ -200,8 +200,8 @@ pub fn compare_reducer(schema: &ServerSchema, ours: &FunctionDef) -> Vec<Differe
     found.differences
 }
 
-/// Whether a call of a program's reducer is one of the server's: its arguments have the same types. They may have other
-/// names, unless the same ones stand elsewhere.
+/// Returns `true` if a call of a program's reducer is one of the server's: its arguments have the same types. They may
+/// have other names, unless the same ones stand elsewhere.
 pub fn takes_arguments(schema: &ServerSchema, theirs: &ServerReducer, ours: &FunctionDef) -> bool {
     let name_of = |at| schema.type_name(at);
     let same_type = |(theirs, ours): (&ServerField, &FieldDef)| {
@@ -218,7 +218,7 @@ pub fn takes_arguments(schema: &ServerSchema, theirs: &ServerReducer, ours: &Fun
         && !moved
 }
 
-/// How a procedure of a program differs from the server's.
+/// Compares a procedure of a program with the server's.
 pub fn compare_procedure(schema: &ServerSchema, ours: &FunctionDef) -> Vec<Difference> {
     let mut found = Found::new(schema, Item::Procedure(ours.name));
     let Some(theirs) = schema.procedure(ours.name) else {
@@ -237,8 +237,8 @@ pub fn compare_procedure(schema: &ServerSchema, ours: &FunctionDef) -> Vec<Diffe
     found.differences
 }
 
-/// How a Rust type differs from the columns of a reply to SQL, by position: as a text without the item. Names are
-/// not compared.
+/// Compares a Rust type with the columns of a reply to SQL, by position: returns a text without the item. Names are not
+/// compared.
 pub fn compare_types(columns: &[ServerField], ours: SatsType) -> Option<String> {
     let SatsType::Product(ProductDef { fields, .. }) = ours else {
         return Some(format!("a row is a tuple or a struct, and not a `{ours}`"));
@@ -352,7 +352,7 @@ fn named(name: Option<&str>, ty: impl fmt::Display) -> String {
     }
 }
 
-/// Where the server has a column of ours: at the place of its name, or else at ours.
+/// Position of a column of ours on the server: at the place of its name, or else at ours.
 fn counterpart(theirs: &[ServerField], ours: RowDef, column: u16) -> u16 {
     let name = ours.columns.get(usize::from(column)).map(|column| column.name);
     let at = theirs.iter().position(|theirs| theirs.name.as_deref() == name);

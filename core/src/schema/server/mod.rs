@@ -22,13 +22,13 @@ pub use types::{ServerField, ServerType, ServerVariant};
 
 use crate::schema::any::AnyType;
 
-/// What a module has.
+/// Schema of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerSchema {
     /// The version of the reply: 10, or 9, which does not tell event tables, keys of views and return types of reducers.
     pub version: u8,
-    /// What [`ServerType::Ref`] points into.
+    /// Types that [`ServerType::Ref`] points into.
     pub typespace: Vec<ServerType>,
     /// The names of types.
     pub types: Vec<ServerTypeName>,
@@ -107,9 +107,9 @@ pub struct ServerTable {
     pub auto_inc: Vec<u16>,
     /// The function that the server calls with each row when its time has come, by its name in the module's source.
     pub schedule: Option<Box<str>>,
-    /// Whether its rows are delivered once and never stored; unknown in version 9.
+    /// `true` if its rows are delivered once and never stored; unknown in version 9.
     pub event: Option<bool>,
-    /// Whether others than its owner can read it.
+    /// `true` if others than its owner can read it.
     pub public: bool,
     /// The reducer of another database that the server calls with each row, if this is an outbox: nothing for clients.
     pub outbox: Option<Box<str>>,
@@ -119,15 +119,15 @@ pub struct ServerTable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerIndex {
-    /// How it finds rows.
+    /// Algorithm.
     pub algorithm: IndexAlgorithm,
-    /// What the module's source calls it, if that is known.
+    /// Name in the module's source, if it is known.
     pub accessor: Option<Box<str>>,
     /// Its columns, in its order.
     pub columns: Vec<u16>,
 }
 
-/// How an index finds rows.
+/// Algorithm of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IndexAlgorithm {
@@ -155,11 +155,11 @@ pub struct ServerView {
     pub primary_key: Option<u16>,
     /// Its parameters.
     pub params: Vec<ServerField>,
-    /// Whether others than the module's owner can read it.
+    /// `true` if others than the module's owner can read it.
     pub public: bool,
-    /// Whether it is the same for everybody.
+    /// `true` if its rows are the same for every client.
     pub anonymous: bool,
-    /// What the module's function returns.
+    /// Type that the module's function returns.
     pub returns: ServerType,
 }
 
@@ -173,11 +173,11 @@ pub struct ServerReducer {
     pub source_name: Box<str>,
     /// The parameters, in wire order.
     pub params: Vec<ServerField>,
-    /// Whether clients can call it.
+    /// `true` if clients can call it.
     pub callable: bool,
-    /// What it returns when it commits; unknown in version 9.
+    /// Type that it returns when it commits; unknown in version 9.
     pub returns: Option<ServerType>,
-    /// What it returns when it rejects a call; unknown in version 9.
+    /// Type that it returns when it rejects a call; unknown in version 9.
     pub error: Option<ServerType>,
 }
 
@@ -191,9 +191,9 @@ pub struct ServerProcedure {
     pub source_name: Box<str>,
     /// The parameters, in wire order.
     pub params: Vec<ServerField>,
-    /// Whether clients can call it.
+    /// `true` if clients can call it.
     pub callable: bool,
-    /// What it returns.
+    /// Type that it returns.
     pub returns: ServerType,
 }
 

@@ -154,7 +154,7 @@ impl Names {
     }
 }
 
-/// What a schema has, in either version.
+/// Parts of a schema, in either version.
 struct Parts {
     version: u8,
     typespace: RawTypespace,

@@ -1,4 +1,4 @@
-//! What a server says.
+//! Messages of a server.
 
 mod debug;
 mod decode;
@@ -25,7 +25,7 @@ use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
 pub enum ServerMessage {
     /// The first message of a connection, and only that: who the client is.
     InitialConnection {
-        /// Who the client is to the database.
+        /// Identity of the client to the database.
         identity: Identity,
         /// This connection.
         connection_id: ConnectionId,
@@ -61,7 +61,7 @@ pub enum ServerMessage {
         request_id: Option<RequestId>,
         /// The query set.
         query_set_id: QuerySetId,
-        /// Why, for people.
+        /// Reason, for people.
         error: Text,
     },
 
@@ -81,19 +81,19 @@ pub enum ServerMessage {
     ReducerResult {
         /// The request's.
         request_id: RequestId,
-        /// When the reducer ran, by the server's clock.
+        /// Time at which the reducer ran, by the server's clock.
         timestamp: Timestamp,
-        /// How it ended.
+        /// Outcome.
         outcome: ReducerOutcome,
     },
 
     /// Answers [`CallProcedure`](super::ClientMessage::CallProcedure). The changes that it made came before.
     ProcedureResult {
-        /// How it ended.
+        /// Outcome.
         status: ProcedureStatus,
-        /// When the procedure was started, by the server's clock.
+        /// Time at which the procedure was started, by the server's clock.
         timestamp: Timestamp,
-        /// How long it took on the server.
+        /// Duration of its run on the server.
         duration: TimeDuration,
         /// The request's.
         request_id: RequestId,
@@ -109,7 +109,7 @@ pub enum ServerMessage {
     },
 }
 
-/// What became of one query set of a batch.
+/// Result of one query set of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchResult {
     /// The query set.
@@ -118,14 +118,14 @@ pub struct BatchResult {
     pub outcome: Result<QueryRows, Text>,
 }
 
-/// How the call of a reducer ended.
+/// Outcome of a reducer's call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReducerOutcome {
     /// It committed.
     Ok {
         /// The BSATN of what it returned.
         ret_value: Bytes,
-        /// What it changed in the caller's query sets.
+        /// Changes to the caller's query sets.
         update: TransactionUpdate,
     },
     /// It committed, returned nothing and changed nothing that the caller sees.
@@ -136,7 +136,7 @@ pub enum ReducerOutcome {
     InternalError(Text),
 }
 
-/// How the call of a procedure ended.
+/// Outcome of a procedure's call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProcedureStatus {
     /// The BSATN of what it returned.

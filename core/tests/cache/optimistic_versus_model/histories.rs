@@ -1,9 +1,9 @@
-//! What may happen: what a server says, what mutations do, who looks.
+//! Operations of random histories: the server's messages, mutations, readers.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// What a mutation does, to the rows and to the model of them.
+/// Write of a mutation, to the rows and to the model of them.
 #[derive(Debug, Clone)]
 pub(super) enum Write {
     Put(u64, u32),

@@ -40,7 +40,7 @@ struct World {
     next_set: u32,
     pending: Vec<Pending>,
     next_mutation: u64,
-    /// What the events say.
+    /// Rows as the events describe them.
     told: Rows,
     views: Vec<(View, Rows)>,
     step_rows: usize,
@@ -294,7 +294,7 @@ impl World {
         self.cache.begin(change);
     }
 
-    /// Whether the change is through.
+    /// Takes a step, and returns `true` if the change is through.
     fn step(&mut self, rows: usize) -> bool {
         match self.cache.step(rows) {
             Step::More => false,
@@ -313,7 +313,7 @@ impl World {
         }
     }
 
-    /// What readers ought to see when the first `count` mutations are pending.
+    /// Rows that readers should see when the first `count` mutations are pending.
     fn expected_before(&self, count: usize) -> Rows {
         let mut rows = Rows::default();
         for (_, modulus) in &self.sets {
@@ -363,7 +363,7 @@ impl World {
         }
     }
 
-    /// When every mutation is answered, what is seen is the server's, and nothing that left is there.
+    /// Checks that the rows are the server's when every mutation is answered, and that nothing dead is left.
     fn check_end(mut self) {
         let ends = self.pending.drain(..).map(|pending| pending.id).collect();
         self.apply(Change { parts: Vec::new(), ends });

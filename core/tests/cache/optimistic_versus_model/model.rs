@@ -27,7 +27,7 @@ impl Rows {
         named.min_by_key(|row| bytes(*row))
     }
 
-    /// What a mutation does; false, and half of it, if it fails.
+    /// Runs a mutation; false, and half of it, if it fails.
     pub(super) fn run(&mut self, mutation: MutationId, writes: &[Write]) -> bool {
         let mut temps = 0;
         for write in writes {
@@ -93,7 +93,7 @@ impl Rows {
         true
     }
 
-    /// What a transaction makes of them.
+    /// Applies a transaction to them.
     pub(super) fn follow(&mut self, tx: &Transaction) {
         let mut seen = BTreeSet::new();
         for change in changes::<Player>(tx) {

@@ -13,7 +13,7 @@ use super::Offline;
 use crate::rig::{committed, told};
 
 #[test]
-fn a_call_counts_as_queued_when_it_is_on_disk_and_not_before() {
+fn call_is_queued_only_once_on_disk() {
     let mut offline = Offline::new();
     offline.call("f", AtMostOnce);
     assert_eq!(offline.told(), [""; 0]);
@@ -22,7 +22,7 @@ fn a_call_counts_as_queued_when_it_is_on_disk_and_not_before() {
 }
 
 #[test]
-fn a_call_that_can_leave_at_once_costs_no_write() {
+fn immediate_call_costs_no_write() {
     let mut offline = Offline::new();
     let _ = offline.connect();
     let before = offline.disk.len();
@@ -34,7 +34,7 @@ fn a_call_that_can_leave_at_once_costs_no_write() {
 }
 
 #[test]
-fn calls_are_sent_in_their_order_and_not_before_the_disk_says_that_they_are() {
+fn calls_leave_in_order_after_disk_confirms() {
     let mut offline = Offline::new();
     for name in ["a", "b", "c"] {
         offline.call(name, AtMostOnce);
@@ -75,7 +75,7 @@ fn calls_survive_a_restart_and_are_sent_once() {
 }
 
 #[test]
-fn a_call_that_was_sent_before_the_crash_is_delivered_as_its_policy_says() {
+fn sent_call_follows_policy_after_crash() {
     let mut offline = Offline::new();
     offline.call("once", AtMostOnce);
     offline.call("again", AtLeastOnce);
@@ -99,7 +99,7 @@ fn probed(request_id: RequestId, rows: usize) -> ServerMessage {
 }
 
 #[test]
-fn a_probe_that_finds_rows_says_that_the_call_has_run() {
+fn probe_with_rows_means_call_ran() {
     for (rows, after) in [(1, "call 0: Committed"), (0, "")] {
         let mut offline = Offline::new();
         let _ = offline.connect();
@@ -121,7 +121,7 @@ fn a_probe_that_finds_rows_says_that_the_call_has_run() {
 }
 
 #[test]
-fn a_probe_that_the_server_refuses_leaves_the_call_unknown() {
+fn refused_probe_leaves_call_unknown() {
     let mut offline = Offline::new();
     let _ = offline.connect();
     offline.call("asked", Probe("nonsense".into()));
@@ -137,7 +137,7 @@ fn a_probe_that_the_server_refuses_leaves_the_call_unknown() {
 }
 
 #[test]
-fn a_lost_socket_settles_plain_calls_and_sends_the_others_again_in_front() {
+fn lost_socket_completes_plain_and_resends_idempotent_calls() {
     let mut offline = Offline::new();
     let _ = offline.connect();
     offline.call("once", AtMostOnce);
@@ -155,7 +155,7 @@ fn a_lost_socket_settles_plain_calls_and_sends_the_others_again_in_front() {
 }
 
 #[test]
-fn without_a_journal_calls_that_may_run_twice_are_sent_again_too() {
+fn idempotent_calls_resend_without_journal() {
     let mut rig = crate::rig::Rig::with(lightlike_core::conn::Config::default())
         .greeted(lightlike_core::wire::Protocol::V3);
     let options = lightlike_core::conn::CallOptions { delivery: AtLeastOnce, ..Default::default() };
@@ -175,7 +175,7 @@ fn without_a_journal_calls_that_may_run_twice_are_sent_again_too() {
 }
 
 #[test]
-fn a_crash_between_the_mark_and_the_sending_leaves_a_call_unknown_and_never_sends_it_twice() {
+fn crash_between_mark_and_send_is_unknown() {
     let mut offline = Offline::new();
     offline.call("once", AtMostOnce);
     offline.store();
@@ -188,7 +188,7 @@ fn a_crash_between_the_mark_and_the_sending_leaves_a_call_unknown_and_never_send
 }
 
 #[test]
-fn a_mark_that_led_to_no_sending_is_taken_back() {
+fn unused_sent_mark_is_taken_back() {
     let mut offline = Offline::new();
     offline.call("once", AtMostOnce);
     offline.store();
@@ -208,7 +208,7 @@ fn a_mark_that_led_to_no_sending_is_taken_back() {
 }
 
 #[test]
-fn without_a_connection_a_call_fails_is_dropped_or_waits_as_it_says() {
+fn disconnected_call_fails_drops_or_waits() {
     let mut offline = Offline::new();
     let _ = offline.connect();
     offline.lose();
@@ -221,7 +221,7 @@ fn without_a_connection_a_call_fails_is_dropped_or_waits_as_it_says() {
 }
 
 #[test]
-fn calls_that_are_not_to_wait_are_answered_when_the_connection_is_lost_before_they_are_sent() {
+fn non_waiting_calls_answer_when_connection_is_lost() {
     let mut offline = Offline::new();
     offline.rig.connection.start(offline.rig.now);
     offline.call_with("f", |options| options.while_disconnected = Some(WhileDisconnected::Drop));
@@ -234,7 +234,7 @@ fn calls_that_are_not_to_wait_are_answered_when_the_connection_is_lost_before_th
 }
 
 #[test]
-fn a_call_expires_if_it_is_not_sent_in_time_also_over_a_restart() {
+fn call_expiry_holds_over_restart() {
     let ttl = Duration::from_secs(100);
     let mut offline = Offline::new();
     offline.call_with("f", |options| options.ttl = Some(ttl));
@@ -248,7 +248,7 @@ fn a_call_expires_if_it_is_not_sent_in_time_also_over_a_restart() {
 }
 
 #[test]
-fn a_call_that_grew_too_old_while_the_program_was_stopped_is_never_sent() {
+fn call_expired_while_stopped_is_never_sent() {
     let mut offline = Offline::with(|config| config.max_age = Some(Duration::from_secs(30)));
     offline.call("f", AtMostOnce);
     offline.store();
@@ -278,7 +278,7 @@ fn what_was_sent_does_not_expire() {
 }
 
 #[test]
-fn a_full_queue_refuses_the_new_call_or_drops_the_oldest() {
+fn full_queue_refuses_new_or_drops_oldest() {
     for (overflow, after) in [
         (Overflow::RejectNew, "call 2: NotSent"),
         (Overflow::DropOldest, "call 0: Dropped call 2 accepted: Queued"),
@@ -307,7 +307,7 @@ fn a_full_queue_refuses_the_new_call_or_drops_the_oldest() {
 }
 
 #[test]
-fn a_call_is_taken_back_until_it_is_sent() {
+fn call_is_cancellable_until_sent() {
     let mut offline = Offline::new();
     let (waits, goes) = (offline.call("waits", AtMostOnce), offline.call("goes", AtMostOnce));
     offline.store();
@@ -321,7 +321,7 @@ fn a_call_is_taken_back_until_it_is_sent() {
 }
 
 #[test]
-fn the_application_is_asked_before_calls_of_before_are_sent() {
+fn replay_hook_decides_earlier_calls() {
     let mut offline = Offline::with(|config| config.asks_before_replay = true);
     for name in ["a", "b"] {
         offline.call(name, AtMostOnce);
@@ -354,7 +354,7 @@ fn closing_leaves_calls_for_the_next_run() {
 }
 
 #[test]
-fn a_call_that_times_out_before_it_is_sent_never_is() {
+fn unsent_timed_out_call_is_never_sent() {
     let mut offline = Offline::new();
     let deadline = offline.rig.now + Duration::from_secs(1);
     offline.call_with("f", |options| options.deadline = Some(deadline));

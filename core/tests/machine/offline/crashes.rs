@@ -36,7 +36,7 @@ enum Step {
     Learn(Schema),
 }
 
-/// What is said of the server's reducers.
+/// State of the server's reducers, as the machine is told.
 #[derive(Debug, Clone, Copy)]
 enum Schema {
     /// That nobody knows.
@@ -61,14 +61,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the application may know of a call, over all runs of the program.
+/// Facts about a call that the application may know, over all runs of the program.
 #[derive(Debug, Default)]
 struct Known {
     delivery: Option<Delivery>,
     accepted: bool,
     committed: u32,
     unknown: u32,
-    /// How often the server ran it.
+    /// Number of times that the server ran it.
     ran: u32,
 }
 
@@ -368,7 +368,7 @@ proptest! {
 
     /// Killed at any moment, cut at any moment: no call that must not run twice does, and none that was accepted is lost.
     #[test]
-    fn accepted_calls_are_delivered_as_they_say_whatever_happens(
+    fn delivery_policies_hold_under_random_crashes(
         steps in prop::collection::vec(step(), 0..60),
     ) {
         let mut world = World::new();

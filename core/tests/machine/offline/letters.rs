@@ -35,7 +35,7 @@ fn with_a_letter() -> Offline {
 }
 
 #[test]
-fn a_call_that_failed_is_kept_until_it_is_discarded() {
+fn dead_letter_stays_until_discarded() {
     let mut offline = with_a_letter();
     let id = offline.connection().dead_letters()[0].id;
     assert!(offline.connection().discard_dead_letter(id));
@@ -85,7 +85,7 @@ fn only_so_many_failures_are_kept() {
 }
 
 #[test]
-fn a_call_whose_arguments_no_longer_fit_is_held_and_does_not_hold_up_the_others() {
+fn call_with_changed_arguments_is_held_alone() {
     let mut offline = Offline::new();
     for (name, fingerprint) in [("changed", 10), ("same", 20), ("gone", 30)] {
         offline.call_with(name, |options| options.fingerprint = fingerprint);
@@ -114,7 +114,7 @@ fn a_call_whose_arguments_no_longer_fit_is_held_and_does_not_hold_up_the_others(
 }
 
 #[test]
-fn a_failing_disk_is_told_and_only_what_can_be_sent_is_taken_from_then_on() {
+fn failing_disk_limits_accepted_calls() {
     let mut offline = Offline::new();
     offline.call("on disk", AtMostOnce);
     offline.store();
@@ -140,7 +140,7 @@ fn a_failing_disk_is_told_and_only_what_can_be_sent_is_taken_from_then_on() {
 }
 
 #[test]
-fn a_failing_disk_does_not_stop_calls_that_may_run_twice() {
+fn failing_disk_does_not_stop_idempotent_calls() {
     let mut offline = Offline::new();
     offline.call("again", AtLeastOnce);
     offline.store();
@@ -152,7 +152,7 @@ fn a_failing_disk_does_not_stop_calls_that_may_run_twice() {
 }
 
 #[test]
-fn names_of_calls_are_different_and_in_the_order_of_their_times() {
+fn call_names_are_unique_and_time_ordered() {
     let mut offline = Offline::new();
     let mut names = Vec::new();
     for _ in 0..100 {

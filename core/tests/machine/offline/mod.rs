@@ -24,7 +24,7 @@ pub(crate) struct Offline {
     pub(crate) rig: Rig,
     pub(crate) disk: MemoryStore,
     pub(crate) restored: Vec<Restored>,
-    /// How long the program has been stopped, all in all.
+    /// Time for which the program has been stopped, all in all.
     asleep: Duration,
     config: OfflineConfig,
 }
@@ -126,7 +126,7 @@ impl Offline {
         self.rig.lose();
     }
 
-    /// What happened, without how far the journal is.
+    /// Events, without the journal's progress.
     pub(crate) fn told(&mut self) -> Vec<String> {
         let mut told = told(&self.rig.events());
         told.retain(|line| !line.contains("pending"));

@@ -54,14 +54,14 @@ pub(super) fn with_typed_rows() -> Offline {
 }
 
 #[test]
-fn rows_of_the_last_run_are_readable_before_any_network() {
+fn persisted_rows_are_readable_before_network() {
     let offline = with_rows(&[b"a", b"b"]).restart();
     assert_eq!(offline.rig.rows(), [b"a", b"b"]);
     assert!(!offline.rig.connection.is_ready());
 }
 
 #[test]
-fn what_changed_since_comes_as_one_difference_when_the_set_is_asked_for_again() {
+fn resubscribed_set_gets_one_difference() {
     let mut offline = with_rows(&[b"a", b"b"]).restart();
     subscribe(&mut offline);
     assert_eq!(offline.connect(), ["Connected", "Resyncing"]);
@@ -81,7 +81,7 @@ fn unchanged_rows_are_silent_after_a_restart() {
 }
 
 #[test]
-fn a_set_asked_for_after_the_connection_is_ready_takes_its_old_rows_over_too() {
+fn late_subscription_adopts_persisted_rows() {
     let mut offline = with_rows(&[b"a"]).restart();
     assert_eq!(offline.connect(), ["Connected", "Ready"]);
     assert_eq!(offline.rig.rows(), [b"a"]);
@@ -91,7 +91,7 @@ fn a_set_asked_for_after_the_connection_is_ready_takes_its_old_rows_over_too() {
 }
 
 #[test]
-fn rows_that_nobody_asks_for_again_go_after_a_while() {
+fn unclaimed_rows_expire() {
     let mut offline = with_rows(&[b"a"]).restart();
     let _ = offline.connect();
     offline.rig.now += Duration::from_secs(30);
@@ -103,7 +103,7 @@ fn rows_that_nobody_asks_for_again_go_after_a_while() {
 }
 
 #[test]
-fn a_set_that_was_ended_is_not_there_at_the_next_start() {
+fn ended_set_is_absent_after_restart() {
     let mut offline = with_rows(&[b"a"]);
     offline.connection().unsubscribe(SubscriptionId(0));
     let sent = asked(&mut offline);
@@ -115,7 +115,7 @@ fn a_set_that_was_ended_is_not_there_at_the_next_start() {
 }
 
 #[test]
-fn a_set_of_the_last_run_can_be_asked_for_and_ended_without_a_connection() {
+fn persisted_set_can_end_while_disconnected() {
     let mut offline = with_rows(&[b"a"]).restart();
     let set = subscribe(&mut offline);
     offline.connection().unsubscribe(set);
@@ -125,7 +125,7 @@ fn a_set_of_the_last_run_can_be_asked_for_and_ended_without_a_connection() {
 }
 
 #[test]
-fn a_call_leaves_the_journal_in_the_batch_that_brings_its_rows() {
+fn call_leaves_journal_with_its_rows() {
     let mut offline = with_rows(&[b"a"]);
     offline.lose();
     offline.call("f", lightlike_core::journal::Delivery::AtLeastOnce);
@@ -150,7 +150,7 @@ fn a_call_leaves_the_journal_in_the_batch_that_brings_its_rows() {
 }
 
 #[test]
-fn rows_are_not_kept_where_that_is_not_wanted() {
+fn rows_are_not_persisted_when_disabled() {
     let mut offline = Offline::with(|config| config.keeps_rows = false);
     let _ = offline.connect();
     subscribe(&mut offline);
@@ -233,7 +233,7 @@ fn a_table_gets_its_type_after_its_rows() {
 }
 
 #[test]
-fn rows_of_a_table_that_changed_are_dropped_and_the_queue_stays() {
+fn changed_table_drops_rows_and_keeps_queue() {
     let mut offline = with_rows(&[&encoded(&Number(7))]);
     offline.connection().register::<Number>().unwrap();
     offline.lose();
@@ -261,7 +261,7 @@ fn rows_of_a_table_that_changed_are_dropped_and_the_queue_stays() {
 }
 
 #[test]
-fn rows_that_do_not_decode_are_dropped_and_do_not_fail_the_set() {
+fn undecodable_persisted_rows_do_not_fail_set() {
     let mut offline = with_rows(&[b"five!"]).restart();
     let set = subscribe(&mut offline);
     assert_eq!(len::<Number>(&mut offline), 0);

@@ -49,7 +49,7 @@ fn sent(offline: &mut Offline) -> Vec<String> {
 }
 
 #[test]
-fn calls_of_an_earlier_run_wait_for_the_schema_and_those_made_when_ready_do_not() {
+fn persisted_calls_await_schema_unlike_new_ones() {
     let mut offline = after(&["a", "b"]);
     let _ = offline.connect();
     offline.call("now", AtMostOnce);
@@ -59,7 +59,7 @@ fn calls_of_an_earlier_run_wait_for_the_schema_and_those_made_when_ready_do_not(
 }
 
 #[test]
-fn what_was_made_after_them_without_a_connection_keeps_its_place_behind_them() {
+fn later_disconnected_calls_keep_their_place() {
     let mut offline = after(&["a"]);
     offline.call("b", AtMostOnce);
     offline.store();
@@ -70,7 +70,7 @@ fn what_was_made_after_them_without_a_connection_keeps_its_place_behind_them() {
 }
 
 #[test]
-fn without_kept_calls_nothing_is_wanted_and_nothing_waits() {
+fn schema_is_fetched_only_for_persisted_calls() {
     let mut offline = Offline::new();
     offline.connection().await_schema();
     assert_eq!(offline.connect(), ["Connected", "Ready"]);
@@ -80,7 +80,7 @@ fn without_kept_calls_nothing_is_wanted_and_nothing_waits() {
 }
 
 #[test]
-fn calls_that_are_kept_while_the_program_runs_are_compared_with_the_module_of_their_connection() {
+fn queued_calls_check_schema_of_their_connection() {
     let mut offline = Offline::new();
     offline.connection().await_schema();
     let _ = offline.connect();
@@ -108,7 +108,7 @@ fn calls_that_are_kept_while_the_program_runs_are_compared_with_the_module_of_th
 }
 
 #[test]
-fn a_call_whose_reducer_takes_something_else_or_is_gone_is_held_and_says_why() {
+fn mismatched_or_missing_reducer_holds_call_with_reason() {
     let mut offline = after(&["same", "changed", "gone"]);
     offline.connection().expect_arguments("changed", Some(OLD));
     let _ = offline.connect();
@@ -132,7 +132,7 @@ fn a_call_whose_reducer_takes_something_else_or_is_gone_is_held_and_says_why() {
 }
 
 #[test]
-fn a_call_that_is_held_is_looked_at_anew_by_the_next_run() {
+fn held_call_is_rechecked_next_run() {
     let mut offline = after(&["f"]);
     let _ = offline.connect();
     learn(&mut offline, live(&[("f", NEW)]));
@@ -146,7 +146,7 @@ fn a_call_that_is_held_is_looked_at_anew_by_the_next_run() {
 }
 
 #[test]
-fn without_a_schema_calls_go_as_if_nobody_had_asked() {
+fn without_schema_calls_go_unchecked() {
     let mut offline = after(&["a", "b"]);
     let _ = offline.connect();
     assert_eq!(sent(&mut offline), [""; 0]);
@@ -172,7 +172,7 @@ fn they_go_on_waiting_over_a_lost_socket() {
 }
 
 #[test]
-fn what_is_known_of_the_server_is_forgotten_with_the_connection() {
+fn server_schema_is_forgotten_on_disconnect() {
     let mut offline = after(&["f"]);
     let _ = offline.connect();
     learn(&mut offline, live(&[("f", OLD)]));
@@ -196,7 +196,7 @@ fn what_is_known_of_the_server_is_forgotten_with_the_connection() {
 }
 
 #[test]
-fn calls_that_may_have_run_are_held_or_asked_about_like_the_others() {
+fn possibly_sent_calls_are_held_or_probed() {
     let mut offline = Offline::new();
     let _ = offline.connect();
     offline.call_with("again", |options| {
@@ -222,7 +222,7 @@ fn calls_that_may_have_run_are_held_or_asked_about_like_the_others() {
 }
 
 #[test]
-fn a_call_that_is_about_to_leave_and_is_held_is_not_taken_for_sent_by_the_next_run() {
+fn held_departing_call_is_unsent_next_run() {
     let mut offline = Offline::new();
     offline.call_with("f", |options| options.fingerprint = OLD);
     offline.store();
@@ -242,7 +242,7 @@ fn a_call_that_is_about_to_leave_and_is_held_is_not_taken_for_sent_by_the_next_r
 }
 
 #[test]
-fn a_call_may_expire_or_be_taken_back_while_it_waits() {
+fn waiting_call_may_expire_or_be_cancelled() {
     let mut offline = Offline::new();
     offline.call_with("old", |options| options.ttl = Some(Duration::from_secs(61)));
     offline.call("back", AtMostOnce);
@@ -262,7 +262,7 @@ fn a_call_may_expire_or_be_taken_back_while_it_waits() {
 }
 
 #[test]
-fn a_disk_that_fails_meanwhile_stops_those_that_it_has_as_unsent_and_nothing_else() {
+fn disk_failure_stops_only_calls_stored_unsent() {
     let mut offline = after(&["stays"]);
     let _ = offline.connect();
     offline.call("g", AtLeastOnce);

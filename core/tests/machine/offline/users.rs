@@ -1,4 +1,4 @@
-//! Whose calls they are: the journal has those of several users, and a user may come with another token.
+//! Users of a journal: it has the calls of several, and a user may come with another token.
 
 use lightlike_core::journal::Delivery::{AtLeastOnce, AtMostOnce};
 use lightlike_core::types::{ConnectionId, Identity};
@@ -7,7 +7,7 @@ use lightlike_core::wire::{Protocol, ServerMessage};
 use super::Offline;
 
 #[test]
-fn calls_that_turn_out_to_be_ours_are_told_before_they_are_answered_or_sent() {
+fn restored_calls_are_reported_before_answers() {
     let mut offline = Offline::new();
     let _ = offline.connect();
     offline.lose();

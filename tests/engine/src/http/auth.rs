@@ -1,4 +1,4 @@
-//! Who makes a request, and what they may do.
+//! Callers of requests, and their permissions.
 
 use super::{Answer, Refusal, Shared};
 use crate::node::keys::Caller;

@@ -124,7 +124,7 @@ pub(crate) struct LogsQuery {
     follow: bool,
 }
 
-/// What the module has logged: the last lines, and on request each later one as it comes.
+/// Log of the module: the last lines, and on request each later one as it comes.
 pub(crate) async fn logs(
     State(node): Shared,
     Path(name): Path<String>,

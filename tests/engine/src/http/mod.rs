@@ -25,10 +25,10 @@ use std::sync::Arc;
 /// The version of the engine, as `Cargo.toml` pins it.
 const ENGINE_VERSION: &str = "2.14.0";
 
-/// What each handler is given.
+/// State that each handler is given.
 pub(crate) type Shared = State<Arc<Node>>;
 
-/// What handlers return.
+/// Result of a handler.
 pub(crate) type Answer<T> = Result<T, Refusal>;
 
 pub(crate) fn router(node: Arc<Node>) -> Router {

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use spacetimedb_lib::environment::EnvironmentSchemaError;
 
-/// Why a request is refused.
+/// Refusal of a request.
 pub(crate) struct Refusal {
     status: StatusCode,
     why: String,
@@ -36,7 +36,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// What went wrong inside is a 500, with all its causes.
+/// Errors inside are a 500, with all their causes.
 impl<E: Into<anyhow::Error>> From<E> for Refusal {
     fn from(error: E) -> Self {
         let error = error.into();

@@ -15,7 +15,7 @@ const ISSUER: &str = "localhost";
 /// The life of a token that travels in a URL.
 const SHORT: Duration = Duration::from_secs(60);
 
-/// Who makes a request, and the token that proves it.
+/// Caller of a request, and the token that proves it.
 #[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) identity: Identity,
@@ -55,7 +55,7 @@ impl Keys {
         self.0.public_pem.to_vec()
     }
 
-    /// What signs the calls of one module to another.
+    /// Signer of calls of one module to another.
     pub(crate) fn signer(&self) -> JwtKeys {
         self.0.clone()
     }
@@ -89,7 +89,7 @@ impl Keys {
         Ok(Caller { identity: claims.identity, token, claims })
     }
 
-    /// Who a token stands for, or why it does not count, in the server's words.
+    /// Checks a token: its caller, or the reason for which it does not count, in the server's words.
     pub(crate) async fn validate(&self, token: &str) -> Result<Caller, String> {
         match self.0.public.validate_token(token).await {
             Ok(claims) => Ok(Caller { identity: claims.identity, token: token.to_owned(), claims }),

@@ -28,10 +28,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How long a database may take to end, and sockets to say goodbye.
+/// Time that a database may take to end, and sockets to say goodbye.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the engine keeps compiled modules, below its folder.
+/// Folder of compiled modules, below the engine's.
 const COMPILED: &str = "cache";
 
 /// Programs that were published. The engine asks for them by hash when it launches a database without one.
@@ -100,7 +100,7 @@ impl Node {
         self.programs.lock().expect("nothing panics under this lock")
     }
 
-    /// What a socket holds as long as it lives. `None` once the server is stopping.
+    /// Guard that a socket holds as long as it lives. `None` once the server is stopping.
     pub(crate) fn socket_guard(&self) -> Option<mpsc::Sender<Infallible>> {
         self.sockets.lock().expect("nothing panics under this lock").clone()
     }

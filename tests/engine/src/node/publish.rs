@@ -12,7 +12,7 @@ use spacetimedb_lib::Identity;
 use spacetimedb_lib::environment::{EnvironmentMap, EnvironmentUpdate};
 use spacetimedb_schema::auto_migrate::MigrationPolicy;
 
-/// What was published.
+/// Result of publishing.
 pub(crate) struct Published {
     pub(crate) identity: Identity,
     pub(crate) op: PublishOp,

@@ -1,4 +1,4 @@
-//! Which databases there are, whose, and under which names.
+//! Registry of databases, their owners and names.
 
 use serde::{Deserialize, Serialize};
 use spacetimedb::messages::control_db::{Database, HostType};

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
-/// How often the server pings.
+/// Interval of the server's pings.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 /// A client that was silent for so long, pongs included, is gone.
@@ -25,13 +25,13 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Messages of a client that wait to be handled. One more is one too many.
 const INCOMING_MESSAGES: usize = 16384;
 
-/// How long the client may take to answer a close frame.
+/// Time that the client may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The text of a close frame has at most so many bytes: a control frame holds 125, the code takes two.
 const CLOSE_TEXT_BYTES: usize = 123;
 
-/// Why the server ends a connection.
+/// Reason for which the server ends a connection.
 pub(super) enum Goodbye {
     /// The client left, or does not answer, or its socket broke: there is nobody to tell.
     Silent(&'static str),

@@ -8,7 +8,7 @@ use spacetimedb::client::{ClientConfig, Protocol, SessionId, WsVersion};
 use spacetimedb_client_api_messages::websocket::{common, v1, v2, v3};
 use spacetimedb_lib::ConnectionId;
 
-/// What the server speaks. The first that the client offers is taken, whatever the client's order.
+/// Protocols of the server. The first that the client offers is taken, whatever the client's order.
 const PROTOCOLS: [(&str, Protocol, WsVersion); 4] = [
     (v3::BIN_PROTOCOL, Protocol::Binary, WsVersion::V3),
     (v2::BIN_PROTOCOL, Protocol::Binary, WsVersion::V2),
@@ -66,7 +66,7 @@ fn parse_u128(digits: Option<&str>, field: &str) -> Answer<Option<u128>> {
     parsed.map(Some).ok_or_else(bad)
 }
 
-/// What was agreed.
+/// Terms of a connection.
 pub(super) struct Agreed {
     /// The name of the protocol, for the answer.
     pub(super) protocol: &'static str,

@@ -1,4 +1,4 @@
-//! What is to be reached. The one place that says so; medians are compared.
+//! Goals of the benchmark, in one place; medians are compared.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ pub(crate) const GOALS: [Goal; 21] = [
 pub(crate) struct Verdict {
     goal: String,
     is_met: bool,
-    /// How far off it is.
+    /// Factor by which the goal is missed.
     times: f64,
 }
 
@@ -102,7 +102,7 @@ impl Verdict {
     }
 }
 
-/// How many times a plain subscription's CPU time a compressed one may take, beside decompressing.
+/// Allowed CPU time of a compressed subscription in multiples of a plain one's, beside decompressing.
 const DECOMPRESSED_TIMES: f64 = 1.3;
 
 /// Compressed subscriptions beside plain ones of the same size: the case, its size, the times, and what to say of them.

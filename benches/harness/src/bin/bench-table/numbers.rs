@@ -48,13 +48,13 @@ impl Numbers {
         Some(Cell::of(case.columns.get(column)?))
     }
 
-    /// How many cores other processes had.
+    /// Number of cores that other processes kept busy.
     pub(crate) fn noise(&self) -> Option<Cell> {
         if self.noise.is_empty() { None } else { Some(Cell::of(&self.noise)) }
     }
 }
 
-/// What the runs of one case came to.
+/// Measurements of one case, over its runs.
 pub(crate) struct Cell {
     pub(crate) least: f64,
     pub(crate) median: f64,

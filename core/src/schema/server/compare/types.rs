@@ -7,7 +7,7 @@ use crate::schema::any::{AnyType, Fields, Shape, Variants};
 use crate::schema::server::Named;
 use crate::schema::{SatsType, UnknownVariants};
 
-/// Whether two names differ at most in how words are told apart, which the server changes.
+/// Returns `true` if two names differ at most in how words are told apart, which the server changes.
 pub(super) fn same_name(a: &str, b: &str) -> bool {
     let letters = |name: &str| -> Vec<char> {
         name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
@@ -33,7 +33,7 @@ pub(super) fn difference<'n>(
 /// Goes through two types side by side.
 struct Walk<'w, 'n> {
     name: &'w dyn Fn(u32) -> Option<&'n str>,
-    /// Where we are; where the difference is once one is found.
+    /// Current path; that of the difference once one is found.
     path: Vec<String>,
     /// Types that are being compared, or were: a type may contain itself.
     seen: BTreeSet<(u32, &'static str)>,
