@@ -19,10 +19,11 @@ fn kind<T>(result: Result<T, Error>) -> ErrorKind {
 #[test]
 fn an_address_that_is_none_is_refused() {
     for uri in
-        ["", "localhost:3000", "ftp://host", "http://", "http://host?token=x", "http://u:p@host"]
+        ["", "ftp://host", "http://", "http://host:99999", "http://host?token=x", "http://u:p@host"]
     {
         assert_eq!(kind(Http::new(uri)), ErrorKind::InvalidInput, "{uri}");
     }
+    assert!(Http::new("localhost:3000").is_ok(), "an address without a scheme is one of `http`");
 }
 
 #[tokio::test]

@@ -208,7 +208,8 @@ async fn a_call_from_inside_a_callback_is_answered() {
         for expected in [2, 3, 4] {
             let call = calls.lock().unwrap().pop().expect("the callback has called");
             call.await.unwrap();
-            assert_eq!(db.table::<OneU8>().len(), expected);
+            // Calls of later callbacks may have been answered too.
+            assert!(db.table::<OneU8>().len() >= expected);
         }
     })
     .await;
