@@ -16,6 +16,7 @@ pub struct Generator {
     pub(crate) name: Box<str>,
     pub(crate) private: bool,
     pub(crate) client: bool,
+    pub(crate) open_enums: bool,
     pub(crate) uri: Box<str>,
     pub(crate) database: Option<Box<str>>,
 }
@@ -33,6 +34,7 @@ impl Generator {
             name: "module".into(),
             private: false,
             client: false,
+            open_enums: false,
             uri: "http://127.0.0.1:3000".into(),
             database: None,
         }
@@ -54,6 +56,16 @@ impl Generator {
     /// what changes. It is written once, and yours from then on.
     pub fn client(mut self, client: bool) -> Self {
         self.client = client;
+        self
+    }
+
+    /// Gives enums whose variants have no values a last variant `Other(u8)`, marked `#[bsatn(other)]`, which keeps the
+    /// tags of variants that a later version of the module adds: rows with such a variant decode then, and are kept.
+    ///
+    /// Enums with values do not get one, because a later variant may have a value too: add it to those by hand, with the
+    /// rules of the derive `Bsatn`.
+    pub fn open_enums(mut self, open: bool) -> Self {
+        self.open_enums = open;
         self
     }
 

@@ -77,7 +77,7 @@ fn rustfmt_has_nothing_to_change() {
     let mut all = all();
     // Many tables, in one tuple after the other, and many names in one import.
     for schema in SCHEMAS.map(|(_, file)| schema(file)) {
-        let generator = Generator::new().name("module").private(true).client(true);
+        let generator = Generator::new().name("module").private(true).client(true).open_enums(true);
         all.push((PathBuf::new(), generator.files(&schema).unwrap()));
     }
     let folder = tempfile::tempdir().unwrap();

@@ -256,3 +256,17 @@ fn view_with_arguments_has_no_key_and_no_floats() {
     assert!(text.contains("args(level: u32)") && !text.contains("primary_key"), "{text}");
     assert!(text.contains("no query can pass"), "{text}");
 }
+
+#[test]
+fn open_enums_keep_unknown_tags_where_there_are_no_values() {
+    let unit = || json!({"Product": {"elements": []}});
+    let plain = sum(&[("red", unit()), ("other", unit())]);
+    let valued = sum(&[("dot", unit()), ("label", scalar("String"))]);
+    let row = product(&[("color", json!({"Ref": 1})), ("shape", json!({"Ref": 2}))]);
+    let schema = schema(&[("Row", row), ("Color", plain), ("Shape", valued)]);
+    let text = |generator: Generator| generator.file(&schema).unwrap().files()[0].text.clone();
+    let open = text(Generator::new().open_enums(true));
+    assert!(open.contains("    Other,\n    /// The tag of a variant that this program does not know.\n    #[bsatn(other)]\n    Unknown(u8),\n"), "{open}");
+    assert_eq!(open.matches("#[bsatn(other)]").count(), 1, "{open}");
+    assert!(!text(Generator::new()).contains("other)]"));
+}

@@ -68,6 +68,66 @@ use crate::ctxt::Ctxt;
 /// | on a field or variant | |
 /// | --- | --- |
 /// | `#[bsatn(name = "..")]` | Its name in the schema, verbatim. |
+/// | `#[bsatn(other)]` | On the last variant of an enum: it keeps the variants that the enum does not have, [see below](#unknown-variants). |
+///
+/// # Unknown variants
+///
+/// A module may add variants to its enums, and a program from before then meets tags that it does not know. Without
+/// `other`, such a value does not decode: the query sets whose rows have it end with an error that names the column. With
+/// `other`, it is kept byte for byte: it is encoded again as it came, so a row with it is found again when it is deleted or
+/// compared. What the last variant holds says how much is kept:
+///
+/// ```
+/// use lightlike::Bsatn;
+/// use lightlike::bsatn::{UnknownVariant, from_slice, to_vec};
+///
+/// /// Keeps the tag of a variant without a value. It stays as small as it was, and may stand anywhere.
+/// #[derive(Bsatn, Debug, Clone, Copy, PartialEq)]
+/// enum Color {
+///     Red,
+///     Green,
+///     #[bsatn(other)]
+///     Other(u8),
+/// }
+///
+/// /// Keeps the tag and the value.
+/// #[derive(Bsatn, Debug, Clone, PartialEq)]
+/// enum Shape {
+///     Dot,
+///     Label(String),
+///     #[bsatn(other)]
+///     Other(UnknownVariant),
+/// }
+///
+/// #[derive(Bsatn, Debug, PartialEq)]
+/// struct Drawn {
+///     colors: Vec<Color>,
+///     shape: Shape,
+///     x: f32,
+/// }
+///
+/// let bytes = [2, 0, 0, 0, 1, 7, 9, 5, 6, 0, 0, 128, 63];
+/// let drawn: Drawn = from_slice(&bytes)?;
+/// assert_eq!((drawn.colors[1], drawn.x), (Color::Other(7), 1.0));
+/// assert!(matches!(&drawn.shape, Shape::Other(unknown) if unknown.tag() == 9 && unknown.value() == [5, 6]));
+/// assert_eq!(to_vec(&drawn)?, bytes);
+/// # let _ = (Color::Red, Color::Green, Shape::Dot, Shape::Label(String::new()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// BSATN does not say how long a value is, and from that follow the rules:
+///
+/// - A `u8` is for enums that grow by variants *without values*. Should one have a value all the same, it is taken for what
+///   stands behind the enum: the row has another length then than its type, which is an error that says so, unless
+///   something behind it happens to make up for it. In a lenient row, whose length says nothing, nothing would show it.
+/// - An `UnknownVariant` takes what the row has left, so **what stands behind it has a size that never changes**: numbers,
+///   times, identities, other enums without values, structs of these; no text and no lists. It cannot stand in a list, an
+///   array, a `Box` or an `Arc`, in a lenient row, or in front of the primary key. All of these are refused while the
+///   program is compiled.
+/// - Where the schema is compared, further variants on the server are no difference for such an enum, except that with a
+///   `u8` they must have no values.
+/// - A value of a variant that is known never decodes as `other`; `Other(1)` that a program makes itself is encoded as the
+///   variant with the tag 1.
 ///
 /// # Decoding
 ///

@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Also what only the database's owner can read.
     #[arg(long)]
     private: bool,
+    /// Give enums without values a variant that keeps those which the module adds later.
+    #[arg(long)]
+    open_enums: bool,
     /// Write nothing; say whether what would be written is there already.
     #[arg(long)]
     check: bool,
@@ -69,6 +72,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
         .name(&name)
         .private(args.private)
         .client(args.client)
+        .open_enums(args.open_enums)
         .database(&context.server, database.unwrap_or(&name));
     let generated = if args.split { generator.files(&schema) } else { generator.file(&schema) };
     let generated = generated.map_err(no_source)?;

@@ -217,7 +217,8 @@ impl Connection {
             _ => Cause::Failed(set),
         };
         let ended = Event::Ended { set, reason };
-        if rows.is_empty() {
+        // Behind changes that wait, so that events keep the server's order.
+        if rows.is_empty() && !self.is_applying() {
             return self.say(ended);
         }
         self.apply(Change::of(rows.into_drops()), cause, vec![Then::Say(ended)]);

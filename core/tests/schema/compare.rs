@@ -304,11 +304,11 @@ fn further_variants_are_no_difference_where_they_are_kept() {
         ),
         (
             text(table("one_enum_with_payload", columns![value: U8AndTags])),
-            "; in U16: server has u16, struct has an `other` that keeps no value",
+            "; in u16: server has u16, struct has an `other` that keeps no value",
         ),
         (
             text(table("one_enum_with_payload", columns![value: I8AndValues])),
-            "; in U8: server has u8, struct has i8",
+            "; in u8: server has u8, struct has i8",
         ),
     ];
     for (differences, end) in cases {

@@ -109,6 +109,8 @@ pub(crate) struct Variant {
     /// The name on the wire, where the macros would not find it.
     pub(crate) name: Option<String>,
     pub(crate) payload: Option<Ty>,
+    /// It stands for the variants that the program does not know.
+    pub(crate) keeps_unknown: bool,
 }
 
 /// Usual traits that a type derives.
@@ -181,7 +183,7 @@ impl std::fmt::Display for Ty {
 impl Model {
     pub(crate) fn new(schema: &ServerSchema, options: &Generator) -> Result<Self, GenerateError> {
         check_names(schema)?;
-        let mut types = Types::new(schema);
+        let mut types = Types::new(schema, options.open_enums);
         let (tables, views) = tables::tables(schema, options, &mut types)?;
         let mut functions = Scope::of_values();
         let reducers = functions::reducers(schema, &mut types, &mut functions)?;

@@ -28,13 +28,15 @@ pub(super) struct Types<'s> {
     rows: BTreeSet<u32>,
     /// Types of the typespace that were seen to end.
     finite: BTreeSet<u32>,
+    /// Enums without values keep the variants that they do not know.
+    open_enums: bool,
     /// Types of the typespace that are among the items, or will be.
     written: BTreeSet<u32>,
     items: Vec<Type>,
 }
 
 impl<'s> Types<'s> {
-    pub(super) fn new(schema: &'s ServerSchema) -> Self {
+    pub(super) fn new(schema: &'s ServerSchema, open_enums: bool) -> Self {
         let mut scope = Scope::of_types();
         let mut named: Vec<_> = schema.types.iter().collect();
         // Names without a scope come first, so that they stay as they are.
@@ -56,6 +58,7 @@ impl<'s> Types<'s> {
             names,
             rows: BTreeSet::new(),
             finite: BTreeSet::new(),
+            open_enums,
             written: BTreeSet::new(),
             items: Vec::new(),
         }
@@ -161,11 +164,11 @@ impl<'s> Types<'s> {
         let mut derives = Derives { copy: false, eq: exact, hash: exact, ord: false };
         let body = match ty {
             ServerType::Sum(variants) => {
-                if variants.iter().all(|variant| variant.payload.is_none()) {
-                    derives.copy = true;
-                    derives.ord = true;
-                }
-                TypeBody::Enum(self.variants(variants, ident, what)?)
+                let has_values = variants.iter().any(|variant| variant.payload.is_some());
+                (derives.copy, derives.ord) = (!has_values, !has_values);
+                let grows = (1..MAX_VARIANTS).contains(&variants.len());
+                let is_open = self.open_enums && !has_values && grows;
+                TypeBody::Enum(self.variants(variants, ident, what, is_open)?)
             }
             ServerType::Product(fields) => TypeBody::Struct(self.fields(fields, ident, what)?),
             _ => TypeBody::Struct(Vec::new()),
@@ -204,6 +207,7 @@ impl<'s> Types<'s> {
         variants: &[ServerVariant],
         owner: &str,
         what: &str,
+        is_open: bool,
     ) -> Result<Vec<Variant>, GenerateError> {
         if variants.len() > MAX_VARIANTS {
             let variants = variants.len();
@@ -219,9 +223,16 @@ impl<'s> Types<'s> {
             });
             let found = names::camel(&ident) == name;
             let name = (!found && names::given(&variant.name).is_some()).then(|| name.to_owned());
-            Ok(Variant { ident, name, payload: payload.transpose()? })
+            Ok(Variant { ident, name, payload: payload.transpose()?, keeps_unknown: false })
         });
-        variants.collect()
+        let mut variants: Vec<_> = variants.collect::<Result<_, _>>()?;
+        variants.extend(is_open.then(|| Variant {
+            ident: scope.give(&["Other", "Unknown"]),
+            name: None,
+            payload: Some(Ty::Named("u8".to_owned())),
+            keeps_unknown: true,
+        }));
+        Ok(variants)
     }
 
     /// Returns `true` if a type has a float somewhere inside, so that its values are not always equal to themselves.

@@ -114,8 +114,12 @@ pub(crate) fn ty(ty: &Type) -> String {
 }
 
 fn variant(lines: &mut Lines, variant: &Variant) {
-    let Variant { ident, name, payload } = variant;
+    let Variant { ident, name, payload, keeps_unknown } = variant;
     named(lines, "bsatn", name.as_deref());
+    if *keeps_unknown {
+        lines.line(4, "/// The tag of a variant that this program does not know.");
+        lines.attribute(4, "bsatn", &["other".to_owned()]);
+    }
     match payload {
         None => lines.line(4, format!("{ident},")),
         Some(payload) => lines.list(4, ident, &[payload.to_string()], ","),

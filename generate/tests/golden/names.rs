@@ -296,9 +296,14 @@ pub struct ByPoint;
 
 /// The view `by_words`, the same for everybody: its rows are [`Row`]s.
 ///
-/// It takes arguments that no query can pass, so that nobody can ask for it: `by_words(r#type: u32, self_: String, bytes: Vec<u8>, owner: Identity, arg4: f64)`.
+/// `ByWords::with(r#type, self_, bytes, owner, arg4)` asks for its rows.
 #[derive(Table)]
-#[table(name = "by_words", view, row = Row)]
+#[table(
+    name = "by_words",
+    view,
+    row = Row,
+    args(r#type: u32, self_: String, bytes: Vec<u8>, owner: Identity, arg4: u64)
+)]
 pub struct ByWords;
 
 /// A row of the view `identities`, computed for each caller.

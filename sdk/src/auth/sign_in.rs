@@ -458,6 +458,9 @@ mod tests {
     #[test]
     fn a_provider_has_addresses() {
         assert!(Provider::new("https://a/authorize", "https://a/token", "c").is_ok());
-        assert!(matches!(Provider::new("ftp://a", "https://a/token", "c"), Err(SignInError::Uri(_))));
+        assert!(matches!(
+            Provider::new("ftp://a", "https://a/token", "c"),
+            Err(SignInError::Uri(_))
+        ));
     }
 }
