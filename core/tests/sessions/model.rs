@@ -234,6 +234,7 @@ impl Model {
     }
 
     fn update(&mut self, update: &TransactionUpdate, events: &mut BTreeMap<String, usize>) {
+        let mut seen = BTreeSet::new();
         for of_set in &update.query_sets {
             let set = self.sets.get_mut(&of_set.query_set_id).expect("the updated set is there");
             if set.ignored {
@@ -248,7 +249,11 @@ impl Model {
                             set.add(table, deletes, -1);
                         }
                         UpdateRows::Event { events: rows } => {
-                            *events.entry(table.to_owned()).or_default() += rows.len();
+                            // An event that several query sets carry is told once.
+                            let new = rows
+                                .iter()
+                                .filter(|row| seen.insert((table.to_owned(), row.to_vec())));
+                            *events.entry(table.to_owned()).or_default() += new.count();
                         }
                     }
                 }
