@@ -147,7 +147,7 @@ pub enum DialError {
         proxy: Box<str>,
         /// What went wrong with it.
         #[source]
-        source: Arc<DialError>,
+        source: Arc<Self>,
     },
     /// There is no token that the server would accept.
     #[error("no token is to be had")]

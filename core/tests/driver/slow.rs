@@ -1,4 +1,5 @@
 //! A slow link: a large message that takes minutes, on a paused clock.
+#![expect(clippy::disallowed_methods, reason = "this measures the driver, by its clock")]
 
 use std::time::Duration;
 
