@@ -1,4 +1,5 @@
 //! Enums that keep variants which they do not know: `#[bsatn(other)]`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use lightlike::bsatn::{
     Decode, DecodeErrorKind, Encode, Reader, UnknownVariant, from_slice, to_vec,
