@@ -176,8 +176,8 @@ fn messages(max_dead_bytes: usize) -> (Cache, TableId) {
 /// Replaces a row, unless that has to wait for views.
 fn try_replace(cache: &mut Cache, old: &Message, new: &Message) -> bool {
     let parts = [
-        inserts::<Message>(A, std::slice::from_ref(&new)),
-        deletes::<Message>(A, std::slice::from_ref(&old)),
+        inserts::<Message>(A, std::slice::from_ref(new)),
+        deletes::<Message>(A, std::slice::from_ref(old)),
     ];
     cache.begin(Change::of(parts.into()));
     let done = matches!(cache.step(1000), Step::Committed(_));
