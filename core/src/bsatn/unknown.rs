@@ -3,7 +3,7 @@
 //! BSATN does not say how long a value is, so where the value of an unknown variant ends is known only from what lies
 //! around it: nothing, or values whose sizes never change. A type whose decoding needs that is [*open*](super::Decode::OPEN);
 //! products check at compile time that what stands behind an open field has a constant size, and tell the reader how much
-//! that is ([`Reader::before`]). Lists, arrays and boxes hold no open types.
+//! that is (`Reader::before`). Lists, arrays and boxes hold no open types.
 
 use core::fmt;
 

@@ -103,7 +103,7 @@ pub use crate::subs::SubscriptionId;
 ///
 /// - A message is applied whole, or the socket is given up.
 /// - Every call gets exactly one [`Event::Answered`], every query set one [`Event::Ended`] at its end.
-/// - Nothing waits without a bound: see [`Limits`](crate::limits::Limits).
+/// - Nothing waits without a bound: see [`Limits`].
 pub struct Connection {
     config: Config,
     state: State,
