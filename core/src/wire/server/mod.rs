@@ -15,8 +15,9 @@ use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
 
 /// A message of a server's.
 ///
-/// Answers come in the order of the requests. All messages are one stream: what a message says holds after all that
-/// came before it.
+/// Answers come in the order of the requests, but for those of procedures, which run beside everything else: one that
+/// sleeps is answered behind later requests. All messages are one stream: what a message says holds after all that came
+/// before it.
 ///
 /// # Source
 ///
