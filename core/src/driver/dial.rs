@@ -33,7 +33,6 @@ impl<D: Dialer + ?Sized> Dialer for Arc<D> {
 }
 
 /// An open socket.
-#[derive(Debug)]
 pub struct Opened {
     /// The socket.
     pub socket: Box<Socket>,
@@ -42,6 +41,16 @@ pub struct Opened {
     /// The token to keep, where the socket was opened with one that stands in for it. The server's greeting names the
     /// latter.
     pub token: Option<Box<str>>,
+}
+
+/// Without the token.
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
+            .field("socket", &self.socket)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A stream of bytes that is being opened.
@@ -54,7 +63,7 @@ pub trait Connect: Send + Sync + 'static {
 }
 
 /// Parameters of a socket, for any dialer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DialOptions {
     /// Database.
     pub endpoint: Endpoint,
@@ -66,6 +75,19 @@ pub struct DialOptions {
     pub headers: Vec<(Box<str>, Box<str>)>,
     /// The token goes into the address, and not into a header. Addresses are logged: it should be a short-lived one.
     pub token_in_query: bool,
+}
+
+/// Without the values of headers: some are secrets.
+impl std::fmt::Debug for DialOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("DialOptions")
+            .field("endpoint", &self.endpoint)
+            .field("parameters", &self.parameters)
+            .field("headers", &headers)
+            .field("token_in_query", &self.token_in_query)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DialOptions {
@@ -209,7 +231,7 @@ pub enum InvalidHeader {
     /// Its name is none.
     #[error("`{name}` is no name of a header")]
     Name {
-        /// Name as given.
+        /// Beginning of what was given, up to what no name has: behind it there may be a value.
         name: Box<str>,
     },
     /// Its value has characters that no header has. They are not shown: it may be a secret.
@@ -233,7 +255,7 @@ pub enum InvalidHeader {
 /// [`InvalidHeader`] otherwise.
 pub fn check_header(name: &str, value: &str) -> Result<(), InvalidHeader> {
     let parsed = http::HeaderName::from_bytes(name.as_bytes());
-    let Ok(parsed) = parsed else { return Err(InvalidHeader::Name { name: name.into() }) };
+    let Ok(parsed) = parsed else { return Err(InvalidHeader::Name { name: beginning(name) }) };
     let parsed = parsed.as_str();
     let own =
         ["host", "connection", "upgrade", "authorization", "content-length", "transfer-encoding"];
@@ -246,9 +268,16 @@ pub fn check_header(name: &str, value: &str) -> Result<(), InvalidHeader> {
     }
 }
 
+/// The beginning of a name that is none.
+fn beginning(name: &str) -> Box<str> {
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+    name.find(|letter: char| !is_letter(letter)).map_or(name, |end| &name[..end]).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Compression;
 
     #[test]
     fn headers_that_would_break_the_handshake_are_refused() {
@@ -258,7 +287,8 @@ mod tests {
             ("x-tenant", "blue", Ok(())),
             ("Cookie", "a=b; c=d", Ok(())),
             ("", "x", Err(InvalidHeader::Name { name: name("") })),
-            ("a b", "x", Err(InvalidHeader::Name { name: name("a b") })),
+            ("a b", "x", Err(InvalidHeader::Name { name: name("a") })),
+            ("Cookie: secret", "", Err(InvalidHeader::Name { name: name("Cookie") })),
             ("a", "x\r\nHost: other", Err(InvalidHeader::Value { name: name("a") })),
             ("HOST", "x", Err(InvalidHeader::Reserved { name: name("HOST") })),
             ("Sec-WebSocket-Protocol", "x", Err(InvalidHeader::Reserved { name: name("Sec-WebSocket-Protocol") })),
@@ -267,6 +297,20 @@ mod tests {
         for (name, value, want) in cases {
             assert_eq!(check_header(name, value), want, "{name}: {value}");
         }
+    }
+
+    #[test]
+    fn header_values_are_not_shown_by_debug() {
+        let endpoint = Endpoint::new(Server::parse("http://host").unwrap(), "db").unwrap();
+        let parameters = SubscribeParameters {
+            compression: Compression::None,
+            confirmed: None,
+            connection_id: None,
+        };
+        let mut options = DialOptions::new(endpoint, parameters, Limits::DEFAULT);
+        options.headers.push(("cookie".into(), "marker".into()));
+        let shown = format!("{options:?}");
+        assert!(shown.contains("cookie") && !shown.contains("marker"), "{shown}");
     }
 
     #[test]

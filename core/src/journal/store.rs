@@ -1,6 +1,7 @@
 //! Interface of stores.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -80,7 +81,7 @@ impl Loss {
 }
 
 /// One change of a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Write {
     /// This is under that key from now on.
     Put {
@@ -94,6 +95,19 @@ pub enum Write {
         /// The key.
         key: Box<[u8]>,
     },
+}
+
+/// Without what is in the record: there may be a token in it, and there are arguments and rows.
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put { key, value } => {
+                let value = format_args!("{} bytes", value.len());
+                f.debug_struct("Put").field("key", key).field("value", &value).finish()
+            }
+            Self::Delete { key } => f.debug_struct("Delete").field("key", key).finish(),
+        }
+    }
 }
 
 impl Write {

@@ -25,6 +25,7 @@ pub(super) fn open_locked(path: &Path) -> Result<Option<File>, StoreError> {
             Err(error) => return Err(at("open", path, error)),
         };
         lock(path, &file)?;
+        close_to_others(path, &file);
         // Whoever had the lock may have put another file in its place.
         if leads_to(path, &file) {
             return Ok(Some(file));
@@ -185,6 +186,22 @@ fn private() -> fs::OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Takes a file that others can read, as an older version or a copy may have left it, from all but its owner.
+fn close_to_others(path: &Path, file: &File) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = file.metadata().map_or(0, |metadata| metadata.permissions().mode());
+        if mode & 0o077 != 0
+            && let Err(error) = file.set_permissions(fs::Permissions::from_mode(mode & 0o700))
+        {
+            tracing::warn!(path = %path.display(), %error, "others can read the offline store, in which there is a token");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (path, file);
 }
 
 /// Makes a file's folder, and those that it is in. What is new is on the disk.
