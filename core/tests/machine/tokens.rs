@@ -58,7 +58,7 @@ fn a_greeting_with_an_impossible_token_ends_the_connection() {
 }
 
 #[test]
-fn an_impossible_token_after_a_reconnect_is_not_sent() {
+fn impossible_token_after_a_reconnect_is_not_sent() {
     let mut rig = Rig::with(Config::default()).greeted(Protocol::V3);
     rig.lose();
     let _ = (rig.events(), rig.sleep(), rig.actions());

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_files_are_refused_by_load_and_mended_by_save() {
+    fn damaged_files_fail_load_and_are_mended_by_save() {
         let large = vec![b'x'; MAX_TOKEN_BYTES + MAX_SPACE_BYTES + 1];
         let long = vec![b'x'; MAX_TOKEN_BYTES + 1];
         for contents in

@@ -18,7 +18,7 @@ async fn refused(answer: Vec<u8>) -> SignInError {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_not_carried_to_another_host() {
+async fn refresh_token_is_not_carried_to_another_host() {
     for status in [301, 302, 303, 307, 308] {
         let elsewhere = Scripted::new(vec![json(r#"{"id_token":"a.b.c"}"#)]);
         let location = format!("{}/token", elsewhere.uri());

@@ -172,7 +172,7 @@ async fn a_client_that_follows_redirects_is_found_out() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_followed_waits_for_a_refusal_no_longer_than_told() {
+async fn followed_log_bounds_the_wait_for_a_refusal() {
     // The head comes, and of the body never what it promises.
     let head = b"HTTP/1.1 403 \r\ncontent-length: 100\r\n\r\nnot".to_vec();
     let server = Scripted::holding(head);

@@ -244,7 +244,7 @@ async fn a_code_is_exchanged_for_tokens() {
 
 /// What a reset of a local server, or another server at the same address, looks like to a program that ran before.
 #[tokio::test]
-async fn a_kept_token_that_is_refused_names_its_place() {
+async fn refused_kept_token_names_its_place() {
     let target = Target::chat().await;
     let folder = tempfile::tempdir().unwrap();
     let tokens = FileTokens::at(folder.path().join("token"));
@@ -263,7 +263,7 @@ async fn a_kept_token_that_is_refused_names_its_place() {
 }
 
 #[tokio::test]
-async fn a_damaged_store_is_mended_by_a_token_that_is_given() {
+async fn given_token_mends_a_damaged_store() {
     let target = Target::chat().await;
     let (identity, token, _) = two_tokens(&target).await;
     let folder = tempfile::tempdir().unwrap();

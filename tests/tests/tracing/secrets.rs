@@ -190,7 +190,7 @@ fn plain_text(recorder: &Recorder) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_token_in_plain_text_is_warned_of_once_a_client() {
+async fn plain_text_token_warns_once_per_client() {
     let target = Target::chat().await;
     let Target::Embedded(server) = &target else { return };
     let address = server.uri().replace("http://", "");
