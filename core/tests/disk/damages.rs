@@ -1,6 +1,6 @@
 //! Random damage to files of [`FileStore`], beside a model that knows which bytes belong to which write.
 //!
-//! `LIGHTLIKE_SEED` repeats one damage.
+//! Two thousand damages by default; `LIGHTLIKE_DAMAGES` says how many, `LIGHTLIKE_SEED` repeats one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,9 +12,6 @@ use lightlike_core::journal::{Store as _, Write};
 
 use super::random::Random;
 use super::{Records, contents};
-
-/// How many damages are tried.
-const DAMAGES: u64 = 10_000;
 
 /// A write of a key, and the bytes of the file that its batch takes up.
 struct Written {
@@ -182,8 +179,12 @@ fn go_on(path: &Path, store: FileStore, mut shown: Records, seed: u64) {
 
 #[test]
 fn random_damage_serves_and_loses_nothing_whole() {
-    let only = std::env::var("LIGHTLIKE_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    let seeds = only.map_or(0..DAMAGES, |seed| seed..seed + 1);
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let only = number("LIGHTLIKE_SEED");
+    let seeds = match only {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("LIGHTLIKE_DAMAGES").unwrap_or(2_000),
+    };
     let folder = tempfile::tempdir_in(fast_folder()).unwrap();
     let mut kinds = BTreeSet::new();
     for seed in seeds {

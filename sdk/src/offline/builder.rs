@@ -59,6 +59,11 @@ impl ClientBuilder {
     /// The store keeps the token too, and so the identity, if no other is given. Whoever can read it is that user. One
     /// store may have the calls of several users and databases; a call is only ever sent as the user who made it.
     ///
+    /// Damage to a file is found by checksums. What is whole stays in use, the damaged file is kept, and
+    /// [`SyncState::put_aside`](crate::SyncState::put_aside) names it. A call whose last record may be lost counts as sent: it
+    /// ends as [`Unknown`](crate::CallError::Unknown) unless it may run twice. Rows with a hole in their record come from
+    /// the server again.
+    ///
     /// With [`confirmed_reads`](Self::confirmed_reads) switched off, a crash of the server may take back what was
     /// committed and is no longer kept here.
     pub fn offline(mut self, store: impl Store) -> Self {

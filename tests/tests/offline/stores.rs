@@ -1,7 +1,10 @@
 //! Stores that fail, that survive, and that several users share.
 
 use lightlike::prelude::*;
-use lightlike::{Accepted, FileStore, MemoryStore, RedbStore, Storage, Store, StoreError, Write};
+use lightlike::{
+    Accepted, CallEnd, Failure, FileStore, MemoryStore, RedbStore, Storage, Store, StoreError,
+    Write,
+};
 use lightlike_tests::notes::Note;
 
 use crate::rig::{Rig, next, settled, start, title, titles};
@@ -62,6 +65,63 @@ async fn file_and_redb_stores_survive_restarts() {
         assert_eq!((client.queued_calls().len(), titles(&client)), (0, vec!["kept".into()]));
         client.disconnect().await;
     }
+}
+
+/// Keeps three calls, closes the client, and damages the bytes of one on disk.
+async fn damage(client: Client, path: &std::path::Path) {
+    for text in ["one", "twos", "three"] {
+        client.call(title(text)).accepted().await.unwrap();
+    }
+    client.disconnect().await;
+    drop(client);
+    let mut bytes = std::fs::read(path).unwrap();
+    let places = bytes.windows(4).enumerate().filter(|(_, bytes)| bytes == b"twos");
+    let places: Vec<usize> = places.map(|(at, _)| at).collect();
+    assert!(!places.is_empty());
+    places.into_iter().for_each(|at| bytes[at] ^= 1);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn damaged_file_keeps_its_other_calls_and_is_reported() {
+    let (rig, folder) = (Rig::new().await, tempfile::tempdir().unwrap());
+    let path = folder.path().join("store");
+    let client = rig.build(FileStore::open(&path).unwrap());
+    damage(client, &path).await;
+
+    let client = rig.build(FileStore::open(&path).unwrap());
+    let aside = client.sync_state().get().put_aside.expect("the damaged file is kept");
+    assert_eq!(aside, folder.path().join("store.damaged-1"));
+    start(&client).await;
+    settled(&client).await;
+    assert_eq!(rig.titles(2).await, ["one", "three"]);
+    assert!(client.dead_letters().is_empty());
+    client.disconnect().await;
+}
+
+/// Which of its writes a damaged database has lost is not known, so any call may have been sent.
+#[tokio::test]
+async fn damaged_database_keeps_its_other_calls_as_dead_letters() {
+    let (rig, folder) = (Rig::new().await, tempfile::tempdir().unwrap());
+    let path = folder.path().join("store");
+    let client = rig.build(RedbStore::open(&path).unwrap());
+    damage(client, &path).await;
+
+    let client = rig.build(RedbStore::open(&path).unwrap());
+    assert!(client.sync_state().get().put_aside.is_some());
+    let mut outcomes = client.call_outcomes();
+    for _ in 0..2 {
+        let outcome = next(&mut outcomes).await;
+        assert!(matches!(outcome.end, CallEnd::Unknown), "{outcome:?}");
+    }
+    start(&client).await;
+    let letters = client.dead_letters();
+    assert_eq!(letters.len(), 2);
+    assert!(letters.iter().all(|letter| letter.failure == Failure::Unknown));
+    assert!(client.retry(letters[0].id));
+    settled(&client).await;
+    assert_eq!(rig.titles(1).await, ["one"]);
+    client.disconnect().await;
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ impl Draft {
                 let _ = fs::remove_file(&draft);
                 continue;
             }
-            lock(&draft, &file).map_err(|_| in_use(path))?;
+            lock(path, &file)?;
             if leads_to(&draft, &file) {
                 file.set_len(0).map_err(|error| at("empty", &draft, error))?;
                 return Ok(Self { path: draft, file, is_placed: false });

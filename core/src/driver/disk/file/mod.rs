@@ -34,7 +34,8 @@ const SLACK_BYTES: u64 = 1 << 20;
 ///
 /// A file that was cut short is as after its last whole batch: that is what a crash leaves. Damage is found by checksums: a
 /// damaged record is skipped, all others are kept, the damaged file is kept beside the new one, and
-/// [`damaged`](Store::damaged) says where. Any one damaged byte costs one record at most. If the file is deleted or replaced
+/// [`damaged`](Store::damaged) says where. Any one damaged byte costs one record at most. A file that is empty or nothing but
+/// zeros is damaged too: one of this store never is. If the file is deleted or replaced
 /// while it is open, the next commit fails with [`StoreErrorKind::Gone`].
 #[derive(Debug)]
 pub struct FileStore {
