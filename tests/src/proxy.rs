@@ -1,7 +1,8 @@
-//! A proxy between a client and a server, which cuts and holds what goes through it.
+//! A proxy between a client and a server, which cuts, slows and holds what goes through it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -26,7 +27,14 @@ struct Rules {
     holds_replies: bool,
     /// Number of times that the servers' halves were closed.
     half_closes: u64,
+    /// How long each small piece of what the server says takes.
+    delay: Duration,
+    /// After how many bytes of the server's a new connection is cut.
+    cut_after: Option<usize>,
 }
+
+/// Bytes that are passed on at once where that takes time: frames come in parts then.
+const PIECE_BYTES: usize = 700;
 
 impl Proxy {
     /// A proxy in front of the server at `uri`.
@@ -80,6 +88,16 @@ impl Proxy {
         self.rules.send_modify(|rules| rules.half_closes += 1);
     }
 
+    /// Lets what the server says through in small pieces, each of which takes so long; at once where that is zero.
+    pub fn slow(&self, delay: Duration) {
+        self.rules.send_modify(|rules| rules.delay = delay);
+    }
+
+    /// Cuts each connection that is made from now on after so many bytes of the server's, in the midst of a frame or not.
+    pub fn cut_after(&self, bytes: Option<usize>) {
+        self.rules.send_modify(|rules| rules.cut_after = bytes);
+    }
+
     /// Holds back what the server says, or lets it through again.
     pub fn hold_replies(&self, holds: bool) {
         self.rules.send_modify(|rules| rules.holds_replies = holds);
@@ -107,6 +125,7 @@ async fn copy(
 ) {
     let mut buffer = vec![0; 16 * 1024];
     let mut rules = rules;
+    let mut left = rules.as_ref().and_then(|rules| rules.borrow().cut_after);
     let half_closed = rules.clone().map(|rules| {
         let before = rules.borrow().half_closes;
         (rules, before)
@@ -127,13 +146,31 @@ async fn copy(
             read = from.read(&mut buffer) => read,
         };
         let Ok(read @ 1..) = read else { return };
-        if let Some(rules) = &mut rules
-            && rules.wait_for(|rules| !rules.holds_replies).await.is_err()
-        {
-            return;
-        }
-        if to.write_all(&buffer[..read]).await.is_err() {
-            return;
+        let mut rest = &buffer[..read];
+        while !rest.is_empty() {
+            let Some(delay) = let_through(&mut rules).await else { return };
+            let most = if delay.is_zero() { rest.len() } else { rest.len().min(PIECE_BYTES) };
+            let (piece, behind) = rest.split_at(most.min(left.unwrap_or(usize::MAX)));
+            if to.write_all(piece).await.is_err() {
+                return;
+            }
+            if let Some(left) = &mut left {
+                *left -= piece.len();
+                if *left == 0 {
+                    return;
+                }
+            }
+            rest = behind;
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
         }
     }
+}
+
+/// Waits until the next piece may go on, and says how long it takes. `None` if the proxy is gone.
+async fn let_through(rules: &mut Option<watch::Receiver<Rules>>) -> Option<Duration> {
+    let Some(rules) = rules else { return Some(Duration::ZERO) };
+    let rules = rules.wait_for(|rules| !rules.holds_replies).await.ok()?;
+    Some(rules.delay)
 }

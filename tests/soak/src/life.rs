@@ -1,17 +1,22 @@
 //! One client of the soak: what it does, and how it is checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lightlike::prelude::*;
-use lightlike::{ConnectionState, MemoryStore, Pending, Reconnect, WhileDisconnected};
+use lightlike::{
+    CallEnd, CallOutcome, Compression, ConnectionState, EventStream, Pending, Reconnect,
+    WhileDisconnected,
+};
 use lightlike_tests::notes::{AddNote, Note, RenameNote, add_note, add_note_once, rename_note};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::real::Database;
 use tokio::sync::watch;
 
 use crate::random::Random;
+use crate::stores::Kept;
 use crate::witness::Witness;
 
 /// Sets that a client has at most.
@@ -27,8 +32,9 @@ pub(crate) struct Life {
     number: usize,
     random: Random,
     ended: Ended,
-    /// Kind of client, for problems.
-    about: &'static str,
+    kept: Kept,
+    /// Calls that the store has for the next client with it.
+    waiting: HashMap<Uuid, Asked>,
 }
 
 /// Counters and problems of a client.
@@ -40,16 +46,43 @@ pub(crate) struct Ended {
     pub(crate) answers: [u64; 4],
     pub(crate) sets: u64,
     pub(crate) losses: u64,
+    pub(crate) restarts: u64,
     pub(crate) problems: Vec<String>,
+}
+
+/// What a call asks for.
+#[derive(Debug, Clone)]
+struct Asked {
+    title: Box<str>,
+    /// Whether a committed call makes a row, and not changes another's.
+    adds: bool,
+    may_repeat: bool,
 }
 
 /// A call that was made.
 struct Made {
-    title: Box<str>,
-    /// The rows that a committed call made: 1, or 0 for one that changes another's.
-    adds: bool,
-    may_repeat: bool,
+    id: Uuid,
+    asked: Asked,
     outcome: Pending<(), String>,
+}
+
+/// How a call ended, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Committed,
+    Unknown,
+    NotSent,
+    Rejected,
+}
+
+/// A client as it is until it is made anew.
+struct Live {
+    db: Client,
+    heard: Arc<Mutex<Heard>>,
+    sets: Vec<Subscription>,
+    made: Vec<Made>,
+    /// Ends of calls that the client before this one had made.
+    restored: Arc<Mutex<Vec<(Uuid, CallEnd)>>>,
 }
 
 /// Rows as events describe them, and what did not fit together.
@@ -60,57 +93,74 @@ struct Heard {
 }
 
 impl Life {
-    pub(crate) fn new(database: Arc<Database>, number: usize, random: Random) -> Self {
+    pub(crate) fn new(
+        database: Arc<Database>,
+        number: usize,
+        random: Random,
+        folder: &Path,
+    ) -> Self {
         Self {
             database,
             number,
             random,
             ended: Ended { number, ..Ended::default() },
-            about: "without a store",
+            kept: Kept::of(number, folder),
+            waiting: HashMap::new(),
         }
     }
 
     /// Lives until it is stopped, then checks everything.
     pub(crate) async fn run(mut self, stopped: watch::Receiver<bool>, witness: Witness) -> Ended {
         let proxy = Proxy::start(self.database.uri()).await;
-        let db = match self.connect(&proxy).await {
-            Ok(db) => db,
+        let mut live = match self.start(&proxy) {
+            Ok(live) => live,
             Err(error) => {
-                self.problem(format!("no first connection: {error}"));
+                self.problem(format!("no client: {error}"));
                 return self.ended;
             }
         };
-        let heard = listen(&db);
-        let mut sets: Vec<Subscription> = Vec::new();
-        let mut made: Vec<Made> = Vec::new();
         let mut step = 0;
         while !*stopped.borrow() {
-            self.act(&db, &proxy, &mut sets, &mut made, step);
+            self.act(&mut live, &proxy, step);
             step += 1;
-            if made.len() > PENDING_MAX {
+            if live.made.len() > PENDING_MAX {
                 // It waits for answers now, so nothing may hold them back.
                 open(&proxy);
             }
-            self.collect(&db, &mut made, &witness, PENDING_MAX).await;
+            self.collect(&mut live, &witness, PENDING_MAX).await;
+            if self.kept.keeps() && self.random.below(100) == 0 {
+                live = match self.restart(live, &proxy, &witness).await {
+                    Ok(live) => live,
+                    Err(error) => {
+                        self.problem(format!("no client after a restart: {error}"));
+                        return self.ended;
+                    }
+                };
+            }
             tokio::time::sleep(Duration::from_millis(20 + self.random.below(200))).await;
         }
         open(&proxy);
-        db.reconnect_now();
-        self.collect(&db, &mut made, &witness, 0).await;
-        self.check(&db, sets, &heard).await;
-        self.ended.losses = db.stats().losses;
+        live.db.reconnect_now();
+        self.collect(&mut live, &witness, 0).await;
+        self.collect_waiting(&live, &witness).await;
+        self.ended.losses += live.db.stats().losses;
+        self.check(&live.db, live.sets, &live.heard).await;
         self.ended
     }
 
     fn problem(&mut self, what: String) {
-        self.ended.problems.push(what);
+        let about = self.kept.about();
+        self.ended.problems.push(format!("({about}) {what}"));
     }
 
-    async fn connect(&mut self, proxy: &Proxy) -> Result<Client, lightlike::Error> {
+    fn start(&mut self, proxy: &Proxy) -> Result<Live, lightlike::Error> {
         let mut quick = Reconnect::default();
         quick.pause_max = Duration::from_secs(1);
-        let mut builder = Client::builder(proxy.uri(), self.database.name())
+        let compressions = [Compression::None, Compression::Gzip, Compression::Brotli];
+        let builder = Client::builder(proxy.uri(), self.database.name())
             .reconnect(quick)
+            .retry_first_connection(true)
+            .compression(compressions[self.number % 3])
             .while_disconnected(WhileDisconnected::Wait)
             .mutator(|tx, call: &AddNote| {
                 let id = tx.temp_id();
@@ -119,22 +169,39 @@ impl Life {
             .mutator(|tx, call: &RenameNote| {
                 tx.update(Note { id: call.id, title: call.title.clone() });
             });
-        if self.random.below(2) == 0 {
-            self.about = "with a store";
-            builder = builder.offline(MemoryStore::new());
+        let db = self.kept.put_into(builder)?.build()?;
+        let (heard, restored) = (listen(&db), Arc::default());
+        if self.kept.keeps() {
+            tokio::spawn(note_restored(db.call_outcomes(), Arc::clone(&restored)));
         }
-        builder.connect().await
+        db.start()?;
+        Ok(Live { db, heard, sets: Vec::new(), made: Vec::new(), restored })
     }
 
-    fn act(
+    /// The program ends, and starts again with what its store has.
+    async fn restart(
         &mut self,
-        db: &Client,
+        live: Live,
         proxy: &Proxy,
-        sets: &mut Vec<Subscription>,
-        made: &mut Vec<Made>,
-        step: u64,
-    ) {
-        match self.random.below(20) {
+        witness: &Witness,
+    ) -> Result<Live, lightlike::Error> {
+        self.ended.restarts += 1;
+        self.ended.losses += live.db.stats().losses;
+        live.db.disconnect().await;
+        self.take_restored(&live, witness).await;
+        for Made { id, asked, outcome } in live.made {
+            match outcome.await {
+                Err(CallError::Kept) => drop(self.waiting.insert(id, asked)),
+                outcome => self.check_outcome(&asked, &outcome, witness).await,
+            }
+        }
+        drop((live.db, live.sets));
+        self.start(proxy)
+    }
+
+    fn act(&mut self, live: &mut Live, proxy: &Proxy, step: u64) {
+        let Live { db, sets, made, .. } = live;
+        match self.random.below(23) {
             0..=4 if sets.len() < SETS_MAX => sets.push(self.subscribe(db)),
             0..=6 if !sets.is_empty() => {
                 let at = self.random.below(sets.len() as u64) as usize;
@@ -145,6 +212,14 @@ impl Life {
             16 => proxy.half_close(),
             17 => proxy.hold_replies(self.random.below(2) == 0),
             18 => proxy.close(self.random.below(3) == 0),
+            19 => {
+                proxy.slow(Duration::from_micros(self.random.below(3) * self.random.below(2_000)))
+            }
+            20 => {
+                let bytes = 200 + self.random.below(60_000) as usize;
+                proxy.cut_after((self.random.below(2) == 0).then_some(bytes));
+            }
+            21 => hold_a_view(db, Duration::from_millis(self.random.below(1_000))),
             _ => db.reconnect_now(),
         }
     }
@@ -163,81 +238,112 @@ impl Life {
 
     fn call(&mut self, db: &Client, step: u64) -> Option<Made> {
         let title = format!("{}.{step}", self.number);
-        let boxed: Box<str> = title.as_str().into();
-        let made =
-            |outcome, adds, may_repeat| Made { title: boxed.clone(), adds, may_repeat, outcome };
-        let call = match self.random.below(3) {
-            0 => made(db.call(add_note(title)).send(), true, false),
-            1 => {
-                let id = Uuid::from_u128(((self.number as u128) << 64) | (u128::from(step) + 1));
-                made(db.call(add_note_once(id, title)).send(), true, true)
-            }
+        let id = Uuid::from_u128(((self.number as u128) << 64) | (u128::from(step) + 1));
+        let asked = |adds, may_repeat| Asked { title: title.as_str().into(), adds, may_repeat };
+        let (asked, outcome) = match self.random.below(3) {
+            0 => (asked(true, false), db.call(add_note(title.clone())).named(id).send()),
+            1 => (asked(true, true), db.call(add_note_once(id, title.clone())).named(id).send()),
             _ => {
                 let notes: Vec<u64> =
                     db.table::<Note>().iter().take(20).map(|note| note.id).collect();
-                let id = *notes.get(self.random.below(20) as usize)?;
-                made(db.call(rename_note(id, format!("renamed {title}"))).send(), false, true)
+                let note = *notes.get(self.random.below(20) as usize)?;
+                let call = db.call(rename_note(note, format!("renamed {title}")));
+                (asked(false, true), call.named(id).send())
             }
         };
         self.ended.calls += 1;
-        Some(call)
+        Some(Made { id, asked, outcome })
     }
 
     /// Takes the outcomes that are there, and waits for others while more than `keep` are not.
-    async fn collect(&mut self, db: &Client, made: &mut Vec<Made>, witness: &Witness, keep: usize) {
-        let mut oldest_first = std::mem::take(made).into_iter();
+    async fn collect(&mut self, live: &mut Live, witness: &Witness, keep: usize) {
+        self.take_restored(live, witness).await;
+        let mut oldest_first = std::mem::take(&mut live.made).into_iter();
         while oldest_first.len() > keep {
-            let Some(Made { title, adds, may_repeat, outcome }) = oldest_first.next() else {
-                break;
-            };
+            let Some(Made { asked, outcome, .. }) = oldest_first.next() else { break };
             match tokio::time::timeout(PATIENCE, outcome).await {
-                Ok(outcome) => {
-                    self.check_outcome(&title, adds, may_repeat, &outcome, witness).await;
-                }
+                Ok(outcome) => self.check_outcome(&asked, &outcome, witness).await,
                 Err(_) => self.problem(format!(
-                    "call {title} (adds {adds}, may repeat {may_repeat}) is not answered; {}; {:?}, {} calls pending",
-                    self.about,
-                    db.state().get(),
-                    db.pending_calls(),
+                    "{asked:?} is not answered; {:?}, {} calls pending",
+                    live.db.state().get(),
+                    live.db.pending_calls(),
                 )),
             }
         }
-        made.extend(oldest_first);
+        live.made.extend(oldest_first);
+    }
+
+    /// Waits for the ends of all calls that clients before this one had made.
+    async fn collect_waiting(&mut self, live: &Live, witness: &Witness) {
+        for _ in 0..PATIENCE.as_secs() * 10 {
+            self.take_restored(live, witness).await;
+            if self.waiting.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let left: Vec<Asked> = self.waiting.drain().map(|(_, asked)| asked).collect();
+        let queued = live.db.queued_calls();
+        self.problem(format!("kept calls are not answered: {left:?}; queued: {queued:?}"));
+    }
+
+    async fn take_restored(&mut self, live: &Live, witness: &Witness) {
+        let restored =
+            std::mem::take(&mut *live.restored.lock().unwrap_or_else(PoisonError::into_inner));
+        for (id, end) in restored {
+            let Some(asked) = self.waiting.remove(&id) else {
+                self.problem(format!("call {id} ended as {end:?} and nobody waited for it"));
+                continue;
+            };
+            let answer = match end {
+                CallEnd::Committed { .. } => Answer::Committed,
+                CallEnd::Unknown => Answer::Unknown,
+                CallEnd::NotSent(_) => Answer::NotSent,
+                CallEnd::Rejected(_) if !asked.adds => Answer::Rejected,
+                end => {
+                    self.problem(format!("{asked:?} ended as {end:?}"));
+                    continue;
+                }
+            };
+            self.check_answer(&asked, answer, witness).await;
+        }
     }
 
     async fn check_outcome(
         &mut self,
-        title: &str,
-        adds: bool,
-        may_repeat: bool,
+        asked: &Asked,
         outcome: &Result<(), CallError<String>>,
         witness: &Witness,
     ) {
-        let kind = match outcome {
-            Ok(()) => 0,
-            Err(CallError::Unknown) => 1,
-            Err(CallError::NotSent(_)) => 2,
-            Err(CallError::Rejected(_)) if !adds => 3,
-            Err(error) => return self.problem(format!("call {title}: {error}")),
+        let answer = match outcome {
+            Ok(()) => Answer::Committed,
+            Err(CallError::Unknown) => Answer::Unknown,
+            Err(CallError::NotSent(_)) => Answer::NotSent,
+            Err(CallError::Rejected(_)) if !asked.adds => Answer::Rejected,
+            Err(error) => return self.problem(format!("{asked:?}: {error}")),
         };
-        self.ended.answers[kind] += 1;
-        if kind == 1 && may_repeat {
-            self.problem(format!("call {title} may be repeated, and its outcome is unknown"));
+        self.check_answer(asked, answer, witness).await;
+    }
+
+    async fn check_answer(&mut self, asked: &Asked, answer: Answer, witness: &Witness) {
+        self.ended.answers[answer as usize] += 1;
+        if answer == Answer::Unknown && asked.may_repeat {
+            self.problem(format!("{asked:?} may be repeated, and its outcome is unknown"));
         }
-        if !adds {
+        if !asked.adds {
             return;
         }
-        if kind == 0 && witness.count(title) == 0 {
+        if answer == Answer::Committed && witness.count(&asked.title) == 0 {
             witness.catch_up().await;
         }
-        let rows = witness.count(title);
-        let right = match kind {
-            0 => rows == 1,
-            1 => rows <= 1,
-            _ => rows == 0,
+        let rows = witness.count(&asked.title);
+        let is_right = match answer {
+            Answer::Committed => rows == 1,
+            Answer::Unknown => rows <= 1,
+            Answer::NotSent | Answer::Rejected => rows == 0,
         };
-        if !right {
-            self.problem(format!("call {title} ended as {outcome:?} and made {rows} rows"));
+        if !is_right {
+            self.problem(format!("{asked:?} ended as {answer:?} and made {rows} rows"));
         }
     }
 
@@ -324,11 +430,36 @@ impl Life {
 fn open(proxy: &Proxy) {
     proxy.hold_replies(false);
     proxy.close(false);
+    proxy.slow(Duration::ZERO);
+    proxy.cut_after(None);
+}
+
+/// Keeps old versions of rows for a while.
+fn hold_a_view(db: &Client, time: Duration) {
+    let view = db.read();
+    tokio::spawn(async move {
+        tokio::time::sleep(time).await;
+        drop(view);
+    });
+}
+
+/// Notes how calls end that an earlier client had made.
+async fn note_restored(
+    mut outcomes: EventStream<CallOutcome>,
+    restored: Arc<Mutex<Vec<(Uuid, CallEnd)>>>,
+) {
+    while let Some(Ok(outcome)) = outcomes.next().await {
+        if let Some(id) = outcome.id.filter(|_| outcome.restored) {
+            let mut restored = restored.lock().unwrap_or_else(PoisonError::into_inner);
+            restored.push((id, outcome.end));
+        }
+    }
 }
 
 /// Adds events up, and notes those that do not follow from the ones before.
 fn listen(db: &Client) -> Arc<Mutex<Heard>> {
-    let heard: Arc<Mutex<Heard>> = Arc::default();
+    let there = db.table::<Note>().iter().map(|note| (note.id, note.title)).collect();
+    let heard = Arc::new(Mutex::new(Heard { rows: there, problems: Vec::new() }));
     let with = |heard: &Arc<Mutex<Heard>>,
                 change: &dyn Fn(&mut BTreeMap<u64, String>) -> bool,
                 what: &str| {

@@ -5,6 +5,7 @@ mod life;
 mod memory;
 mod random;
 mod report;
+mod stores;
 mod witness;
 
 use std::process::ExitCode;
@@ -82,9 +83,11 @@ async fn soak(real: &Real, args: &Args) -> Result<Report, Box<dyn std::error::Er
     );
     let witness = Witness::start(&database).await?;
     let (stop, stopped) = watch::channel(false);
+    let folder = tempfile::tempdir()?;
     let mut lives = JoinSet::new();
     for number in 0..args.clients {
-        let life = Life::new(Arc::clone(&database), number, Random::new(args.seed, number));
+        let random = Random::new(args.seed, number);
+        let life = Life::new(Arc::clone(&database), number, random, folder.path());
         let (witness, stopped) = (witness.clone(), stopped.clone());
         lives.spawn(async move { life.run(stopped, witness).await });
     }

@@ -14,6 +14,7 @@ pub(crate) struct Report {
     answers: [u64; 4],
     sets: u64,
     losses: u64,
+    restarts: u64,
     rows: usize,
     witness_losses: u64,
     problems: Vec<String>,
@@ -28,6 +29,7 @@ impl Report {
             answers: [0; 4],
             sets: 0,
             losses: 0,
+            restarts: 0,
             rows: 0,
             witness_losses: 0,
             problems: Vec::new(),
@@ -39,6 +41,7 @@ impl Report {
         self.calls += ended.calls;
         self.sets += ended.sets;
         self.losses += ended.losses;
+        self.restarts += ended.restarts;
         for (sum, count) in self.answers.iter_mut().zip(ended.answers) {
             *sum += count;
         }
@@ -61,8 +64,8 @@ impl fmt::Display for Report {
         let [committed, unknown, not_sent, rejected] = self.answers;
         writeln!(
             f,
-            "{} clients, {} sets, {} lost connections",
-            self.clients, self.sets, self.losses
+            "{} clients, {} restarts, {} sets, {} lost connections",
+            self.clients, self.restarts, self.sets, self.losses
         )?;
         writeln!(
             f,
