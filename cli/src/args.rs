@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use clap::builder::Styles;
-use clap::{Args, Parser};
+use clap::builder::{Resettable, Styles};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::commands::Command;
 
@@ -46,6 +48,49 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+const SERVER_VARIABLE: &str = "LIGHTLIKE_SERVER";
+const TOKEN_VARIABLE: &str = "LIGHTLIKE_TOKEN";
+const NAME_VARIABLE: &str = "LIGHTLIKE_AS";
+
+impl Cli {
+    /// Reads the command line and the environment, and ends the program where they make no sense or ask for help.
+    pub(crate) fn read() -> Self {
+        let command = without_empty_variables(Self::command());
+        let matches = command.clone().get_matches();
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        // What is typed comes before the environment.
+        if cli.global.anonymous {
+            if is_typed(&matches, "token") {
+                let why = "the argument '--anonymous' cannot be used with '--token <TOKEN>'";
+                command.clone().error(ErrorKind::ArgumentConflict, why).exit();
+            }
+            cli.global.token = None;
+        }
+        cli
+    }
+}
+
+/// Whether an argument for everywhere was typed, before the command or after it.
+fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    let inner = matches.subcommand().is_some_and(|(_, inner)| is_typed(inner, id));
+    let source = matches.try_contains_id(id).ok().and_then(|_| matches.value_source(id));
+    inner || source == Some(ValueSource::CommandLine)
+}
+
+/// A variable without anything in it is one that is not set, as in shells that cannot unset one.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let variables =
+        [("server", SERVER_VARIABLE), ("token", TOKEN_VARIABLE), ("name", NAME_VARIABLE)];
+    variables.into_iter().fold(command, |command, (id, variable)| {
+        match std::env::var_os(variable) {
+            Some(value) if value.is_empty() => {
+                command.mut_arg(id, |arg| arg.env(Resettable::Reset))
+            }
+            _ => command,
+        }
+    })
+}
+
 /// Options of every command.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Everywhere")]
@@ -55,28 +100,28 @@ pub(crate) struct Global {
         long,
         short,
         global = true,
-        env = "LIGHTLIKE_SERVER",
+        env = SERVER_VARIABLE,
+        hide_env_values = true,
         value_name = "URL",
         default_value = "local"
     )]
     pub(crate) server: String,
-    /// The token to present, in place of the one that `login` keeps.
+    /// The token to present, in place of the one that `login` keeps; `-` reads it from standard input.
     #[arg(
         long,
         global = true,
-        env = "LIGHTLIKE_TOKEN",
+        env = TOKEN_VARIABLE,
         hide_env_values = true,
-        value_name = "TOKEN",
-        conflicts_with = "anonymous"
+        value_name = "TOKEN"
     )]
     pub(crate) token: Option<String>,
     /// Use the token that a program keeps: the NAME of its `FileTokens::new(NAME)`. By default it is the server's host and port.
-    #[arg(long = "as", global = true, env = "LIGHTLIKE_AS", value_name = "NAME")]
+    #[arg(long = "as", global = true, env = NAME_VARIABLE, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Present no token: be somebody new.
+    /// Present no token, whatever is kept or in the environment: be somebody new.
     #[arg(long, global = true)]
     pub(crate) anonymous: bool,
-    /// Time limit of one exchange: `500ms`, `10s`, `2m`.
+    /// Time limit of one exchange: `500ms`, `10s`, `2m` [default: 30s; 10s to connect, 5m to publish].
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// Use of colours. NO_COLOR and CLICOLOR_FORCE are honoured too.
@@ -124,8 +169,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -3,12 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lightlike::untyped::UntypedError;
 use lightlike::{CallError, CallErrorKind, ErrorKind, http};
 
 use crate::output::style::{BOLD, ERROR, TIP};
+use crate::terminal::lines;
 
 /// The code that a script sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,15 +94,20 @@ impl Failure {
         }
         let mut err = anstream::stderr().lock();
         // Nobody is left to be told that this cannot be told.
-        let _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", printable(&self.message));
+        let _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", lines(&self.message));
         if let Some(tip) = &self.tip {
-            let _ = writeln!(err, "\n  {TIP}tip:{TIP:#} {}", printable(tip));
+            let _ = writeln!(err, "\n  {TIP}tip:{TIP:#} {}", lines(tip));
         }
         ExitCode::from(self.exit as u8)
     }
 
     /// A request that failed: `what` was asked for.
-    pub(crate) fn http(error: &http::Error, what: &str, server: &str) -> Self {
+    pub(crate) fn http(
+        error: &http::Error,
+        what: &str,
+        server: &str,
+        presented: &Presented,
+    ) -> Self {
         use http::ErrorKind as Kind;
         let text = error.text().unwrap_or_default();
         let said = if text.is_empty() { String::new() } else { format!(": {text}") };
@@ -116,8 +123,16 @@ impl Failure {
                 let broken = format!("the connection to {server} broke off{}", root(error));
                 plain(Exit::Connection, broken)
             }
-            Kind::Auth if error.status() == Some(401) && said.contains("oken") => {
-                plain(Exit::Auth, format!("the server does not accept the token{said}")).tip(BAD_TOKEN)
+            Kind::Auth if error.status() == Some(401) && *presented != Presented::Nothing => {
+                plain(Exit::Auth, format!("the server does not accept the token{said}"))
+                    .tip(presented.advice())
+            }
+            Kind::Redirected => {
+                let to = error.location().map_or_else(String::new, |to| format!(" to {to}"));
+                let status = error.status().map_or_else(String::new, |it| format!(" ({it})"));
+                let message =
+                    format!("cannot {what}: {server} redirects{to}{status}, which is not followed");
+                plain(Exit::Content, message).tip(REDIRECTED)
             }
             Kind::Auth => plain(Exit::Auth, format!("not allowed to {what}{said}")).tip(NOT_YOURS),
             Kind::NotFound if text.is_empty() => {
@@ -154,21 +169,20 @@ impl Failure {
     }
 
     /// A connection, or something asked on one, that failed.
-    pub(crate) fn client(error: &lightlike::Error) -> Self {
+    pub(crate) fn client(error: &lightlike::Error, presented: &Presented) -> Self {
         let (exit, tip) = match error.kind() {
             ErrorKind::Configuration => (Exit::Usage, None),
-            ErrorKind::Auth => (Exit::Auth, Some(BAD_TOKEN)),
+            ErrorKind::Auth => (Exit::Auth, Some(presented.advice())),
             ErrorKind::NotFound => {
-                (Exit::NotFound, Some("`lightlike identity` lists your databases"))
+                (Exit::NotFound, Some("`lightlike identity` lists your databases".to_owned()))
             }
-            ErrorKind::Connect => (Exit::Connection, Some(IS_IT_THERE)),
+            ErrorKind::Connect => (Exit::Connection, Some(IS_IT_THERE.to_owned())),
             ErrorKind::Disconnected => (Exit::Connection, None),
             ErrorKind::Schema => (Exit::Content, None),
             ErrorKind::TokenStore => (Exit::File, None),
             _ => (Exit::Refused, None),
         };
-        let failure = Self::new(exit, error).because_of_source(error);
-        Self { tip: tip.map(str::to_owned), ..failure }
+        Self { tip, ..Self::new(exit, error).because_of_source(error) }
     }
 }
 
@@ -183,16 +197,46 @@ fn root(error: &dyn Error) -> String {
     last.map_or_else(String::new, |error| format!(": {error}"))
 }
 
+/// Where the token is from that was presented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Presented {
+    /// None was.
+    Nothing,
+    /// It was typed, or is in the environment.
+    Given,
+    /// It is kept in this file.
+    Kept(PathBuf),
+}
+
+impl Presented {
+    /// What to do about one that is not accepted.
+    fn advice(&self) -> String {
+        match self {
+            Self::Nothing => {
+                "`lightlike login` makes an identity and keeps it, `--token TOKEN` presents one".to_owned()
+            }
+            Self::Given => {
+                "it is the one of `--token` or LIGHTLIKE_TOKEN; without it the kept one is presented, with `--anonymous` none"
+                    .to_owned()
+            }
+            Self::Kept(path) => format!(
+                "it is in {}, from another server or from this one before a reset; `lightlike logout` and `lightlike login` \
+                 make a new identity, `--anonymous` presents no token",
+                path.display()
+            ),
+        }
+    }
+}
+
 const IS_IT_THERE: &str = "is a server running there? `--server URL` names another";
-const BAD_TOKEN: &str =
-    "`lightlike logout` and `lightlike login` make a new identity, `--anonymous` presents no token";
+const REDIRECTED: &str = "`--server URL` takes the address of the server itself; a proxy or a network may want you to log in first";
 const NOT_YOURS: &str = "only the owner may: `lightlike identity` shows who you are, `lightlike login --token TOKEN` makes you another";
 const DESCRIBE: &str = "`lightlike describe DATABASE` shows what it has";
 const NOT_A_SERVER: &str = "is it a SpacetimeDB 2.x server, and this the newest `lightlike`?";
 
 impl From<lightlike::Error> for Failure {
     fn from(error: lightlike::Error) -> Self {
-        Self::client(&error)
+        Self::client(&error, &Presented::Given)
     }
 }
 
@@ -255,23 +299,10 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Escapes text of a server or a module, so that it cannot control the terminal.
-fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() && letter != '\n' {
-            shown.extend(letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
-}
-
 /// Says something on the way, to whoever watches: not a result.
 pub(crate) fn note(text: impl fmt::Display) {
     let mut err = anstream::stderr().lock();
-    let _ = writeln!(err, "{BOLD}·{BOLD:#} {}", printable(&text.to_string()));
+    let _ = writeln!(err, "{BOLD}·{BOLD:#} {}", lines(&text.to_string()));
 }
 
 #[cfg(test)]
@@ -284,10 +315,5 @@ mod tests {
         let failure = Failure::new(Exit::File, "cannot write x").because(&inner);
         assert_eq!(failure.message, "cannot write x: disk full");
         assert_eq!(failure.because(&inner).message, "cannot write x: disk full");
-    }
-
-    #[test]
-    fn what_others_say_does_not_command_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\nc");
     }
 }

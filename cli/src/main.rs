@@ -1,6 +1,6 @@
 //! `lightlike`: look into a SpacetimeDB database, watch it, call it, publish to it.
 //!
-//! [`args`] is what it understands, [`commands`] what each command does, [`output`] how things look, [`failure`] how it
+//! [`args`] is what it understands, [`commands`] what each command does, [`output`] how things look, [`terminal`] what of others' text gets to a terminal, [`failure`] how it
 //! ends when something goes wrong.
 
 #![forbid(unsafe_code)]
@@ -12,17 +12,16 @@ mod context;
 mod failure;
 mod output;
 mod session;
+mod terminal;
 
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 use args::Cli;
 use failure::{Exit, Failure};
 
 fn main() -> ExitCode {
     // What is wrong with the arguments ends here, with clap's words and code 2.
-    let cli = Cli::parse();
+    let cli = Cli::read();
     cli.global.color.write_global();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,

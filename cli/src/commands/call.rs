@@ -1,6 +1,5 @@
 //! `lightlike call`.
 
-use std::io::Write as _;
 use std::time::Instant;
 
 use lightlike::untyped::{Args as Arguments, UntypedValue};
@@ -9,7 +8,7 @@ use lightlike::{CallError, Client};
 use crate::arguments::Function;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::stdout;
+use crate::terminal::data;
 
 const EXAMPLES: &str = "\
 Arguments are read by the types of the parameters: a text needs no quotes, an identity or a time no braces, an \
@@ -71,7 +70,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let returned = call.await.map_err(refused)?;
     let took = start.elapsed();
     if !returned.is_unit() {
-        writeln!(stdout(), "{}", returned.to_json()?)?;
+        data().json(&returned.to_json()?)?;
     }
     context.note(format_args!("{} is done, {:.1} ms", args.function, took.as_secs_f64() * 1e3));
     client.disconnect().await;
@@ -108,7 +107,7 @@ async fn raw(
         other => Failure::new(Exit::Connection, "the call has no outcome").because(&other),
     })?;
     if !returned.is_empty() {
-        writeln!(stdout(), "{}", hex(&returned))?;
+        data().text(&hex(&returned))?;
     }
     client.disconnect().await;
     Ok(())

@@ -8,7 +8,7 @@ use lightlike_generate::drift;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::stdout;
+use crate::terminal::{line, stdout};
 
 const EXAMPLES: &str = "\
 Keep a schema beside the program, and let CI ask whether it still holds:
@@ -45,7 +45,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     }
     let mut out = stdout();
     for difference in &differences {
-        writeln!(out, "{difference}")?;
+        writeln!(out, "{}", line(&difference.to_string()))?;
     }
     let message = format!(
         "{} is not the schema of `{}`: {} difference{}",

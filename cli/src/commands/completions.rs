@@ -1,13 +1,11 @@
 //! `lightlike completions`.
 
-use std::io::Write as _;
-
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::args::Cli;
 use crate::failure::Failure;
-use crate::output::stdout;
+use crate::terminal::data;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,5 +23,5 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "lightlike", &mut script);
-    Ok(stdout().write_all(&script)?)
+    Ok(data().own(&script)?)
 }

@@ -9,12 +9,13 @@ use lightlike::schema::{
 };
 
 use lightlike_core::conn::check_database_name;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::arguments::params;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::stdout;
 use crate::output::style::{BOLD, DIM, NAME};
+use crate::terminal::{data, line, stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,7 +51,12 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
         };
         let reply = reply.map_err(context.refused(&what))?;
         let text = reply.text().map_err(context.refused(&what))?;
-        return Ok(writeln!(stdout(), "{text}")?);
+        // What is kept, and read again later, is a schema.
+        ServerSchema::parse(text).map_err(|error| {
+            Failure::new(Exit::Content, format_args!("cannot understand {}", context.server))
+                .because(&error)
+        })?;
+        return Ok(data().json(text)?);
     }
     let schema = context.schema(database).await?;
     let mut description = Description { schema: &schema, only: args.name.as_deref(), found: false };
@@ -117,7 +123,10 @@ impl Description<'_> {
             "environment",
             &schema.environment,
             |variable| &variable.name,
-            |_, out, variable| writeln!(out, "  {NAME}{}{NAME:#} = {variable}", variable.name),
+            |_, out, variable| {
+                let (name, shown) = (line(&variable.name), variable.to_string());
+                writeln!(out, "  {NAME}{name}{NAME:#} = {}", line(&shown))
+            },
         )?;
         let rows: Vec<u32> = schema.tables.iter().map(|table| table.row).collect();
         let types: Vec<_> = schema
@@ -131,7 +140,7 @@ impl Description<'_> {
             &types,
             |name| &name.name,
             |this, out, name| {
-                write!(out, "  {NAME}{}{NAME:#}", name.name)?;
+                write!(out, "  {NAME}{}{NAME:#}", line(&name.name))?;
                 this.shape(out, schema.typespace.get(name.ty as usize))
             },
         )
@@ -168,13 +177,13 @@ impl Description<'_> {
             notes.push("private".to_owned());
         }
         if let Some(reducer) = &table.outbox {
-            notes.push(format!("outbox of `{reducer}`"));
+            notes.push(format!("outbox of `{}`", line(reducer)));
         }
         if let Some(function) = &table.schedule {
-            notes.push(format!("schedule of `{function}`"));
+            notes.push(format!("schedule of `{}`", line(function)));
         }
         for index in table.indexes.iter().filter(|index| index.columns.len() > 1) {
-            let columns = index.columns.iter().map(|at| column_name(&table.columns, *at));
+            let columns = index.columns.iter().map(|at| line(column_name(&table.columns, *at)));
             notes.push(format!("index ({})", columns.collect::<Vec<_>>().join(", ")));
         }
         let indexed = |column: u16| {
@@ -198,7 +207,7 @@ impl Description<'_> {
     fn view(&self, out: &mut impl Write, view: &ServerView) -> io::Result<()> {
         let mut notes = Vec::new();
         if !view.params.is_empty() {
-            notes.push(format!("of ({})", params(self.schema, &view.params)));
+            notes.push(format!("of ({})", line(&params(self.schema, &view.params))));
         }
         if !view.public {
             notes.push("private".to_owned());
@@ -215,18 +224,19 @@ impl Description<'_> {
         columns: &[ServerField],
         note: impl Fn(u16) -> Option<&'static str>,
     ) -> io::Result<()> {
-        let names = columns.iter().map(|column| column.name.as_deref().unwrap_or("_").len());
-        let name_width = names.max().unwrap_or(0);
-        let types: Vec<_> =
-            columns.iter().map(|column| self.schema.display(&column.ty).to_string()).collect();
-        let type_width = types.iter().map(String::len).max().unwrap_or(0);
-        for ((column, ty), at) in columns.iter().zip(&types).zip(0..) {
-            let name = column.name.as_deref().unwrap_or("_");
+        let names = columns.iter().map(|column| line(column.name.as_deref().unwrap_or("_")));
+        let names: Vec<_> = names.collect();
+        let types: Vec<_> = columns.iter().map(|column| self.type_name(&column.ty)).collect();
+        let name_width = names.iter().map(|name| name.width()).max().unwrap_or(0);
+        let type_width = types.iter().map(|ty| ty.width()).max().unwrap_or(0);
+        for ((name, ty), at) in names.iter().zip(&types).zip(0..) {
+            let after_name = " ".repeat(name_width - name.width());
             match note(at) {
                 Some(note) => {
-                    writeln!(out, "    {name:name_width$}  {ty:type_width$}  {DIM}{note}{DIM:#}")?;
+                    let after_type = " ".repeat(type_width - ty.width());
+                    writeln!(out, "    {name}{after_name}  {ty}{after_type}  {DIM}{note}{DIM:#}")?;
                 }
-                None => writeln!(out, "    {name:name_width$}  {ty}")?,
+                None => writeln!(out, "    {name}{after_name}  {ty}")?,
             }
         }
         Ok(())
@@ -240,15 +250,14 @@ impl Description<'_> {
         returns: Option<&ServerType>,
         error: Option<&ServerType>,
     ) -> io::Result<()> {
-        let params = params(self.schema, fields);
+        let (name, params) = (line(name), params(self.schema, fields));
+        let params = line(&params);
         let unit =
             |ty: &&ServerType| !matches!(ty, ServerType::Product(fields) if fields.is_empty());
-        let returns = returns.filter(unit).map(|ty| self.schema.display(ty).to_string());
+        let returns = returns.filter(unit).map(|ty| self.type_name(ty));
         // Nearly all fail with a text.
         let text = "String";
-        let error = error
-            .map(|ty| self.schema.display(ty).to_string())
-            .filter(|ty| ty != text && ty != "()");
+        let error = error.map(|ty| self.type_name(ty)).filter(|ty| ty != text && ty != "()");
         let returns = match (returns, error) {
             (None, None) => String::new(),
             (Some(returns), None) => format!(" -> {returns}"),
@@ -257,6 +266,11 @@ impl Description<'_> {
             }
         };
         writeln!(out, "  {NAME}{name}{NAME:#}({params}){returns}")
+    }
+
+    /// A type as it is shown: the names in it are the module's.
+    fn type_name(&self, ty: &ServerType) -> String {
+        line(&self.schema.display(ty).to_string()).into_owned()
     }
 
     /// Writes the fields or variants of a type.
@@ -269,17 +283,17 @@ impl Description<'_> {
             Some(ServerType::Sum(variants)) => {
                 writeln!(out, " {DIM}enum{DIM:#}")?;
                 for variant in variants {
-                    let name = variant.name.as_deref().unwrap_or("_");
+                    let name = line(variant.name.as_deref().unwrap_or("_"));
                     match &variant.payload {
                         Some(payload) => {
-                            writeln!(out, "    {name}({})", self.schema.display(payload))?;
+                            writeln!(out, "    {name}({})", self.type_name(payload))?;
                         }
                         None => writeln!(out, "    {name}")?,
                     }
                 }
                 Ok(())
             }
-            Some(ty) => writeln!(out, " = {}", self.schema.display(ty)),
+            Some(ty) => writeln!(out, " = {}", self.type_name(ty)),
             None => writeln!(out),
         }
     }
@@ -287,7 +301,7 @@ impl Description<'_> {
 
 fn heading(out: &mut impl Write, name: &str, notes: &[String]) -> io::Result<()> {
     let notes = if notes.is_empty() { String::new() } else { format!("  {}", notes.join(", ")) };
-    writeln!(out, "  {NAME}{name}{NAME:#}{DIM}{notes}{DIM:#}")
+    writeln!(out, "  {NAME}{}{NAME:#}{DIM}{notes}{DIM:#}", line(name))
 }
 
 fn column_name(columns: &[ServerField], at: u16) -> &str {

@@ -1,6 +1,6 @@
 //! `lightlike generate`.
 
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use lightlike::schema::ServerSchema;
@@ -9,7 +9,7 @@ use lightlike_generate::{GenerateError, Generated, Generator, ModuleSource, Writ
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::progress::Progress;
-use crate::output::stdout;
+use crate::terminal::data;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,6 +64,13 @@ struct Source {
     module: Option<PathBuf>,
 }
 
+impl Args {
+    /// Whether the schema is a server's, and not of a file.
+    pub(crate) fn asks_server(&self) -> bool {
+        self.source.schema.is_none()
+    }
+}
+
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let schema = schema(context, &args.source).await?;
     let database = args.source.database.as_deref();
@@ -100,7 +107,7 @@ async fn schema(context: &Context, source: &Source) -> Result<ServerSchema, Fail
         let failure = match &error {
             lightlike_generate::SourceError::Server { source, database, verb, .. } => {
                 let what = format!("{verb} the module as `{database}`");
-                return Failure::http(source, &what, &context.server);
+                return context.failed(source, &what);
             }
             _ => Failure::new(Exit::File, &error),
         };
@@ -134,9 +141,9 @@ fn no_source(error: GenerateError) -> Failure {
 
 fn write(context: &Context, args: &Args, generated: &Generated) -> Result<(), Failure> {
     let changed = generated.write_to(&args.out).map_err(file)?;
-    let mut out = stdout();
+    let mut out = data();
     for path in &changed {
-        writeln!(out, "{}", path.display())?;
+        out.text(&path.display().to_string())?;
     }
     if changed.is_empty() {
         context.note("everything is as it would be written");

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::stdout;
+use crate::terminal::{data, line, stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,13 +27,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
-    let Some(token) = &context.token else {
-        let message = format!("nobody is logged in at {}", context.server);
-        return Err(Failure::new(Exit::Auth, message)
-            .tip("`lightlike login` makes an identity and keeps it"));
-    };
+    let Some(token) = &context.token else { return Err(context.nobody()) };
+    let mut out = data();
     if args.show_token {
-        return Ok(writeln!(stdout(), "{token}")?);
+        return Ok(out.text(token)?);
     }
     let http = context.http();
     http.ping().await.map_err(context.refused("say who you are"))?;
@@ -45,18 +42,18 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     for database in http.databases(identity).await.unwrap_or_default() {
         databases.push((database, http.names(&database.to_hex()).await.unwrap_or_default()));
     }
-    let mut out = stdout();
     if args.json {
         let databases: Vec<_> = databases
             .iter()
             .map(|(database, names)| serde_json::json!({"identity": database.to_hex(), "names": names}))
             .collect();
         let all = serde_json::json!({"identity": identity.to_hex(), "server": context.server, "databases": databases});
-        return Ok(writeln!(out, "{all}")?);
+        return Ok(out.json(&all.to_string())?);
     }
+    let mut out = stdout();
     writeln!(out, "{}", identity.to_hex())?;
     for (database, names) in databases {
-        writeln!(out, "  {}  {}", database.to_hex(), names.join(", "))?;
+        writeln!(out, "  {}  {}", database.to_hex(), line(&names.join(", ")))?;
     }
     Ok(())
 }

@@ -1,18 +1,16 @@
 //! `lightlike login` and `lightlike logout`.
 
-use std::io::{Read as _, Write as _};
-
-use lightlike::TokenStore as _;
+use lightlike::{TokenFileError, TokenStore as _};
 
 use super::identity::identity_of;
 use crate::context::{Context, store};
 use crate::failure::{Exit, Failure};
-use crate::output::stdout;
+use crate::terminal::data;
 
 const EXAMPLES: &str = "\
 The token is kept where `FileTokens` of the library keeps its own: a program with \
 `FileTokens::new(\"127.0.0.1:3000\")` is the same user, and `--as NAME` makes you the user that a program with \
-`FileTokens::new(\"NAME\")` is.
+`FileTokens::new(\"NAME\")` is. What is kept and cannot be a token is replaced.
 
 Examples:
   lightlike login                                     a new identity
@@ -29,30 +27,26 @@ pub(crate) struct LoginArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: LoginArgs) -> Result<(), Failure> {
-    let kept = context.tokens.load().map_err(|error| store("read", &*error))?;
-    if kept.is_some() && !args.force {
-        let message = format!("somebody is logged in at {} already", context.server);
-        return Err(Failure::new(Exit::Refused, message)
-            .tip("`lightlike identity` shows who, `--force` replaces the token that is kept"));
+    if !args.force {
+        check_nobody_is_kept(context)?;
     }
     let http = context.http();
-    let (identity, token) = match &context.global.token {
+    let (identity, token) = match &context.token {
         None => {
             let account = http.without_token().create_identity().await;
             let account = account.map_err(context.refused("make an identity"))?;
             (Some(account.identity), account.token)
         }
         Some(token) => {
-            let token = if token == "-" { from_stdin()? } else { token.trim().to_owned() };
-            let http = http.with_token(&token);
-            http.ping().await.map_err(context.refused("log in"))?;
-            (identity_of(&token), token)
+            context.warn_of_plain_text()?;
+            http.with_token(token).ping().await.map_err(context.refused("log in"))?;
+            (identity_of(token), token.clone())
         }
     };
     context.tokens.save(&token).map_err(|error| store("keep", &*error))?;
     let who =
         identity.map_or_else(|| "the token's identity".to_owned(), |identity| identity.to_hex());
-    writeln!(stdout(), "{who}")?;
+    data().text(&who)?;
     context.note(format_args!(
         "logged in at {}; the token is in {}",
         context.server,
@@ -61,22 +55,33 @@ pub(crate) async fn run(context: &Context, args: LoginArgs) -> Result<(), Failur
     Ok(())
 }
 
-fn from_stdin() -> Result<String, Failure> {
-    let mut token = String::new();
-    let read = std::io::stdin().take(1 << 16).read_to_string(&mut token);
-    read.map_err(|error| Failure::new(Exit::File, "cannot read the token").because(&error))?;
-    match token.trim() {
-        "" => Err(Failure::new(Exit::Usage, "there is no token on standard input")),
-        token => Ok(token.to_owned()),
+/// Fails if a token is kept that would be lost. One that is damaged is lost already.
+fn check_nobody_is_kept(context: &Context) -> Result<(), Failure> {
+    match context.tokens.load() {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => {
+            let message = format!("somebody is logged in {} already", context.place());
+            Err(Failure::new(Exit::Refused, message)
+                .tip("`lightlike identity` shows who, `--force` replaces the token that is kept"))
+        }
+        Err(error) => match error.downcast_ref::<TokenFileError>() {
+            Some(damaged) if damaged.is_damaged() => {
+                context.note(format_args!("{damaged}: it is replaced"));
+                Ok(())
+            }
+            _ => Err(store("read", &*error).tip("`--force` replaces it")),
+        },
     }
 }
 
 pub(crate) fn logout(context: &Context) -> Result<(), Failure> {
-    let kept = context.tokens.load().map_err(|error| store("read", &*error))?;
+    // Whatever is in it: it is not read.
+    let is_kept = std::fs::symlink_metadata(context.tokens.path()).is_ok();
     context.tokens.clear().map_err(|error| store("forget", &*error))?;
-    match kept {
-        Some(_) => context.note(format_args!("logged out of {}", context.server)),
-        None => context.note(format_args!("nobody was logged in at {}", context.server)),
+    match (&context.global.name, is_kept) {
+        (None, true) => context.note(format_args!("logged out of {}", context.server)),
+        (Some(name), true) => context.note(format_args!("logged out as `{name}`")),
+        (_, false) => context.note(format_args!("nobody was logged in {}", context.place())),
     }
     Ok(())
 }

@@ -10,9 +10,8 @@ use serde_json::json;
 use super::interrupted;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::stdout;
 use crate::output::style::{CHANGED, DIM, ERROR};
-use crate::output::value::line as printable;
+use crate::terminal::{Data, data, line as printable, stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,7 +66,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let options = LogOptions::default().lines(args.lines).follow(args.follow);
     let lines = context.http().logs(&args.database, options).await;
     let mut lines = lines.map_err(context.refused(&what))?;
-    let mut out = stdout();
+    let (mut out, mut json) = (stdout(), data());
     loop {
         let line = tokio::select! {
             line = lines.next() => line,
@@ -77,14 +76,15 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
             None => return Ok(()),
             Some(Err(error)) => return Err(context.refused(&what)(error)),
             Some(Ok(line)) if !args.level.shows(line.level) => (),
-            Some(Ok(line)) if args.json => write_json(&mut out, &line)?,
+            Some(Ok(line)) if args.json => write_json(&mut json, &line)?,
             Some(Ok(line)) => write_line(&mut out, &line)?,
         }
         out.flush()?;
+        json.flush()?;
     }
 }
 
-fn write_json(out: &mut impl Write, line: &LogLine) -> std::io::Result<()> {
+fn write_json(out: &mut Data<impl Write>, line: &LogLine) -> std::io::Result<()> {
     let object = json!({
         "timestamp": line.timestamp.to_string(),
         "level": line.level.to_string(),
@@ -94,7 +94,7 @@ fn write_json(out: &mut impl Write, line: &LogLine) -> std::io::Result<()> {
         "file": line.filename,
         "line": line.line_number,
     });
-    writeln!(out, "{object}")
+    out.json(&object.to_string())
 }
 
 fn write_line(out: &mut impl Write, line: &LogLine) -> std::io::Result<()> {

@@ -1,7 +1,6 @@
 //! `lightlike man`.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::CommandFactory as _;
@@ -9,7 +8,7 @@ use clap_mangen::Man;
 
 use crate::args::Cli;
 use crate::failure::Failure;
-use crate::output::stdout;
+use crate::terminal::data;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let mut page = Vec::new();
         Man::new(command).render(&mut page).map(|()| page)
     };
-    let Some(folder) = &args.folder else { return Ok(stdout().write_all(&page(command)?)?) };
+    let Some(folder) = &args.folder else { return Ok(data().own(&page(command)?)?) };
     fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
     let subcommands = command.get_subcommands().filter(|command| command.get_name() != "help");
     let mut pages: Vec<_> = subcommands

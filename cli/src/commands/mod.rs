@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// Forget the token that is kept.
     Logout,
     /// Ask a server whether it is there, and its version.
-    Ping,
+    Ping(ping::Args),
     /// Record what a client and a server say to each other.
     Record(record::Args),
     /// Play a recorded session back, and show what it did.
@@ -84,7 +84,12 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Replay(args) => return replay::run(&global, args).await,
         _ => (),
     }
-    let context = Context::new(&global)?;
+    // A store that is damaged is mended by those that do not read it.
+    let context = match &command {
+        Command::Login(_) | Command::Logout => Context::without_store(&global)?,
+        Command::Generate(args) if !args.asks_server() => Context::without_store(&global)?,
+        _ => Context::new(&global)?,
+    };
     match command {
         Command::Describe(args) => describe::run(&context, args).await,
         Command::Generate(args) => generate::run(&context, args).await,
@@ -99,7 +104,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Identity(args) => identity::run(&context, args).await,
         Command::Login(args) => login::run(&context, args).await,
         Command::Logout => login::logout(&context),
-        Command::Ping => ping::run(&context).await,
+        Command::Ping(args) => ping::run(&context, args).await,
         Command::Record(args) => record::run(&context, args).await,
         Command::Completions(_) | Command::Man(_) | Command::Replay(_) => Ok(()),
     }

@@ -1,10 +1,8 @@
 //! `lightlike names`.
 
-use std::io::Write as _;
-
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::stdout;
+use crate::terminal::data;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +21,9 @@ pub(crate) struct Args {
     /// Replace all names by this one. Can be given several times.
     #[arg(long, value_name = "NAME", conflicts_with = "add")]
     set: Vec<String>,
+    /// One JSON array.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
@@ -42,9 +43,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
         http.set_names(&identity, &names).await.map_err(context.refused(&what))?;
     }
     let names = http.names(&identity).await;
-    let mut out = stdout();
-    for name in names.map_err(context.refused(&format!("read the names of `{database}`")))? {
-        writeln!(out, "{name}")?;
+    let names = names.map_err(context.refused(&format!("read the names of `{database}`")))?;
+    let mut out = data();
+    if args.json {
+        return Ok(out.json(&serde_json::json!(names).to_string())?);
     }
-    Ok(())
+    Ok(names.iter().try_for_each(|name| out.text(name))?)
 }

@@ -9,7 +9,7 @@ use super::delete::confirm;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::progress::Progress;
-use crate::output::stdout;
+use crate::terminal::{data, lines, stdout};
 
 const EXAMPLES: &str = "\
 Build the module first: `cargo build --release --target wasm32-unknown-unknown`.
@@ -138,7 +138,7 @@ async fn upload(
         PublishOp::Created => "created",
         _ => "updated",
     };
-    writeln!(stdout(), "{}", published.identity.to_hex())?;
+    data().text(&published.identity.to_hex())?;
     let name = published.name.as_deref().unwrap_or(database);
     context.note(format_args!("{done} {name} at {}", context.server));
     Ok(())
@@ -155,7 +155,7 @@ fn show(plan: &MigrationPlan) -> Result<(), Failure> {
     let mut out = stdout();
     match plan {
         MigrationPlan::Auto { text, breaks_clients, .. } => {
-            writeln!(out, "{}", text.trim_end())?;
+            writeln!(out, "{}", lines(text.trim_end()))?;
             if *breaks_clients {
                 writeln!(
                     out,
@@ -164,7 +164,7 @@ fn show(plan: &MigrationPlan) -> Result<(), Failure> {
             }
         }
         MigrationPlan::Manual { reason, .. } => {
-            writeln!(out, "{}", reason.trim_end())?;
+            writeln!(out, "{}", lines(reason.trim_end()))?;
             return Err(Failure::new(
                 Exit::Refused,
                 "the server cannot migrate the rows by itself",

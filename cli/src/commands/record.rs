@@ -108,7 +108,8 @@ async fn connect(
     if let Some(token) = &context.token {
         builder = builder.token(token);
     }
-    let client = builder.connect().await?;
+    let client = builder.connect().await;
+    let client = client.map_err(|error| Failure::client(&error, &context.presented()))?;
     let queries: Vec<String> = match queries {
         [] => vec!["SELECT * FROM *".to_owned()],
         queries => queries

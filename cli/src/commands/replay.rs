@@ -1,7 +1,7 @@
 //! `lightlike replay`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,16 +9,17 @@ use lightlike::schema::{SatsValue, ServerField, ServerSchema};
 use lightlike_core::bsatn::Reader;
 use lightlike_core::cache::{RowChange, TableDiff, Transaction};
 use lightlike_core::conn::Cause;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::args::Global;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, note};
-use crate::output::changes::{Changes, Happened, RowRef};
-use crate::output::stdout;
+use crate::output::changes::{Changes, Happened, RowRef, Sink};
 use crate::output::style::DIM;
-use crate::output::value::{Ids, line};
+use crate::output::value::Ids;
 use crate::session::file::{Session, Side};
 use crate::session::player::{Player, Told};
+use crate::terminal::{line, stdout};
 
 const EXAMPLES: &str = "\
 The recorded frames go through the client's own machine and cache, without a socket: what does not follow, or \
@@ -72,7 +73,7 @@ pub(crate) async fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let mut replay =
         Replay { schema: schema.as_deref(), args: &args, transactions: 0, changes: 0, names: 0 };
     let mut player = Player::new(&session);
-    let mut out = stdout();
+    let mut out = Sink::new(args.json);
     for frame in &session.frames {
         let told = player.frame(frame).map_err(|failure| failure.at(args.file.display()))?;
         for told in told {
@@ -83,6 +84,7 @@ pub(crate) async fn run(global: &Global, args: Args) -> Result<(), Failure> {
         let view = player.view();
         let tables: BTreeMap<&str, usize> =
             view.table_names().filter_map(|name| Some((name, view.untyped(name)?.len()))).collect();
+        let mut out = stdout();
         for (name, len) in tables {
             writeln!(out, "{len:>8}  {}", line(name))?;
         }
@@ -109,7 +111,7 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn show(&mut self, out: &mut impl Write, told: Told) -> std::io::Result<()> {
+    fn show(&mut self, out: &mut Sink, told: Told) -> std::io::Result<()> {
         match told {
             Told::Said(..) if self.args.json || self.args.summary => Ok(()),
             Told::Said(side, text) => {
@@ -117,7 +119,7 @@ impl Replay<'_> {
                     Side::Client => "→",
                     Side::Server => "←",
                 };
-                writeln!(out, "{DIM}{arrow} {}{DIM:#}", line(&text))
+                writeln!(stdout(), "{DIM}{arrow} {}{DIM:#}", line(&text))
             }
             Told::Transaction(event) => {
                 let transaction = &event.transaction;
@@ -146,13 +148,13 @@ impl Replay<'_> {
 
     fn table(
         &mut self,
-        out: &mut impl Write,
+        out: &mut Sink,
         transaction: &Transaction,
         diff: &TableDiff,
         cause: &str,
     ) -> std::io::Result<()> {
         let name = diff.name();
-        self.names = self.names.max(name.len());
+        self.names = self.names.max(line(name).width());
         let table = self.schema.and_then(|schema| schema.table(name));
         let view = self.schema.and_then(|schema| schema.view(name));
         let columns = table.map(|it| &*it.columns).or_else(|| view.map(|it| &*it.columns));
@@ -173,8 +175,7 @@ impl Replay<'_> {
         });
         pair(&mut rows, key);
         let ids = if self.args.full { Ids::Full } else { Ids::Short };
-        let changes =
-            Changes { schema: self.schema, json: self.args.json, ids, name_width: self.names };
+        let changes = Changes { schema: self.schema, ids, name_width: self.names };
         for row in &rows {
             let happened = match row {
                 (None, Some(new)) => Happened::Insert(new.as_ref(columns)),
@@ -184,7 +185,7 @@ impl Replay<'_> {
                 }
                 (None, None) => continue,
             };
-            changes.write(out, &line(name), happened, cause)?;
+            changes.write(out, name, happened, cause)?;
         }
         Ok(())
     }

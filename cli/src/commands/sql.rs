@@ -11,15 +11,16 @@ use lightlike::schema::{AnyType, SatsValue, Scalar, Shape};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::table::Table;
-use crate::output::value::{Ids, cell, json};
-use crate::output::{csv, stdout, terminal_width};
+use crate::output::terminal_width;
+use crate::output::value::{Ids, cell, data_cell, json};
+use crate::terminal::{Data, data, line, stdout};
 
 const EXAMPLES: &str = "\
 Examples:
   lightlike sql chat \"SELECT * FROM user WHERE online = true\"
   lightlike sql chat \"SELECT COUNT(*) AS n FROM message\"
   lightlike sql chat --format csv \"SELECT * FROM message\" > messages.csv
-  lightlike sql chat --format json \"SELECT * FROM user\" | jq .name
+  lightlike sql chat --json \"SELECT * FROM user\" | jq .name
   lightlike sql chat \"DELETE FROM message\"             the owner may write
   lightlike sql chat < statements.sql                 several, with semicolons between";
 
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Format of rows: `json` is an object a line.
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "table")]
     format: Format,
+    /// One JSON object a line: the same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Show identities with all their digits and long texts whole, in tables too.
     #[arg(long)]
     full: bool,
@@ -59,25 +63,38 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     }
     let reply = context.http().sql_with(&args.database, statements, options).await;
     let reply = reply.map_err(context.refused(&format!("run this on `{}`", args.database)))?;
-    let ids = if args.full || args.format != Format::Table { Ids::Full } else { Ids::Short };
-    let room = if args.full { None } else { terminal_width() };
-    let mut out = stdout();
+    let format = if args.json { Format::Json } else { args.format };
+    let (mut people, mut programs) = (stdout(), data());
     for (at, statement) in reply.statements().iter().enumerate() {
-        if at > 0 && args.format == Format::Table {
-            writeln!(out)?;
-        }
         let rows = statement.values().map_err(context.refused("read the rows"))?;
-        match args.format {
+        match format {
+            Format::Table => {
+                if at > 0 {
+                    writeln!(people)?;
+                }
+                write_table(&mut people, statement, &rows, args.full)?;
+                context.note(summary(statement, rows.len()));
+            }
             _ if statement.columns().is_empty() => (),
-            Format::Table => table(statement, &rows, ids).within(room).write(&mut out)?,
-            Format::Json => write_json(&mut out, statement, &rows)?,
-            Format::Csv => write_csv(&mut out, statement, &rows)?,
-        }
-        if args.format == Format::Table {
-            context.note(summary(statement, rows.len()));
+            Format::Json => write_json(&mut programs, statement, &rows)?,
+            Format::Csv => write_csv(&mut programs, statement, &rows)?,
         }
     }
-    Ok(out.flush()?)
+    people.flush()?;
+    Ok(programs.flush()?)
+}
+
+fn write_table(
+    out: &mut impl Write,
+    statement: &StatementReply,
+    rows: &[Vec<SatsValue>],
+    full: bool,
+) -> std::io::Result<()> {
+    if statement.columns().is_empty() {
+        return Ok(());
+    }
+    let (ids, room) = if full { (Ids::Full, None) } else { (Ids::Short, terminal_width()) };
+    table(statement, rows, ids).within(room).write(out)
 }
 
 fn statements(args: &Args) -> Result<Vec<String>, Failure> {
@@ -135,7 +152,8 @@ fn is_comment(statement: &str) -> bool {
 fn table(statement: &StatementReply, rows: &[Vec<SatsValue>], ids: Ids) -> Table {
     let columns = statement.columns();
     let ty = |at: usize| columns[at].ty.within(&[]);
-    let head = (0..columns.len()).map(|at| (name(statement, at).to_owned(), is_number(ty(at))));
+    let head = columns.iter().enumerate();
+    let head = head.map(|(at, _)| (line(name(statement, at)).into_owned(), is_number(ty(at))));
     let mut table = Table::new(head);
     for row in rows {
         let cells = row.iter().take(columns.len()).enumerate();
@@ -145,43 +163,34 @@ fn table(statement: &StatementReply, rows: &[Vec<SatsValue>], ids: Ids) -> Table
 }
 
 fn write_json(
-    out: &mut impl Write,
+    out: &mut Data<impl Write>,
     statement: &StatementReply,
     rows: &[Vec<SatsValue>],
 ) -> std::io::Result<()> {
     for row in rows {
-        let members =
-            statement.columns().iter().zip(row).enumerate().map(|(at, (column, value))| {
-                let name = serde_json::Value::from(name(statement, at));
-                format!("{name}:{}", json(column.ty.within(&[]), value))
-            });
-        writeln!(out, "{{{}}}", members.collect::<Vec<_>>().join(","))?;
+        let members = statement.columns().iter().zip(row).enumerate();
+        let members = members.map(|(at, (column, value))| {
+            // Two members of no name would be one.
+            let name = column.name.as_deref().map_or_else(|| at.to_string(), str::to_owned);
+            format!("{}:{}", serde_json::Value::from(name), json(column.ty.within(&[]), value))
+        });
+        out.json(&format!("{{{}}}", members.collect::<Vec<_>>().join(",")))?;
     }
     Ok(())
 }
 
 fn write_csv(
-    out: &mut impl Write,
+    out: &mut Data<impl Write>,
     statement: &StatementReply,
     rows: &[Vec<SatsValue>],
 ) -> std::io::Result<()> {
     let columns = statement.columns();
-    csv::record(out, (0..columns.len()).map(|at| name(statement, at)))?;
+    out.csv((0..columns.len()).map(|at| name(statement, at)))?;
     for row in rows {
-        let cells = columns.iter().zip(row).map(|(column, value)| match value {
-            // As it is: a cell may have several lines.
-            SatsValue::String(text) => text.clone(),
-            SatsValue::Option(None) => String::new(),
-            SatsValue::Option(Some(value)) => match &**value {
-                SatsValue::String(text) => text.clone(),
-                _ => {
-                    cell(column.ty.within(&[]), &SatsValue::Option(Some(value.clone())), Ids::Full)
-                }
-            },
-            value => cell(column.ty.within(&[]), value, Ids::Full),
-        });
+        let cells = columns.iter().zip(row);
+        let cells = cells.map(|(column, value)| data_cell(column.ty.within(&[]), value));
         let cells: Vec<_> = cells.collect();
-        csv::record(out, cells.iter().map(String::as_str))?;
+        out.csv(cells.iter().map(String::as_str))?;
     }
     Ok(())
 }

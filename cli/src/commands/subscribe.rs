@@ -1,20 +1,20 @@
 //! `lightlike subscribe`, or `watch`.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lightlike::schema::{SatsValue, ServerSchema};
 use lightlike::untyped::{Untyped, UntypedChange, UntypedRow};
 use lightlike::{Cause, Change, Client, CloseReason, ConnectionState, Subscription};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::interrupted;
 use crate::args::duration;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::output::changes::{Changes, Happened, RowRef};
-use crate::output::stdout;
+use crate::output::changes::{Changes, Happened, RowRef, Sink};
 use crate::output::value::Ids;
+use crate::terminal::line;
 
 const EXAMPLES: &str = "\
 A row that comes is green and has a `+`, one that goes is red and has a `-`, one that is replaced by another \
@@ -60,13 +60,14 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let names = schema.tables.iter().map(|table| &*table.name);
     let names = names.chain(schema.views.iter().map(|view| &*view.name));
     let watched = names.filter(|name| queries.iter().any(|query| query.contains(*name)));
-    let name_width = watched.map(str::len).max().unwrap_or(0);
+    let name_width = watched.map(|name| line(name).width()).max().unwrap_or(0);
     let mut watch = Watch {
         context,
         database: args.database.clone(),
         transactions: client.transactions(),
         state: client.state(),
-        printer: Printer { schema, json: args.json, full: args.full, name_width },
+        printer: Printer { schema, full: args.full, name_width },
+        out: Sink::new(args.json),
         no_initial: args.no_initial,
         left: args.count,
         is_lost: false,
@@ -132,6 +133,7 @@ struct Watch<'c> {
     transactions: lightlike::EventStream<lightlike::Changes>,
     state: lightlike::Watch<ConnectionState>,
     printer: Printer,
+    out: Sink,
     no_initial: bool,
     left: Option<u64>,
     /// `true` once an outage was reported.
@@ -202,9 +204,9 @@ impl Watch<'_> {
         changes: Vec<UntypedChange>,
     ) -> Result<bool, Failure> {
         let cause = cause(transaction.cause());
-        let mut out = stdout();
+        let out = &mut self.out;
         for change in changes {
-            self.printer.write(&mut out, &change, &cause)?;
+            self.printer.write(out, &change, &cause)?;
             if let Some(left) = &mut self.left {
                 *left = left.saturating_sub(1);
                 if *left == 0 {
@@ -262,25 +264,14 @@ fn cause(cause: &Cause) -> String {
 
 struct Printer {
     schema: Arc<ServerSchema>,
-    json: bool,
     full: bool,
     name_width: usize,
 }
 
 impl Printer {
-    fn write(
-        &self,
-        out: &mut impl Write,
-        change: &UntypedChange,
-        cause: &str,
-    ) -> std::io::Result<()> {
+    fn write(&self, out: &mut Sink, change: &UntypedChange, cause: &str) -> std::io::Result<()> {
         let ids = if self.full { Ids::Full } else { Ids::Short };
-        let changes = Changes {
-            schema: Some(&self.schema),
-            json: self.json,
-            ids,
-            name_width: self.name_width,
-        };
+        let changes = Changes { schema: Some(&self.schema), ids, name_width: self.name_width };
         let table = &*change.table;
         match &change.change {
             Change::Inserted(it) => {

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::style::{CAME, CHANGED, DIM, LEFT};
 use super::value::{Ids, inline, json};
+use crate::terminal::{Data, data, line, stdout};
 
 /// A row by its schema. Without columns, nothing is known of it but its bytes.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +26,28 @@ pub(crate) enum Happened<'r> {
     Delete(RowRef<'r>),
 }
 
-/// Writes changes, for people or for programs.
+/// Where changes go: to a person, as lines, or to a program, as JSON.
+pub(crate) enum Sink {
+    Person(Box<dyn Write>),
+    Program(Data<io::Stdout>),
+}
+
+impl Sink {
+    pub(crate) fn new(json: bool) -> Self {
+        if json { Self::Program(data()) } else { Self::Person(Box::new(stdout())) }
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Person(out) => out.flush(),
+            Self::Program(out) => out.flush(),
+        }
+    }
+}
+
+/// Writes changes.
 pub(crate) struct Changes<'s> {
     pub(crate) schema: Option<&'s ServerSchema>,
-    pub(crate) json: bool,
     pub(crate) ids: Ids,
     /// Width of the tables' names.
     pub(crate) name_width: usize,
@@ -38,25 +57,18 @@ impl Changes<'_> {
     /// Writes one change; `cause` is told to programs.
     pub(crate) fn write(
         &self,
-        out: &mut impl Write,
+        out: &mut Sink,
         table: &str,
         happened: Happened<'_>,
         cause: &str,
     ) -> io::Result<()> {
-        if self.json {
-            self.object(out, table, happened, cause)
-        } else {
-            self.line(out, table, happened)
+        match out {
+            Sink::Program(out) => out.json(&self.object(table, happened, cause)),
+            Sink::Person(out) => self.line(out, &line(table), happened),
         }
     }
 
-    fn object(
-        &self,
-        out: &mut impl Write,
-        table: &str,
-        happened: Happened<'_>,
-        cause: &str,
-    ) -> io::Result<()> {
+    fn object(&self, table: &str, happened: Happened<'_>, cause: &str) -> String {
         let (table, cause) = (serde_json::Value::from(table), serde_json::Value::from(cause));
         let rest = match happened {
             Happened::Insert(row) => format!(r#""op":"insert","row":{}"#, self.row_json(row)),
@@ -66,7 +78,7 @@ impl Changes<'_> {
                 format!(r#""op":"update","old":{old},"new":{new}"#)
             }
         };
-        writeln!(out, r#"{{"table":{table},{rest},"cause":{cause}}}"#)
+        format!(r#"{{"table":{table},{rest},"cause":{cause}}}"#)
     }
 
     fn row_json(&self, row: RowRef<'_>) -> String {
@@ -105,7 +117,10 @@ impl Changes<'_> {
         };
         let cells = row.columns.iter().zip(values).map(|(column, value)| {
             let text = inline(schema.resolve(&column.ty), value, self.ids);
-            column.name.as_ref().map_or_else(|| text.clone(), |name| format!("{name}={text}"))
+            column
+                .name
+                .as_ref()
+                .map_or_else(|| text.clone(), |name| format!("{}={text}", line(name)))
         });
         cells.collect::<Vec<_>>().join(" ")
     }
@@ -120,7 +135,7 @@ impl Changes<'_> {
         for (at, column) in new.columns.iter().enumerate() {
             let (Some(before), Some(after)) = (before.get(at), after.get(at)) else { continue };
             let ty = schema.resolve(&column.ty);
-            let name = column.name.as_deref().unwrap_or("_");
+            let name = line(column.name.as_deref().unwrap_or("_"));
             let text = |value| inline(ty, value, self.ids);
             if before != after {
                 let (before, after) = (text(before), text(after));

@@ -7,12 +7,9 @@ pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod value;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write as _};
 
-/// Standard output for results: colours only as far as they are wanted, and a whole line at a time.
-pub(crate) fn stdout() -> impl Write {
-    anstream::stdout()
-}
+use crate::terminal::line;
 
 /// Width of the terminal, if results go to one.
 pub(crate) fn terminal_width() -> Option<usize> {
@@ -26,7 +23,7 @@ pub(crate) fn ask(question: &str) -> io::Result<Option<String>> {
         return Ok(None);
     }
     let mut err = anstream::stderr().lock();
-    write!(err, "{question} ")?;
+    write!(err, "{} ", line(question))?;
     err.flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;

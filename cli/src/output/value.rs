@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use lightlike::json::{Form, value_to_string};
 use lightlike::schema::{AnyType, SatsValue, Shape};
 
+use crate::terminal::line;
+
 /// Form in which identities and connection ids are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ids {
@@ -14,18 +16,41 @@ pub(crate) enum Ids {
     Short,
 }
 
-/// The value as a cell of a table: a text as it is, no value as `none`.
+/// The value as a cell of a table: a text without quotes, no value as `none`. For people, and so on one line.
 pub(crate) fn cell(ty: AnyType<'_>, value: &SatsValue, ids: Ids) -> String {
-    let mut out = String::new();
-    write(&mut out, ty, value, ids, true);
-    out
+    shown(ty, value, ids, true)
 }
 
-/// The value inside a line: texts in quotes.
+/// The value inside a line: texts in quotes. For people.
 pub(crate) fn inline(ty: AnyType<'_>, value: &SatsValue, ids: Ids) -> String {
+    shown(ty, value, ids, false)
+}
+
+fn shown(ty: AnyType<'_>, value: &SatsValue, ids: Ids, bare: bool) -> String {
     let mut out = String::new();
-    write(&mut out, ty, value, ids, false);
-    out
+    write(&mut out, ty, value, ids, bare);
+    // Names of fields and variants are the module's, as texts are.
+    line(&out).into_owned()
+}
+
+/// The value as a cell for programs: a text as it is, no value as nothing, and JSON of what has parts.
+pub(crate) fn data_cell(ty: AnyType<'_>, value: &SatsValue) -> String {
+    match (ty.shape(), value) {
+        (_, SatsValue::String(text)) => text.clone(),
+        (_, SatsValue::Option(None)) => String::new(),
+        (Shape::Option(some), SatsValue::Option(Some(value))) => data_cell(some, value),
+        (Shape::Sum(variants), SatsValue::Sum { tag, payload: None }) => {
+            variants.name((*tag).into()).map_or_else(|| format!("#{tag}"), str::to_owned)
+        }
+        (
+            Shape::Array(_) | Shape::Product(_) | Shape::Sum(_) | Shape::Result(..),
+            SatsValue::Array(_)
+            | SatsValue::Product(_)
+            | SatsValue::Sum { .. }
+            | SatsValue::Result(_),
+        ) => json(ty, value),
+        (_, value) => value.to_string(),
+    }
 }
 
 /// The value as JSON, its fields and variants by name. A float without a number in JSON is null.
@@ -33,22 +58,9 @@ pub(crate) fn json(ty: AnyType<'_>, value: &SatsValue) -> String {
     value_to_string(ty, value, Form::Named).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// A text of somebody else's on one line, and without commands for the terminal.
-pub(crate) fn line(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() {
-            shown.extend(letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
-}
-
 fn write(out: &mut String, ty: AnyType<'_>, value: &SatsValue, ids: Ids, bare: bool) {
     match (ty.shape(), value) {
-        (_, SatsValue::String(text)) if bare => out.push_str(&line(text)),
+        (_, SatsValue::String(text)) if bare => out.push_str(text),
         (_, SatsValue::String(text)) => push(out, format_args!("{text:?}")),
         (_, SatsValue::Identity(identity)) if ids == Ids::Short => {
             push(out, format_args!("{}", identity.abbreviated()));

@@ -2,21 +2,19 @@
 //!
 //! First `{"target": .., "subprotocol": ..}`: what the client asked for in the handshake, and the protocol that the server chose.
 //! Then, for each WebSocket message in order, `{"from": "client" | "server", "kind": "binary" | .., "hex": ..}` with its whole
-//! payload, and `"at"`, the microseconds since the handshake, which other tools may leave out. Tokens are replaced by x's.
+//! payload, and `"at"`, the microseconds since the handshake, which other tools may leave out. Tokens are replaced by x's (`redact.rs`).
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bytes::Bytes;
-use lightlike_core::limits::Limits;
-use lightlike_core::wire::{
-    Compression, Protocol, ServerMessage, decode_server, encode_server, open_frame, seal_frame,
-};
+use lightlike_core::wire::Protocol;
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::redact::{self, Redactor};
 use crate::commands::{hex, unhex};
 use crate::failure::{Exit, Failure};
 
@@ -91,24 +89,36 @@ pub(crate) struct Recording {
     file: BufWriter<File>,
     path: PathBuf,
     start: Instant,
-    protocol: Option<Protocol>,
+    redactor: Redactor,
     pub(crate) messages: u64,
 }
 
 impl Recording {
-    /// A new file; `target` is what the client asked for.
-    pub(crate) fn create(path: PathBuf, target: &str, subprotocol: &str) -> Result<Self, Failure> {
-        let file = File::create_new(&path).map_err(|error| {
+    /// A new file, for its owner alone: rows and arguments are in it as they were sent. `target` is what the client asked
+    /// for, `token` what it presented besides.
+    pub(crate) fn create(
+        path: PathBuf,
+        target: &str,
+        token: Option<&str>,
+        subprotocol: &str,
+    ) -> Result<Self, Failure> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| {
             Failure::file("make", &path, &error).tip("give the name of a file that is not there")
         })?;
+        let (target, presented) = redact::target(target);
+        let presented = presented.into_iter().chain(token);
         let mut recording = Self {
             file: BufWriter::new(file),
             path,
             start: Instant::now(),
-            protocol: Protocol::from_subprotocol(subprotocol),
+            redactor: Redactor::new(Protocol::from_subprotocol(subprotocol), presented),
             messages: 0,
         };
-        let (target, subprotocol) = (json(&without_token(target)), json(subprotocol));
+        let (target, subprotocol) = (json(&target), json(subprotocol));
         recording.line(&format!("{{\"target\": {target}, \"subprotocol\": {subprotocol}}}"))?;
         Ok(recording)
     }
@@ -120,15 +130,16 @@ impl Recording {
     /// Notes one message.
     pub(crate) fn push(&mut self, from: Side, message: &Message) -> Result<(), Failure> {
         let (kind, payload) = match message {
-            Message::Binary(payload) if from == Side::Server => {
-                ("binary", self.without_token(payload))
-            }
             Message::Binary(payload) => ("binary", payload.clone()),
             Message::Text(payload) => ("text", Bytes::copy_from_slice(payload.as_bytes())),
             Message::Ping(payload) => ("ping", payload.clone()),
             Message::Pong(payload) => ("pong", payload.clone()),
             Message::Close(frame) => ("close", close(frame.as_ref())),
             Message::Frame(_) => return Ok(()),
+        };
+        let payload = match (from, kind) {
+            (Side::Server, "binary") => self.redactor.frame(&payload),
+            _ => self.redactor.payload(&payload),
         };
         let from = match from {
             Side::Client => "client",
@@ -143,36 +154,6 @@ impl Recording {
         let written = writeln!(self.file, "{text}").and_then(|()| self.file.flush());
         written.map_err(|error| Failure::file("write", &self.path, &error))
     }
-
-    /// The frame, with x's for the token if it is the one that has it.
-    fn without_token(&self, frame: &Bytes) -> Bytes {
-        let Some(protocol) = self.protocol.filter(|_| self.messages < 2) else {
-            return frame.clone();
-        };
-        let limits = Limits::default();
-        let Ok(body) = open_frame(frame.clone(), &limits) else { return frame.clone() };
-        let messages: Result<Vec<_>, _> = decode_server(&body, protocol, &limits).collect();
-        let Ok(mut messages) = messages else { return frame.clone() };
-        let Some(ServerMessage::InitialConnection { token, .. }) = messages.first_mut() else {
-            return frame.clone();
-        };
-        *token = "x".repeat(token.len()).as_str().into();
-        let mut body = Vec::new();
-        let encoded = messages.iter().try_for_each(|message| encode_server(message, &mut body));
-        match encoded {
-            Ok(()) => seal_frame(&body, Compression::None, |_, _| ()),
-            Err(_) => Bytes::new(),
-        }
-    }
-}
-
-/// Request target of the client, with x's for a token in it.
-fn without_token(target: &str) -> String {
-    let Some(start) = target.find("token=").map(|at| at + "token=".len()) else {
-        return target.to_owned();
-    };
-    let end = target[start..].find('&').map_or(target.len(), |at| start + at);
-    format!("{}{}{}", &target[..start], "x".repeat(end - start), &target[end..])
 }
 
 fn json(text: &str) -> serde_json::Value {
@@ -189,35 +170,60 @@ fn close(frame: Option<&tokio_tungstenite::tungstenite::protocol::CloseFrame>) -
 
 #[cfg(test)]
 mod tests {
+    use lightlike_core::limits::Limits;
+    use lightlike_core::wire::{
+        Compression, ServerMessage, decode_server, encode_server, open_frame, seal_frame,
+    };
+
     use super::*;
 
-    #[test]
-    fn tokens_are_not_recorded() {
-        assert_eq!(without_token("/v1/x?a=1&token=secret&b=2"), "/v1/x?a=1&token=xxxxxx&b=2");
-        assert_eq!(without_token("/v1/x?token=secret"), "/v1/x?token=xxxxxx");
-        assert_eq!(without_token("/v1/x"), "/v1/x");
+    const TOKEN: &str = "marker.marker.marker";
 
+    #[test]
+    fn recorded_tokens_are_redacted_wherever_the_greeting_stands() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("it.jsonl");
         let subprotocol = Protocol::V3.subprotocol();
-        let mut recording = Recording::create(path.clone(), "/v1/x", subprotocol).unwrap();
-        let greeting = ServerMessage::InitialConnection {
-            identity: lightlike::types::Identity::ZERO,
-            connection_id: lightlike::types::ConnectionId::ZERO,
-            token: "secret".into(),
-        };
+        let target = format!("/v1/x?token={TOKEN}");
+        let mut recording =
+            Recording::create(path.clone(), &target, Some("another.token.presented"), subprotocol)
+                .unwrap();
+        let (identity, connection_id) =
+            (lightlike::types::Identity::ZERO, lightlike::types::ConnectionId::ZERO);
+        let greeting =
+            ServerMessage::InitialConnection { identity, connection_id, token: TOKEN.into() };
         let mut body = Vec::new();
         encode_server(&greeting, &mut body).unwrap();
         let frame = seal_frame(&body, Compression::None, |_, _| ());
-        recording.push(Side::Server, &Message::Binary(frame)).unwrap();
+        let quoted = || format!("another.token.presented {TOKEN}");
+        for (from, message) in [
+            (Side::Client, Message::Ping(quoted().into())),
+            (Side::Server, Message::Ping(vec![1].into())),
+            (Side::Server, Message::Pong(quoted().into())),
+            (Side::Server, Message::Text(quoted().into())),
+            (Side::Server, Message::Binary(frame)),
+            (Side::Client, Message::Binary(quoted().into())),
+        ] {
+            recording.push(from, &message).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for secret in ["marker", "another.token"] {
+            assert!(!text.contains(secret) && !text.contains(&hex(secret.as_bytes())), "{text}");
+        }
         let session = Session::read(&path).unwrap();
         let body = open_frame(session.frames[0].payload.clone(), &Limits::default()).unwrap();
         let first = decode_server(&body, Protocol::V3, &Limits::default()).next();
         let Some(Ok(ServerMessage::InitialConnection { token, .. })) = first else {
             panic!("no greeting")
         };
-        assert_eq!(token.as_str(), "xxxxxx");
-        assert!(Recording::create(path, "/v1/x", subprotocol).is_err(), "nothing is overwritten");
+        assert_eq!(&*token, "x".repeat(TOKEN.len()));
+        let again = Recording::create(path.clone(), "/v1/x", None, subprotocol);
+        assert!(again.is_err(), "nothing is overwritten");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]

@@ -3,3 +3,4 @@
 pub(crate) mod file;
 pub(crate) mod player;
 pub(crate) mod proxy;
+mod redact;

@@ -7,16 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::{SinkExt as _, StreamExt as _};
 use lightlike_core::conn::Server;
 use lightlike_core::driver::{Io, Proxy as Via, Streams, Tls};
+use lightlike_core::secret::{hide, mask_uri};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::LOCATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config, client_async_with_config};
 
 use super::file::{Recording, Side};
+use super::redact;
 use crate::failure::{Exit, Failure, note};
 
 const PROTOCOL: &str = "sec-websocket-protocol";
@@ -149,12 +152,9 @@ async fn record(
             Err(WsError::Http(refusal)) => {
                 let body = refusal.body().clone().unwrap_or_default();
                 let status = refusal.status();
-                refuse(&mut socket, head.len, status.as_u16(), &body).await;
-                let text = String::from_utf8_lossy(&body).trim().to_owned();
-                return Err(Failure::new(
-                    Exit::Refused,
-                    format_args!("the server answered {status}: {text}"),
-                ));
+                let location = refusal.headers().get(LOCATION);
+                refuse(&mut socket, head.len, status.as_u16(), location, &body).await;
+                return Err(head.refused(status.as_u16(), location, &body));
             }
             Err(error) => return Err(broken("the server's handshake failed", &error)),
         };
@@ -172,7 +172,7 @@ async fn record(
     let client = accept_hdr_async_with_config(socket, choose, Some(config)).await;
     let mut client = client.map_err(|error| broken("the client's handshake failed", &error))?;
     let path = shared.next_path();
-    let mut recording = Recording::create(path, &head.target, &subprotocol)?;
+    let mut recording = Recording::create(path, &head.target, head.token(), &subprotocol)?;
     if !shared.quiet {
         note(format_args!("recording to {}", recording.path().display()));
     }
@@ -216,12 +216,23 @@ where
 }
 
 /// Tells a client what the server said instead of opening a WebSocket.
-async fn refuse(socket: &mut TcpStream, head_len: usize, status: u16, body: &[u8]) {
+async fn refuse(
+    socket: &mut TcpStream,
+    head_len: usize,
+    status: u16,
+    location: Option<&HeaderValue>,
+    body: &[u8],
+) {
     let mut consumed = vec![0; head_len];
-    let head = format!(
-        "HTTP/1.1 {status} Refused\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+    let mut head = format!(
+        "HTTP/1.1 {status} Refused\r\ncontent-length: {}\r\nconnection: close\r\n",
         body.len()
     );
+    // A header's value has no line breaks.
+    if let Some(location) = location.and_then(|location| location.to_str().ok()) {
+        head.push_str(&format!("location: {location}\r\n"));
+    }
+    head.push_str("\r\n");
     let told = async {
         socket.read_exact(&mut consumed).await?;
         socket.write_all(&[head.as_bytes(), body].concat()).await?;
@@ -295,6 +306,33 @@ impl Head {
             offer: header(PROTOCOL),
             authorization: header(AUTHORIZATION),
         })
+    }
+
+    /// The token that the client presents in a header.
+    fn token(&self) -> Option<&str> {
+        let (scheme, token) = self.authorization.as_deref()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// Says that the server did not open a WebSocket. What it quotes of the token is hidden.
+    fn refused(&self, status: u16, location: Option<&HeaderValue>, body: &[u8]) -> Failure {
+        let hidden = |text: &str| {
+            let secrets = redact::target(&self.target).1.into_iter().chain(self.token());
+            secrets.fold(text.to_owned(), |text, secret| hide(&text, Some(secret)).into_owned())
+        };
+        let mut message = format!("the server answered {status}");
+        if let Some(location) = location {
+            let location = String::from_utf8_lossy(location.as_bytes()).into_owned();
+            message.push_str(&format!(
+                ", a redirect to {}, which is not followed",
+                mask_uri(&location)
+            ));
+        }
+        let body = String::from_utf8_lossy(body);
+        if !body.trim().is_empty() {
+            message.push_str(&format!(": {}", body.trim()));
+        }
+        Failure::new(Exit::Refused, hidden(&message))
     }
 
     /// The head as the server is to see it: with its own name, and one request a connection.

@@ -7,3 +7,7 @@ mod files;
 mod on_a_real_server;
 mod on_both_servers;
 mod program;
+mod secrets;
+#[cfg(unix)]
+mod terminal;
+mod usage;
