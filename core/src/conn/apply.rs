@@ -203,19 +203,23 @@ impl Connection {
         self.applying.push(change, Why { cause, then, kept: None });
     }
 
-    /// Gives up every change that is not made. Rows of sets that are over go all the same, and what can be told of the
-    /// others is.
+    /// Gives up what the server said and is not applied. Rows of sets that are over go all the same, what was expected of
+    /// calls stays to be taken back, and what can be told of the others is.
     pub(super) fn abort_all(&mut self) {
         let under_way = self.cache.abort();
         let applying = std::mem::take(&mut self.applying);
         let under_way = applying.under_way.map(|why| (under_way.unwrap_or_default(), why));
-        for (change, Why { cause, then, .. }) in under_way.into_iter().chain(applying.queue) {
+        for (change, why) in under_way.into_iter().chain(applying.queue) {
+            if change.parts.is_empty() {
+                self.applying.queue.push_back((change, why));
+                continue;
+            }
             if change.only_drops() {
                 let sets: Vec<SetId> = change.parts.iter().map(Part::set).collect();
                 let transaction = self.drop_now(&sets);
-                self.tell(transaction, cause);
+                self.tell(transaction, why.cause);
             }
-            then.into_iter().for_each(|then| self.skip(then));
+            why.then.into_iter().for_each(|then| self.skip(then));
         }
     }
 
@@ -228,9 +232,12 @@ impl Connection {
     /// What follows a change that is not made.
     fn skip(&mut self, then: Then) {
         match then {
-            // It was committed or not; its rows are not here, so nobody can rely on it.
-            Then::Say(Event::Answered { call, .. }) => self.say(unknown(call)),
-            Then::Say(event @ Event::Ended { .. }) => self.say(event),
+            // It was committed; its rows are not here, so nobody can rely on it.
+            Then::Say(Event::Answered { call, reply: Reply::Committed { .. }, .. }) => {
+                self.say(unknown(call));
+            }
+            // Any other answer is as true as it was. What was expected goes with the next resync, or with the end.
+            Then::Say(event @ (Event::Answered { .. } | Event::Ended { .. })) => self.say(event),
             Then::Arrived(arrivals) => {
                 arrivals.iter().for_each(|arrival| self.subs.missed(arrival));
             }

@@ -76,7 +76,8 @@ pub enum Event {
     },
     /// The connection has been lost for [`Reconnect::grace`](super::Reconnect::grace). Told once an outage.
     LostForLong,
-    /// A query set is over. Its rows are gone.
+    /// A query set is over. Its rows are gone, unless the connection is [closed](SetEnd::Closed): then all rows stay
+    /// readable as they are.
     Ended {
         /// Query set.
         set: SubscriptionId,

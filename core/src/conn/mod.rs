@@ -104,6 +104,8 @@ pub use crate::subs::SubscriptionId;
 /// - A message is applied whole, or the socket is given up.
 /// - Every call gets exactly one [`Event::Answered`], every query set one [`Event::Ended`] at its end.
 /// - Nothing waits without a bound: see [`Limits`].
+/// - Every row of the cache is held by a set that somebody owns, or a drop of it is queued; see
+///   [`ownership_faults`](Self::ownership_faults).
 pub struct Connection {
     config: Config,
     state: State,

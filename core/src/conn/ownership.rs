@@ -112,12 +112,12 @@ mod tests {
         told(&rig.events_unchecked())
     }
 
-    fn come_back(rig: &mut Rig) {
+    fn come_back(rig: &mut Rig) -> Vec<String> {
         let _ = rig.sleep();
         let _ = rig.actions();
         rig.connection.handle_opened(Protocol::V3);
         rig.server(greeting());
-        let _ = rig.events_unchecked();
+        told(&rig.events_unchecked())
     }
 
     #[test]
@@ -133,10 +133,11 @@ mod tests {
         let mut rig = with_orphan();
         let _ = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
         assert_eq!(answer(&mut rig), ["Reconnecting"]);
-        come_back(&mut rig);
+        assert_eq!(come_back(&mut rig), ["Connected", "Ready"]);
         assert_eq!(answer(&mut rig), ["Reconnecting"], "it does not fit what is here");
-        come_back(&mut rig);
-        assert_eq!(answer(&mut rig), ["transaction: Resync", "set 0 applied", "Ready"]);
+        let reloaded = ["Connected", "Resyncing", "transaction: Resync", "Ready"];
+        assert_eq!(come_back(&mut rig), reloaded);
+        assert_eq!(answer(&mut rig), ["transaction: Applied", "set 0 applied"]);
         assert_eq!(rig.connection.ownership_faults(), []);
         assert_eq!(rig.connection.stats().reloads, 1);
         let view = rig.connection.reader().read();

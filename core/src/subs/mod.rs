@@ -212,13 +212,14 @@ impl Subscriptions {
         true
     }
 
-    /// The change with these rows is not made: the set has what it had.
+    /// The change with these rows is not made: the set has what it had, if that was anything.
     pub(crate) fn missed(&mut self, arrival: &Arrival) {
-        if let Some(set) = self.sets.get_mut(&arrival.set)
-            && set.incoming == Some(arrival.rows)
-        {
+        let Some(set) = self.sets.get_mut(&arrival.set) else { return };
+        if set.incoming == Some(arrival.rows) {
             set.incoming = None;
             self.by_rows.remove(&arrival.rows);
+        } else if arrival.replaces.is_none() && set.rows == arrival.rows {
+            set.unanswer();
         }
     }
 

@@ -72,6 +72,15 @@ impl QuerySet {
         incoming.unwrap_or(self.rows)
     }
 
+    /// Its first rows do not come in: it is as if the server had not answered.
+    pub(super) fn unanswer(&mut self) {
+        match &mut self.stage {
+            Stage::Ending { holds_rows } => *holds_rows = false,
+            stage @ Stage::Applied => *stage = Stage::Sent,
+            _ => (),
+        }
+    }
+
     /// Whether the server tells of its changes, and they are applied.
     pub(super) fn is_in_step(&self) -> bool {
         matches!(self.stage, Stage::Applied | Stage::Ending { holds_rows: true })

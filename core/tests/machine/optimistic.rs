@@ -104,6 +104,21 @@ fn commit_unlike_prediction_brings_difference() {
 }
 
 #[test]
+fn answer_that_waits_for_its_revert_outlives_the_connection() {
+    let mut config = Config::default();
+    config.while_disconnected = WhileDisconnected::Wait;
+    let mut rig = with_items(config, &[item(1, 10)]);
+    rig.lose();
+    let call = rig.expect(add(2, 20));
+    let _ = rig.events();
+    assert!(rig.connection.cancel(call));
+    rig.connection.close(rig.now);
+    let end = ["transaction: Reverted", "call 0: Cancelled", "set 0 ended: Closed", "Closed"];
+    assert_eq!(told(&rig.events()), end);
+    assert_eq!(rig.items(), [item(1, 10)]);
+}
+
+#[test]
 fn a_refusal_leaves_no_trace() {
     let mut rig = rig(&[item(1, 10)]);
     let call = rig.expect(|tx| {
