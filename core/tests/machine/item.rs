@@ -21,6 +21,10 @@ impl Item {
     pub(crate) const ID: Column<Self, u32, Kind<Primary, Plain>> =
         Column::new(0, "id", |row| &row.id);
 
+    #[allow(dead_code, reason = "not every test that shares this uses it")]
+    pub(crate) const VALUE: Column<Self, u32, Kind<Plain, Plain>> =
+        Column::new(1, "value", |row| &row.value);
+
     pub(crate) fn bytes(self) -> [u8; 8] {
         let mut bytes = [0; 8];
         bytes[..4].copy_from_slice(&self.id.to_le_bytes());

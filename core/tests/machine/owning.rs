@@ -1,10 +1,14 @@
 //! Rows are owned by somebody, whatever is commanded between receiving and committing.
 
 use lightlike_core::conn::{Action, Config, Event};
-use lightlike_core::wire::{ClientMessage, Protocol, QuerySetId, RequestId, ServerMessage};
+use lightlike_core::schema::{Table, TableDef};
+use lightlike_core::wire::{
+    ClientMessage, Protocol, QueryRows, QuerySetId, RequestId, RowList, ServerMessage, TableRows,
+    Text,
+};
 
 use crate::item::{Item, item};
-use crate::rig::{Rig, applied, greeting, told};
+use crate::rig::{Rig, applied, greeting, told, update};
 
 /// A connection that knows the table `t` by its type.
 pub(crate) fn typed(protocol: Protocol) -> Rig {
@@ -128,4 +132,136 @@ fn set_ended_while_its_first_rows_are_applied_leaves_nothing() {
         assert_eq!(items(&rig), [], "after {steps} steps");
         subscribes_anew(&mut rig);
     }
+}
+
+/// The rows of a set in the tables `t` and `u`.
+fn in_both(rows: &[&[u8]]) -> QueryRows {
+    let rows = RowList::from_rows(rows);
+    let tables = ["t", "u"].map(|table| TableRows { table: table.into(), rows: rows.clone() });
+    QueryRows { tables: tables.into() }
+}
+
+fn rows_of_u(rig: &Rig) -> usize {
+    rig.connection.reader().read().untyped("u").map_or(0, |table| table.rows().len())
+}
+
+/// No row of the table `t`.
+const SHORT: &[u8] = b"x";
+
+#[test]
+fn set_that_fails_at_registering_leaves_no_rows_in_other_tables() {
+    for steps in 0..4 {
+        let mut rig = Rig::with(Config::default()).greeted(Protocol::V3);
+        let set = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
+        let [(request_id, query_set_id)] = asked(&mut rig)[..] else { panic!("there is one set") };
+        let rows = in_both(&[SHORT]);
+        rig.server(ServerMessage::SubscribeApplied { request_id, query_set_id, rows });
+        assert_eq!(told(&rig.events()).last().unwrap(), &format!("set {} applied", set.0));
+        // A change of the set is under way.
+        let change = update(query_set_id, &[b"y", b"z"], &[]);
+        rig.server(ServerMessage::TransactionUpdate(change));
+        let mut events = step(&mut rig, steps, 1);
+        rig.connection.register::<Item>().unwrap();
+        rig.check_rows();
+        events.extend(rig.events());
+        assert_eq!(told(&events), ["transaction: Failed", "set 0 ended: Undecodable"]);
+        assert_eq!((items(&rig), rows_of_u(&rig)), (vec![], 0));
+        let_go(&mut rig);
+        assert!(rig.events().is_empty());
+    }
+}
+
+#[test]
+fn set_that_fails_is_not_waited_for_by_the_resync() {
+    let mut rig = Rig::with(Config::default()).greeted(Protocol::V2);
+    rig.applied(&[SHORT]);
+    let other = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
+    let [(request, wire)] = asked(&mut rig)[..] else { panic!("there is a new set") };
+    rig.server(applied(request, wire, &slices(&bytes(&[item(1, 1)]))));
+    let _ = rig.events();
+    come_back(&mut rig, Protocol::V2);
+    let [_, (request, wire)] = asked(&mut rig)[..] else { panic!("there are two sets") };
+    rig.server(applied(request, wire, &slices(&bytes(&[item(1, 2)]))));
+    assert!(rig.events().is_empty());
+    rig.connection.register::<Item>().unwrap();
+    assert_eq!(
+        told(&rig.events()),
+        [
+            "set 0 ended: Undecodable".to_owned(),
+            "transaction: Resync".to_owned(),
+            format!("set {} applied", other.0),
+            "Ready".to_owned(),
+        ]
+    );
+    assert_eq!(items(&rig), [item(1, 2)]);
+}
+
+#[test]
+fn set_that_failed_while_a_table_gets_its_type_is_told() {
+    for steps in 0..20 {
+        let mut rig = typed(Protocol::V3);
+        let rows = bytes(&[item(1, 1), item(2, 2)]);
+        let _ = rig.applied(&slices(&rows));
+        let wire = QuerySetId(0);
+        rig.server(ServerMessage::TransactionUpdate(update(wire, &[SHORT], &[])));
+        let mut events = step(&mut rig, steps, 1);
+        rig.connection.register::<Numbers>().unwrap();
+        events.extend(rig.events());
+        let story = ["transaction: Other", "set 0 ended: Undecodable"];
+        assert_eq!(told(&events), story, "after {steps} steps");
+        assert_eq!(items(&rig), []);
+    }
+}
+
+/// Another table.
+struct Numbers;
+
+impl Table for Numbers {
+    type Row = Item;
+
+    const DEF: TableDef = TableDef { name: "numbers", ..<Item as Table>::DEF };
+}
+
+#[test]
+fn rows_of_sets_that_ended_go_though_the_connection_closes() {
+    for steps in 0..10 {
+        let mut rig = typed(Protocol::V3);
+        let set = rig.applied(&slices(&forty(1)));
+        let kept = rig.applied(&slices(&bytes(&[item(50, 1)])));
+        rig.lose();
+        let mut events = rig.events();
+        rig.connection.unsubscribe(set);
+        events.extend(step(&mut rig, steps, 5));
+        rig.connection.close(rig.now);
+        rig.check_rows();
+        events.extend(rig.events());
+        assert_eq!(items(&rig), [item(50, 1)], "after {steps} steps");
+        assert_eq!(
+            told(&events)[1..],
+            [
+                "transaction: Unsubscribed".to_owned(),
+                format!("set {} ended: Unsubscribed", set.0),
+                format!("set {} ended: Closed", kept.0),
+                "Closed".to_owned(),
+            ]
+        );
+    }
+}
+
+#[test]
+fn set_whose_first_rows_cannot_be_applied_is_asked_for_as_new() {
+    let mut rig = typed(Protocol::V3);
+    let _ = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
+    let [(request, wire)] = asked(&mut rig)[..] else { panic!("there is one set") };
+    let two_of_one_key = bytes(&[item(1, 1), item(1, 2)]);
+    rig.server(applied(request, wire, &slices(&two_of_one_key)));
+    assert_eq!(told(&rig.events()), ["Reconnecting"]);
+    dial(&mut rig, Protocol::V3);
+    let [(request, wire)] = asked(&mut rig)[..] else { panic!("it is asked for again") };
+    rig.server(ServerMessage::SubscriptionError {
+        request_id: Some(request),
+        query_set_id: wire,
+        error: Text::from("no"),
+    });
+    assert_eq!(told(&rig.events()), ["set 0 ended: refused, no"], "it has no rows to keep");
 }

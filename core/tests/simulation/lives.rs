@@ -1,16 +1,19 @@
 //! Commands at any moment: each operation is followed by a few single steps of a few rows, never by rest, and after each
 //! step every row is owned by somebody.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lightlike_core::cache::Mutation;
 use lightlike_core::conn::{
     Action, CallId, CallOptions, CallRequest, Config, Connection, ConnectionState, Event, Lost,
-    Progress, SubscriptionId, WhileDisconnected,
+    OfflineConfig, Progress, SubscriptionId, WhileDisconnected,
 };
+use lightlike_core::journal::{MemoryStore, Saved, Store as _};
 use lightlike_core::limits::Limits;
+use lightlike_core::schema::ClientIndex;
+use lightlike_core::types::Timestamp;
 use lightlike_core::wire::{ClientMessage, Protocol, Text, decode_client, encode_server};
 
 use crate::Random;
@@ -18,126 +21,158 @@ use crate::item::Item;
 use crate::model::mutation;
 use crate::server::{Act, Deed, Items, Server};
 
-/// A client, and a server that answers at once unless it is told to be slow.
+/// A client, and a server that answers at once unless it is slow.
 pub(crate) struct Life {
-    random: Random,
-    connection: Connection,
-    now: Instant,
+    pub(super) random: Random,
+    pub(super) connection: Connection,
+    pub(super) now: Instant,
     server: Server,
     protocol: Protocol,
-    is_open: bool,
+    pub(super) is_open: bool,
     /// What the client has sent and the server has not read.
     inbox: VecDeque<ClientMessage>,
-    /// The sets that are not over.
-    sets: Vec<SubscriptionId>,
+    /// The sets that are not over, with their queries.
+    pub(super) sets: Vec<(SubscriptionId, String)>,
+    /// Those that the server did not answer after a lost socket, and that keep their rows.
+    stale: BTreeSet<SubscriptionId>,
     calls: Vec<CallId>,
+    /// How many keys rows can have.
+    keys: u64,
+    disk: Option<MemoryStore>,
     next: u64,
-    /// The server leaves what it is asked unanswered, for now.
-    is_slow: bool,
+    /// How many messages the server still reads, if it is slow.
+    pub(super) reads: Option<usize>,
     is_ready: bool,
-    /// How many kinds of operations there are.
-    kinds: u64,
-    /// How many steps there are at most between two of them.
-    max_steps: u64,
+    is_closing: bool,
 }
 
 const OPERATIONS: usize = 60;
 /// Subscribing, unsubscribing, changes and losses; and all others.
 const FEW_KINDS: u64 = 20;
-const ALL_KINDS: u64 = 32;
+const ALL_KINDS: u64 = 36;
 /// More rows than a step takes.
-const ROWS: u64 = 40;
+const KEYS: u64 = 40;
+
+const BY_VALUE: ClientIndex<Item, u32> = ClientIndex::on(Item::VALUE);
 
 impl Life {
     /// A whole life; panics where a row is without an owner.
     pub(crate) fn live(seed: u64) {
-        let mut life = Self::new(seed);
-        for id in 0..ROWS {
-            life.server.transact(Act::Put(id as u32, 1));
+        let mut random = Random(seed);
+        let protocol = [Protocol::V2, Protocol::V3][random.below(2) as usize];
+        let kinds = [FEW_KINDS, ALL_KINDS][random.below(2) as usize];
+        let max_steps = [2, 8, 32, 64][random.below(4) as usize];
+        let disk = (kinds == ALL_KINDS).then(MemoryStore::new);
+        let mut life = Self::new(random, protocol, KEYS, disk);
+        if life.random.chance(70) {
+            life.connection.register::<Item>().unwrap();
         }
         life.connection.start(life.now);
         for _ in 0..OPERATIONS {
-            life.operate();
+            life.operate(kinds);
             life.check();
             life.exchange();
-            for _ in 0..life.random.below(life.max_steps) {
+            for _ in 0..life.random.below(max_steps) {
                 life.step();
             }
         }
         life.end();
     }
 
-    fn new(seed: u64) -> Self {
-        let mut random = Random(seed);
-        let mut config = Config::default();
-        config.reconnect.first = true;
-        config.while_disconnected = WhileDisconnected::Wait;
+    /// A client that is not started, and a server with rows of this many keys.
+    pub(super) fn new(
+        random: Random,
+        protocol: Protocol,
+        keys: u64,
+        disk: Option<MemoryStore>,
+    ) -> Self {
         #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
         let now = Instant::now();
-        let mut connection = Connection::new(config, None, u128::from(random.next()));
-        if random.chance(70) {
-            connection.register::<Item>().unwrap();
-        }
-        let kinds = [FEW_KINDS, ALL_KINDS][random.below(2) as usize];
-        let max_steps = [2, 8, 32, 64][random.below(4) as usize];
-        let protocol = [Protocol::V2, Protocol::V3][random.below(2) as usize];
-        Self {
+        let mut life = Self {
             random,
-            connection,
+            connection: connection(now, disk.as_ref()),
             now,
             server: Server::default(),
             protocol,
             is_open: false,
             inbox: VecDeque::new(),
             sets: Vec::new(),
+            stale: BTreeSet::new(),
+            keys,
             calls: Vec::new(),
+            disk,
             next: 1,
-            is_slow: false,
+            reads: None,
             is_ready: false,
-            kinds,
-            max_steps,
+            is_closing: false,
+        };
+        for id in 0..keys {
+            life.server.transact(Act::Put(id as u32, 1));
         }
+        life
     }
 
-    fn operate(&mut self) {
-        match self.random.below(self.kinds) {
+    fn operate(&mut self, kinds: u64) {
+        match self.random.below(kinds) {
             0..=4 => self.subscribe(),
-            5..=9 => self.unsubscribe(),
+            5..=9 => self.unsubscribe_one(),
             10..=14 => self.change(),
-            15..FEW_KINDS => self.lose(),
-            20..=21 => self.is_slow = !self.is_slow,
-            22..=23 => self.call(),
-            24 => self.cancel(),
-            25 => drop(self.connection.verify()),
-            26 => drop(self.connection.register::<Item>()),
-            27 => self.connection.reconnect_now(self.now),
-            28 => self.connection.set_token(self.now, "another".into()),
-            29 => self.refuse(),
-            // Resyncs that are not answered, pauses, pings.
-            30 => self.sleep(Duration::from_secs(60)),
+            15..FEW_KINDS => {
+                self.lose();
+                // There is no socket for a while, or one before anything else happens.
+                if self.random.chance(70) {
+                    self.come_back();
+                }
+            }
+            20..=21 => {
+                self.reads = if self.reads.is_some() { None } else { Some(0) };
+            }
+            22 => self.reads = self.reads.map(|reads| reads + 1),
+            23..=24 => self.call(),
+            25 => self.cancel(),
+            26 => {
+                let _ = self.connection.verify();
+            }
+            27 => drop(self.connection.register::<Item>()),
+            28 => self.index(),
+            29 => self.connection.reconnect_now(self.now),
+            30 => self.connection.set_token(self.now, "another".into()),
+            31 => self.refuse(),
+            32 => self.store(),
+            33 => self.restart(),
+            // Resyncs that are not answered, rows that nobody asks for again, pauses, pings.
+            34 => self.sleep(Duration::from_secs(60)),
             _ => self.sleep(Duration::from_secs(2)),
         }
     }
 
-    fn subscribe(&mut self) {
+    pub(super) fn subscribe(&mut self) {
         if self.sets.len() < 6 {
             // The last digit is what the rows' numbers are multiples of.
             let query = self.next * 10 + 1 + self.random.below(3);
             self.next += 1;
-            let query = format!("SELECT * FROM t WHERE {query}");
-            self.sets.push(self.connection.subscribe(vec![query.into()]));
+            self.ask(format!("SELECT * FROM t WHERE {query}"));
         }
     }
 
-    fn unsubscribe(&mut self) {
+    fn ask(&mut self, query: String) {
+        let set = self.connection.subscribe(vec![query.clone().into()]);
+        self.sets.push((set, query));
+    }
+
+    fn unsubscribe_one(&mut self) {
         if !self.sets.is_empty() {
             let at = self.random.below(self.sets.len() as u64) as usize;
-            self.connection.unsubscribe(self.sets[at]);
+            self.unsubscribe(at);
         }
+    }
+
+    pub(super) fn unsubscribe(&mut self, at: usize) {
+        self.connection.unsubscribe(self.sets[at].0);
     }
 
     fn act(&mut self) -> Act {
-        let (id, value) = (self.random.below(ROWS) as u32, self.random.below(50) as u32);
+        let (id, value) = (self.random.below(self.keys) as u32, self.random.below(50) as u32);
         match self.random.below(4) {
             0..=1 => Act::Put(id, value),
             2 => Act::Remove(id),
@@ -145,14 +180,14 @@ impl Life {
         }
     }
 
-    fn change(&mut self) {
+    pub(super) fn change(&mut self) {
         for _ in 0..1 + self.random.below(8) {
             let act = self.act();
             self.server.transact(act);
         }
     }
 
-    fn call(&mut self) {
+    pub(super) fn call(&mut self) {
         let deed = Deed { tag: self.next, act: self.act() };
         self.next += 1;
         let request = CallRequest::Reducer { name: Text::from_static("f"), args: deed.bytes() };
@@ -160,36 +195,49 @@ impl Life {
         self.calls.push(call);
         if self.random.chance(70) {
             let expected: Box<dyn Mutation> = mutation(deed.act);
-            self.connection.optimistic(self.now, call, expected).unwrap();
+            // That it cannot be is not what is looked for here.
+            let _ = self.connection.optimistic(self.now, call, expected);
         }
     }
 
-    fn cancel(&mut self) {
+    pub(super) fn cancel(&mut self) {
         if let Some(call) = self.calls.pop() {
             self.connection.cancel(call);
         }
     }
 
+    pub(super) fn index(&mut self) {
+        drop(self.connection.add_index::<Item, u32>(BY_VALUE));
+    }
+
     /// The server cannot keep a set up.
-    fn refuse(&mut self) {
+    pub(super) fn refuse(&mut self) {
         self.server.refuse_one();
     }
 
-    fn lose(&mut self) {
+    pub(super) fn close(&mut self) {
+        self.is_closing = true;
+        self.connection.close(self.now);
+    }
+
+    pub(super) fn lose(&mut self) {
         if self.is_open {
             self.hang_up();
             self.connection.handle_lost(self.now, Lost::HungUp);
         }
-        // There is none for a while, or the next one is open before anything else happens.
-        if self.random.chance(70) {
-            self.come_back();
-        }
     }
 
-    /// Until the server has what the new socket asks it, of which nothing is applied.
-    fn come_back(&mut self) {
+    fn hang_up(&mut self) {
+        self.is_open = false;
+        self.server.hang_up();
+        self.inbox.clear();
+    }
+
+    /// Until the next socket is open and what the client asked is with the server; nothing of what it says then is applied.
+    pub(super) fn come_back(&mut self) {
         for _ in 0..1000 {
-            if self.is_open && self.inbox.is_empty() && self.server.has_sets() {
+            let has_read = self.inbox.is_empty() && self.server.has_sets();
+            if self.is_open && (has_read || self.reads.is_some() && !self.inbox.is_empty()) {
                 return;
             }
             if self.step() {
@@ -207,14 +255,8 @@ impl Life {
         }
     }
 
-    fn hang_up(&mut self) {
-        self.is_open = false;
-        self.server.hang_up();
-        self.inbox.clear();
-    }
-
     /// Time passes, and what is due by then happens.
-    fn sleep(&mut self, time: Duration) {
+    pub(super) fn sleep(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(due) = self.connection.poll_timeout().filter(|due| *due <= until) {
             self.now = self.now.max(due);
@@ -226,8 +268,31 @@ impl Life {
         self.check();
     }
 
+    /// The disk writes what it was asked to.
+    fn store(&mut self) {
+        let Some(disk) = &self.disk else { return };
+        while let Some(batch) = self.connection.poll_commit() {
+            disk.clone().commit(&batch.writes()).unwrap();
+            self.connection.handle_stored(batch.ticket, Ok(()));
+        }
+    }
+
+    /// The program is killed, started again with what is on the disk, and asks for half of what it had asked for.
+    fn restart(&mut self) {
+        self.hang_up();
+        self.connection = connection(self.now, self.disk.as_ref());
+        self.calls.clear();
+        self.stale.clear();
+        for (_, query) in std::mem::take(&mut self.sets) {
+            if self.random.chance(50) {
+                self.ask(query);
+            }
+        }
+        self.connection.start(self.now);
+    }
+
     /// Carries messages in both directions. Nothing is applied.
-    fn exchange(&mut self) {
+    pub(super) fn exchange(&mut self) {
         while let Some(action) = self.connection.poll_action() {
             match action {
                 Action::Dial(_) => {
@@ -240,12 +305,14 @@ impl Life {
                     self.inbox.extend(messages.map(|message| message.unwrap()));
                 }
                 Action::Ping => self.connection.handle_heard(self.now),
-                Action::Close | Action::Abandon => self.hang_up(),
+                Action::Close => self.lose(),
+                Action::Abandon => self.hang_up(),
             }
         }
-        while !self.is_slow
+        while self.reads != Some(0)
             && let Some(message) = self.inbox.pop_front()
         {
+            self.reads = self.reads.map(|reads| reads - 1);
             self.server.receive(message);
         }
         while let Some(sent) = self.server.outbox.pop_front() {
@@ -255,7 +322,8 @@ impl Life {
         }
     }
 
-    fn step(&mut self) -> bool {
+    /// One step of a few rows; whether nothing is left to apply.
+    pub(super) fn step(&mut self) -> bool {
         while let Some(event) = self.connection.poll_event() {
             self.hear(event);
         }
@@ -266,7 +334,9 @@ impl Life {
 
     fn hear(&mut self, event: Event) {
         match event {
-            Event::State(ConnectionState::Closed(reason)) => panic!("closed: {reason:?}"),
+            Event::State(ConnectionState::Closed(reason)) if !self.is_closing => {
+                panic!("closed: {reason:?}");
+            }
             Event::State(state) => {
                 if let ConnectionState::Reconnecting { reason, .. } = &state {
                     assert!(
@@ -276,24 +346,37 @@ impl Life {
                 }
                 self.is_ready = matches!(state, ConnectionState::Ready);
             }
-            Event::Ended { set, .. } => self.sets.retain(|other| *other != set),
+            Event::Applied(set) => {
+                self.stale.remove(&set);
+            }
+            Event::Stale { set, .. } => {
+                self.stale.insert(set);
+            }
+            Event::Ended { set, .. } => {
+                self.stale.remove(&set);
+                self.sets.retain(|(other, _)| *other != set);
+            }
             Event::Answered { call, .. } => self.calls.retain(|other| *other != call),
             Event::Verified { outcome: Some(outcome), .. } => assert_eq!(outcome.drifts, []),
             _ => (),
         }
     }
 
-    fn check(&self) {
+    pub(super) fn check(&self) {
         assert_eq!(self.connection.ownership_faults(), []);
     }
 
     /// Until nothing is left to do.
-    fn rest(&mut self) {
-        self.is_slow = false;
+    pub(super) fn rest(&mut self) {
+        self.reads = None;
         for _ in 0..100_000 {
             self.exchange();
+            self.store();
             if !self.step() {
                 continue;
+            }
+            if self.connection.is_closed() {
+                return;
             }
             if self.is_ready && self.inbox.is_empty() && !self.connection.has_actions() {
                 return;
@@ -304,12 +387,22 @@ impl Life {
     }
 
     /// Everything is as the server has it, and with the last set the last row goes.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.rest();
+        if self.connection.is_closed() {
+            return;
+        }
         self.connection.register::<Item>().unwrap();
+        self.rest();
+        // Rows of the last run that nobody asked for again go.
+        self.sleep(OfflineConfig::default().unclaimed_after);
+        self.rest();
+        let stale = std::mem::take(&mut self.stale);
+        stale.into_iter().for_each(|set| self.connection.unsubscribe(set));
+        self.rest();
         assert_eq!(self.seen(), self.server.subscribed());
-        for set in self.sets.clone() {
-            self.connection.unsubscribe(set);
+        for at in 0..self.sets.len() {
+            self.unsubscribe(at);
         }
         self.rest();
         assert_eq!(self.sets, []);
@@ -320,4 +413,17 @@ impl Life {
         let view = self.connection.reader().read();
         view.table::<Item>().unwrap().iter().map(|row| (row.id, row.value)).collect()
     }
+}
+
+fn connection(now: Instant, disk: Option<&MemoryStore>) -> Connection {
+    let mut config = Config::default();
+    config.reconnect.first = true;
+    config.while_disconnected = WhileDisconnected::Wait;
+    let mut connection = Connection::new(config, None, 7);
+    if let Some(disk) = disk {
+        let opened = Saved::load(&mut disk.clone()).unwrap().open("server", "database", None);
+        let wall = Timestamp::from_micros(1_700_000_000_000_000);
+        let _ = connection.open_journal(now, wall, opened, OfflineConfig::default(), 7);
+    }
+    connection
 }

@@ -9,6 +9,7 @@ mod item;
 mod links;
 mod lives;
 mod model;
+mod moments;
 mod server;
 mod world;
 
@@ -24,7 +25,7 @@ fn cache_converges_and_calls_complete_once_under_faults() {
 }
 
 /// How many lives of commands at any moment, unless the environment says otherwise.
-const LIVES: u64 = 400;
+const LIVES: u64 = 300;
 
 #[test]
 fn rows_are_owned_whatever_is_commanded_between_steps() {

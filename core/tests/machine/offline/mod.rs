@@ -14,6 +14,7 @@ use lightlike_core::conn::{
     Action, CallId, CallOptions, Config, Connection, OfflineConfig, Restored, WhileDisconnected,
 };
 use lightlike_core::journal::{Delivery, MemoryStore, Saved, Store, Write};
+use lightlike_core::limits::Limits;
 use lightlike_core::types::Timestamp;
 use lightlike_core::wire::{ClientMessage, Protocol};
 
@@ -50,7 +51,15 @@ impl Offline {
         store.load(&mut |key, value| left.push(Write::Put { key: key.into(), value })).unwrap();
         disk.clone().commit(&left).unwrap();
         let asleep = self.asleep + Duration::from_secs(60);
-        Self::open_with(store, disk, self.config, asleep, None)
+        Self::open_with(store, disk, self.config, asleep, None, Limits::DEFAULT)
+    }
+
+    /// As [`restart`](Self::restart), with other limits.
+    pub(crate) fn restart_limited(self, change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::DEFAULT;
+        change(&mut limits);
+        let asleep = self.asleep + Duration::from_secs(60);
+        Self::open_with(&mut self.disk.clone(), self.disk, self.config, asleep, None, limits)
     }
 
     fn open(
@@ -59,7 +68,7 @@ impl Offline {
         asleep: Duration,
         token: Option<&str>,
     ) -> Self {
-        Self::open_with(&mut disk.clone(), disk, offline, asleep, token)
+        Self::open_with(&mut disk.clone(), disk, offline, asleep, token, Limits::DEFAULT)
     }
 
     fn open_with(
@@ -68,8 +77,10 @@ impl Offline {
         offline: OfflineConfig,
         asleep: Duration,
         token: Option<&str>,
+        limits: Limits,
     ) -> Self {
         let mut config = Config::default();
+        config.limits = limits;
         config.while_disconnected = WhileDisconnected::Wait;
         config.reconnect.first = true;
         let mut rig = Rig::with(config);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lightlike_core::bsatn::{self, Bsatn, Decode, DecodeError, Encode, Reader, Writer};
 use lightlike_core::conn::SubscriptionId;
+use lightlike_core::limits::Limits;
 use lightlike_core::schema::{
     ColumnDef, IndexVisitor, Row, RowDef, Sats, SatsType, Table, TableDef, TableKind, TypeRef,
 };
@@ -122,6 +123,20 @@ fn persisted_set_can_end_while_disconnected() {
     assert_eq!(offline.told(), ["transaction: Unsubscribed", "set 0 ended: Unsubscribed"]);
     offline.store();
     assert!(offline.restart().rig.rows().is_empty());
+}
+
+#[test]
+fn refused_subscription_leaves_kept_rows_unclaimed() {
+    let small = |limits: &mut Limits| limits.max_outgoing_bytes = 10;
+    let mut offline = with_rows(&[b"a"]).restart_limited(small);
+    subscribe(&mut offline);
+    assert_eq!(offline.told(), ["set 0 ended: NotSent"]);
+    offline.rig.check_rows();
+    let _ = offline.connect();
+    offline.rig.now += Duration::from_secs(30);
+    offline.rig.connection.handle_timeout(offline.rig.now);
+    assert_eq!(offline.told(), ["transaction: Resync"]);
+    assert!(offline.rig.rows().is_empty());
 }
 
 #[test]
