@@ -71,12 +71,19 @@ async fn live(target: &Target, seed: u64) {
     }
     let db = builder.connect().await.unwrap();
     let told = listen(&db);
-    let _notes = db.subscribe(Note::all()).await.unwrap();
+    let notes = db.subscribe(Note::all()).await.unwrap();
     let other = target.connect().await;
 
     let mut made = Vec::new();
-    for step in 0..40_u32 {
-        match random.below(12) {
+    // Sets that come and go, whatever becomes of the sockets meanwhile.
+    let mut parts = Vec::new();
+    for step in 0..60_u32 {
+        match random.below(16) {
+            12..=13 => parts.push(db.subscribe(Note::all().filter(Note::ID.gt(random.below(20))))),
+            14..=15 if !parts.is_empty() => {
+                let part = random.below(parts.len() as u64) as usize;
+                drop(parts.swap_remove(part));
+            }
             0..=3 => {
                 let title = format!("{seed}.{step}");
                 let again = random.below(2) == 0;
@@ -125,6 +132,12 @@ async fn live(target: &Target, seed: u64) {
         }
     }
     assert_eq!(db.verify().await.unwrap().drifts, []);
+    // With the last set the last row goes.
+    for part in parts {
+        part.unsubscribe().await.unwrap();
+    }
+    notes.unsubscribe().await.unwrap();
+    assert!(db.table::<Note>().is_empty());
 }
 
 #[tokio::test]
