@@ -147,8 +147,8 @@ pub enum StoreErrorKind {
     Other,
 }
 
-impl std::fmt::Display for StoreErrorKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for StoreErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InUse => {
                 ": another client has it open; close that one, or give each client a store of its own"
