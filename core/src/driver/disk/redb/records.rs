@@ -1,10 +1,11 @@
-//! Records as they lie in the database: each with a checksum over its key and its value.
+//! Records as they lie in the database: each with a checksum over its table, its key and its value, so that damage to the
+//! tree which shows a record in another place shows none.
 
 use std::ops::Bound;
 
 use ::redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition,
-    TableError, WriteTransaction,
+    TableError, TableHandle as _, WriteTransaction,
 };
 use bytes::Bytes;
 
@@ -95,12 +96,12 @@ pub(super) fn each_record(
 
 fn each(
     database: &Database,
-    table: Definition,
+    name: Definition,
     from_end: bool,
     each: &mut dyn FnMut(&[u8], Bytes),
 ) -> Result<bool, BoxError> {
     let transaction = database.begin_read()?;
-    let Some(table) = open(&transaction, table)? else { return Ok(true) };
+    let Some(table) = open(&transaction, name)? else { return Ok(true) };
     let all: (Bound<&[u8]>, Bound<&[u8]>) = (Bound::Unbounded, Bound::Unbounded);
     let mut range = table.range::<&[u8]>(all)?;
     let mut is_whole = true;
@@ -114,7 +115,7 @@ fn each(
             return Err("the keys are not in order".into());
         }
         before = Some(key.into());
-        match unwrap(key, kept.value()) {
+        match unwrap(name, key, kept.value()) {
             Some(value) => each(key, Bytes::copy_from_slice(value)),
             None => is_whole = false,
         }
@@ -154,7 +155,9 @@ pub(super) fn commit(database: &Database, number: u64, writes: &[Write]) -> Resu
         let mut table = transaction.open_table(RECORDS)?;
         for write in writes {
             match write {
-                Write::Put { key, value } => drop(table.insert(&**key, &*wrap(key, value))?),
+                Write::Put { key, value } => {
+                    drop(table.insert(&**key, &*wrap(RECORDS, key, value))?)
+                }
                 Write::Delete { key } => drop(table.remove(&**key)?),
             }
         }
@@ -175,7 +178,7 @@ pub(super) fn fill(
     {
         let mut table = transaction.open_table(RECORDS)?;
         for (key, value) in records {
-            table.insert(&**key, &*wrap(key, value))?;
+            table.insert(&**key, &*wrap(RECORDS, key, value))?;
         }
     }
     put_state(&transaction, number, Some(report))?;
@@ -189,21 +192,25 @@ fn put_state(
     report: Option<&Report>,
 ) -> Result<(), BoxError> {
     let mut table = transaction.open_table(STATE)?;
-    table.insert(COMMIT, &*wrap(COMMIT, &commit.to_le_bytes()))?;
+    table.insert(COMMIT, &*wrap(STATE, COMMIT, &commit.to_le_bytes()))?;
     match report {
-        Some(report) => drop(table.insert(REPORT, &*wrap(REPORT, &encode_report(report)))?),
+        Some(report) => drop(table.insert(REPORT, &*wrap(STATE, REPORT, &encode_report(report)))?),
         None => drop(table.remove(REPORT)?),
     }
     Ok(())
 }
 
-fn wrap(key: &[u8], value: &[u8]) -> Vec<u8> {
-    [&checksum(&[key, value]).to_le_bytes(), value].concat()
+fn sum(table: Definition, key: &[u8], value: &[u8]) -> [u8; SUM_BYTES] {
+    checksum(&[table.name().as_bytes(), key, value]).to_le_bytes()
 }
 
-fn unwrap<'a>(key: &[u8], kept: &'a [u8]) -> Option<&'a [u8]> {
-    let (sum, value) = kept.split_at_checked(SUM_BYTES)?;
-    (sum == checksum(&[key, value]).to_le_bytes()).then_some(value)
+fn wrap(table: Definition, key: &[u8], value: &[u8]) -> Vec<u8> {
+    [&sum(table, key, value), value].concat()
+}
+
+fn unwrap<'a>(table: Definition, key: &[u8], kept: &'a [u8]) -> Option<&'a [u8]> {
+    let (kept_sum, value) = kept.split_at_checked(SUM_BYTES)?;
+    (kept_sum == sum(table, key, value)).then_some(value)
 }
 
 fn encode_report(report: &Report) -> Vec<u8> {
@@ -263,10 +270,11 @@ mod tests {
     }
 
     #[test]
-    fn record_under_another_key_is_none() {
-        let kept = wrap(b"key", b"value");
-        assert_eq!(unwrap(b"key", &kept), Some(&b"value"[..]));
-        assert_eq!(unwrap(b"kez", &kept), None);
-        assert_eq!(unwrap(b"key", b"val"), None);
+    fn record_in_another_place_is_none() {
+        let kept = wrap(RECORDS, b"key", b"value");
+        assert_eq!(unwrap(RECORDS, b"key", &kept), Some(&b"value"[..]));
+        assert_eq!(unwrap(RECORDS, b"kez", &kept), None);
+        assert_eq!(unwrap(STATE, b"key", &kept), None);
+        assert_eq!(unwrap(RECORDS, b"key", b"val"), None);
     }
 }
