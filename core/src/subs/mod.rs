@@ -23,9 +23,7 @@ use hashbrown::HashMap;
 use crate::cache::SetId;
 use crate::wire::QuerySetId;
 
-pub(crate) use self::outcome::{
-    Answer, Arrival, Destination, End, Ended, Orphan, Refused, Route,
-};
+pub(crate) use self::outcome::{Answer, Arrival, Destination, End, Ended, Orphan, Refused, Route};
 pub(crate) use self::release::Released;
 pub(crate) use self::set::{QuerySet, Stage};
 

@@ -110,11 +110,11 @@ async fn damaged_database_keeps_its_other_calls_as_dead_letters() {
     let client = rig.build(RedbStore::open(&path).unwrap());
     assert!(client.sync_state().get().put_aside.is_some());
     let mut outcomes = client.call_outcomes();
+    start(&client).await;
     for _ in 0..2 {
         let outcome = next(&mut outcomes).await;
         assert!(matches!(outcome.end, CallEnd::Unknown), "{outcome:?}");
     }
-    start(&client).await;
     let letters = client.dead_letters();
     assert_eq!(letters.len(), 2);
     assert!(letters.iter().all(|letter| letter.failure == Failure::Unknown));
