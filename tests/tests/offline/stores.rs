@@ -99,7 +99,7 @@ async fn damaged_file_keeps_its_other_calls_and_is_reported() {
     client.disconnect().await;
 }
 
-/// Which of its writes a damaged database has lost is not known, so any call may have been sent.
+/// Which of its writes a damaged database has lost is not known, so any call may have been sent, as any user's.
 #[tokio::test]
 async fn damaged_database_keeps_its_other_calls_as_dead_letters() {
     let (rig, folder) = (Rig::new().await, tempfile::tempdir().unwrap());
@@ -109,12 +109,7 @@ async fn damaged_database_keeps_its_other_calls_as_dead_letters() {
 
     let client = rig.build(RedbStore::open(&path).unwrap());
     assert!(client.sync_state().get().put_aside.is_some());
-    let mut outcomes = client.call_outcomes();
     start(&client).await;
-    for _ in 0..2 {
-        let outcome = next(&mut outcomes).await;
-        assert!(matches!(outcome.end, CallEnd::Unknown), "{outcome:?}");
-    }
     let letters = client.dead_letters();
     assert_eq!(letters.len(), 2);
     assert!(letters.iter().all(|letter| letter.failure == Failure::Unknown));
