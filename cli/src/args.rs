@@ -55,14 +55,14 @@ const NAME_VARIABLE: &str = "LIGHTLIKE_AS";
 impl Cli {
     /// Reads the command line and the environment, and ends the program where they make no sense or ask for help.
     pub(crate) fn read() -> Self {
-        let command = without_empty_variables(Self::command());
+        let mut command = without_empty_variables(Self::command());
         let matches = command.clone().get_matches();
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         // What is typed comes before the environment.
         if cli.global.anonymous {
             if is_typed(&matches, "token") {
                 let why = "the argument '--anonymous' cannot be used with '--token <TOKEN>'";
-                command.clone().error(ErrorKind::ArgumentConflict, why).exit();
+                command.error(ErrorKind::ArgumentConflict, why).exit();
             }
             cli.global.token = None;
         }

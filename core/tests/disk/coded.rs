@@ -51,7 +51,7 @@ fn wrong_secret_is_refused_and_store_stays() {
 #[test]
 fn record_that_is_not_encoded_leaves_the_store_as_it_was() {
     let disk = MemoryStore::new();
-    let mut store = Coded::new(disk.clone(), Shift(3));
+    let mut store = Coded::new(disk, Shift(3));
     store.commit(&[put("k", "abc")]).unwrap();
     let error = store.commit(&[put("k", "def"), put("l", "no")]).unwrap_err();
     assert_eq!(error.to_string(), "cannot encode a record");

@@ -153,7 +153,7 @@ impl Life {
         self.ended.problems.push(format!("({about}) {what}"));
     }
 
-    fn start(&mut self, proxy: &Proxy) -> Result<Live, lightlike::Error> {
+    fn start(&self, proxy: &Proxy) -> Result<Live, lightlike::Error> {
         let mut quick = Reconnect::default();
         quick.pause_max = Duration::from_secs(1);
         let compressions = [Compression::None, Compression::Gzip, Compression::Brotli];
@@ -213,7 +213,7 @@ impl Life {
             17 => proxy.hold_replies(self.random.below(2) == 0),
             18 => proxy.close(self.random.below(3) == 0),
             19 => {
-                proxy.slow(Duration::from_micros(self.random.below(3) * self.random.below(2_000)))
+                proxy.slow(Duration::from_micros(self.random.below(3) * self.random.below(2_000)));
             }
             20 => {
                 let bytes = 200 + self.random.below(60_000) as usize;

@@ -2,8 +2,7 @@
 
 use lightlike::prelude::*;
 use lightlike::{
-    Accepted, CallEnd, Failure, FileStore, MemoryStore, RedbStore, Storage, Store, StoreError,
-    Write,
+    Accepted, Failure, FileStore, MemoryStore, RedbStore, Storage, Store, StoreError, Write,
 };
 use lightlike_tests::notes::Note;
 

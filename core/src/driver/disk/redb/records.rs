@@ -156,7 +156,7 @@ pub(super) fn commit(database: &Database, number: u64, writes: &[Write]) -> Resu
         for write in writes {
             match write {
                 Write::Put { key, value } => {
-                    drop(table.insert(&**key, &*wrap(RECORDS, key, value))?)
+                    drop(table.insert(&**key, &*wrap(RECORDS, key, value))?);
                 }
                 Write::Delete { key } => drop(table.remove(&**key)?),
             }
