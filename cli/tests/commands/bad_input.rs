@@ -55,7 +55,7 @@ fn unreachable_server_is_connection_failure() {
 #[test]
 fn wrong_usage_is_code_2() {
     let user = User::alone();
-    assert!(user.fails(2, &["-s", "nonsense", "ping"]).contains("is not an address"));
+    assert!(user.fails(2, &["-s", "http://a b", "ping"]).contains("is not an address"));
     assert!(user.fails(2, &["-s", "ftp://host", "ping"]).contains("use http"));
     assert!(user.fails(2, &["describe", "no such name"]).contains("is not a database"));
     let said = user.fails(2, &["describe", "no such name", "--json"]);
