@@ -123,7 +123,7 @@ impl Failure {
                 let broken = format!("the connection to {server} broke off{}", root(error));
                 plain(Exit::Connection, broken)
             }
-            Kind::Auth if error.status() == Some(401) && *presented != Presented::Nothing => {
+            Kind::Auth if error.refuses_token() && *presented != Presented::Nothing => {
                 plain(Exit::Auth, format!("the server does not accept the token{said}"))
                     .tip(presented.advice())
             }

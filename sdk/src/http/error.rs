@@ -107,12 +107,18 @@ fn status_line(status: u16) -> String {
 /// What can be done about a refusal, where its words do not say so.
 fn advice(status: u16, text: &str) -> &'static str {
     match status {
+        401 if denies(text) => "; only the owner of the database may",
         401 => "; present a token that this server gave, or none",
         404 if text.is_empty() => "; is it a SpacetimeDB 2.x server?",
         407 => "; the proxy on the way wants to know who asks",
         408 | 429 | 502 | 503 | 504 => "; the same request may succeed later",
         _ => "",
     }
+}
+
+/// Returns `true` if the body of a 401 says that the token is good and its identity may not: routes of names answer so.
+fn denies(text: &str) -> bool {
+    text.contains("PermissionDenied")
 }
 
 fn to(location: Option<&str>) -> String {
@@ -205,6 +211,12 @@ impl Error {
             Repr::Status { status, .. } => matches!(status, 408 | 429 | 502 | 503 | 504),
             _ => false,
         }
+    }
+
+    /// Returns `true` if the server does not accept the token: another one is needed. A 401 by which it denies something to
+    /// the token's identity is none.
+    pub fn refuses_token(&self) -> bool {
+        matches!(&self.0.repr, Repr::Status { status: 401, text } if !denies(text))
     }
 
     /// The status with which the server refused the request, if it did.

@@ -159,6 +159,19 @@ async fn refusals_say_what_to_do() {
 }
 
 #[tokio::test]
+async fn denial_is_told_from_a_refused_token() {
+    for (body, refuses_token, advice) in [
+        (r#"{"PermissionDenied":{"domain":"mine"}}"#, false, "only the owner"),
+        ("Invalid token", true, "present a token"),
+    ] {
+        let server = Scripted::new(vec![reply(401, &[], body)]);
+        let error = server.http().add_name("chat", "mine").await.unwrap_err();
+        assert_eq!((error.kind(), error.refuses_token()), (ErrorKind::Auth, refuses_token));
+        assert!(error.to_string().contains(advice), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_follows_redirects_is_found_out() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let elsewhere = Scripted::new(vec![reply(200, &[], "")]);
