@@ -23,6 +23,7 @@ pub mod journal;
 pub mod json;
 pub mod limits;
 pub mod query;
+mod sats;
 pub mod schema;
 pub mod secret;
 mod subs;

@@ -8,7 +8,7 @@
 use core::fmt;
 
 use super::{Decode, DecodeError, Reader, Writer};
-use crate::schema::UnknownVariants;
+use crate::sats::UnknownVariants;
 
 /// A variant that an enum does not have: its tag, and the encoding of its value. What a `#[bsatn(other)]` variant can hold.
 ///

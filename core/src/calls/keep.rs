@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::CallId;
 use super::{Calls, InFlight, Kind, Request, Waiting};
-use crate::conn::{CallId, WhileDisconnected};
 use crate::journal::Delivery;
 use crate::wire::{ClientMessage, RequestId};
 
@@ -175,4 +175,17 @@ impl Calls {
         self.probes += 1;
         Some(message)
     }
+}
+
+/// Policy of calls that are made, or not sent yet, while a lost connection is not back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WhileDisconnected {
+    /// They end as [`NotSent`](crate::conn::Reply::NotSent).
+    #[default]
+    Fail,
+    /// They wait, and are sent in order after the resync: on disk if there is a journal, else in memory.
+    Wait,
+    /// They end as [`Dropped`](crate::conn::Reply::Dropped): what they say is worth nothing later.
+    Drop,
 }

@@ -8,11 +8,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use foldhash::HashSet;
 
-use crate::conn::CallId;
 use crate::in_order::InOrder;
 use crate::wire::{ClientMessage, RequestId, Text};
 
+pub use self::keep::WhileDisconnected;
 pub(crate) use self::keep::{Gate, Keep};
+
+/// One call of a reducer or a procedure, or one query: as long as the machine lives, no two have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u64);
 
 /// Something that the server answers once.
 #[derive(Debug, Clone)]

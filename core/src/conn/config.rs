@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::calls::WhileDisconnected;
 use crate::limits::Limits;
 
 /// Settings of a connection. Every number has its default and its reason here.
@@ -131,19 +132,6 @@ impl Default for Reconnect {
             resync_timeout: Duration::from_secs(30),
         }
     }
-}
-
-/// Policy of calls that are made, or not sent yet, while a lost connection is not back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum WhileDisconnected {
-    /// They end as [`NotSent`](super::Reply::NotSent).
-    #[default]
-    Fail,
-    /// They wait, and are sent in order after the resync: on disk if there is a journal, else in memory.
-    Wait,
-    /// They end as [`Dropped`](super::Reply::Dropped): what they say is worth nothing later.
-    Drop,
 }
 
 impl Default for Config {

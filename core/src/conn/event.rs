@@ -10,15 +10,12 @@ use super::times::CallTimes;
 use super::{Verification, VerificationId};
 use crate::bsatn;
 use crate::cache::{SetFailure, Transaction};
+use crate::calls::CallId;
 use crate::journal::QueuedCall;
 use crate::schema::Reducer;
 use crate::subs::SubscriptionId;
 use crate::types::{ConnectionId, Identity, TimeDuration, Timestamp};
 use crate::wire::Text;
-
-/// One call of a reducer or a procedure, or one query: as long as the machine lives, no two have the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CallId(pub u64);
 
 /// Something for the driver to do.
 #[derive(Debug)]

@@ -64,13 +64,13 @@ use crate::wire::Protocol;
 
 use self::alarm::Alarms;
 use self::apply::Applying;
-pub use self::config::{Config, Reconnect, WhileDisconnected};
+pub use self::config::{Config, Reconnect};
 pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Accepted, Action, AlarmId, CallId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
-    StaleReason, TransactionEvent,
+    Accepted, Action, AlarmId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
+    TransactionEvent,
 };
 pub use self::histogram::Histogram;
 use self::inbox::Inbox;
@@ -94,7 +94,7 @@ pub use self::times::CallTimes;
 use self::vacuum::Vacuum;
 use self::verify::Verifying;
 pub use self::verify::{Verification, VerificationId};
-pub use crate::calls::Request as CallRequest;
+pub use crate::calls::{CallId, Request as CallRequest, WhileDisconnected};
 pub use crate::subs::SubscriptionId;
 
 /// One database, as one client sees it: its sockets, its query sets, its calls, and the cache.

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use super::sats::{ProductDef, SatsType, SumDef, UnknownVariants};
 use super::server::{ServerField, ServerType, ServerVariant};
+use crate::sats::{ProductDef, SatsType, SumDef, UnknownVariants};
 
 macro_rules! scalars {
     ($($name:ident $text:literal,)*) => {

@@ -1,7 +1,7 @@
 //! Reducers and procedures.
 
-use super::sats::{FieldDef, TypeRef};
 use crate::bsatn::Bsatn;
+use crate::sats::{FieldDef, TypeRef};
 
 /// The arguments of one call of a reducer, made by `#[reducer]`: its encoding is the parameters in order.
 #[diagnostic::on_unimplemented(

@@ -1,9 +1,9 @@
 //! A number that says whether two types are the same: for what is kept longer than the program that wrote it.
 
 use super::any::{AnyType, Fields, Shape, Variants};
-use super::sats::{ProductDef, SatsType};
 use super::server::{ServerReducer, ServerSchema};
 use super::{FunctionDef, RowDef};
+use crate::sats::{ProductDef, SatsType};
 
 /// The fingerprint of a function's arguments: of their names, order and types. What it returns does not count, nor how
 /// words are told apart in names, which a server changes.

@@ -14,18 +14,17 @@ pub mod fingerprint;
 #[doc(hidden)]
 pub mod fixed;
 mod index;
-mod sats;
 mod server;
 mod table;
 mod value;
 
+pub use crate::sats::{
+    FieldDef, ProductDef, Sats, SatsType, SumDef, TypeRef, UnknownVariants, VariantDef,
+};
 pub use any::{AnyType, Fields, Scalar, Shape, Variants};
 pub use call::{FunctionDef, Procedure, Reducer};
 pub use column::{Column, FindIn, Indexed, JoinIn, Kind, Plain, Primary, Unique, UniqueKind};
 pub use index::{ClientIndex, IndexKey, IndexPrefix, IndexRef, MultiIndex, PrefixedIndex, RangeIn};
-pub use sats::{
-    FieldDef, ProductDef, Sats, SatsType, SumDef, TypeRef, UnknownVariants, VariantDef,
-};
 pub use server::{
     Difference, DifferenceKind, IndexAlgorithm, Item, ServerField, ServerIndex, ServerProcedure,
     ServerReducer, ServerSchema, ServerTable, ServerType, ServerTypeName, ServerVariable,

@@ -3,8 +3,8 @@
 use core::cmp::Ordering;
 use core::hash::Hash;
 
-use super::sats::{Sats, TypeRef};
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, from_slice};
+use crate::sats::{Sats, TypeRef};
 
 /// The row type of a table, made by `#[derive(Table)]`.
 #[diagnostic::on_unimplemented(

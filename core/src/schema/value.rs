@@ -5,8 +5,8 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use super::any::{AnyType, Scalar, Shape};
-use super::sats::UnknownVariants;
 use crate::bsatn::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
+use crate::sats::UnknownVariants;
 use crate::types::{ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid};
 
 /// A value of any [`SatsType`](super::SatsType).

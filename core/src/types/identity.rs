@@ -8,7 +8,7 @@ use ethnum::U256;
 
 use super::{ParseError, hex};
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
-use crate::schema::{Sats, SatsType};
+use crate::sats::{Sats, SatsType};
 
 /// Identity of a client, a module or a database: a number of 256 bits that the server derives from its owner's
 /// credentials.

@@ -52,8 +52,8 @@ macro_rules! transparent {
             }
         }
 
-        impl crate::schema::Sats for $name {
-            const TYPE: crate::schema::SatsType = crate::schema::SatsType::$name;
+        impl crate::sats::Sats for $name {
+            const TYPE: crate::sats::SatsType = crate::sats::SatsType::$name;
         }
     };
 }

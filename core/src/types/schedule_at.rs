@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::{ParseError, ParseErrorKind, TimeDuration, Timestamp};
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
-use crate::schema::{Sats, SatsType};
+use crate::sats::{Sats, SatsType};
 
 /// Schedule of a reducer: again and again, or once. A column of this type is what makes a table a schedule.
 ///

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::bsatn::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer, size};
-use crate::schema::{Sats, SatsType, TypeRef};
+use crate::sats::{Sats, SatsType, TypeRef};
 
 impl<T: Encode> Encode for [T] {
     #[inline]

@@ -3,7 +3,7 @@
 use ethnum::{I256, U256};
 
 use crate::bsatn::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
-use crate::schema::{Sats, SatsType};
+use crate::sats::{Sats, SatsType};
 
 impl Encode for bool {
     #[inline]

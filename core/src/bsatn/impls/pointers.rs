@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
-use crate::schema::{Sats, SatsType};
+use crate::sats::{Sats, SatsType};
 
 macro_rules! encode_through {
     ($([$($generics:tt)*] $pointer:ty;)*) => {$(

@@ -1,7 +1,7 @@
 //! Tuples: their fields in order. The unit type: nothing.
 
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer, size, unknown};
-use crate::schema::{FieldDef, ProductDef, Sats, SatsType, TypeRef};
+use crate::sats::{FieldDef, ProductDef, Sats, SatsType, TypeRef};
 
 impl Encode for () {
     #[inline]

@@ -1,7 +1,7 @@
 //! `Option` and `Result`: a tag, then the payload. `Some` is 0, and so is `Ok`.
 
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer, size};
-use crate::schema::{Sats, SatsType, TypeRef};
+use crate::sats::{Sats, SatsType, TypeRef};
 
 impl<T: Encode> Encode for Option<T> {
     #[inline]

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{StaticType, StaticTypes};
+use crate::sats::UnknownVariants;
 use crate::schema::any::Scalar;
-use crate::schema::sats::UnknownVariants;
 use crate::types::{ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid};
 
 /// A Rust type that can be compared with a schema while the program is compiled. Made by `#[derive(Bsatn)]`.

@@ -14,7 +14,7 @@ pub use described::{
 };
 
 pub use super::any::Scalar;
-pub use super::sats::UnknownVariants;
+pub use crate::sats::UnknownVariants;
 
 /// A type, and all types inside.
 #[derive(Debug, Clone, Copy)]
