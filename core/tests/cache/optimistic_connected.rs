@@ -183,6 +183,49 @@ fn changed_footprint_on_rerun_pulls_in_others() {
     assert_eq!(counted.scores(), [(1, 5), (2, 2), (3, 4), (4, 102), (5, 100), (6, 101)]);
 }
 
+/// Does something once the player 1 is gone.
+fn without_first(act: impl Fn(&mut LocalTx) + Send) -> impl Fn(&mut LocalTx) + Send {
+    move |tx| {
+        if tx.find(Player::ID, &1).is_none() {
+            act(tx);
+        }
+    }
+}
+
+#[test]
+fn first_write_on_rerun_reaches_its_readers() {
+    let mut counted = Counted::with_players(1..=3);
+    apply(&mut counted.cache, [inserts::<Message>(A, &[message(1, "hi")])]);
+    counted.add(without_first(|tx| _ = tx.delete_by(Player::ID, &2)));
+    counted.add(without_first(|tx| _ = tx.delete(&message(1, "hi"))));
+    counted.add(without_first(|tx| {
+        tx.upsert(Player { name: "renamed".to_owned(), ..player(3, 3) });
+    }));
+    counted.add(step(2, 7));
+    counted.add(|tx| {
+        let count = tx.iter::<Message>().count();
+        tx.upsert(player(8, count as u32));
+    });
+    counted.add(|tx| {
+        let named = tx.find(Player::NAME, "player 3").map_or(0, |row| row.score);
+        tx.upsert(player(9, named));
+    });
+    assert_eq!(counted.scores(), [(1, 1), (2, 2), (3, 3), (7, 3), (8, 1), (9, 3)]);
+    counted.apply(vec![deletes::<Player>(A, &[player(1, 1)])], &[]);
+    assert_eq!(counted.ran(), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(counted.scores(), [(3, 3), (7, 1), (8, 0), (9, 0)]);
+}
+
+#[test]
+fn first_write_as_server_has_it_disturbs_nobody() {
+    let mut counted = Counted::with_players(1..=2);
+    counted.add(without_first(|tx| tx.upsert(player(2, 2))));
+    counted.add(step(2, 7));
+    counted.apply(vec![deletes::<Player>(A, &[player(1, 1)])], &[]);
+    assert_eq!(counted.ran(), [0]);
+    assert_eq!(counted.scores(), [(2, 2), (7, 3)]);
+}
+
 #[test]
 fn growing_chain_does_not_rerun_per_link() {
     const LINKS: u64 = 20;

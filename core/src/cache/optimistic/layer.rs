@@ -361,21 +361,31 @@ impl<R: Row> Layer<R> {
             let id = self.key_for(&write);
             written.push(id);
             let version = Version::new(turn, write.row, write.is_deleted);
-            let Some(key) = self.keys.get(&id).filter(|key| !key.stack.has(&version)) else {
+            if self.keys.get(&id).is_none_or(|key| key.stack.has(&version)) {
                 continue;
-            };
-            let old = match key.stack.at(turn) {
-                Some(version) => version.seen().map(Seen::Packed),
-                None => self.below_or_server(key, turn, ground),
-            };
-            self.changed(key, turn, [old, version.seen().map(Seen::Packed)], found);
+            }
             self.put(id, version);
+            self.notice_last_put(ground, found);
         }
         let is_kept: BTreeSet<_> = written.iter().collect();
         for id in before.iter().filter(|id| !is_kept.contains(id)) {
             self.withdraw(*id, turn, ground, found);
         }
         written
+    }
+
+    /// Finds those for whom the version makes a difference that was put last.
+    ///
+    /// Not before it is there: the server's row of a key is known by the key's versions, and this may be the first.
+    fn notice_last_put(&self, ground: &Ground<'_, R>, found: &mut BTreeSet<Turn>) {
+        let Some(Logged::Put(id, turn, before)) = self.log.last() else { return };
+        let Some(key) = self.keys.get(id) else { return };
+        let old = match before {
+            Some(before) => before.seen().map(Seen::Packed),
+            None => self.below_or_server(key, *turn, ground),
+        };
+        let new = key.stack.at(*turn).and_then(Version::seen).map(Seen::Packed);
+        self.changed(key, *turn, [old, new], found);
     }
 
     /// The change under way has made a row of the server's another one, by this pair of the table's: finds those for

@@ -26,6 +26,10 @@ pub(super) enum Write {
     Count(u64),
     /// Refuses if there is a row of such a name.
     Unless(u64),
+    /// Leaves the rest of the mutation out if there is no such row.
+    Given(u64),
+    /// Deletes a row by its name.
+    RemoveNamed(u64),
     Temp(u32),
     Say(u32),
     Unsay(u32),
@@ -78,6 +82,8 @@ fn writes(ids: u64) -> impl Strategy<Value = Vec<Write>> {
         1 => (id(), id()).prop_map(|(name, to)| Write::Named(name, to)),
         1 => id().prop_map(Write::Count),
         1 => id().prop_map(Write::Unless),
+        2 => id().prop_map(Write::Given),
+        1 => id().prop_map(Write::RemoveNamed),
         2 => (0..4_u32).prop_map(Write::Temp),
         1 => (0..4_u32).prop_map(Write::Say),
         1 => (0..4_u32).prop_map(Write::Unsay),

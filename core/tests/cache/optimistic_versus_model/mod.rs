@@ -3,6 +3,7 @@
 
 mod histories;
 mod model;
+mod regressions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -399,6 +400,15 @@ fn assert_same(one: &Transaction, other: &Transaction) {
     assert_eq!(messages(one), messages(other));
 }
 
+/// Does these operations one after the other, then ends all mutations.
+fn run_history(ops: &[Op], step_rows: usize) {
+    let mut world = World::new(step_rows);
+    for op in ops {
+        world.run(op);
+    }
+    world.check_end();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -410,11 +420,7 @@ proptest! {
         ops in vec(op(IDS), 0..50),
         step_rows in 1..20_usize,
     ) {
-        let mut world = World::new(step_rows);
-        for op in &ops {
-            world.run(op);
-        }
-        world.check_end();
+        run_history(&ops, step_rows);
     }
 
     /// As before, where nearly all mutations write the same rows.
@@ -423,10 +429,6 @@ proptest! {
         ops in vec(op(2), 30..90),
         step_rows in 1..20_usize,
     ) {
-        let mut world = World::new(step_rows);
-        for op in &ops {
-            world.run(op);
-        }
-        world.check_end();
+        run_history(&ops, step_rows);
     }
 }

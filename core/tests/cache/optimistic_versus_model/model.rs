@@ -77,6 +77,16 @@ impl Rows {
                         return false;
                     }
                 }
+                Write::Given(id) => {
+                    if !self.players.contains_key(&id) {
+                        return true;
+                    }
+                }
+                Write::RemoveNamed(name) => {
+                    if let Some(id) = self.named(name).map(|row| row.id) {
+                        self.players.remove(&id);
+                    }
+                }
                 Write::Temp(score) => {
                     let id = u64::MAX - (mutation.0 << 16) - temps;
                     temps += 1;
@@ -166,6 +176,14 @@ pub(super) fn mutation(writes: Vec<Write>) -> impl Fn(&mut LocalTx) + Send {
                     if tx.find(Player::NAME, &name).is_some() {
                         tx.fail("there is one");
                     }
+                }
+                Write::Given(id) => {
+                    if tx.find(Player::ID, &id).is_none() {
+                        return;
+                    }
+                }
+                Write::RemoveNamed(name) => {
+                    tx.delete_by(Player::NAME, &format!("player {name}"));
                 }
                 Write::Temp(score) => {
                     let id = tx.temp_id();
