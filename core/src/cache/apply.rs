@@ -1,5 +1,7 @@
 //! Applying one message, in steps: see [`Cache::begin`] and [`Cache::step`].
 
+use std::sync::Arc;
+
 use foldhash::{HashMap, HashMapExt};
 
 use super::change::{Change, Part, Step};
@@ -11,6 +13,7 @@ use super::sets::SetId;
 use super::stage::DropCursor;
 use super::stamp::{Stamp, VIEW_AGE_MAX};
 use super::table::{AnyTable, Fault};
+use super::weigh::cost_of_bytes;
 use super::{Cache, TableId};
 use crate::wire::RowList;
 
@@ -281,7 +284,7 @@ impl Cache {
                 if self.waiting {
                     return Ok(false);
                 }
-                self.start(applying);
+                self.start(applying).map_err(Stop::OutOfSync)?;
                 applying.enter(Phase::Look);
             }
             Phase::Look => {
@@ -354,24 +357,31 @@ impl Cache {
     }
 
     /// Finds the tables of all parts and the sets to drop.
-    fn start(&mut self, applying: &mut Applying) {
+    fn start(&mut self, applying: &mut Applying) -> Result<(), OutOfSync> {
         let mut known: HashMap<&str, TableId> = HashMap::new();
         let mut tables = Vec::with_capacity(applying.change.parts.len());
         for part in &applying.change.parts {
-            let table = part.table().map(|name| match known.get(&**name) {
+            let Some(name) = part.table() else {
+                tables.push(None);
+                continue;
+            };
+            let table = match known.get(&**name) {
                 Some(&table) => table,
                 None => {
-                    let table = self.table_named(name);
+                    let named = self.table_of_rows(name, &applying.touched);
+                    let table = named.map_err(|kind| {
+                        OutOfSync::new(&Arc::from(name.as_str()), Some(part.set()), kind)
+                    })?;
                     self.tables[table.0 as usize].sweep_lists();
                     known.insert(name, table);
                     applying.touched.push(table);
                     table
                 }
-            });
-            if let (Some(table), Part::Events { message, distinct, .. }) = (table, part) {
+            };
+            if let Part::Events { message, distinct, .. } = part {
                 self.tables[table.0 as usize].expect_events(*message, *distinct);
             }
-            tables.push(table);
+            tables.push(Some(table));
         }
         let dropped = applying.change.parts.iter().filter_map(|part| match part {
             Part::DropSet { set } => Some(*set),
@@ -380,12 +390,30 @@ impl Cache {
         let failed = applying.failed.iter().map(|failure| failure.set);
         applying.drops = dropped.chain(failed).collect();
         if !applying.drops.is_empty() {
-            let all = (0..self.tables.len() as u32).map(TableId);
-            let rest: Vec<_> = all.filter(|table| !applying.touched.contains(table)).collect();
+            self.note_ended_sets();
+            let rest = self.tables_of(&applying.drops, &applying.touched);
             applying.touched.extend(rest);
         }
         applying.tables = tables;
         applying.touched.iter().for_each(|&table| self.touch(table));
+        Ok(())
+    }
+
+    /// The tables that may have rows of these sets, without those that are known. Of tables that nobody mentioned, also
+    /// those that are empty: they may be forgotten.
+    fn tables_of(&self, sets: &[SetId], known: &[TableId]) -> Vec<TableId> {
+        let mut is_known = vec![false; self.tables.len()];
+        known.iter().for_each(|table| is_known[table.0 as usize] = true);
+        let tables = (0..).map(TableId).zip(self.tables.iter().zip(is_known));
+        let rest = tables.filter(|(_, (table, is_known))| {
+            let may_have = || {
+                table.def().is_some()
+                    || table.is_empty()
+                    || sets.iter().any(|&set| table.holds(set))
+            };
+            !is_known && may_have()
+        });
+        rest.map(|(table, _)| table).collect()
     }
 
     /// Stages the parts that belong to the phase.
@@ -405,7 +433,8 @@ impl Cache {
             if left > 0 && *budget == 0 {
                 return Ok(false);
             }
-            let count = left.min(*budget);
+            let cost = 1 + cost_of_bytes(rows.data_bytes() / rows.len().max(1));
+            let count = left.min(budget.div_ceil(cost));
             let store = &mut *self.tables[table.0 as usize];
             if let Err(fault) = stage(store, part, applying.row, count) {
                 return Err(match fault {
@@ -415,7 +444,7 @@ impl Cache {
                     }
                 });
             }
-            *budget -= count;
+            *budget = budget.saturating_sub(count * cost);
             applying.row += count;
             if count == left {
                 applying.next();

@@ -1,16 +1,17 @@
 //! Catalog of tables, by type and by name.
 
 use core::any::{Any, TypeId};
-use core::hash::{Hash, Hasher};
+use core::hash::{BuildHasher as _, Hash, Hasher};
 use std::sync::{Arc, OnceLock, Weak};
 
 use foldhash::HashMap;
+use foldhash::fast::RandomState;
 
 /// The tables by their markers' types and by their names. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Catalog {
     pub(super) by_type: TypeMap,
-    pub(super) by_name: Arc<HashMap<Arc<str>, u32>>,
+    pub(super) by_name: NameMap,
     /// Owner that is asked for a table that is not in the catalog.
     pub(super) owner: Arc<OnceLock<Owner>>,
 }
@@ -19,7 +20,49 @@ pub(super) type Owner = Weak<dyn Any + Send + Sync>;
 
 impl Catalog {
     pub(super) fn new() -> Self {
-        Self { by_type: TypeMap::new(), by_name: Arc::default(), owner: Arc::default() }
+        Self { by_type: TypeMap::new(), by_name: NameMap::new(), owner: Arc::default() }
+    }
+}
+
+/// A hash map by name that readers share: a change copies one shard of it.
+#[derive(Clone)]
+pub(super) struct NameMap {
+    shards: Arc<[Shard; Self::SHARDS]>,
+    /// Seeded at random, because a server chooses the names.
+    hasher: RandomState,
+}
+
+type Shard = Arc<HashMap<Arc<str>, u32>>;
+
+impl NameMap {
+    const SHARDS: usize = 64;
+
+    fn new() -> Self {
+        let shards = Arc::new(core::array::from_fn(|_| Arc::default()));
+        Self { shards, hasher: RandomState::default() }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<u32> {
+        self.shards[self.shard(name)].get(name).copied()
+    }
+
+    pub(super) fn insert(&mut self, name: Arc<str>, table: u32) {
+        let shard = self.shard(&name);
+        Arc::make_mut(&mut Arc::make_mut(&mut self.shards)[shard]).insert(name, table);
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        let shard = self.shard(name);
+        Arc::make_mut(&mut Arc::make_mut(&mut self.shards)[shard]).remove(name);
+    }
+
+    /// All names, in no order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.shards.iter().flat_map(|shard| shard.keys()).map(|name| &**name)
+    }
+
+    fn shard(&self, name: &str) -> usize {
+        self.hasher.hash_one(name) as usize % Self::SHARDS
     }
 }
 

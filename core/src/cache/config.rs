@@ -13,6 +13,11 @@ pub struct CacheConfig {
     /// How many bytes such rows may take, as [`max_dead_rows`](Self::max_dead_rows) bounds their number. A row counts as
     /// its slot, and the size of its encoding where its type has strings or lists. 256 MiB unless set.
     pub max_dead_bytes: usize,
+    /// Bytes that tables may take whose rows came and that the program does not mention, rows not counted: 2 KiB each, and
+    /// their names. 16 MiB unless set.
+    ///
+    /// Where there would be more, those without rows are forgotten; then the message is out of sync.
+    pub max_table_bytes: usize,
     /// The version that an empty cache has. Tests start just before the place where numbers wrap.
     #[doc(hidden)]
     pub first_version: u64,
@@ -26,6 +31,7 @@ impl Default for CacheConfig {
         Self {
             max_dead_rows: 1_000_000,
             max_dead_bytes: 256 << 20,
+            max_table_bytes: 16 << 20,
             first_version: 0,
             reruns_all_mutations: false,
         }

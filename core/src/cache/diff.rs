@@ -43,16 +43,37 @@ impl Transaction {
         &self.failed
     }
 
+    /// Memory that the transaction keeps as long as it is held: rows that left, rows of events, and the list of changes.
+    ///
+    /// Its views keep more: what left later, until it is dropped.
+    pub fn retained(&self) -> Retained {
+        let tables = self.tables.iter().map(|diff| diff.retained);
+        tables.fold(Retained::default(), |all, one| Retained {
+            rows: all.rows + one.rows,
+            bytes: all.bytes + one.bytes,
+        })
+    }
+
     /// Returns `true` if nothing changed and no set failed.
     pub fn is_empty(&self) -> bool {
         self.tables.is_empty() && self.failed.is_empty()
     }
 }
 
+/// Memory that a transaction keeps: see [`Transaction::retained`].
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Retained {
+    /// Number of rows that left with it.
+    pub rows: usize,
+    /// Bytes that they and the rest take.
+    pub bytes: usize,
+}
+
 /// Changes of one transaction in one table.
 pub struct TableDiff {
     pub(super) table: TableId,
     pub(super) name: Arc<str>,
+    pub(super) retained: Retained,
     pub(super) pairs: Vec<Pair>,
     pub(super) events: Option<Box<dyn AnyEvents>>,
 }

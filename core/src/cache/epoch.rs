@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockWriteGuard, Weak};
 
 use super::catalog::Catalog;
 use super::snapshot::{AnySnapshot, Snapshot};
+use super::snapshots::Snapshots;
 use super::view::{TableView, UntypedTable};
 use super::{Row, Table};
 
@@ -25,8 +26,7 @@ struct Late {
 #[derive(Clone)]
 pub(super) struct Tables {
     pub(super) catalog: Catalog,
-    /// By [`TableId`](super::TableId).
-    pub(super) snapshots: Vec<Arc<dyn AnySnapshot>>,
+    pub(super) snapshots: Snapshots,
 }
 
 impl Tables {
@@ -37,18 +37,18 @@ impl Tables {
 
     #[inline]
     pub(super) fn typed_at<R: Row>(&self, table: u32) -> Option<&Snapshot<R>> {
-        let snapshot: &dyn Any = &**self.snapshots.get(table as usize)?;
+        let snapshot: &dyn Any = self.snapshots.get(table as usize)?;
         snapshot.downcast_ref()
     }
 
     /// A table by its id, whatever its type.
     pub(super) fn untyped_at(&self, table: u32) -> Option<&dyn AnySnapshot> {
-        self.snapshots.get(table as usize).map(|snapshot| &**snapshot)
+        self.snapshots.get(table as usize)
     }
 
     fn untyped(&self, name: &str) -> Option<&dyn AnySnapshot> {
-        let &table = self.catalog.by_name.get(name)?;
-        self.snapshots.get(table as usize).map(|snapshot| &**snapshot)
+        let table = self.catalog.by_name.get(name)?;
+        self.snapshots.get(table as usize)
     }
 }
 
@@ -178,6 +178,6 @@ impl View {
 
     /// The names of all tables that this view has, in no order.
     pub fn table_names(&self) -> impl Iterator<Item = &str> {
-        self.epoch.tables.catalog.by_name.keys().map(|name| &**name)
+        self.epoch.tables.catalog.by_name.names()
     }
 }

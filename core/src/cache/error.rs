@@ -51,6 +51,13 @@ pub enum OutOfSyncKind {
     /// A row was replaced by one with the same primary key, and a set kept the old one.
     #[error("the server replaced a row, and this or another set keeps the old one")]
     Replaced,
+    /// The server names more tables that the program does not mention than
+    /// [`max_table_bytes`](super::CacheConfig::max_table_bytes) has room for.
+    #[error("the server names more tables than `max_table_bytes` ({limit}) has room for")]
+    TooManyTables {
+        /// The limit.
+        limit: usize,
+    },
     /// The table has more rows than row ids can name: about four billion, counting those that views hold.
     #[error("the table has too many rows")]
     TooManyRows,

@@ -68,7 +68,10 @@ impl Cache {
                 agree(def, &T::DEF, same_rows)?;
                 Vec::new()
             }
-            None => self.give_type::<T>(table, outdated),
+            None => {
+                self.mention_table(T::DEF.name);
+                self.give_type::<T>(table, outdated)
+            }
         };
         if !T::ARGUMENTS.is_empty() {
             self.with_arguments.push(table);

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 
-use super::diff::{AnyEvents, Pair, TableDiff};
+use super::diff::{AnyEvents, Pair, Retained, TableDiff};
 use super::error::OutOfSyncKind;
 use super::sets::{ListId, SetId};
 use super::slots::{NO_ROW, RowId};
 use super::staging::Staging;
 use super::stamp::Stamp;
 use super::store::{DeadRows, TableStore};
+use super::weigh::Weight;
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {
@@ -108,32 +109,42 @@ impl<R: Row> TableStore<R> {
 
     /// Ends the message after its commit: what changed with `version`, if anything.
     pub(super) fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
-        let Staging { pairs, waste, events, died, .. } =
+        let Staging { pairs, waste, events, event_bytes, died, .. } =
             core::mem::replace(&mut self.staging, Staging::new());
         self.changed_at = version;
         self.bury_later(0, waste);
-        self.bury_later(version, died);
+        let died = self.bury_later(version, died);
         if !pairs.is_empty() {
             self.snapshot.lens.note(version, self.len, horizon);
         }
         if pairs.is_empty() && events.is_empty() {
             return None;
         }
+        let listed = pairs.len() * size_of::<Pair>() + events.len() * size_of::<R>();
+        let bytes = Self::bytes(died) + event_bytes + listed;
+        let retained = Retained { rows: died.rows, bytes };
         let events = (!events.is_empty()).then(|| Box::new(events) as Box<dyn AnyEvents>);
-        Some(TableDiff { table: self.id, name: Arc::clone(&self.name), pairs, events })
+        Some(TableDiff { table: self.id, name: Arc::clone(&self.name), retained, pairs, events })
     }
 
-    /// Remembers rows to be freed when no view of a version before `version` is left.
-    pub(super) fn bury_later(&mut self, version: u64, mut ids: Vec<u32>) {
+    /// Remembers rows to be freed when no view of a version before `version` is left; what they weigh.
+    pub(super) fn bury_later(&mut self, version: u64, mut ids: Vec<u32>) -> Weight {
+        let mut weight = Weight::default();
         if ids.is_empty() {
-            return;
+            return weight;
         }
-        ids.iter().for_each(|&id| self.dead_weight.add(self.size(RowId(id))));
+        ids.iter().for_each(|&id| weight.add(self.size(RowId(id))));
+        self.dead_weight.add_all(weight);
         // They are taken from the end, and an older version of a row goes before a newer one.
         ids.reverse();
         let dead = DeadRows { version, ids };
         // What was never seen can go first.
-        if version == 0 { self.dead.push_front(dead) } else { self.dead.push_back(dead) }
+        if version == 0 {
+            self.dead.push_front(dead);
+        } else {
+            self.dead.push_back(dead);
+        }
+        weight
     }
 
     /// Undoes whatever the message did so far.

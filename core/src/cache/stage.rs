@@ -229,6 +229,7 @@ impl<R: Row> TableStore<R> {
         for bytes in rows {
             let row = R::decode_row(bytes).map_err(|error| self.mismatch(bytes, error))?;
             self.staging.events.push(row);
+            self.staging.event_bytes += bytes.len();
         }
         Ok(())
     }

@@ -15,9 +15,10 @@ pub(super) struct Staging<R> {
     pub(super) log: Vec<(RowId, ListId)>,
     /// Rows that came and went, and those of messages that failed.
     pub(super) waste: Vec<u32>,
-    /// Rows of an event table.
+    /// Rows of an event table, and the size of their encodings.
     pub(super) events: Vec<R>,
     pub(super) repeats: Repeats,
+    pub(super) event_bytes: usize,
     pub(super) settling: Settling,
     /// Number of committed pairs.
     pub(super) committed: usize,
@@ -72,6 +73,7 @@ impl<R> Staging<R> {
             waste: Vec::new(),
             events: Vec::new(),
             repeats: Repeats::None,
+            event_bytes: 0,
             settling: Settling::default(),
             committed: 0,
             died: Vec::new(),

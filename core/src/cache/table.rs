@@ -90,6 +90,12 @@ pub(super) trait AnyTable: Any + Send {
     /// The part that readers share, or will.
     fn peek(&self) -> Arc<dyn AnySnapshot>;
     fn is_stale(&self) -> bool;
+    /// Returns `true` if new views see no row.
+    fn is_empty(&self) -> bool;
+    /// Returns `true` for a raw table without rows that anybody sees, or may yet see.
+    fn is_unused(&self) -> bool;
+    /// Returns `true` if rows are held by the set.
+    fn holds(&self, set: SetId) -> bool;
     fn is_clean(&self) -> bool;
 
     /// How many rows left and may be seen by views, and the memory that they take.
@@ -285,6 +291,18 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn is_clean(&self) -> bool {
         self.is_clean()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn is_unused(&self) -> bool {
+        self.def.is_none() && self.occupied == 0 && self.staging.events.is_empty()
+    }
+
+    fn holds(&self, set: SetId) -> bool {
+        self.lists.any_names(set)
     }
 
     fn dead(&self) -> Dead {

@@ -51,6 +51,11 @@ impl Weight {
         self.data += size;
     }
 
+    pub(super) fn add_all(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.data += other.data;
+    }
+
     #[inline]
     pub(super) fn remove(&mut self, size: usize) {
         self.rows -= 1;

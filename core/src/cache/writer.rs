@@ -9,12 +9,12 @@ use super::apply::Applying;
 use super::catalog::Catalog;
 use super::epoch::{CacheReader, Epoch, Shared, Tables};
 use super::optimistic::Mutations;
-use super::raw::RawRow;
 use super::sets::SetId;
 use super::snapshot::AnySnapshot;
+use super::snapshots::Snapshots;
 use super::stamp::FREEZE_EVERY;
-use super::store::TableStore;
 use super::table::{AnyTable, Dead, Usage};
+use super::unmentioned::Unmentioned;
 use super::{CacheConfig, TableId};
 use crate::schema::TableDef;
 
@@ -41,6 +41,7 @@ pub struct Cache {
     /// Sets that are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
     pub(super) stale: HashSet<SetId>,
     pub(super) mutations: Mutations,
+    pub(super) unmentioned: Unmentioned,
     unclean: Unclean,
     freezing: Freezing,
 }
@@ -118,7 +119,7 @@ impl Cache {
     /// An empty cache.
     pub fn new(config: CacheConfig) -> Self {
         let catalog = Catalog::new();
-        let tables = Tables { catalog: catalog.clone(), snapshots: Vec::new() };
+        let tables = Tables { catalog: catalog.clone(), snapshots: Snapshots::default() };
         let version = config.first_version;
         Self {
             shared: Arc::new(Shared::new(Epoch::new(version, Arc::new(tables)))),
@@ -133,6 +134,7 @@ impl Cache {
             with_arguments: Vec::new(),
             stale: HashSet::new(),
             mutations: Mutations::default(),
+            unmentioned: Unmentioned::default(),
             unclean: Unclean::default(),
             freezing: Freezing { due: version + FREEZE_EVERY, at: None },
             config,
@@ -160,21 +162,6 @@ impl Cache {
         self.tables.get(table.0 as usize).map(|table| table.usage())
     }
 
-    /// The table of this name, made raw if there is none.
-    pub(super) fn table_named(&mut self, name: &str) -> TableId {
-        if let Some(&table) = self.catalog.by_name.get(name) {
-            return TableId(table);
-        }
-        let table = TableId(self.tables.len() as u32);
-        let name: Arc<str> = name.into();
-        let store = TableStore::<RawRow>::new(table, Arc::clone(&name), None);
-        self.tables.push(Box::new(store));
-        self.touch(table);
-        Arc::make_mut(&mut self.catalog.by_name).insert(name, table.0);
-        self.catalog_changed = true;
-        table
-    }
-
     /// Frees what no view sees any more, by about `max_rows` rows; whether there is more that can be done now.
     ///
     /// To be called when there is time; each change starts with it too. Memory comes back in bounded steps: rows that left, when
@@ -197,6 +184,7 @@ impl Cache {
             // What can be freed where it is need not be moved around.
             self.at_quiet_moments(&REAPING, &mut budget);
             moved = self.evacuate(&mut budget);
+            self.forget_tables_of_ended_sets();
             self.publish_if_stale();
         }
         self.at_quiet_moments(&REAPING, &mut budget);
@@ -210,6 +198,11 @@ impl Cache {
     /// Notes that there may be something to publish or to reclaim.
     pub(super) fn touch(&mut self, table: TableId) {
         self.unclean.add(table);
+    }
+
+    /// Tables in which there may be something to reclaim.
+    pub(super) fn unclean_tables(&self) -> &[TableId] {
+        &self.unclean.tables
     }
 
     fn each_unclean(&mut self, mut each: impl FnMut(&mut dyn AnyTable)) {
@@ -278,7 +271,7 @@ impl Cache {
         for table in &self.unclean.tables {
             let place = table.0 as usize;
             let table = &mut *self.tables[place];
-            if let Some(published) = tables.snapshots.get_mut(place)
+            if let Some(published) = tables.snapshots.get_unshared(place)
                 && (work.is_wanted)(table)
                 && *budget > 0
             {
@@ -340,13 +333,7 @@ impl Cache {
             let place = table.0 as usize;
             let Some(snapshot) = self.tables[place].publish() else { continue };
             let tables = new.get_or_insert_with(|| Tables::clone(old));
-            match tables.snapshots.get_mut(place) {
-                Some(old) => *old = snapshot,
-                None => {
-                    debug_assert_eq!(place, tables.snapshots.len(), "tables are touched when made");
-                    tables.snapshots.push(snapshot);
-                }
-            }
+            tables.snapshots.set(place, snapshot);
         }
         if core::mem::take(&mut self.catalog_changed) {
             let tables = new.get_or_insert_with(|| Tables::clone(old));

@@ -16,6 +16,7 @@ mod reading;
 mod reclaiming;
 mod registering;
 mod support;
+mod unmentioned;
 mod versions;
 mod versus_model;
 mod with_readers;

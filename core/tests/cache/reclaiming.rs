@@ -206,7 +206,8 @@ fn applying_waits_for_views_by_bytes() {
         assert!((LIMIT..LIMIT + 2 * bytes.max(100)).contains(&garbage), "{garbage} bytes");
         assert!(text <= LIMIT + 2 * bytes && text >= LIMIT / 10, "{text} bytes of text");
         drop(view);
-        let Step::Committed(_) = cache.step(100) else { panic!("still waiting") };
+        let is_made = (0..100).any(|_| matches!(cache.step(100), Step::Committed(_)));
+        assert!(is_made, "still waiting");
         reclaim_all(&mut cache);
         assert_eq!(cache.usage(table).unwrap().garbage_bytes, 0);
     }

@@ -229,10 +229,7 @@ impl Cache {
         let current = self.shared.current();
         let mut tables = Tables::clone(&current.tables);
         for (place, table) in self.tables.iter().enumerate() {
-            match tables.snapshots.get_mut(place) {
-                Some(snapshot) => *snapshot = table.peek(),
-                None => tables.snapshots.push(table.peek()),
-            }
+            tables.snapshots.set(place, table.peek());
         }
         tables.catalog = self.catalog.clone();
         View { epoch: Arc::new(Epoch::new(self.version + 1, Arc::new(tables))) }
