@@ -7,46 +7,80 @@ use brotli_decompressor::{
     StandardAlloc,
 };
 
-use super::decompress::{Broken, first_room, next_room};
+use super::decompress::{Broken, first_room, grow, input_piece};
 
 /// RFC 7932, without the large windows that it does not have: those would let ten bytes ask for a gigabyte.
-pub(super) fn unbrotli(
-    compressed: &[u8],
-    limit: usize,
-    window: &mut Window,
-) -> Result<Vec<u8>, Broken> {
-    let alloc = Recycler { spare: mem::take(window) };
-    let mut state =
-        BrotliState::new_strict(alloc, StandardAlloc::default(), StandardAlloc::default());
-    let mut body = vec![0; first_room(compressed, limit)];
-    let (mut unread, mut read, mut written, mut total) = (compressed.len(), 0, 0, 0);
-    let ended = loop {
-        let mut room = body.len() - written;
-        let result = BrotliDecompressStream(
-            &mut unread,
-            &mut read,
-            compressed,
-            &mut room,
-            &mut written,
-            &mut body,
-            &mut total,
-            &mut state,
-        );
-        match result {
-            _ if written > limit => break Err(Broken::TooLarge),
-            BrotliResult::ResultSuccess if unread == 0 => break Ok(()),
-            BrotliResult::ResultSuccess => break Err(Broken::Trailing(unread)),
-            BrotliResult::NeedsMoreOutput => match next_room(written, limit) {
-                Ok(room) => body.resize(room, 0),
-                Err(too_large) => break Err(too_large),
-            },
-            BrotliResult::NeedsMoreInput => break Err(Broken::Truncated),
-            BrotliResult::ResultFailure => break Err(Broken::Corrupt),
+pub(super) struct Unbrotli {
+    state: BrotliState<Recycler, StandardAlloc, StandardAlloc>,
+    body: Vec<u8>,
+    read: usize,
+    written: usize,
+}
+
+impl core::fmt::Debug for Unbrotli {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Unbrotli").field("written", &self.written).finish_non_exhaustive()
+    }
+}
+
+impl Unbrotli {
+    pub(super) fn new(compressed: &[u8], limit: usize, window: Window) -> Self {
+        let alloc = Recycler { spare: window };
+        let state =
+            BrotliState::new_strict(alloc, StandardAlloc::default(), StandardAlloc::default());
+        let body = vec![0; first_room(compressed, limit)];
+        Self { state, body, read: 0, written: 0 }
+    }
+
+    /// The memory to be used for the next stream.
+    pub(super) fn into_window(mut self) -> Window {
+        mem::take(&mut self.state.ringbuffer)
+    }
+
+    /// Decompresses about `piece` bytes more; all of them, when it is through.
+    pub(super) fn proceed(
+        &mut self,
+        compressed: &[u8],
+        limit: usize,
+        piece: usize,
+    ) -> Result<Option<Vec<u8>>, Broken> {
+        let input = compressed.len().min(self.read.saturating_add(input_piece(piece)));
+        let enough = self.written.saturating_add(piece);
+        loop {
+            let mut unread = input - self.read;
+            let mut room = self.body.len().min(enough) - self.written;
+            let mut total = 0;
+            let result = BrotliDecompressStream(
+                &mut unread,
+                &mut self.read,
+                &compressed[..input],
+                &mut room,
+                &mut self.written,
+                &mut self.body,
+                &mut total,
+                &mut self.state,
+            );
+            let left = compressed.len() - self.read;
+            match result {
+                _ if self.written > limit => return Err(Broken::TooLarge),
+                BrotliResult::ResultSuccess if left == 0 => {
+                    self.body.truncate(self.written);
+                    return Ok(Some(mem::take(&mut self.body)));
+                }
+                BrotliResult::ResultSuccess => return Err(Broken::Trailing(left)),
+                BrotliResult::NeedsMoreOutput if self.written < self.body.len() => return Ok(None),
+                BrotliResult::NeedsMoreOutput => {
+                    grow(&mut self.body, limit, piece)?;
+                    if self.written >= enough {
+                        return Ok(None);
+                    }
+                }
+                BrotliResult::NeedsMoreInput if input < compressed.len() => return Ok(None),
+                BrotliResult::NeedsMoreInput => return Err(Broken::Truncated),
+                BrotliResult::ResultFailure => return Err(Broken::Corrupt),
+            }
         }
-    };
-    *window = mem::take(&mut state.ringbuffer);
-    body.truncate(written);
-    ended.map(|()| body)
+    }
 }
 
 /// Window of brotli, to which it may refer back: 4 MiB for most streams, however short.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::Compression;
 #[cfg(feature = "brotli")]
-use super::brotli::{Window, unbrotli};
-use super::decompress::{Broken, gunzip};
+use super::brotli::{Unbrotli, Window};
+use super::decompress::{Broken, Gunzip};
 use crate::limits::Limits;
 
 /// Bodies up to this size in bytes are sent plain, whatever the client asked for.
@@ -89,11 +89,30 @@ pub fn open_frame(frame: Bytes, limits: &Limits) -> Result<Bytes, FrameError> {
 }
 
 /// Opens the frames of a connection, and keeps the memory that brotli works in from one to the next: up to 16 MiB.
+///
+/// A frame of a thousand bytes may hold a hundred megabytes, which take a while: [`begin`](Self::begin) and
+/// [`proceed`](Self::proceed) open it a piece at a time.
 #[derive(Debug, Default)]
 pub struct FrameOpener {
     #[cfg(feature = "brotli")]
     window: Window,
+    opening: Option<Box<Opening>>,
     rested: bool,
+}
+
+/// A compressed frame of which a part may be decompressed.
+#[derive(Debug)]
+struct Opening {
+    frame: Bytes,
+    limit: usize,
+    stream: Stream,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Gzip(Gunzip),
+    #[cfg(feature = "brotli")]
+    Brotli(Box<Unbrotli>),
 }
 
 impl FrameOpener {
@@ -102,6 +121,7 @@ impl FrameOpener {
         Self {
             #[cfg(feature = "brotli")]
             window: Window::new(),
+            opening: None,
             rested: false,
         }
     }
@@ -130,30 +150,111 @@ impl FrameOpener {
     /// - [`FrameError::Truncated`], [`FrameError::Corrupt`] and [`FrameError::TrailingBytes`] if the compressed body
     ///   is not one whole stream.
     pub fn open(&mut self, frame: Bytes, limits: &Limits) -> Result<Bytes, FrameError> {
+        let mut body = self.begin(frame, limits)?;
+        loop {
+            match body {
+                Some(body) => return Ok(body),
+                None => body = self.proceed(usize::MAX)?,
+            }
+        }
+    }
+
+    /// Begins to open a frame, and is through at once with one that is not compressed. Else [`proceed`](Self::proceed) goes
+    /// on. A frame that was begun before is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn begin(&mut self, frame: Bytes, limits: &Limits) -> Result<Option<Bytes>, FrameError> {
+        self.opening = None;
         if frame.len() > limits.max_frame_bytes {
             let limit = limits.max_frame_bytes;
             return Err(FrameError::FrameTooLarge { bytes: frame.len(), limit });
         }
         self.rested = false;
         let limit = limits.max_message_bytes;
-        let (opened, compression) = match frame.first() {
+        let stream = match frame.first() {
             None => return Err(FrameError::Empty),
             Some(&PLAIN) if frame.len() - 1 > limit => return Err(too_large(&frame, limit)),
-            Some(&PLAIN) => return Ok(frame.slice(1..)),
+            Some(&PLAIN) => return Ok(Some(frame.slice(1..))),
             #[cfg(not(feature = "brotli"))]
             Some(&BROTLI) => return Err(FrameError::NotBuilt(Compression::Brotli)),
             #[cfg(feature = "brotli")]
-            Some(&BROTLI) => (unbrotli(&frame[1..], limit, &mut self.window), Compression::Brotli),
-            Some(&GZIP) => (gunzip(&frame[1..], limit), Compression::Gzip),
+            Some(&BROTLI) => {
+                let window = core::mem::take(&mut self.window);
+                Stream::Brotli(Box::new(Unbrotli::new(&frame[1..], limit, window)))
+            }
+            Some(&GZIP) => Stream::Gzip(Gunzip::new(&frame[1..], limit)),
             Some(&tag) => return Err(FrameError::UnknownCompression(tag)),
         };
-        opened.map(Bytes::from).map_err(|broken| match broken {
-            Broken::TooLarge => too_large(&frame, limit),
+        self.opening = Some(Box::new(Opening { frame, limit, stream }));
+        Ok(None)
+    }
+
+    /// Returns `true` if a frame was begun that is not open yet.
+    pub fn is_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// Size of the frame that was begun, in bytes.
+    pub fn frame_bytes(&self) -> usize {
+        self.opening.as_ref().map_or(0, |opening| opening.frame.len())
+    }
+
+    /// Forgets the frame that was begun.
+    pub fn stop(&mut self) {
+        self.opening = None;
+    }
+
+    /// Goes on with the frame that was begun, by about `piece` bytes of what is in it; the body, when it is through. Without
+    /// a frame it is an empty one.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); the frame is forgotten then.
+    pub fn proceed(&mut self, piece: usize) -> Result<Option<Bytes>, FrameError> {
+        let Some(mut opening) = self.opening.take() else { return Err(FrameError::Empty) };
+        let result = opening.proceed(piece.max(1));
+        match result {
+            Ok(None) => self.opening = Some(opening),
+            #[cfg(feature = "brotli")]
+            _ => {
+                if let Stream::Brotli(stream) = opening.stream {
+                    self.window = stream.into_window();
+                }
+            }
+            #[cfg(not(feature = "brotli"))]
+            _ => (),
+        }
+        result
+    }
+}
+
+impl Opening {
+    fn proceed(&mut self, piece: usize) -> Result<Option<Bytes>, FrameError> {
+        let Self { frame, limit, stream } = self;
+        let (opened, compression) = match stream {
+            Stream::Gzip(stream) => (stream.proceed(&frame[1..], *limit, piece), Compression::Gzip),
+            #[cfg(feature = "brotli")]
+            Stream::Brotli(stream) => {
+                (stream.proceed(&frame[1..], *limit, piece), Compression::Brotli)
+            }
+        };
+        opened.map(|body| body.map(to_bytes)).map_err(|broken| match broken {
+            Broken::TooLarge => too_large(frame, *limit),
             Broken::Truncated => FrameError::Truncated { compression, bytes: frame.len() },
             Broken::Corrupt => FrameError::Corrupt { compression, bytes: frame.len() },
             Broken::Trailing(left) => FrameError::TrailingBytes { compression, left },
         })
     }
+}
+
+/// A body that takes no more memory than it has bytes, or half as much again.
+fn to_bytes(mut body: Vec<u8>) -> Bytes {
+    if body.capacity() - body.len() > body.len() / 2 {
+        body.shrink_to_fit();
+    }
+    body.into()
 }
 
 fn too_large(frame: &Bytes, limit: usize) -> FrameError {

@@ -153,6 +153,47 @@ fn an_opener_opens_whatever_came_before() {
     }
 }
 
+/// Opens a frame a piece at a time; how many it took.
+fn open_in_pieces(
+    opener: &mut FrameOpener,
+    frame: Bytes,
+    piece: usize,
+) -> (Result<Bytes, FrameError>, usize) {
+    let mut opened = opener.begin(frame, &Limits::default());
+    for pieces in 0.. {
+        match opened {
+            Ok(Some(body)) => return (Ok(body), pieces),
+            Ok(None) => opened = opener.proceed(piece),
+            Err(error) => return (Err(error), pieces),
+        }
+    }
+    unreachable!("it is opened before that")
+}
+
+#[test]
+fn frame_opened_in_pieces_is_same() {
+    let mut opener = FrameOpener::new();
+    let body: Vec<u8> = body().repeat(20);
+    for compression in COMPRESSED {
+        let frame = seal_frame(&body, compression, compress(compression));
+        for piece in [1, 1000, 30_000, 500_000] {
+            let (opened, pieces) = open_in_pieces(&mut opener, frame.clone(), piece);
+            assert_eq!(opened.unwrap(), body);
+            let fewest = body.len() / piece.max(1000) / 4;
+            assert!(pieces >= fewest, "{compression:?}: {pieces} pieces of {piece} bytes");
+            let cut_off = frame.slice(..frame.len() - 3);
+            let bytes = cut_off.len();
+            let (opened, _) = open_in_pieces(&mut opener, cut_off, piece);
+            assert_eq!(opened, Err(FrameError::Truncated { compression, bytes }));
+            // One that is begun and not finished leaves nothing behind.
+            assert_eq!(opener.begin(frame.clone(), &Limits::default()), Ok(None));
+            let _ = opener.proceed(piece.min(1000));
+        }
+    }
+    opener.stop();
+    assert!(!opener.is_opening());
+}
+
 #[test]
 fn a_small_frame_cannot_take_much_memory() {
     let limits = {
