@@ -1,6 +1,8 @@
 //! The one home of limits.
 //!
-//! Everything that a peer can make grow has a limit here, and the error that reaches it names the limit's field.
+//! Everything that a peer or the application can make grow has a limit here, and the error that reaches it names the limit's
+//! field. What is counted is what it takes, within a factor of two: not only a body, but what is kept beside it. A table of
+//! all that grows, and of what happens at each limit, is in `ARCHITECTURE.md`.
 
 /// Bytes of one token, whoever gives it: 16 KiB.
 ///
@@ -39,7 +41,7 @@ pub struct Limits {
     /// else would take ten times its size. An honest message names a few a query set.
     pub max_message_parts: usize,
 
-    /// Bytes of frames that were received and are not applied yet, decompressed. 64 MiB.
+    /// Bytes of frames that were received and are not applied yet, decompressed, and 128 bytes for each. 64 MiB.
     ///
     /// Above it the socket is not read until some of them are applied, so that the server feels it. One frame may
     /// exceed it by its own size.
@@ -59,6 +61,17 @@ pub struct Limits {
     /// Calls and queries that are not answered, those included that wait to be sent. 65,536.
     pub max_calls: usize,
 
+    /// Bytes of calls and queries that are not answered: 512 for each, with its name and its arguments or its text. 256 MiB.
+    ///
+    /// A new one that exceeds it is refused. As much again may wait to be delivered where nobody ticks: answers, and refusals.
+    pub max_call_bytes: usize,
+
+    /// Bytes of query sets that are not over: a KiB for each, and its queries. 64 MiB.
+    ///
+    /// Those count that were ended and that the server has not confirmed. A new one that exceeds it is refused. Sets that are
+    /// asked for once more to be [verified](crate::conn::Connection::verify) may take as much.
+    pub max_query_set_bytes: usize,
+
     /// Deleted rows that stay in memory because a held view may see them. 1,000,000.
     ///
     /// Above it the next message waits until views are let go of; receiving does not wait.
@@ -69,6 +82,25 @@ pub struct Limits {
     /// As with [`max_dead_rows`](Self::max_dead_rows): whichever is reached first. A row counts as its slot, and the size
     /// of its encoding where its type has strings or lists.
     pub max_dead_bytes: usize,
+
+    /// Bytes that tables take whose rows a server sends and that the program does not mention, rows not counted: 2 KiB for
+    /// each, and its name. 16 MiB.
+    ///
+    /// Eight thousand tables, where a module has a hundred. Above it those without rows are forgotten; where that makes no
+    /// room, the socket is given up.
+    pub max_table_bytes: usize,
+
+    /// Bytes of frames that are kept while query sets are being resynced, until the last of them is answered. 256 MiB.
+    ///
+    /// Above it those that were answered are applied without the others, which stay as they were and are applied alone when
+    /// their answers come.
+    pub max_resync_bytes: usize,
+
+    /// Bytes of events that one stream holds for a slow reader. 64 MiB.
+    ///
+    /// Above it the oldest are dropped, and the stream says how many. A stream may have less or more:
+    /// `EventStream::max_bytes`.
+    pub max_stream_bytes: usize,
 
     /// Bytes of one reply of the HTTP API, and of one line of a log that is followed. 256 MiB.
     ///
@@ -87,8 +119,13 @@ impl Limits {
         max_outgoing_bytes: 32 << 20,
         max_calls_in_flight: 8192,
         max_calls: 65_536,
+        max_call_bytes: 256 << 20,
+        max_query_set_bytes: 64 << 20,
         max_dead_rows: 1_000_000,
         max_dead_bytes: 256 << 20,
+        max_table_bytes: 16 << 20,
+        max_resync_bytes: 256 << 20,
+        max_stream_bytes: 64 << 20,
         max_http_reply_bytes: 256 << 20,
     };
 
@@ -118,7 +155,7 @@ impl Limits {
         self
     }
 
-    fn bounds(&mut self) -> [Bounds<'_>; 11] {
+    fn bounds(&mut self) -> [Bounds<'_>; 16] {
         /// The most that any length in a message can say.
         const LEN_MAX: usize = u32::MAX as usize;
         // A field that is added has to be named here.
@@ -131,8 +168,13 @@ impl Limits {
             max_outgoing_bytes,
             max_calls_in_flight,
             max_calls,
+            max_call_bytes,
+            max_query_set_bytes,
             max_dead_rows,
             max_dead_bytes,
+            max_table_bytes,
+            max_resync_bytes,
+            max_stream_bytes,
             max_http_reply_bytes,
         } = self;
         let any = |name, value| Bounds { name, value, most: usize::MAX };
@@ -145,8 +187,13 @@ impl Limits {
             Bounds { most: LEN_MAX, ..any("max_outgoing_bytes", max_outgoing_bytes) },
             any("max_calls_in_flight", max_calls_in_flight),
             any("max_calls", max_calls),
+            any("max_call_bytes", max_call_bytes),
+            any("max_query_set_bytes", max_query_set_bytes),
             any("max_dead_rows", max_dead_rows),
             any("max_dead_bytes", max_dead_bytes),
+            any("max_table_bytes", max_table_bytes),
+            any("max_resync_bytes", max_resync_bytes),
+            any("max_stream_bytes", max_stream_bytes),
             any("max_http_reply_bytes", max_http_reply_bytes),
         ]
     }

@@ -104,7 +104,7 @@ impl Calls {
         let probes = self.waiting.front().is_some_and(|first| first.gate() == Gate::Probing);
         let probing = if probes { self.waiting.pop_front() } else { None };
         for waiting in calls.into_iter().rev() {
-            self.note_times(&waiting);
+            self.note(&waiting);
             self.waiting.push_front(waiting);
         }
         if let Some(probing) = probing {
@@ -121,7 +121,7 @@ impl Calls {
                 self.aside.swap_remove(at)
             }
         };
-        self.forget_times(call, taken.deadline, taken.keep.as_deref());
+        self.forget(&taken);
         Some(taken)
     }
 
@@ -131,14 +131,14 @@ impl Calls {
         let (out, stay): (Vec<_>, Vec<_>) = waiting.partition(is_out);
         self.waiting = stay.into();
         for waiting in &out {
-            self.forget_times(waiting.call, waiting.deadline, waiting.keep.as_deref());
+            self.forget(waiting);
         }
         out
     }
 
     /// Puts a call aside that waits for something else than a connection.
     pub(crate) fn put_aside(&mut self, waiting: Waiting) {
-        self.note_times(&waiting);
+        self.note(&waiting);
         self.aside.push(waiting);
     }
 
@@ -163,6 +163,7 @@ impl Calls {
         let call = first.call;
         let in_flight = InFlight {
             call,
+            bytes: 0,
             kind: Kind::Probe,
             args: Bytes::new(),
             made: None,

@@ -42,6 +42,22 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Bytes that it takes until it is answered, as [`max_call_bytes`](crate::limits::Limits::max_call_bytes) counts them: its
+    /// arguments or its text, and what is kept beside them.
+    pub fn bytes(&self) -> usize {
+        /// A call's entries here and in the facade, with the deadline and whoever waits.
+        const CALL_BYTES: usize = 512;
+        CALL_BYTES
+            + match self {
+                Self::Reducer { name, args } | Self::Procedure { name, args } => {
+                    name.as_bytes().len() + args.len()
+                }
+                Self::Query { sql } => sql.as_bytes().len(),
+            }
+    }
+}
+
 /// Kind of answer that a request gets, with what is needed when it comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -64,6 +80,8 @@ pub(crate) struct InFlight {
     deadline: Option<Instant>,
     /// The application was told that it timed out: the answer's rows are applied, the answer is not reported.
     pub(crate) timed_out: bool,
+    /// Bytes that it counts as until it is answered.
+    bytes: usize,
     keep: Option<Box<Keep>>,
 }
 
@@ -98,6 +116,8 @@ pub(crate) struct Calls {
     in_flight: InOrder<InFlight>,
     /// Number of those that are probes.
     probes: usize,
+    /// Bytes that all of them take.
+    bytes: usize,
     /// The number of the last request that was sent.
     last: u64,
     deadlines: BTreeSet<(Instant, CallId)>,
@@ -142,6 +162,18 @@ impl Calls {
         waiting.chain(self.in_flight.values_rev().map(|sent| sent.call)).collect()
     }
 
+    /// Memory of the calls that are not answered.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// As [`bytes`](Self::bytes), counted anew.
+    pub(crate) fn recounted_bytes(&self) -> usize {
+        let waiting = self.waiting.iter().chain(&self.aside).map(|waiting| waiting.request.bytes());
+        let sent = self.in_flight.values_rev().map(|sent| sent.bytes);
+        waiting.chain(sent).sum()
+    }
+
     /// Number of calls that the server has not answered.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.len()
@@ -150,17 +182,25 @@ impl Calls {
     /// Puts a call at the end of those to be sent.
     pub(crate) fn push(&mut self, mut waiting: Waiting) {
         waiting.made = waiting.made.or(self.clock);
-        self.note_times(&waiting);
+        self.note(&waiting);
         self.waiting.push_back(waiting);
     }
 
-    fn note_times(&mut self, waiting: &Waiting) {
+    /// Accounts for a call that comes to those that wait.
+    fn note(&mut self, waiting: &Waiting) {
+        self.bytes += waiting.request.bytes();
         if let Some(deadline) = waiting.deadline {
             self.deadlines.insert((deadline, waiting.call));
         }
         if let Some(expires) = waiting.keep.as_ref().and_then(|keep| keep.expires) {
             self.expiries.insert((expires, waiting.call));
         }
+    }
+
+    /// Accounts for a call that was taken from those that wait, and is not sent.
+    fn forget(&mut self, waiting: &Waiting) {
+        self.bytes -= waiting.request.bytes();
+        self.forget_times(waiting.call, waiting.deadline, waiting.keep.as_deref());
     }
 
     fn forget_times(&mut self, call: CallId, deadline: Option<Instant>, keep: Option<&Keep>) {
@@ -175,6 +215,7 @@ impl Calls {
     /// Takes the next call to be sent, as a message.
     pub(crate) fn send(&mut self, request_id: RequestId) -> Option<ClientMessage> {
         let Waiting { call, request, made, deadline, mut keep } = self.waiting.pop_front()?;
+        let bytes = request.bytes();
         if let Some(keep) = &mut keep {
             // What was sent may have run: it does not expire any more.
             if let Some(expires) = keep.expires.take() {
@@ -195,7 +236,7 @@ impl Calls {
             }
         };
         let (sent, args, timed_out) = (self.clock, Bytes::new(), false);
-        let in_flight = InFlight { call, kind, args, made, sent, deadline, timed_out, keep };
+        let in_flight = InFlight { call, kind, args, made, sent, deadline, timed_out, bytes, keep };
         self.sent(request_id, in_flight);
         Some(message)
     }
@@ -232,6 +273,7 @@ impl Calls {
     /// The server has answered.
     pub(crate) fn answer(&mut self, request_id: RequestId) -> Option<InFlight> {
         let call = self.in_flight.take(self.widened(request_id)?)?;
+        self.bytes -= call.bytes;
         if call.kind == Kind::Probe {
             self.probes -= 1;
         }
@@ -272,6 +314,7 @@ impl Calls {
         self.expiries.clear();
         let mut waiting: Vec<_> = self.waiting.drain(..).chain(self.aside.drain(..)).collect();
         waiting.sort_by_key(|waiting| waiting.call);
+        self.bytes = 0;
         (sent, waiting)
     }
 
@@ -280,7 +323,8 @@ impl Calls {
         let mut sent = Vec::new();
         self.probes = 0;
         for sent_call in self.in_flight.drain() {
-            let InFlight { call, kind, deadline, timed_out, mut keep, made, .. } = sent_call;
+            let InFlight { call, kind, deadline, timed_out, bytes, mut keep, made, .. } = sent_call;
+            self.bytes -= bytes;
             if let Some(deadline) = deadline {
                 self.deadlines.remove(&(deadline, call));
             }

@@ -139,8 +139,9 @@ impl Connection {
     fn take_message(&mut self, now: Instant, message: ServerMessage) {
         self.stats.messages_received += 1;
         self.pace_message(now);
-        if let Err(Violation(what)) = self.handle_message(now, message) {
-            self.fault(now, Lost::Violation(what));
+        match self.handle_message(now, message) {
+            Ok(()) => self.bound_resync(),
+            Err(Violation(what)) => self.fault(now, Lost::Violation(what)),
         }
     }
 

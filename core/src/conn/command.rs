@@ -10,7 +10,7 @@ use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
 use crate::deadline::{after, earlier};
 use crate::schema::{ClientIndex, Table, TableDef};
-use crate::subs::{End, SubscriptionId};
+use crate::subs::{End, SubscriptionId, queries_bytes};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, Text, call_len, query_len, subscribe_len};
 
 /// Commands.
@@ -82,7 +82,10 @@ impl Connection {
         let bytes = subscribe_len(&queries);
         let refusal = match self.state {
             State::Closing { .. } | State::Closed(_) => Some(SetEnd::Closed),
-            _ => self.too_large(bytes).map(SetEnd::NotSent),
+            _ => {
+                let refused = self.too_large(bytes).or_else(|| self.too_many_sets(&queries));
+                refused.map(SetEnd::NotSent)
+            }
         };
         if let Some(reason) = refusal {
             // Rows of the last run stay with whoever has them.
@@ -231,6 +234,8 @@ impl Connection {
             NotSent::Lost(lost.clone())
         } else if self.calls.len() >= limits.max_calls {
             NotSent::TooMany { waiting: self.calls.len(), limit: limits.max_calls }
+        } else if self.calls.bytes() + request.bytes() > limits.max_call_bytes {
+            NotSent::TooManyBytes { waiting: self.calls.bytes(), limit: limits.max_call_bytes }
         } else {
             self.too_large(bytes)?
         };
@@ -253,6 +258,18 @@ impl Connection {
             }
             _ => None,
         }
+    }
+
+    /// Names a call that is over before it is made: the machine never hears of it.
+    pub fn skip_call(&mut self) -> CallId {
+        self.calls.name()
+    }
+
+    fn too_many_sets(&self, queries: &[Box<str>]) -> Option<NotSent> {
+        let limit = self.config.limits.max_query_set_bytes;
+        let bytes = self.subs.bytes();
+        let is_full = bytes + queries_bytes(queries) > limit;
+        is_full.then_some(NotSent::TooManySets { bytes, limit })
     }
 
     fn too_large(&self, bytes: usize) -> Option<NotSent> {

@@ -236,6 +236,12 @@ pub enum StaleReason {
     /// The server did not answer in time.
     #[error("the server did not resync it within `resync_timeout`")]
     NotAnswered,
+    /// More came of other sets, before this one was answered, than is kept. It is in step again when it is answered.
+    #[error("the server sent more than `max_resync_bytes` ({limit}) before it resynced this one")]
+    NotGathered {
+        /// The limit.
+        limit: usize,
+    },
 }
 
 /// Reason for which a query set is over.
@@ -323,6 +329,28 @@ pub enum NotSent {
         /// Number of those that wait.
         waiting: usize,
         /// Number that is allowed.
+        limit: usize,
+    },
+    /// Calls that wait for their answers take too much memory.
+    #[error(
+        "calls that wait for their answers take {waiting} bytes, of which `max_call_bytes` allows {limit}: make this one \
+         when some of them are answered"
+    )]
+    TooManyBytes {
+        /// Bytes that they take.
+        waiting: usize,
+        /// Bytes that are allowed.
+        limit: usize,
+    },
+    /// Query sets that are not over take too much memory.
+    #[error(
+        "the query sets that are not over take {bytes} bytes, of which `max_query_set_bytes` allows {limit}: end some of \
+         them, and wait until the server has"
+    )]
+    TooManySets {
+        /// Bytes that they take.
+        bytes: usize,
+        /// Bytes that are allowed.
         limit: usize,
     },
     /// As many calls are kept as may be.

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::apply::Then;
 use super::recovery::BatchSupport;
 use super::{
@@ -18,6 +20,18 @@ use crate::wire::{
     BatchResult, ProcedureStatus, QueryRows, QuerySetId, QuerySetUpdate, ReducerOutcome, RequestId,
     ServerMessage, TransactionUpdate, UpdateRows,
 };
+
+/// Bytes of a text of the server's that are kept. The longest that an honest one has are a panic's words and a query.
+const EXCERPT_BYTES: usize = 16 * 1024;
+
+/// The start of a text of the server's, and how long it was if that is not all.
+pub(in crate::conn) fn excerpt(text: &str) -> Box<str> {
+    if text.len() <= EXCERPT_BYTES {
+        return text.into();
+    }
+    let end = (0..=EXCERPT_BYTES).rev().find(|&end| text.is_char_boundary(end));
+    format!("{}... ({} bytes in all)", &text[..end.unwrap_or(0)], text.len()).into()
+}
 
 /// A message that the protocol does not allow.
 pub(super) struct Violation(pub(super) &'static str);
@@ -65,7 +79,7 @@ impl Connection {
                     call,
                     match result {
                         Ok(rows) => Reply::Rows(rows),
-                        Err(error) => Reply::QueryRefused((&*error).into()),
+                        Err(error) => Reply::QueryRefused(excerpt(&error)),
                     },
                 );
                 Ok(())
@@ -77,6 +91,16 @@ impl Connection {
                 self.procedure_result(request_id, status, timestamp, duration)
             }
             ServerMessage::SubscribeBatchApplied { results, .. } => self.batch_applied(results),
+        }
+    }
+
+    /// Copies bytes of the message under way that the application may keep for long, if all of the frame would be kept for
+    /// them.
+    fn own(&self, bytes: Bytes) -> Bytes {
+        if bytes.len() < self.inbox.frame().bytes / 2 {
+            Bytes::copy_from_slice(&bytes)
+        } else {
+            bytes
         }
     }
 
@@ -197,6 +221,7 @@ impl Connection {
         match self.subs.refused(wire) {
             // It may cross our own unsubscribing; there is nothing left to undo.
             Refused::Unknown => {
+                let error = excerpt(error);
                 tracing::debug!(?wire, error, "the server refused a query set that is over");
             }
             Refused::KeepsRows(set) => self.resync_refused(set, error),
@@ -205,7 +230,7 @@ impl Connection {
                 self.drop_set(set, rows, SetEnd::Unsubscribed);
             }
             Refused::Over { set, rows, was_ending: false } => {
-                self.drop_set(set, rows, SetEnd::Refused(error.into()));
+                self.drop_set(set, rows, SetEnd::Refused(excerpt(error)));
             }
         }
     }
@@ -235,18 +260,20 @@ impl Connection {
             return Err(Violation(OTHER_KIND));
         };
         let (update, reply) = match outcome {
-            ReducerOutcome::Ok { ret_value: returned, update } => {
+            ReducerOutcome::Ok { ret_value, update } => {
+                let returned = self.own(ret_value);
                 (update, Reply::Committed { returned, timestamp })
             }
             ReducerOutcome::OkEmpty => {
-                let returned = bytes::Bytes::new();
+                let returned = Bytes::new();
                 (TransactionUpdate::default(), Reply::Committed { returned, timestamp })
             }
             ReducerOutcome::Err(error) => {
+                let error = self.own(error);
                 (TransactionUpdate::default(), Reply::Rejected { error, timestamp })
             }
             ReducerOutcome::InternalError(error) => {
-                (TransactionUpdate::default(), Reply::Failed((&*error).into()))
+                (TransactionUpdate::default(), Reply::Failed(excerpt(&error)))
             }
         };
         // The call is taken out last: whatever breaks the protocol leaves it to be settled with the others.
@@ -284,8 +311,11 @@ impl Connection {
         self.settle(
             call,
             match status {
-                ProcedureStatus::Returned(value) => Reply::Returned { value, timestamp, duration },
-                ProcedureStatus::InternalError(error) => Reply::Failed((&*error).into()),
+                ProcedureStatus::Returned(value) => {
+                    let value = self.own(value);
+                    Reply::Returned { value, timestamp, duration }
+                }
+                ProcedureStatus::InternalError(error) => Reply::Failed(excerpt(&error)),
             },
         );
         Ok(())

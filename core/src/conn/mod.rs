@@ -26,6 +26,7 @@
 mod alarm;
 mod apply;
 mod backoff;
+mod bounds;
 mod command;
 mod config;
 mod endpoint;
@@ -64,6 +65,7 @@ use crate::wire::Protocol;
 
 use self::alarm::Alarms;
 use self::apply::Applying;
+pub use self::bounds::BoundFault;
 pub use self::config::{Config, Reconnect};
 pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
@@ -119,6 +121,8 @@ pub struct Connection {
     recovery: Recovery,
     /// The query sets were asked for again and are not all answered.
     resync: Option<Resync>,
+    /// The socket is read.
+    reading: bool,
     /// Greeted and in step: calls may be sent.
     ready: bool,
     /// The connection closes when every call is answered.
@@ -155,7 +159,7 @@ impl fmt::Debug for Connection {
             .field("has_token", &self.token.is_some())
             .field("is_ready", &self.ready)
             .field("pending_calls", &self.calls.len())
-            .field("received_bytes", &self.inbox.queued_bytes())
+            .field("received_bytes", &self.inbox.waiting_bytes())
             .field("events", &self.events.len())
             .field("actions", &self.actions.len())
             .finish_non_exhaustive()
@@ -219,9 +223,13 @@ impl Connection {
     /// [Limits that are none](crate::limits::Limits::check) are taken for the nearest that will do.
     pub fn new(mut config: Config, token: Option<Box<str>>, seed: u128) -> Self {
         config.limits = config.limits.clamped();
-        let Limits { max_dead_rows, max_dead_bytes, .. } = config.limits;
-        let bounds = CacheConfig { max_dead_rows, max_dead_bytes, ..CacheConfig::default() };
-        let cache = Cache::new(bounds);
+        let Limits { max_dead_rows, max_dead_bytes, max_table_bytes, .. } = config.limits;
+        let cache = Cache::new(CacheConfig {
+            max_dead_rows,
+            max_dead_bytes,
+            max_table_bytes,
+            ..CacheConfig::default()
+        });
         Self {
             state: State::Idle,
             token: token.map(Secret::from),
@@ -231,6 +239,7 @@ impl Connection {
             greeting: None,
             recovery: Recovery::new(config.reconnect.clone(), (seed >> 64) as u64),
             resync: None,
+            reading: true,
             ready: false,
             finishing: false,
             finish_by: None,
@@ -338,6 +347,14 @@ impl Connection {
     }
 
     fn announce(&mut self, state: ConnectionState) {
+        // An attempt that failed after one that nobody heard of says all: there may be any number before the next tick.
+        if let ConnectionState::Reconnecting { .. } = state
+            && let Some(Event::State(last @ ConnectionState::Reconnecting { .. })) =
+                self.events.back_mut()
+        {
+            *last = state;
+            return;
+        }
         self.events.push_back(Event::State(state));
     }
 }

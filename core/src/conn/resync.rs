@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::apply::Then;
+use super::inbox::Frame;
+use super::messages::excerpt;
 use super::net::net_parts;
 use super::recovery::BatchSupport;
 use super::{Cause, Connection, Event, StaleReason, State};
@@ -20,13 +22,36 @@ pub(super) struct Resync {
     answered: Vec<Arrival>,
     /// The rows of those that are, and their changes since, in the server's order.
     parts: Vec<Part>,
+    /// The frames that these keep.
+    frames: KeptFrames,
     /// They take the place of everything that is here, whoever has it: see [`Recovery`](super::recovery::Recovery).
     reloads: bool,
     /// Time at which sets that are not answered are left as they are.
     until: Option<Instant>,
 }
 
+/// Memory kept by pieces of frames.
+#[derive(Debug, Default)]
+struct KeptFrames {
+    last: Option<u64>,
+    bytes: usize,
+}
+
+impl KeptFrames {
+    /// A piece of a frame is kept, and so is all of it.
+    fn add(&mut self, frame: Frame) {
+        if self.last.replace(frame.number) != Some(frame.number) {
+            self.bytes += frame.bytes;
+        }
+    }
+}
+
 impl Resync {
+    /// Memory of the answers so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.frames.bytes + self.parts.len() * size_of::<Part>()
+    }
+
     /// Gives the server this much longer.
     pub(super) fn put_off(&mut self, time: Duration) {
         self.until = self.until.and_then(|until| after(until, time));
@@ -55,6 +80,7 @@ impl Connection {
             pending: stale.into_iter().collect(),
             answered: Vec::new(),
             parts: Vec::new(),
+            frames: KeptFrames::default(),
             reloads,
             until: after(now, self.config.reconnect.resync_timeout),
         });
@@ -86,10 +112,12 @@ impl Connection {
 
     /// The server has answered a set that was asked for again, with these rows.
     pub(super) fn resync_answered(&mut self, arrival: Arrival, rows: impl Iterator<Item = Part>) {
+        let frame = self.inbox.frame();
         if let Some(resync) = &mut self.resync
             && resync.pending.remove(&arrival.set)
         {
             resync.answered.push(arrival);
+            resync.frames.add(frame);
             resync.parts.extend(rows);
             self.finish_resync_if_answered();
         } else if self.subs.join(&arrival) {
@@ -102,14 +130,16 @@ impl Connection {
 
     /// A change of a set that is being resynced: it belongs to the rows that came before it.
     pub(super) fn resync_changed(&mut self, part: Part) {
+        let frame = self.inbox.frame();
         if let Some(resync) = &mut self.resync {
+            resync.frames.add(frame);
             resync.parts.push(part);
         }
     }
 
     /// The server refuses to resync a set.
     pub(super) fn resync_refused(&mut self, set: SubscriptionId, why: &str) {
-        let reason = StaleReason::Refused(why.into());
+        let reason = StaleReason::Refused(excerpt(why));
         self.events.push_back(Event::Stale { set, reason });
         self.leave_resync(set);
     }
@@ -130,10 +160,22 @@ impl Connection {
 
     /// Time is up: sets that are not answered stay as they are.
     pub(super) fn resync_timed_out(&mut self) {
+        self.resync_without_the_rest(&StaleReason::NotAnswered);
+    }
+
+    /// A message was handled: where more is kept than may be, what is here is applied without the sets that are not answered.
+    /// Their answers are a resync of their own.
+    pub(super) fn bound_resync(&mut self) {
+        let limit = self.config.limits.max_resync_bytes;
+        if self.resync.as_ref().is_some_and(|resync| resync.bytes() > limit) {
+            self.resync_without_the_rest(&StaleReason::NotGathered { limit });
+        }
+    }
+
+    fn resync_without_the_rest(&mut self, reason: &StaleReason) {
         let Some(resync) = &mut self.resync else { return };
         for set in std::mem::take(&mut resync.pending) {
-            let reason = StaleReason::NotAnswered;
-            self.events.push_back(Event::Stale { set, reason });
+            self.events.push_back(Event::Stale { set, reason: reason.clone() });
         }
         self.finish_resync_if_answered();
     }

@@ -49,7 +49,7 @@ impl Connection {
 
     /// The next message is read. One that waited alone is late, but nothing piles up behind it.
     pub(super) fn pace_message(&mut self, now: Instant) {
-        if self.inbox.queued_bytes() > 0
+        if self.inbox.waiting_bytes() > 0
             && let Some(came) = self.inbox.came()
         {
             self.notice(SlowReason::Applying, now.saturating_duration_since(came));
@@ -81,7 +81,7 @@ impl Connection {
         }
         self.pace.told = true;
         self.stats.slow_notices += 1;
-        let bytes_waiting = self.inbox.queued_bytes();
+        let bytes_waiting = self.inbox.waiting_bytes();
         self.events.push_back(Event::Slow(SlowConsumer { reason, behind, bytes_waiting }));
     }
 }

@@ -42,6 +42,12 @@ impl Connection {
         }
     }
 
+    /// Says whether the socket is read: not while [`can_receive`](Self::can_receive) is false, or the driver has a reason of its
+    /// own. While it is not, silence does not mean that the server is gone.
+    pub fn set_reading(&mut self, reading: bool) {
+        self.reading = reading;
+    }
+
     /// A ping or a pong came.
     pub fn handle_heard(&mut self, now: Instant) {
         self.set_clock(now);
@@ -95,6 +101,10 @@ impl Connection {
                 self.lose(now, Lost::Dial(late));
             }
             State::Greeting { .. } => self.lose(now, Lost::NotGreeted(self.config.connect_timeout)),
+            // Nobody listens, so silence says nothing. The server is to hear of us all the same.
+            State::Online { liveness, .. } if liveness.is_pinged() && !self.reading => {
+                liveness.heard(now);
+            }
             State::Online { liveness, .. } if liveness.is_pinged() => {
                 let silence = liveness.silence(now);
                 self.lose(now, Lost::Silent(silence));
@@ -152,12 +162,14 @@ impl Connection {
     /// Returns `true` if the driver may read from the socket: what was received and is not applied is within
     /// `max_received_bytes`.
     pub fn can_receive(&self) -> bool {
-        self.inbox.queued_bytes() < self.config.limits.max_received_bytes
+        self.inbox.bytes() < self.config.limits.max_received_bytes
     }
 
     fn socket_deadline(&self) -> Option<Instant> {
         let config = &self.config;
         match &self.state {
+            // What came was not looked at: nobody ticks, or views are held.
+            State::Greeting { .. } if !self.inbox.is_empty() => None,
             State::Dialing { since } | State::Greeting { since, .. } => {
                 after(*since, config.connect_timeout)
             }

@@ -71,7 +71,7 @@ impl Connection {
         let in_flight = self.calls.in_flight();
         Stats {
             socket_bytes_received: self.arrivals.bytes(),
-            bytes_waiting: self.inbox.queued_bytes(),
+            bytes_waiting: self.inbox.waiting_bytes(),
             changes_waiting: self.applying.len(),
             events_waiting: self.events.len(),
             calls_waiting: self.calls.len() - in_flight,

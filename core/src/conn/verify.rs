@@ -3,11 +3,11 @@
 //! Every set that is in step is asked for once more, under another name. The server evaluates it at one point of the
 //! stream of its messages, at which the rows here ought to be the same. They are compared and not applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Connection, Event, State};
 use crate::cache::Drift;
-use crate::subs::{Stage, SubscriptionId};
+use crate::subs::{Stage, SubscriptionId, queries_bytes};
 use crate::wire::{ClientMessage, QueryRows, QuerySetId, Text};
 
 /// Names one verification.
@@ -33,12 +33,44 @@ pub(super) struct Verifying {
     next: u64,
     under_way: BTreeMap<VerificationId, (Verification, usize)>,
     /// The sets on the wire that are there to be compared.
-    asked: BTreeMap<QuerySetId, (VerificationId, SubscriptionId)>,
+    asked: BTreeMap<QuerySetId, Asked>,
     /// Those that are compared and not ended.
-    ending: std::collections::BTreeSet<QuerySetId>,
+    ending: BTreeSet<QuerySetId>,
+    /// Bytes that these take.
+    bytes: usize,
+}
+
+/// A set that is asked for once more, to be compared.
+#[derive(Debug)]
+struct Asked {
+    id: VerificationId,
+    set: SubscriptionId,
+    /// Bytes that it takes until it is answered: its queries may wait to be sent.
+    bytes: usize,
 }
 
 impl Verifying {
+    /// Memory of the sets that the server has not answered, or not ended.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn ask(&mut self, wire: QuerySetId, asked: Asked) {
+        self.bytes += asked.bytes;
+        self.asked.insert(wire, asked);
+    }
+
+    fn answered(&mut self, wire: QuerySetId) -> Option<Asked> {
+        let asked = self.asked.remove(&wire)?;
+        self.bytes -= asked.bytes;
+        Some(asked)
+    }
+
+    fn end(&mut self, wire: QuerySetId) {
+        self.ending.insert(wire);
+        self.bytes += queries_bytes(&[]);
+    }
+
     /// Returns `true` if the set is on the wire for this alone.
     pub(super) fn has(&self, wire: QuerySetId) -> bool {
         self.asked.contains_key(&wire) || self.ending.contains(&wire)
@@ -46,7 +78,11 @@ impl Verifying {
 
     /// The server has ended a set that was compared.
     pub(super) fn ended(&mut self, wire: QuerySetId) -> bool {
-        self.ending.remove(&wire)
+        let ended = self.ending.remove(&wire);
+        if ended {
+            self.bytes -= queries_bytes(&[]);
+        }
+        ended
     }
 }
 
@@ -54,19 +90,22 @@ impl Connection {
     /// Compares every set that is in step with what the server has now; [`Event::Verified`] tells what came of it.
     ///
     /// The server sends the rows of all sets once more. Comparing takes time and memory in proportion to them, at once.
+    /// Nothing is compared where the sets of verifications that are not over would take more than
+    /// [`max_query_set_bytes`](crate::limits::Limits::max_query_set_bytes): the server does not answer.
     pub fn verify(&mut self) -> VerificationId {
         let id = VerificationId(self.verifying.next);
         self.verifying.next += 1;
-        if !self.ready || !matches!(self.state, State::Online { .. }) {
+        let sets = self.subs.at(Stage::Applied);
+        if !self.can_verify(&sets) {
             self.events.push_back(Event::Verified { id, outcome: None });
             return id;
         }
-        let sets = self.subs.at(Stage::Applied);
         for &set in &sets {
             let (wire, request_id) = (self.subs.new_wire(), self.request_id());
             let Some(query_set) = self.subs.get(set) else { continue };
+            let bytes = queries_bytes(query_set.queries());
             let queries = query_set.queries().iter().map(|query| Text::from(&**query)).collect();
-            self.verifying.asked.insert(wire, (id, set));
+            self.verifying.ask(wire, Asked { id, set, bytes });
             self.send(&ClientMessage::Subscribe { request_id, query_set_id: wire, queries });
         }
         self.verifying.under_way.insert(id, (Verification::default(), sets.len()));
@@ -74,9 +113,17 @@ impl Connection {
         id
     }
 
+    fn can_verify(&self, sets: &[SubscriptionId]) -> bool {
+        let sets = sets.iter().filter_map(|set| self.subs.get(*set));
+        let bytes: usize = sets.map(|set| queries_bytes(set.queries())).sum();
+        let limit = self.config.limits.max_query_set_bytes;
+        let is_online = self.ready && matches!(self.state, State::Online { .. });
+        is_online && self.verifying.bytes + bytes <= limit
+    }
+
     /// The server says what a set has; false if that was not asked for.
     pub(super) fn compare_set(&mut self, wire: QuerySetId, rows: Option<&QueryRows>) -> bool {
-        let Some((id, set)) = self.verifying.asked.remove(&wire) else { return false };
+        let Some(Asked { id, set, .. }) = self.verifying.answered(wire) else { return false };
         let held = self.subs.get(set).filter(|set| set.stage() == Stage::Applied);
         let drifts = held.zip(rows).map(|(held, rows)| self.cache.compare(held.rows(), rows));
         if let Some((verification, left)) = self.verifying.under_way.get_mut(&id) {
@@ -89,7 +136,7 @@ impl Connection {
             }
         }
         if rows.is_some() {
-            self.verifying.ending.insert(wire);
+            self.verifying.end(wire);
             let (request_id, send_dropped_rows) = (self.request_id(), false);
             self.send(&ClientMessage::Unsubscribe {
                 request_id,

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::deadline::{after, at_last, earlier, has_passed};
 use crate::limits::Limits;
 use crate::types::Timestamp;
-use crate::wire::FrameOpener;
+use crate::wire::{FrameError, FrameOpener};
 
 /// Time for which the loop applies messages before it looks at the socket and the clock again, and lets other tasks
 /// run; and the number of rows of one, which takes about as long.
@@ -31,6 +31,9 @@ const ROUNDS: u32 = 16;
 
 /// Time for which applying waits before it asks again whether a view was let go.
 const VIEWS_PAUSE: Duration = Duration::from_millis(1);
+
+/// Bytes of a compressed frame that are opened before the loop looks at what else there is to do: half a millisecond's work.
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// Giving the memory of a larger frame back takes longer than a tick has time for.
 const LARGE_FRAME_BYTES: usize = 256 * 1024;
@@ -156,6 +159,11 @@ enum Woken {
 enum LinkEvent {
     Opened(Opened),
     NotOpened(DialError),
+    /// A message, and the bytes that it came in.
+    Body {
+        body: Bytes,
+        frame_bytes: usize,
+    },
     Socket(SocketEvent),
 }
 
@@ -179,6 +187,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         }
         // A disk that is slower than the network is felt by the server.
         can_receive &= has_room(self.shared.disk().open());
+        self.shared.set_reading(can_receive);
         let pause = match progress {
             Progress::Waiting => after(now(), VIEWS_PAUSE),
             Progress::Idle | Progress::More => None,
@@ -195,11 +204,11 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
 
     /// Waits for what comes next.
     async fn wait(&mut self, can_receive: bool, has_more: bool, until: Option<Instant>) -> Woken {
-        let Self { link, shared, .. } = self;
+        let Self { link, shared, opener, limits, .. } = self;
         let mut woken = pin!(async {
             tokio::select! {
                 biased;
-                event = link.next(can_receive) => Woken::Link(event),
+                event = link.next(can_receive, opener, limits) => Woken::Link(event),
                 () = shared.woken() => Woken::Command,
                 () = tokio::task::yield_now(), if has_more => Woken::More,
                 () = at(until) => Woken::Time,
@@ -237,7 +246,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             (Action::Send(frame), Link::Open(socket)) => socket.send(frame),
             (Action::Ping, Link::Open(socket)) => socket.ping(),
             (Action::Close, Link::Open(socket)) => socket.close(),
-            (Action::Abandon, _) => self.link = Link::None,
+            (Action::Abandon, _) => self.drop_link(),
             (Action::Send(_) | Action::Ping | Action::Close, Link::None | Link::Dialing(_)) => (),
         }
     }
@@ -258,23 +267,16 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                 });
             }
             LinkEvent::NotOpened(error) => self.lost(Lost::Dial(error)),
-            LinkEvent::Socket(SocketEvent::Frame(frame)) => {
-                let bytes = frame.len();
-                // Outside the lock: a large frame takes a while to decompress.
-                match self.opener.open(frame, &self.limits) {
-                    Ok(body) => {
-                        if body.len() > LARGE_FRAME_BYTES && self.shared.is_ticked() {
-                            self.large.push(body.clone());
-                        }
-                        self.shared.with(|connection| {
-                            connection.count_frame(bytes);
-                            let now = now();
-                            connection.handle_body(now, body);
-                            connection.handle_bytes(now, bytes_read, partial);
-                        });
-                    }
-                    Err(error) => self.lost(Lost::Frame(error)),
+            LinkEvent::Body { body, frame_bytes } => {
+                if body.len() > LARGE_FRAME_BYTES && self.shared.is_ticked() {
+                    self.large.push(body.clone());
                 }
+                self.shared.with(|connection| {
+                    connection.count_frame(frame_bytes);
+                    let now = now();
+                    connection.handle_body(now, body);
+                    connection.handle_bytes(now, bytes_read, partial);
+                });
             }
             LinkEvent::Socket(SocketEvent::Heard) => {
                 // A server that pings has had nothing else to say for a while.
@@ -285,15 +287,21 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                     connection.handle_bytes(now, bytes_read, partial);
                 });
             }
-            LinkEvent::Socket(SocketEvent::Part) => {
+            // Frames are opened before they get here.
+            LinkEvent::Socket(SocketEvent::Part | SocketEvent::Frame(_)) => {
                 self.shared.with(|connection| connection.handle_bytes(now(), bytes_read, partial));
             }
             LinkEvent::Socket(SocketEvent::Lost(reason)) => self.lost(reason),
         }
     }
 
-    fn lost(&mut self, reason: Lost) {
+    fn drop_link(&mut self) {
         self.link = Link::None;
+        self.opener.stop();
+    }
+
+    fn lost(&mut self, reason: Lost) {
+        self.drop_link();
         self.shared.with(|connection| connection.handle_lost(now(), reason));
     }
 }
@@ -316,18 +324,60 @@ impl<C, D: FnMut(Event)> Drop for Run<C, D> {
 }
 
 impl Link {
-    /// The next thing that happens to the socket; never, while there is none.
-    async fn next(&mut self, can_receive: bool) -> LinkEvent {
+    /// The next thing that happens to the socket; never, while there is none. What came compressed is opened a piece at a
+    /// time, with the rest of the loop in between.
+    async fn next(
+        &mut self,
+        can_receive: bool,
+        opener: &mut FrameOpener,
+        limits: &Limits,
+    ) -> LinkEvent {
         std::future::poll_fn(|cx| match self {
             Self::None => Poll::Pending,
             Self::Dialing(dialing) => dialing.as_mut().poll(cx).map(|outcome| match outcome {
                 Ok(opened) => LinkEvent::Opened(opened),
                 Err(error) => LinkEvent::NotOpened(error),
             }),
-            Self::Open(socket) => socket.poll_event(cx, can_receive).map(LinkEvent::Socket),
+            Self::Open(socket) => poll_socket(cx, socket, can_receive, opener, limits),
         })
         .await
     }
+}
+
+fn poll_socket(
+    cx: &mut Context<'_>,
+    socket: &mut Socket,
+    can_receive: bool,
+    opener: &mut FrameOpener,
+    limits: &Limits,
+) -> Poll<LinkEvent> {
+    if !opener.is_opening() {
+        let event = ready!(socket.poll_event(cx, can_receive));
+        let SocketEvent::Frame(frame) = event else {
+            return Poll::Ready(LinkEvent::Socket(event));
+        };
+        let frame_bytes = frame.len();
+        match opener.begin(frame, limits) {
+            Ok(Some(body)) => return Poll::Ready(LinkEvent::Body { body, frame_bytes }),
+            Ok(None) => (),
+            Err(error) => return Poll::Ready(unreadable(error)),
+        }
+    } else if let Poll::Ready(event) = socket.poll_event(cx, false) {
+        return Poll::Ready(LinkEvent::Socket(event));
+    }
+    let frame_bytes = opener.frame_bytes();
+    match opener.proceed(PIECE_BYTES) {
+        Ok(Some(body)) => Poll::Ready(LinkEvent::Body { body, frame_bytes }),
+        Ok(None) => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        Err(error) => Poll::Ready(unreadable(error)),
+    }
+}
+
+fn unreadable(error: FrameError) -> LinkEvent {
+    LinkEvent::Socket(SocketEvent::Lost(Lost::Frame(error)))
 }
 
 /// Sleeps, in a tokio runtime.

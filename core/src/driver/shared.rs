@@ -28,6 +28,8 @@ pub struct Shared {
     looping: AtomicBool,
     /// Somebody applies and delivers by ticks. Changes under the lock only.
     ticked: AtomicBool,
+    /// The loop reads the socket. The machine is told when that changes.
+    reading: AtomicBool,
     /// A tick found that applying waits for views to be let go.
     held_up: AtomicBool,
     /// Wakes the loop.
@@ -76,6 +78,7 @@ impl Shared {
             connection: Mutex::new(connection),
             looping: AtomicBool::new(false),
             ticked: AtomicBool::new(false),
+            reading: AtomicBool::new(true),
             held_up: AtomicBool::new(false),
             wake: Notify::new(),
             work: Notify::new(),
@@ -256,6 +259,13 @@ impl Shared {
     pub(super) fn tell_ticks(&self) {
         if self.is_ticked() {
             self.work.notify_one();
+        }
+    }
+
+    /// Says whether the socket is read.
+    pub(super) fn set_reading(&self, reading: bool) {
+        if self.reading.swap(reading, Ordering::Relaxed) != reading {
+            self.lock().set_reading(reading);
         }
     }
 

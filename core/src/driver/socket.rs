@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::meter::Metered;
@@ -30,6 +30,16 @@ const READ_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Number of bytes gathered before they are written, so that many calls are one write. What is there is always flushed.
 const WRITE_BUFFER_BYTES: usize = 8 * 1024;
+
+/// A longer message leaves in frames of this much: each is copied into the buffer, and taken out of it bit by bit.
+const FRAGMENT_BYTES: usize = 64 * 1024;
+
+/// Bytes that the buffer holds while the server does not read: one frame of ours, and answers to its pings. Where there is
+/// no room only the latest ping is answered.
+const MAX_WRITE_BUFFER_BYTES: usize = 2 * FRAGMENT_BYTES + WRITE_BUFFER_BYTES;
+
+/// Shorter messages are copied out of the buffer that they were read into, of which each would keep all.
+const COPIED_BYTES: usize = READ_BUFFER_BYTES / 2;
 
 /// How much is read before the loop looks at what else there is to do.
 const TURN_BYTES: usize = 64 * 1024;
@@ -67,6 +77,7 @@ impl Socket {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(WRITE_BUFFER_BYTES)
+            .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES)
             .max_message_size(Some(limits.max_frame_bytes))
             .max_frame_size(Some(limits.max_frame_bytes));
         let io = Metered::new(io, &read);
@@ -75,12 +86,23 @@ impl Socket {
         Self { stream, outgoing: VecDeque::new(), unflushed: false }
     }
 
-    pub(super) fn send(&mut self, frame: Bytes) {
-        self.outgoing.push_back(Message::Binary(frame));
+    pub(super) fn send(&mut self, mut message: Bytes) {
+        let mut data = Data::Binary;
+        while message.len() > FRAGMENT_BYTES {
+            let fragment = message.split_to(FRAGMENT_BYTES);
+            let frame = Frame::message(fragment, OpCode::Data(data), false);
+            self.outgoing.push_back(Message::Frame(frame));
+            data = Data::Continue;
+        }
+        let frame = Frame::message(message, OpCode::Data(data), true);
+        self.outgoing.push_back(Message::Frame(frame));
     }
 
+    /// Sends a ping, unless one waits to leave: a server that does not read gets no more of them for being late.
     pub(super) fn ping(&mut self) {
-        self.outgoing.push_back(Message::Ping(Bytes::new()));
+        if !self.outgoing.iter().any(Message::is_ping) {
+            self.outgoing.push_back(Message::Ping(Bytes::new()));
+        }
     }
 
     pub(super) fn close(&mut self) {
@@ -114,21 +136,40 @@ impl Socket {
         (metered.take_bytes(), metered.partial())
     }
 
+    /// Writes what the socket takes. Where that is not all, the task is woken when it takes more.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        let mut stream = Pin::new(&mut self.stream);
-        while !self.outgoing.is_empty() {
-            match stream.as_mut().poll_ready(cx)? {
-                Poll::Pending => break,
-                Poll::Ready(()) => {
-                    if let Some(message) = self.outgoing.pop_front() {
-                        stream.as_mut().start_send(message)?;
-                        self.unflushed = true;
-                    }
-                }
+        loop {
+            self.hand_over(cx)?;
+            if !self.unflushed || Pin::new(&mut self.stream).poll_flush(cx)?.is_pending() {
+                return Ok(());
+            }
+            self.unflushed = false;
+            if self.outgoing.is_empty() {
+                return Ok(());
             }
         }
-        if self.unflushed && stream.poll_flush(cx)?.is_ready() {
-            self.unflushed = false;
+    }
+
+    /// Hands messages to the stream while it has room.
+    fn hand_over(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        while let Some(message) = self.outgoing.pop_front() {
+            // A close frame that finds no room would be lost.
+            let waits = self.unflushed && message.is_close();
+            if waits || Pin::new(&mut self.stream).poll_ready(cx)?.is_pending() {
+                self.outgoing.push_front(message);
+                self.unflushed = true;
+                return Ok(());
+            }
+            let sent = Pin::new(&mut self.stream).start_send(message);
+            self.unflushed = true;
+            match sent {
+                Ok(()) => (),
+                Err(Error::WriteBufferFull(message)) => {
+                    self.outgoing.push_front(*message);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -139,6 +180,9 @@ impl Socket {
         message: Option<Result<Message, Error>>,
     ) -> SocketEvent {
         match message {
+            Some(Ok(Message::Binary(frame))) if frame.len() < COPIED_BYTES => {
+                SocketEvent::Frame(Bytes::copy_from_slice(&frame))
+            }
             Some(Ok(Message::Binary(frame))) => SocketEvent::Frame(frame),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => SocketEvent::Heard,
             Some(Ok(Message::Text(_))) => {

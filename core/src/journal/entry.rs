@@ -167,6 +167,22 @@ impl Entry {
         &self.args
     }
 
+    /// Bytes that it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        /// Beside what it names: its own size, and that of what finds it.
+        const ENTRY_BYTES: usize = 512;
+        let probe = match &self.delivery {
+            Delivery::Probe(query) => query.as_bytes().len(),
+            Delivery::AtMostOnce | Delivery::AtLeastOnce => 0,
+        };
+        let failure = match &self.state {
+            EntryState::Dead(Failure::Rejected(error)) => error.len(),
+            EntryState::Dead(Failure::Failed(why)) => why.len(),
+            _ => 0,
+        };
+        ENTRY_BYTES + self.reducer.as_bytes().len() + self.args.len() + probe + failure
+    }
+
     /// The name of the mutator that shows what it will come to.
     pub fn optimistic(&self) -> Option<&Text> {
         self.optimistic.as_ref()

@@ -25,7 +25,7 @@ use crate::wire::QuerySetId;
 
 pub(crate) use self::outcome::{Answer, Arrival, Destination, End, Ended, Orphan, Refused, Route};
 pub(crate) use self::release::Released;
-pub(crate) use self::set::{QuerySet, Stage};
+pub(crate) use self::set::{QuerySet, Stage, queries_bytes};
 
 /// One query set as the application knows it: the same over all reconnects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +34,8 @@ pub struct SubscriptionId(pub u32);
 /// All query sets that are not over.
 #[derive(Debug, Default)]
 pub(crate) struct Subscriptions {
+    /// Bytes that `sets` take.
+    bytes: usize,
     next: u32,
     next_rows: u32,
     next_wire: u32,
@@ -52,7 +54,7 @@ impl Subscriptions {
     pub(crate) fn add(&mut self, queries: Vec<Box<str>>) -> SubscriptionId {
         let id = self.next_id();
         let rows = self.name_rows(id);
-        self.sets.insert(id, QuerySet::new(queries, Stage::Waiting, rows));
+        self.insert(id, QuerySet::new(queries, Stage::Waiting, rows));
         id
     }
 
@@ -60,8 +62,23 @@ impl Subscriptions {
     pub(crate) fn add_stale(&mut self, queries: Vec<Box<str>>, rows: SetId) -> SubscriptionId {
         let id = self.next_id();
         self.by_rows.insert(rows, id);
-        self.sets.insert(id, QuerySet::new(queries, Stage::Stale, rows));
+        self.insert(id, QuerySet::new(queries, Stage::Stale, rows));
         id
+    }
+
+    fn insert(&mut self, id: SubscriptionId, set: QuerySet) {
+        self.bytes += set.bytes();
+        self.sets.insert(id, set);
+    }
+
+    /// Memory of the sets that are not over.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// As [`bytes`](Self::bytes), counted anew.
+    pub(crate) fn recounted_bytes(&self) -> usize {
+        self.sets.values().map(QuerySet::bytes).sum()
     }
 
     /// The number of a set that is over before it begins.
@@ -341,8 +358,9 @@ impl Subscriptions {
     /// Forgets a set.
     fn remove(&mut self, id: SubscriptionId) -> Released {
         let released = self.disown(id);
-        let wire = self.sets.remove(&id).and_then(|set| set.wire);
-        if let Some(wire) = wire {
+        let set = self.sets.remove(&id);
+        self.bytes -= set.as_ref().map_or(0, QuerySet::bytes);
+        if let Some(wire) = set.and_then(|set| set.wire) {
             self.by_wire.remove(&wire);
         }
         released
@@ -383,6 +401,7 @@ impl Subscriptions {
     pub(crate) fn drain(&mut self) -> Vec<SubscriptionId> {
         self.by_wire.clear();
         self.retained.extend(self.by_rows.drain().map(|(rows, _)| rows));
+        self.bytes = 0;
         let open = self.sets.drain().filter(|(_, set)| set.stage != Stage::Failed);
         let mut ids: Vec<_> = open.map(|(id, _)| id).collect();
         ids.sort_unstable();

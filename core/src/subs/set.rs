@@ -23,6 +23,13 @@ fn has_join(query: &str) -> bool {
     query.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"join"))
 }
 
+/// Bytes that a set of these queries takes.
+pub(crate) fn queries_bytes(queries: &[Box<str>]) -> usize {
+    /// A set's entries, with whoever waits for it.
+    const SET_BYTES: usize = 1024;
+    SET_BYTES + queries.iter().map(|query| size_of::<Box<str>>() + query.len()).sum::<usize>()
+}
+
 /// How far a query set is, when every change that is queued has been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -51,6 +58,11 @@ impl QuerySet {
     pub(super) fn new(queries: Vec<Box<str>>, stage: Stage, rows: SetId) -> Self {
         let may_repeat = queries.len() > 1 || queries.iter().any(|query| has_join(query));
         Self { queries, stage, wire: None, rows, incoming: None, may_repeat }
+    }
+
+    /// Bytes that it takes until it is over: its queries, and what is kept of it here and in the facade.
+    pub(super) fn bytes(&self) -> usize {
+        queries_bytes(&self.queries)
     }
 
     pub(crate) fn queries(&self) -> &[Box<str>] {

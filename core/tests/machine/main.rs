@@ -4,6 +4,7 @@
 mod alarms;
 mod rig;
 
+mod bounds;
 mod calling;
 mod connecting;
 mod event_tables;

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lightlike_core::conn::{
-    Action, CallId, CallRequest, Config, Connection, Event, Lost, Progress, Reply, SetEnd,
-    SubscriptionId,
+    Action, BoundFault, CallId, CallRequest, Config, Connection, Event, Lost, Progress, Reply,
+    SetEnd, SubscriptionId,
 };
 use lightlike_core::limits::Limits;
 use lightlike_core::types::{ConnectionId, Identity, Timestamp};
@@ -102,9 +102,15 @@ impl Rig {
         panic!("the connection does not come to rest");
     }
 
-    /// Every row of the cache is owned by somebody.
+    /// Every row of the cache is owned by somebody, and what is held is within its bounds, but for frames: nobody asks here
+    /// whether one may be received.
     pub(crate) fn check_rows(&self) {
         assert_eq!(self.connection.ownership_faults(), []);
+        let mut faults = self.connection.bound_faults();
+        faults.retain(|fault| {
+            !matches!(fault, BoundFault::Exceeded { limit: "max_received_bytes", .. })
+        });
+        assert_eq!(faults, []);
     }
 
     pub(crate) fn actions(&mut self) -> Vec<Action> {

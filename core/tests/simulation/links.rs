@@ -1,8 +1,9 @@
-//! Lives on bad links: slow ones, where a message comes in parts, and ones where something else answers than the server.
+//! Lives on bad links: slow ones, where a message comes in parts, ones where something else answers than the server, and
+//! servers that ping and do not read, or leave what they are asked unanswered.
 //!
-//! Unlike in the other lives the whole driver runs, handshake and frames included, on a clock that jumps. Three promises:
-//! nothing but the database's own word ends a client; a socket over which bytes come is not given up; and the server, which
-//! drops whom it has not heard for 30 s, never has to.
+//! Unlike in the other lives the whole driver runs, handshake and frames included, on a clock that jumps. Four promises:
+//! nothing but the database's own word ends a client; a socket over which bytes come is not given up; the server, which
+//! drops whom it has not heard for 30 s, never has to; and what is held for a server stays within its bounds.
 #![expect(clippy::disallowed_methods, reason = "this measures the driver, by its clock")]
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -31,6 +32,14 @@ const STEPS: usize = 25;
 const GIVEN_UP: &str = "the client gave up a socket that was alive";
 /// How much the server puts into a frame: little, because its rows are few.
 const FRAME: usize = 64;
+/// The most that a client may have to say to a server that did not read: what the driver's buffer holds, and the link.
+const UNREAD_MAX: usize = 160 * 1024;
+/// Pings that a server sends that does not read, in bursts: their answers are twice as many bytes.
+const PINGS_A_BURST: usize = 50;
+const BURSTS: usize = 50;
+const PING_BYTES: usize = 125;
+/// What is gathered of a resync at most: a few dozen messages.
+const MAX_RESYNC_BYTES: usize = 12 * 1024;
 
 /// What stands between client and server for now.
 #[derive(Debug, Clone, Copy)]
@@ -42,11 +51,18 @@ struct Weather {
     in_frames: bool,
     /// Nothing comes or goes any more.
     stalls: bool,
+    /// The server pings, and reads nothing.
+    is_deaf: bool,
 }
 
 impl Weather {
-    const FAIR: Self =
-        Self { answers: None, bytes_a_second: 1 << 20, in_frames: true, stalls: false };
+    const FAIR: Self = Self {
+        answers: None,
+        bytes_a_second: 1 << 20,
+        in_frames: true,
+        stalls: false,
+        is_deaf: false,
+    };
 }
 
 /// What answers a handshake, other than the server.
@@ -80,6 +96,8 @@ struct World {
     socket: u64,
     /// Pings that are to be answered.
     pings: u32,
+    /// Bursts of pings that are to be sent while it does not read.
+    bursts: usize,
     /// Promises that were broken.
     broken: Vec<&'static str>,
 }
@@ -93,6 +111,11 @@ impl World {
     fn next(&mut self, pinged: &mut Instant) -> Option<Vec<u8>> {
         if self.weather.stalls {
             return None;
+        }
+        if self.weather.is_deaf && self.bursts > 0 && self.server.outbox.is_empty() {
+            self.bursts -= 1;
+            let ping = [&[0x89, PING_BYTES as u8][..], &[7; PING_BYTES]].concat();
+            return Some(ping.repeat(PINGS_A_BURST));
         }
         if self.pings > 0 {
             self.pings -= 1;
@@ -161,7 +184,7 @@ async fn answer(world: Worlds, mut stream: DuplexStream) {
     };
     let (reading, writing) = tokio::io::split(stream);
     let ended = tokio::select! {
-        ended = hear(&world, reading) => Some(ended),
+        ended = hear(&world, reading, served) => Some(ended),
         ended = speak(&world, writing, served) => ended,
     };
     let mut world = lock(&world);
@@ -173,22 +196,66 @@ async fn answer(world: Worlds, mut stream: DuplexStream) {
 }
 
 /// Hears the client out; what is wrong with how it ends.
-async fn hear(world: &Worlds, mut stream: ReadHalf<DuplexStream>) -> &'static str {
+async fn hear(
+    world: &Worlds,
+    mut stream: ReadHalf<DuplexStream>,
+    served: (u64, u64),
+) -> &'static str {
     loop {
-        while lock(world).weather.stalls {
-            sleep(Duration::from_millis(100)).await;
+        if does_not_read(world).await && read_backlog(world, &mut stream, served).await > UNREAD_MAX
+        {
+            return "the client held more than it may for a server that did not read";
         }
         match timeout(IDLE_TIMEOUT, client_frame(&mut stream)).await {
             Err(_) => return "the server heard nothing for 30 s",
             Ok(None) => return GIVEN_UP,
-            Ok(Some((2, payload))) => {
-                for message in decode_client(&payload.into(), Protocol::V3, &Limits::DEFAULT) {
-                    lock(world).server.receive(message.unwrap());
-                }
-            }
-            Ok(Some((9, _))) => lock(world).pings += 1,
-            Ok(Some(_)) => (),
+            Ok(Some((opcode, payload))) => receive(world, served, opcode, payload),
         }
+    }
+}
+
+/// Waits while the server does not read; whether it did not.
+async fn does_not_read(world: &Worlds) -> bool {
+    let mut waited = false;
+    loop {
+        let Weather { stalls, is_deaf, .. } = lock(world).weather;
+        if !stalls && !is_deaf {
+            return waited;
+        }
+        waited = true;
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Reads what was held back for the server, all of which comes at once; how much it was.
+async fn read_backlog(
+    world: &Worlds,
+    stream: &mut ReadHalf<DuplexStream>,
+    served: (u64, u64),
+) -> usize {
+    let mut bytes = 0;
+    while let Ok(Some((opcode, payload))) =
+        timeout(Duration::from_millis(1), client_frame(stream)).await
+    {
+        // With its header and its mask.
+        bytes += payload.len() + 6;
+        receive(world, served, opcode, payload);
+    }
+    bytes
+}
+
+/// Takes a frame of the client's, unless its socket was cut and another is served.
+fn receive(world: &Worlds, served: (u64, u64), opcode: u8, payload: Vec<u8>) {
+    let mut world = lock(world);
+    match opcode {
+        _ if !world.serves(served) => (),
+        2 => {
+            for message in decode_client(&payload.into(), Protocol::V3, &Limits::DEFAULT) {
+                world.server.receive(message.unwrap());
+            }
+        }
+        9 => world.pings += 1,
+        _ => (),
     }
 }
 
@@ -286,12 +353,17 @@ impl Life {
             cuts: 0,
             socket: 0,
             pings: 0,
+            bursts: 0,
             broken: Vec::new(),
         };
         let world = Arc::new(Mutex::new(world));
-        let mut connection = Connection::new(Config::default(), None, u128::from(random.next()));
+        let mut config = Config::default();
+        config.limits.max_resync_bytes = MAX_RESYNC_BYTES;
+        let mut connection = Connection::new(config, None, u128::from(random.next()));
         connection.register::<Item>().unwrap();
-        let _ = connection.subscribe(vec!["SELECT * FROM t WHERE 1".into()]);
+        for query in [1, 12, 23] {
+            let _ = connection.subscribe(vec![format!("SELECT * FROM t WHERE {query}").into()]);
+        }
         let states = Arc::new(Mutex::new(Vec::new()));
         let mut life = Self {
             random,
@@ -307,8 +379,10 @@ impl Life {
         let links = Links { world, open: Mutex::default() };
         let dialer = StreamDialer::new(options()).unwrap().over(Arc::new(links));
         let driver = drive(Arc::clone(&life.shared), AppliedBy::Loop, dialer, deliver).unwrap();
+        let shared = Arc::clone(&life.shared);
         tokio::select! {
             () = driver => panic!("the client has ended: {:?}", life.state()),
+            () = stay_within_bounds(&shared) => (),
             () = life.happen() => (),
         }
     }
@@ -323,6 +397,7 @@ impl Life {
             // What is under way is as slow as it was: it begins anew.
             let mut world = lock(&self.world);
             world.weather = Weather::FAIR;
+            world.server.withholds = false;
             world.cuts += 1;
         }
         self.becomes_ready().await;
@@ -356,17 +431,24 @@ impl Life {
         let speeds = [12, 30, 100, 1 << 20];
         let which = self.random.below(ANSWERS.len() as u64) as usize;
         let answers = self.random.chance(40).then_some(ANSWERS[which]);
-        let weather = Weather {
+        let mut weather = Weather {
             answers,
             bytes_a_second: speeds[self.random.below(4) as usize],
             in_frames: self.random.chance(60),
             stalls: self.random.chance(10),
+            is_deaf: self.random.chance(15),
         };
+        if weather.is_deaf {
+            weather = Weather { is_deaf: true, ..Weather::FAIR };
+        }
+        let withholds = self.random.chance(30);
         let mut world = lock(&self.world);
-        if weather.answers.is_some() || world.weather.stalls {
+        // One that withholds answers is met by those who come back.
+        if weather.answers.is_some() || world.weather.stalls || withholds {
             world.cuts += 1;
         }
-        world.weather = weather;
+        (world.weather, world.server.withholds) = (weather, withholds);
+        world.bursts = BURSTS;
     }
 
     /// Waits for the client to come back, which takes no longer than its longest pauses.
@@ -389,13 +471,23 @@ impl Life {
         let closed = matches!(self.state(), Some(ConnectionState::Closed(_)));
         assert!(!closed, "{:?}", self.state());
         let broken = std::mem::take(&mut lock(&self.world).broken);
-        assert!(broken.is_empty(), "{broken:?}, with {:?}", lock(&self.world).weather);
+        let states = self.states.lock().unwrap();
+        let last = &states[states.len().saturating_sub(3)..];
+        assert!(broken.is_empty(), "{broken:?}, with {:?}: {last:?}", lock(&self.world).weather);
     }
 
     fn rows(&self) -> Items {
         let view = self.shared.read(Connection::reader).read();
         let table = view.table::<Item>().unwrap();
         table.iter().map(|row| (row.id, row.value)).collect()
+    }
+}
+
+/// Looks again and again whether what the client holds is within its bounds.
+async fn stay_within_bounds(shared: &Shared) {
+    loop {
+        assert_eq!(shared.read(Connection::bound_faults), []);
+        sleep(Duration::from_millis(250)).await;
     }
 }
 

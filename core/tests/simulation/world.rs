@@ -473,6 +473,7 @@ impl World {
         assert_eq!(table.len(), seen.len());
         assert_eq!(self.told, seen, "the events tell something else");
         assert_eq!(seen, self.model.seen(), "the model says otherwise: {:?}", self.model);
+        assert_eq!(self.connection.bound_faults(), []);
         for (tag, times) in &self.server.done {
             assert!(*times <= 1 || !self.once[tag], "{tag} was done {times} times");
         }

@@ -22,6 +22,9 @@ pub struct OfflineConfig {
     /// Maximal number of failed calls that are kept to be looked at; older ones are forgotten. 100: more than a person
     /// looks at.
     pub max_dead_letters: usize,
+    /// Bytes of failed calls that are kept: 512 for each, with its name, its arguments and its error. Older ones are
+    /// forgotten above it, but for the newest. 64 MiB.
+    pub max_dead_letter_bytes: usize,
     /// Number of calls that are noted as sent in one write, before they are. 64: a write takes a disk about as long as
     /// a server takes for these.
     pub sent_window: usize,
@@ -52,6 +55,7 @@ impl Default for OfflineConfig {
             overflow: Overflow::RejectNew,
             max_age: None,
             max_dead_letters: 100,
+            max_dead_letter_bytes: 64 << 20,
             sent_window: 64,
             keeps_rows: true,
             unclaimed_after: Duration::from_secs(30),

@@ -12,6 +12,7 @@
 //!   because the next run would send them again.
 
 mod config;
+mod dead;
 mod live;
 mod open;
 mod queue;
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use self::dead::DeadLetters;
 use super::{Accepted, CallId, Connection, Event};
 use crate::calls::Gate;
 use crate::deadline::after;
@@ -52,7 +54,7 @@ pub(super) struct Offline {
     /// Number of those that are held.
     held: usize,
     /// Calls that failed, oldest first.
-    dead: VecDeque<Entry>,
+    dead: DeadLetters,
     /// How many of them were forgotten in this run because there were too many.
     forgotten: usize,
     rows: rows::Kept,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::dead::DeadLetters;
 use super::live::Live;
 use super::{Clock, Offline, OfflineConfig, Queued, Random, SyncState, rows};
 use crate::calls::{Gate, Keep, Request, Waiting};
@@ -60,7 +61,7 @@ impl Connection {
             queue: BTreeMap::new(),
             by_call: HashMap::new(),
             held: 0,
-            dead: VecDeque::new(),
+            dead: DeadLetters::default(),
             forgotten: 0,
             rows: rows::Kept::new(next.rows, next.set, tables),
             arguments: HashMap::new(),
@@ -88,7 +89,7 @@ impl Connection {
     fn restore(&mut self, now: Instant, entry: Entry, tell: impl FnOnce(&mut Self, Restored)) {
         let Some(offline) = &mut self.offline else { return };
         if let EntryState::Dead(_) = entry.state {
-            offline.dead.push_back(entry);
+            offline.dead.push(entry);
             return;
         }
         let call = self.calls.name();

@@ -167,12 +167,10 @@ impl Connection {
         };
         entry.state = EntryState::Dead(failure);
         offline.write_urgently(Op::Entry(Box::new(entry.clone())));
-        offline.dead.push_back(entry);
-        while offline.dead.len() > offline.config.max_dead_letters {
-            if let Some(oldest) = offline.dead.pop_front() {
-                offline.forgotten += 1;
-                offline.write(Op::Forget(oldest.seq));
-            }
+        offline.dead.push(entry);
+        while let Some(oldest) = offline.dead.pop_beyond(&offline.config) {
+            offline.forgotten += 1;
+            offline.write(Op::Forget(oldest.seq));
         }
     }
 }
@@ -217,8 +215,7 @@ impl Connection {
             return None;
         }
         let offline = self.offline.as_mut()?;
-        let at = offline.dead.iter().position(|entry| entry.id == id)?;
-        let entry = offline.dead.remove(at)?;
+        let entry = offline.dead.remove(id)?;
         offline.write(Op::Forget(entry.seq));
         let call = self.calls.name();
         self.make_again(entry, call);
@@ -230,10 +227,8 @@ impl Connection {
     /// Forgets a call that failed. False if there is no such dead letter.
     pub fn discard_dead_letter(&mut self, id: Uuid) -> bool {
         let Some(offline) = &mut self.offline else { return false };
-        let Some(at) = offline.dead.iter().position(|entry| entry.id == id) else { return false };
-        if let Some(entry) = offline.dead.remove(at) {
-            offline.write_urgently(Op::Forget(entry.seq));
-        }
+        let Some(entry) = offline.dead.remove(id) else { return false };
+        offline.write_urgently(Op::Forget(entry.seq));
         true
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Queued, Replay};
 use crate::calls::{Gate, Sent, Waiting};
+use crate::conn::messages::excerpt;
 use crate::conn::{Connection, Event, NotSent, Reply, WhileDisconnected};
 use crate::journal::{Delivery, EntryState, Op, QueuedState};
 use crate::types::Uuid;
@@ -86,6 +87,7 @@ impl Connection {
             Ok(rows) => rows.tables.iter().any(|table| !table.rows.is_empty()),
             Err(why) => {
                 // It cannot be found out, so nobody knows.
+                let why = excerpt(&why);
                 tracing::warn!(%why, "the server refused a call's probe");
                 let _ = self.calls.take_waiting(call);
                 self.answer(call, Reply::Unknown);

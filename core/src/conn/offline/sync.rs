@@ -15,7 +15,8 @@ pub struct SyncState {
     pub held: usize,
     /// How many calls failed and were neither made again nor discarded by the application: [`dead_letters`], and those
     /// that were forgotten since the program was started because there were more than
-    /// [`max_dead_letters`](crate::conn::OfflineConfig::max_dead_letters).
+    /// [`max_dead_letters`](crate::conn::OfflineConfig::max_dead_letters), or they took more than
+    /// [`max_dead_letter_bytes`](crate::conn::OfflineConfig::max_dead_letter_bytes).
     ///
     /// [`dead_letters`]: Self::dead_letters
     pub failed: usize,

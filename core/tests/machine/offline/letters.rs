@@ -85,6 +85,32 @@ fn only_so_many_failures_are_kept() {
 }
 
 #[test]
+fn dead_letters_are_bounded_by_bytes() {
+    let mut offline = Offline::with(|config| config.max_dead_letter_bytes = 1200);
+    let large: &str = "d".repeat(5000).leak();
+    for name in ["a", "b", "c", large] {
+        let _ = offline.call(name, AtMostOnce);
+    }
+    offline.store();
+    let _ = offline.connect();
+    assert_eq!(offline.called().len(), 4);
+    (0..3).for_each(|request| offline.rig.server(rejected(request)));
+    let _ = offline.told();
+    let names = |offline: &mut Offline| -> Vec<String> {
+        let letters = offline.connection().dead_letters();
+        letters.iter().map(|letter| letter.reducer.as_str().to_owned()).collect()
+    };
+    assert_eq!(names(&mut offline), ["b", "c"]);
+    assert_eq!(offline.connection().sync_state().failed, 3);
+    // They give their bytes back.
+    let id = offline.connection().dead_letters()[0].id;
+    assert!(offline.connection().discard_dead_letter(id));
+    offline.rig.server(rejected(3));
+    let _ = offline.told();
+    assert_eq!(names(&mut offline), [large], "the newest one is kept");
+}
+
+#[test]
 fn call_with_changed_arguments_is_held_alone() {
     let mut offline = Offline::new();
     for (name, fingerprint) in [("changed", 10), ("same", 20), ("gone", 30)] {
