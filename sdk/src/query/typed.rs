@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 use lightlike_core::query::{Filter, QueryError, SqlValue, ViewArgument, push_literal, push_name};
 use lightlike_core::schema::{Column, JoinIn, Table};
@@ -11,9 +12,18 @@ use lightlike_core::schema::{Column, JoinIn, Table};
 pub struct Query<T: Table, S = Rows> {
     filter: Option<Filter<T::Row>>,
     source: Source,
+    /// Mistake in what `source` was made of.
+    error: Option<QueryError>,
+    /// Written when it is first asked for: conditions may be added one by one, and the text is as long as all of them.
+    written: OnceLock<Written>,
+    shape: PhantomData<fn() -> S>,
+}
+
+/// A query as SQL.
+#[derive(Clone)]
+struct Written {
     sql: Box<str>,
     error: Option<QueryError>,
-    shape: PhantomData<fn() -> S>,
 }
 
 /// A query of one table: it can be filtered and joined.
@@ -42,22 +52,24 @@ enum Source {
 
 impl<T: Table, S> Query<T, S> {
     fn new(filter: Option<Filter<T::Row>>, source: Source, error: Option<QueryError>) -> Self {
-        let mut query = Self { filter, source, sql: Box::default(), error, shape: PhantomData };
-        query.write();
-        query
+        Self { filter, source, error, written: OnceLock::new(), shape: PhantomData }
     }
 
     /// The query as the server gets it.
     pub fn sql(&self) -> &str {
-        &self.sql
+        &self.written().sql
     }
 
     /// Error for which it cannot be asked, if a value in it has no literal in SQL. Asking says so too.
     pub fn error(&self) -> Option<&QueryError> {
-        self.error.as_ref()
+        self.error.as_ref().or_else(|| self.written().error.as_ref())
     }
 
-    fn write(&mut self) {
+    fn written(&self) -> &Written {
+        self.written.get_or_init(|| self.write())
+    }
+
+    fn write(&self) -> Written {
         let mut sql = String::from("SELECT ");
         if let Source::Join { .. } = self.source {
             push_name(&mut sql, T::DEF.name);
@@ -74,7 +86,7 @@ impl<T: Table, S> Query<T, S> {
                 condition = other.as_deref();
             }
         }
-        let mut keyword = " WHERE ";
+        let (mut keyword, mut error) = (" WHERE ", None);
         if let Some(filter) = &self.filter {
             sql.push_str(keyword);
             keyword = " AND ";
@@ -82,13 +94,13 @@ impl<T: Table, S> Query<T, S> {
                 None => filter.push_sql(&mut sql, T::DEF.name),
                 Some(_) => filter.push_term(&mut sql, T::DEF.name),
             };
-            self.error = self.error.take().or_else(|| pushed.err());
+            error = pushed.err();
         }
         if let Some(condition) = condition {
             sql.push_str(keyword);
             sql.push_str(condition);
         }
-        self.sql = sql.into();
+        Written { sql: sql.into(), error }
     }
 
     fn and(mut self, filter: Filter<T::Row>) -> Self {
@@ -96,7 +108,7 @@ impl<T: Table, S> Query<T, S> {
             Some(earlier) => earlier.and(filter),
             None => filter,
         });
-        self.write();
+        self.written = OnceLock::new();
         self
     }
 }
@@ -143,7 +155,8 @@ impl<T: Table> Query<T> {
             condition.into()
         });
         let source = Source::Join { clause: clause.into(), condition };
-        Query::new(self.filter, source, self.error.or(other.error))
+        let error = self.error().or_else(|| other.error()).cloned();
+        Query::new(self.filter, source, error)
     }
 
     /// The rows of `other` that have a match among these: one whose `column` equals their `other_column`.
@@ -221,8 +234,8 @@ impl<T: Table, S> Clone for Query<T, S> {
         Self {
             filter: self.filter.clone(),
             source: self.source.clone(),
-            sql: self.sql.clone(),
             error: self.error.clone(),
+            written: self.written.clone(),
             shape: PhantomData,
         }
     }
@@ -230,7 +243,7 @@ impl<T: Table, S> Clone for Query<T, S> {
 
 impl<T: Table, S> fmt::Debug for Query<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Query").field(&self.sql).finish()
+        f.debug_tuple("Query").field(&self.sql()).finish()
     }
 }
 
