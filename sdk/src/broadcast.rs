@@ -3,23 +3,24 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
 use lightlike_core::bsatn::{self, DecodeError};
-use lightlike_core::cache::RowChange;
+use lightlike_core::cache::{RowChange, TableDiff};
 use lightlike_core::conn::Cause;
 use lightlike_core::schema::{ServerSchema, Table};
 
+use crate::callbacks::Callbacks;
 use crate::changes::Changes;
 use crate::client::Client;
 use crate::event::{Change, Deleted, Inserted, Lagged, Updated};
 use crate::hub::Hub;
 use crate::listen::Called;
-use crate::stream::{DEFAULT_CAPACITY, EventStream, Feed};
+use crate::panics::Panics;
+use crate::stream::{Bounds, DEFAULT_CAPACITY, EventStream, Feed};
 use crate::untyped::{UntypedRow, changes_of_table};
 
 impl Client {
@@ -111,6 +112,15 @@ impl BroadcastEvent {
             Self::Call(_) => None,
         }
     }
+
+    /// Bytes that it takes beside its own size. Rows are shared by all receivers, and count for each.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Insert { row, .. } | Self::Delete { row, .. } => row.bytes.len(),
+            Self::Update { old, new, .. } => old.bytes.len() + new.bytes.len(),
+            Self::Call(called) => called.bytes(),
+        }
+    }
 }
 
 /// An encoded row. Cheap to clone.
@@ -165,7 +175,9 @@ impl Filter {
 
 impl Broadcast {
     fn new(hub: Arc<Hub>, filter: Filter, capacity: usize) -> Self {
-        let events = hub.broadcasts.receive(filter.clone(), capacity);
+        let bytes = hub.shared.read(|connection| connection.config().limits.max_stream_bytes);
+        let bounds = Bounds { events: capacity.max(1), bytes };
+        let events = hub.broadcasts.receive(filter.clone(), bounds);
         Self { hub, filter, capacity, events }
     }
 
@@ -253,18 +265,8 @@ impl fmt::Debug for Broadcast {
 }
 
 /// All receivers of one client.
-#[derive(Default)]
 pub(crate) struct Broadcasts {
-    /// Number of receivers, so that nothing is locked where there are none.
-    len: AtomicUsize,
-    inner: Mutex<Receivers>,
-}
-
-#[derive(Default)]
-struct Receivers {
-    open: Vec<Receiver>,
-    /// The connection is closed: a new receiver ends at once.
-    ended: bool,
+    receivers: Arc<Callbacks<Receiver>>,
 }
 
 struct Receiver {
@@ -272,20 +274,25 @@ struct Receiver {
     feed: Feed<BroadcastEvent>,
 }
 
+impl Receiver {
+    fn push(&self, event: BroadcastEvent) {
+        let bytes = event.bytes();
+        self.feed.push(event, bytes);
+    }
+}
+
 impl Broadcasts {
-    fn receive(&self, filter: Filter, capacity: usize) -> EventStream<BroadcastEvent> {
-        let (events, feed) = EventStream::new(capacity.max(1));
-        let mut receivers = self.lock();
-        if !receivers.ended {
-            receivers.open.retain(|receiver| receiver.feed.is_open());
-            receivers.open.push(Receiver { filter, feed });
-            self.len.store(receivers.open.len(), Ordering::Relaxed);
-        }
-        events
+    pub(crate) fn new(panics: &Arc<Panics>) -> Self {
+        Self { receivers: Callbacks::new("broadcast", None, panics) }
+    }
+
+    fn receive(&self, filter: Filter, bounds: Bounds) -> EventStream<BroadcastEvent> {
+        let (events, feed) = EventStream::new(bounds);
+        events.fed_by(self.receivers.register(Box::new(Receiver { filter, feed })))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len.load(Ordering::Relaxed) == 0
+        self.receivers.is_empty()
     }
 
     /// Tells of a transaction's rows.
@@ -293,53 +300,68 @@ impl Broadcasts {
         if self.is_empty() {
             return;
         }
-        let mut receivers = self.lock();
-        receivers.open.retain(|receiver| receiver.feed.is_open());
-        self.len.store(receivers.open.len(), Ordering::Relaxed);
+        let mut receivers = self.receivers.run();
         for diff in changes.diffs() {
-            let name = diff.name();
-            let wanting: Vec<&Receiver> =
-                receivers.open.iter().filter(|to| to.filter.wants_table(name)).collect();
-            if wanting.is_empty() {
-                continue;
-            }
-            let table: Arc<str> = name.into();
-            let (by_schema, plain): (Vec<_>, Vec<_>) =
-                wanting.into_iter().partition(|receiver| receiver.filter.schema.is_some());
-            if !plain.is_empty() {
+            let mut wants = Wants::default();
+            receivers.each(|receiver| wants.add(&receiver.filter, diff.name()));
+            let table: Arc<str> = diff.name().into();
+            if wants.encoded {
                 diff.for_each_encoded(changes.transaction(), |change| {
                     let event = of_change(&table, change, changes.cause());
-                    plain.iter().for_each(|receiver| receiver.feed.push(event.clone()));
+                    receivers.each(|receiver| {
+                        let Filter { schema, .. } = &receiver.filter;
+                        if schema.is_none() && receiver.filter.wants_table(&table) {
+                            receiver.push(event.clone());
+                        }
+                    });
                 });
             }
-            for receiver in by_schema {
-                let schema = receiver.filter.schema.iter();
-                for change in schema.flat_map(|schema| changes_of_table(schema, changes, diff)) {
-                    receiver.feed.push(of_untyped(&table, change));
-                }
+            if wants.by_schema {
+                receivers.each(|receiver| receiver.push_by_schema(&table, changes, diff));
             }
         }
     }
 
     /// Tells of a call.
     pub(crate) fn call(&self, called: &Called) {
-        for receiver in self.lock().open.iter().filter(|receiver| receiver.filter.calls) {
-            receiver.feed.push(BroadcastEvent::Call(called.clone()));
-        }
+        self.receivers.run().each(|receiver| {
+            if receiver.filter.calls {
+                receiver.push(BroadcastEvent::Call(called.clone()));
+            }
+        });
     }
 
     /// There will be no more events.
     pub(crate) fn end(&self) {
-        let mut receivers = self.lock();
-        receivers.ended = true;
-        let open = std::mem::take(&mut receivers.open);
-        self.len.store(0, Ordering::Relaxed);
-        drop(receivers);
-        drop(open);
+        self.receivers.end();
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Receivers> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+/// Forms in which receivers want the rows of a table.
+#[derive(Default)]
+struct Wants {
+    encoded: bool,
+    by_schema: bool,
+}
+
+impl Wants {
+    fn add(&mut self, filter: &Filter, table: &str) {
+        if filter.wants_table(table) {
+            self.by_schema |= filter.schema.is_some();
+            self.encoded |= filter.schema.is_none();
+        }
+    }
+}
+
+impl Receiver {
+    fn push_by_schema(&self, table: &Arc<str>, changes: &Changes, diff: &TableDiff) {
+        let Some(schema) = self.filter.schema.as_ref().filter(|_| self.filter.wants_table(table))
+        else {
+            return;
+        };
+        for change in changes_of_table(schema, changes, diff) {
+            self.push(of_untyped(table, change));
+        }
     }
 }
 

@@ -84,18 +84,27 @@ pub(crate) struct Callbacks<F: ?Sized> {
 struct List<F: ?Sized> {
     next: u64,
     entries: Vec<(u64, Box<F>)>,
-    /// Removed while the entries were out to be run.
+    /// Number of runs that have entries out: one, but for what a callback of the first one causes.
+    running: usize,
+    /// Removed meanwhile.
     removed: Vec<u64>,
+    /// There is nothing more to hear of.
+    ended: bool,
+}
+
+impl<F: ?Sized> Default for List<F> {
+    fn default() -> Self {
+        Self { next: 0, entries: Vec::new(), running: 0, removed: Vec::new(), ended: false }
+    }
 }
 
 impl<F: ?Sized> Default for Callbacks<F> {
     fn default() -> Self {
-        let list = List { next: 0, entries: Vec::new(), removed: Vec::new() };
         Self {
             name: "callback",
             table: None,
             panics: Arc::default(),
-            list: Mutex::new(list),
+            list: Mutex::default(),
             len: AtomicUsize::new(0),
             removals: AtomicUsize::new(0),
         }
@@ -125,9 +134,26 @@ impl<F: ?Sized> Callbacks<F> {
         let mut list = self.lock();
         let id = list.next;
         list.next += 1;
+        if list.ended {
+            drop(list);
+            drop(callback);
+            return id;
+        }
         list.entries.push((id, callback));
         self.len.fetch_add(1, Ordering::Relaxed);
         id
+    }
+
+    /// Drops all callbacks, and later ones as they are registered: there is nothing more to hear of. Those that are running
+    /// are dropped when they have run.
+    pub(crate) fn end(&self) {
+        let mut list = self.lock();
+        list.ended = true;
+        let entries = std::mem::take(&mut list.entries);
+        self.len.fetch_sub(entries.len(), Ordering::Relaxed);
+        drop(list);
+        // What they captured may be the last handle on the client.
+        drop(entries);
     }
 
     /// Removes a callback. It may be running, and finishes then; it is not started again.
@@ -141,10 +167,11 @@ impl<F: ?Sized> Callbacks<F> {
                 // What it captured may use this list when it is dropped.
                 drop(entry);
             }
-            None => {
+            None if list.running > 0 => {
                 list.removed.push(id);
                 self.removals.fetch_add(1, Ordering::Relaxed);
             }
+            None => (),
         }
     }
 
@@ -155,7 +182,7 @@ impl<F: ?Sized> Callbacks<F> {
     /// Takes the callbacks out to be run. One run at a time: the client is driven by one thread at a time.
     pub(crate) fn run(&self) -> Run<'_, F> {
         let mut list = self.lock();
-        list.removed.clear();
+        list.running += 1;
         let entries = std::mem::take(&mut list.entries);
         let seen = self.removals.load(Ordering::Relaxed);
         Run { callbacks: self, entries, removed: Vec::new(), seen }
@@ -221,12 +248,20 @@ impl<F: ?Sized> Run<'_, F> {
 impl<F: ?Sized> Drop for Run<'_, F> {
     fn drop(&mut self) {
         let mut list = self.callbacks.lock();
-        let removed = std::mem::take(&mut list.removed);
+        list.running -= 1;
+        let mut removed = std::mem::take(&mut list.removed);
+        if list.running > 0 {
+            // The entries of the run around this one may be among them.
+            list.removed.clone_from(&removed);
+        }
+        removed.sort_unstable();
+        let ended = list.ended;
         let before = self.entries.len();
         let mut gone = Vec::new();
         let mut kept = Vec::with_capacity(before + list.entries.len());
         for entry in self.entries.drain(..) {
-            if removed.contains(&entry.0) { gone.push(entry) } else { kept.push(entry) }
+            let goes = ended || removed.binary_search(&entry.0).is_ok();
+            if goes { gone.push(entry) } else { kept.push(entry) }
         }
         self.callbacks.len.fetch_sub(gone.len(), Ordering::Relaxed);
         // Those added meanwhile come behind those that were there.
@@ -312,6 +347,40 @@ mod tests {
         assert!(run(&list).is_empty() && list.is_empty());
         drop(list);
         by_name.remove();
+    }
+
+    #[test]
+    fn callbacks_are_dropped_when_list_ends() {
+        let list: Arc<List> = Arc::default();
+        let (held, running) = (Arc::new(()), Arc::new(()));
+        let kept = Arc::clone(&held);
+        let waiting = list.register(Box::new(move |_| drop(Arc::clone(&kept))));
+        list.end();
+        assert_eq!(Arc::strong_count(&held), 1);
+        let late = Arc::clone(&held);
+        list.add(Box::new(move |_| drop(Arc::clone(&late))));
+        assert_eq!(Arc::strong_count(&held), 1);
+        assert!(list.is_empty() && run(&list).is_empty());
+        waiting.remove();
+
+        let list: Arc<List> = Arc::default();
+        let (inside, captured) = (Arc::clone(&list), Arc::clone(&running));
+        list.add(Box::new(move |log| {
+            inside.end();
+            assert_eq!(Arc::strong_count(&captured), 2, "it still runs");
+            log.push("last");
+        }));
+        assert_eq!(run(&list), ["last"]);
+        assert!(run(&list).is_empty() && list.is_empty());
+        assert_eq!(Arc::strong_count(&running), 1);
+    }
+
+    #[test]
+    fn removing_what_is_gone_is_not_remembered() {
+        let list: Arc<List> = Arc::default();
+        let id = list.register(Box::new(|_| ()));
+        (0..100).for_each(|_| id.remove());
+        assert_eq!(list.lock().removed.capacity(), 0);
     }
 
     #[test]

@@ -37,7 +37,10 @@ const TRANSACTION_CAPACITY: usize = 256;
 /// A database: live tables, calls, events. Cheap to clone; all clones are one connection, and the last to be dropped
 /// closes it.
 ///
-/// It may be used from any thread, and from inside callbacks.
+/// It may be used from any thread, and from inside callbacks. A clone that a callback keeps is a handle like any other: it
+/// keeps the connection open until somebody [closes](Self::disconnect) it. Callbacks are therefore given a client with each
+/// event; one that needs it in between keeps a [`WeakClient`]. When the connection is closed for good, all callbacks
+/// are dropped with what they hold.
 #[derive(Clone)]
 pub struct Client {
     handle: Arc<Handle>,

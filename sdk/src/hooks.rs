@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lightlike_core::cache::{RowChange, TableDiff, TableId};
-use lightlike_core::schema::Table;
+use lightlike_core::limits::Limits;
+use lightlike_core::schema::{Row, Table};
 
 use crate::callbacks::Callbacks;
 use crate::changes::Changes;
 use crate::event::{Change, Deleted, Event, Inserted, Updated};
 use crate::panics::Panics;
-use crate::stream::{EventStream, Feed};
+use crate::stream::{Bounds, DEFAULT_CAPACITY, EventStream, Feed, row_bytes};
 use crate::watch::Source;
 use crate::watch_row::{WatchRows, row_watches};
 
@@ -29,44 +30,18 @@ pub enum RowEvents {
     Skip,
 }
 
-/// Feeds a stream with what it makes of a transaction; false when nobody reads the stream any more.
-pub(crate) type TransactionReader = dyn FnMut(&Changes) -> bool + Send;
-
-/// Feeds of streams, until the connection is closed.
-struct Feeds<F> {
-    open: Vec<F>,
-    /// The connection is closed: a new stream ends at once.
-    ended: bool,
-}
-
-impl<F> Feeds<F> {
-    fn push(&mut self, feed: F) {
-        if !self.ended {
-            self.open.push(feed);
-        }
-    }
-
-    fn end(&mut self) {
-        self.ended = true;
-        self.open.clear();
-    }
-}
-
-impl<F> Default for Feeds<F> {
-    fn default() -> Self {
-        Self { open: Vec::new(), ended: false }
-    }
-}
+/// Feeds a stream with what it makes of a transaction.
+pub(crate) type TransactionReader = dyn FnMut(&Changes) + Send;
 
 /// Everything that wants to know of changes.
 pub(crate) struct Hooks {
     tables: Mutex<Tables>,
     panics: Arc<Panics>,
+    stream_bytes: StreamBytes,
     pub(crate) batches: Arc<Callbacks<BatchCallback>>,
     pub(crate) transactions: Arc<Callbacks<TransactionCallback>>,
-    transaction_feeds: Mutex<Feeds<Feed<Changes>>>,
-    /// Those that make something else of whole transactions.
-    transaction_readers: Mutex<Feeds<Box<TransactionReader>>>,
+    /// Feeds of streams of transactions, and of what is made of them.
+    transaction_readers: Arc<Callbacks<TransactionReader>>,
     /// Says that something may have changed: a transaction, or the state of the connection.
     pub(crate) changed: Source<()>,
 }
@@ -85,18 +60,39 @@ trait Dispatch: Send + Sync {
     fn set_watches(&self, changes: &Changes, diff: &TableDiff);
     fn run_callbacks(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff);
     fn feed_streams(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff);
-    fn end_streams(&self);
+    fn end(&self);
+}
+
+/// Bytes that streams hold.
+#[derive(Debug, Clone, Copy)]
+struct StreamBytes {
+    rows: usize,
+    /// Of transactions, which keep what they removed.
+    transactions: usize,
+    /// Bytes that a row which was removed counts as at least.
+    dead_row: usize,
+}
+
+impl StreamBytes {
+    /// A transaction that waits holds views, and so all rows that have left since: together those of the transactions that
+    /// wait behind it. Where they are half of what may be held by views, the oldest transactions are dropped.
+    fn new(limits: &Limits) -> Self {
+        let rows = limits.max_stream_bytes;
+        let transactions = rows.min(limits.max_dead_bytes / 2);
+        let dead_row = transactions.div_ceil((limits.max_dead_rows / 2).max(1));
+        Self { rows, transactions, dead_row }
+    }
 }
 
 impl Hooks {
-    pub(crate) fn new(panics: &Arc<Panics>) -> Self {
+    pub(crate) fn new(panics: &Arc<Panics>, limits: &Limits) -> Self {
         Self {
             tables: Mutex::default(),
             panics: Arc::clone(panics),
+            stream_bytes: StreamBytes::new(limits),
             batches: Callbacks::new("on_batch", None, panics),
             transactions: Callbacks::new("on_transaction", None, panics),
-            transaction_feeds: Mutex::default(),
-            transaction_readers: Mutex::default(),
+            transaction_readers: Callbacks::new("transactions", None, panics),
             changed: Source::new(()),
         }
     }
@@ -109,7 +105,7 @@ impl Hooks {
         {
             return hooks;
         }
-        let hooks = Arc::new(TableHooks::<T>::new(&self.panics));
+        let hooks = Arc::new(TableHooks::<T>::new(&self.panics, self.stream_bytes.rows));
         if tables.ended {
             hooks.end();
         }
@@ -147,10 +143,9 @@ impl Hooks {
                 hooks.feed_streams(event, changes, diff);
             }
         }
-        let mut feeds = lock(&self.transaction_feeds);
-        feeds.open.retain(Feed::is_open);
-        feeds.open.iter().for_each(|feed| feed.push(changes.clone()));
-        lock(&self.transaction_readers).open.retain_mut(|read| read(changes));
+        if !self.transaction_readers.is_empty() {
+            self.transaction_readers.run().each(|read| read(changes));
+        }
     }
 
     /// The hooks of the tables that a transaction changed, in its order.
@@ -176,28 +171,44 @@ impl Hooks {
         rows
     }
 
-    pub(crate) fn transactions(&self, capacity: usize) -> EventStream<Changes> {
-        let (stream, feed) = EventStream::new(capacity);
-        lock(&self.transaction_feeds).push(feed);
-        stream
+    pub(crate) fn transactions(&self, events: usize) -> EventStream<Changes> {
+        let StreamBytes { transactions: bytes, dead_row, .. } = self.stream_bytes;
+        let (stream, feed) = EventStream::new(Bounds { events, bytes });
+        let read = move |changes: &Changes| {
+            let retained = changes.transaction().retained();
+            let bytes = retained.bytes.max(retained.rows.saturating_mul(dead_row));
+            feed.push(changes.clone(), bytes);
+        };
+        stream.fed_by(self.transaction_readers.register(Box::new(read)))
     }
 
-    /// Lets a stream see every transaction from now on.
-    pub(crate) fn read_transactions(&self, reader: Box<TransactionReader>) {
-        lock(&self.transaction_readers).push(reader);
+    /// A stream that is fed with what `read` makes of every transaction from now on.
+    pub(crate) fn read_transactions<T: Send + 'static>(
+        &self,
+        mut read: impl FnMut(&Changes, &Feed<T>) + Send + 'static,
+    ) -> EventStream<T> {
+        let (stream, feed) = self.stream(DEFAULT_CAPACITY);
+        let read = move |changes: &Changes| read(changes, &feed);
+        stream.fed_by(self.transaction_readers.register(Box::new(read)))
     }
 
-    /// There will be no more transactions.
-    pub(crate) fn end_streams(&self) {
+    /// A stream of so many events, which is not fed yet.
+    pub(crate) fn stream<T>(&self, events: usize) -> (EventStream<T>, Feed<T>) {
+        EventStream::new(Bounds { events, bytes: self.stream_bytes.rows })
+    }
+
+    /// There will be no more transactions: streams and watches end, and callbacks are dropped.
+    pub(crate) fn end(&self) {
         self.changed.end();
-        lock(&self.transaction_feeds).end();
-        lock(&self.transaction_readers).end();
+        self.transaction_readers.end();
+        self.batches.end();
+        self.transactions.end();
         let all: Vec<_> = {
             let mut tables = lock(&self.tables);
             tables.ended = true;
             tables.by_id.values().flatten().cloned().collect()
         };
-        all.iter().for_each(|hooks| hooks.end_streams());
+        all.iter().for_each(|hooks| hooks.end());
     }
 }
 
@@ -205,8 +216,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Copies what a stream is to carry; false when nobody reads the stream any more.
-type FeedFn<R> = dyn FnMut(&Event<'_>, &RowChange<'_, R>) -> bool + Send;
+/// Copies what a stream is to carry.
+type FeedFn<R> = dyn FnMut(&Event<'_>, &RowChange<'_, R>) + Send;
 
 /// Listeners to one table's changes.
 pub(crate) struct TableHooks<T: Table> {
@@ -217,11 +228,12 @@ pub(crate) struct TableHooks<T: Table> {
     /// Says that rows changed.
     pub(crate) changed: Source<()>,
     pub(crate) rows: Arc<dyn WatchRows<T::Row>>,
-    feeds: Mutex<Feeds<Box<FeedFn<T::Row>>>>,
+    feeds: Arc<Callbacks<FeedFn<T::Row>>>,
+    stream_bytes: usize,
 }
 
 impl<T: Table> TableHooks<T> {
-    pub(crate) fn new(panics: &Arc<Panics>) -> Self {
+    fn new(panics: &Arc<Panics>, stream_bytes: usize) -> Self {
         let table = Some(T::DEF.name);
         Self {
             before_deletes: Callbacks::new("on_before_delete", table, panics),
@@ -230,13 +242,14 @@ impl<T: Table> TableHooks<T> {
             deletes: Callbacks::new("on_delete", table, panics),
             changed: Source::new(()),
             rows: row_watches(),
-            feeds: Mutex::default(),
+            feeds: Callbacks::new("a stream", table, panics),
+            stream_bytes,
         }
     }
 
     /// Hooks that never hear of anything.
     pub(crate) fn of_no_table() -> Self {
-        let hooks = Self::new(&Arc::default());
+        let hooks = Self::new(&Arc::default(), 0);
         hooks.end();
         hooks
     }
@@ -245,7 +258,11 @@ impl<T: Table> TableHooks<T> {
     fn end(&self) {
         self.changed.end();
         self.rows.end();
-        lock(&self.feeds).end();
+        self.feeds.end();
+        self.before_deletes.end();
+        self.inserts.end();
+        self.updates.end();
+        self.deletes.end();
     }
 }
 
@@ -256,17 +273,16 @@ where
     /// A stream of what `select` makes of each change.
     fn stream<I: Send + 'static>(
         &self,
-        capacity: usize,
+        events: usize,
         select: impl Fn(&Event<'_>, &RowChange<'_, T::Row>) -> Option<I> + Send + 'static,
     ) -> EventStream<I> {
-        let (stream, feed) = EventStream::new(capacity);
-        lock(&self.feeds).push(Box::new(move |event, change| {
+        let (stream, feed) = EventStream::new(Bounds { events, bytes: self.stream_bytes });
+        let callback = self.feeds.register(Box::new(move |event, change| {
             if let Some(item) = select(event, change) {
-                feed.push(item);
+                feed.push(item, change_bytes(change));
             }
-            feed.is_open()
         }));
-        stream
+        stream.fed_by(callback)
     }
 
     pub(crate) fn insert_stream(&self, capacity: usize) -> EventStream<Inserted<T::Row>> {
@@ -374,16 +390,24 @@ impl<T: Table> Dispatch for TableHooks<T> {
     }
 
     fn feed_streams(&self, event: &Event<'_>, changes: &Changes, diff: &TableDiff) {
-        let mut feeds = lock(&self.feeds);
-        if feeds.open.is_empty() {
+        if self.feeds.is_empty() {
             return;
         }
+        let mut feeds = self.feeds.run();
         for change in changes.rows::<T>(diff) {
-            feeds.open.retain_mut(|feed| feed(event, &change));
+            feeds.each(|feed| feed(event, &change));
         }
     }
 
-    fn end_streams(&self) {
+    fn end(&self) {
         self.end();
+    }
+}
+
+/// Bytes that the rows of a change take beside the size of their type.
+fn change_bytes<R: Row>(change: &RowChange<'_, R>) -> usize {
+    match change {
+        RowChange::Insert(row) | RowChange::Event(row) | RowChange::Delete(row) => row_bytes(*row),
+        RowChange::Update { old, new } => row_bytes(*old) + row_bytes(*new),
     }
 }

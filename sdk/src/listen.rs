@@ -61,6 +61,19 @@ impl Called {
         Some(Self { inner: Arc::new(Inner { id, kind, name, args, reply, times }) })
     }
 
+    /// Memory of the call: arguments, and what came back.
+    pub(crate) fn bytes(&self) -> usize {
+        let Inner { name, args, reply, .. } = &*self.inner;
+        let reply = match reply {
+            Reply::Committed { returned: bytes, .. }
+            | Reply::Rejected { error: bytes, .. }
+            | Reply::Returned { value: bytes, .. } => bytes.len(),
+            Reply::Failed(why) => why.len(),
+            _ => 0,
+        };
+        size_of::<Inner>() + name.as_bytes().len() + args.len() + reply
+    }
+
     /// Id of the call, as [`Cause::Call`](crate::Cause::Call) and [`Pending::id`](crate::Pending::id) name it.
     pub fn id(&self) -> CallId {
         self.inner.id
@@ -267,6 +280,16 @@ impl Listeners {
             functions: AtomicUsize::new(0),
             by_function: Mutex::default(),
         }
+    }
+
+    /// Drops all listeners: there will be no more calls.
+    pub(crate) fn end(&self) {
+        self.all.end();
+        let lists: Vec<_> = {
+            let functions = self.lock();
+            functions.reducers.values().chain(functions.procedures.values()).cloned().collect()
+        };
+        lists.iter().for_each(|list| list.end());
     }
 
     /// Returns `true` if there are no listeners.

@@ -7,35 +7,72 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
+use lightlike_core::bsatn::{Decode, Writer};
+use lightlike_core::schema::Row;
 
+use crate::callbacks::{CallbackId, ScopedCallback};
 use crate::event::Lagged;
 
 /// Capacity of a stream where nothing else is said, in events.
 pub(crate) const DEFAULT_CAPACITY: usize = 4096;
 
+/// Capacity of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+}
+
 /// Events in the server's order. It ends when the connection is closed for good, and keeps nothing open.
 ///
-/// It holds a bounded number of events. When it is full the oldest are dropped, and the next item says how many:
-/// `Err(Lagged(n))`.
+/// It holds a bounded number of events, and a bounded number of bytes. When either is reached the oldest events are dropped,
+/// and the next item says how many: `Err(Lagged(n))`. The newest event is always there, whatever it takes. Dropping the
+/// stream gives back everything at once.
 #[must_use = "a stream does nothing unless it is read"]
 pub struct EventStream<T> {
     queue: Arc<Queue<T>>,
+    /// Callback that feeds it, which goes with it.
+    _feeding: Option<ScopedCallback>,
 }
 
 impl<T> EventStream<T> {
     /// A stream, and the end that feeds it.
-    pub(crate) fn new(capacity: usize) -> (Self, Feed<T>) {
-        let inner =
-            Inner { items: VecDeque::new(), capacity, missed: 0, closed: false, waker: None };
+    pub(crate) fn new(bounds: Bounds) -> (Self, Feed<T>) {
+        let inner = Inner {
+            items: VecDeque::new(),
+            bytes: 0,
+            bounds,
+            missed: 0,
+            closed: false,
+            waker: None,
+        };
         let queue = Arc::new(Queue { inner: Mutex::new(inner) });
         let feed = Feed { queue: Arc::downgrade(&queue) };
-        (Self { queue }, feed)
+        (Self { queue, _feeding: None }, feed)
+    }
+
+    /// Fed by a callback, which is removed when the stream is dropped.
+    pub(crate) fn fed_by(self, callback: CallbackId) -> Self {
+        Self { _feeding: Some(callback.scoped()), ..self }
     }
 
     /// Sets the number of events that wait for a slow reader, at most; at least one. By default 4096 of rows, and 256
     /// transactions.
     pub fn capacity(self, events: usize) -> Self {
-        self.queue.lock().capacity = events.max(1);
+        self.queue.lock().bounds.events = events.max(1);
+        self
+    }
+
+    /// Sets the number of bytes of events that wait for a slow reader, at most, but for the newest event. By default
+    /// [`Limits::max_stream_bytes`](crate::Limits::max_stream_bytes).
+    ///
+    /// A row counts as its Rust type, and the size of its encoding where that has strings or lists. A transaction counts as
+    /// the rows that it removed, which it keeps in memory; at most half of what
+    /// [`Limits::max_dead_bytes`](crate::Limits::max_dead_bytes) allows, so that a slow reader does not hold up applying.
+    pub fn max_bytes(self, bytes: usize) -> Self {
+        let mut inner = self.queue.lock();
+        inner.bounds.bytes = bytes;
+        drop(inner);
         self
     }
 
@@ -62,7 +99,8 @@ impl<T> fmt::Debug for EventStream<T> {
         let inner = self.queue.lock();
         f.debug_struct("EventStream")
             .field("waiting", &inner.items.len())
-            .field("capacity", &inner.capacity)
+            .field("waiting_bytes", &inner.bytes)
+            .field("capacity", &inner.bounds.events)
             .finish_non_exhaustive()
     }
 }
@@ -73,21 +111,20 @@ pub(crate) struct Feed<T> {
 }
 
 impl<T> Feed<T> {
-    /// Returns `true` while the stream is held.
-    pub(crate) fn is_open(&self) -> bool {
-        self.queue.strong_count() > 0
-    }
-
-    /// Adds an event, and drops the oldest if there is no room.
-    pub(crate) fn push(&self, item: T) {
+    /// Adds an event that takes so many bytes beside its own size, and drops the oldest if there is no room.
+    pub(crate) fn push(&self, item: T, bytes: usize) {
         let Some(queue) = self.queue.upgrade() else { return };
         let mut inner = queue.lock();
+        let bytes = bytes.saturating_add(size_of::<T>());
         let mut dropped = Vec::new();
-        while inner.items.len() >= inner.capacity {
-            dropped.extend(inner.items.pop_front());
+        while inner.is_full(bytes)
+            && let Some(oldest) = inner.pop()
+        {
+            dropped.push(oldest);
             inner.missed += 1;
         }
-        inner.items.push_back(item);
+        inner.items.push_back((item, bytes));
+        inner.bytes += bytes;
         let waker = inner.waker.take();
         drop(inner);
         // Outside the lock: they may do anything when they are dropped.
@@ -112,13 +149,39 @@ struct Queue<T> {
 }
 
 struct Inner<T> {
-    items: VecDeque<T>,
-    /// Maximal number of events.
-    capacity: usize,
+    /// Events, each with its size.
+    items: VecDeque<(T, usize)>,
+    /// Size of all of them.
+    bytes: usize,
+    bounds: Bounds,
     /// Number of events dropped since the last item was read.
     missed: u64,
     closed: bool,
     waker: Option<Waker>,
+}
+
+impl<T> Inner<T> {
+    /// Returns `true` if there is no room for one more of so many bytes.
+    fn is_full(&self, bytes: usize) -> bool {
+        self.items.len() >= self.bounds.events
+            || self.bytes.saturating_add(bytes) > self.bounds.bytes
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        let (item, bytes) = self.items.pop_front()?;
+        self.bytes -= bytes;
+        Some(item)
+    }
+}
+
+/// Bytes that the strings and lists of a row take, for which the size of its encoding stands; nothing where all rows have one size.
+pub(crate) fn row_bytes<R: Row>(row: &R) -> usize {
+    if <R as Decode<'static>>::SIZE.is_some() {
+        return 0;
+    }
+    let mut out = Writer::new();
+    row.encode(&mut out);
+    out.as_slice().len()
 }
 
 impl<T> Queue<T> {
@@ -131,7 +194,7 @@ impl<T> Queue<T> {
         if inner.missed > 0 {
             return Poll::Ready(Some(Err(Lagged(std::mem::take(&mut inner.missed)))));
         }
-        match inner.items.pop_front() {
+        match inner.pop() {
             Some(item) => Poll::Ready(Some(Ok(item))),
             None if inner.closed => Poll::Ready(None),
             None => {
@@ -146,17 +209,21 @@ impl<T> Queue<T> {
 mod tests {
     use super::*;
 
+    fn stream<T>(events: usize) -> (EventStream<T>, Feed<T>) {
+        EventStream::new(Bounds { events, bytes: usize::MAX })
+    }
+
     fn poll<T>(stream: &EventStream<T>) -> Poll<Option<Result<T, Lagged>>> {
         stream.queue.poll(&Context::from_waker(Waker::noop()))
     }
 
     #[test]
     fn full_stream_counts_missed_events() {
-        let (stream, feed) = EventStream::new(2);
-        (0..5).for_each(|n| feed.push(n));
+        let (stream, feed) = stream(2);
+        (0..5).for_each(|n| feed.push(n, 0));
         assert_eq!(poll(&stream), Poll::Ready(Some(Err(Lagged(3)))));
         assert_eq!(poll(&stream), Poll::Ready(Some(Ok(3))));
-        feed.push(5);
+        feed.push(5, 0);
         assert_eq!(poll(&stream), Poll::Ready(Some(Ok(4))));
         assert_eq!(poll(&stream), Poll::Ready(Some(Ok(5))));
         assert_eq!(poll(&stream), Poll::Pending);
@@ -164,30 +231,49 @@ mod tests {
 
     #[test]
     fn reduced_capacity_drops_oldest_on_next_event() {
-        let (stream, feed) = EventStream::new(8);
-        (0..5).for_each(|n| feed.push(n));
+        let (stream, feed) = stream(8);
+        (0..5).for_each(|n| feed.push(n, 0));
         let stream = stream.capacity(2);
-        feed.push(5);
+        feed.push(5, 0);
         assert_eq!(poll(&stream), Poll::Ready(Some(Err(Lagged(4)))));
         assert_eq!(poll(&stream), Poll::Ready(Some(Ok(4))));
         assert_eq!(poll(&stream), Poll::Ready(Some(Ok(5))));
     }
 
     #[test]
+    fn stream_full_by_bytes_keeps_newest() {
+        let item = size_of::<char>();
+        let (stream, feed) = EventStream::new(Bounds { events: 100, bytes: 3 * (item + 10) });
+        "abcd".chars().for_each(|c| feed.push(c, 10));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Err(Lagged(1)))));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Ok('b'))));
+        // Room for one, which is there all the same.
+        let stream = stream.max_bytes(1);
+        feed.push('e', 1000);
+        assert_eq!(poll(&stream), Poll::Ready(Some(Err(Lagged(2)))));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Ok('e'))));
+        feed.push('f', usize::MAX);
+        feed.push('g', 0);
+        assert_eq!(poll(&stream), Poll::Ready(Some(Err(Lagged(1)))));
+        assert_eq!(poll(&stream), Poll::Ready(Some(Ok('g'))));
+    }
+
+    #[test]
     fn what_was_fed_is_read_before_the_end() {
-        let (stream, feed) = EventStream::new(2);
-        feed.push('a');
+        let (stream, feed) = stream(2);
+        feed.push('a', 0);
         drop(feed);
         assert_eq!(poll(&stream), Poll::Ready(Some(Ok('a'))));
         assert_eq!(poll(&stream), Poll::Ready(None));
     }
 
     #[test]
-    fn a_feed_knows_that_nobody_reads() {
-        let (stream, feed) = EventStream::new(2);
-        assert!(feed.is_open());
+    fn dropped_stream_frees_events_and_takes_no_more() {
+        let (stream, feed) = stream(2);
+        let held = Arc::new(());
+        feed.push(Arc::clone(&held), 0);
         drop(stream);
-        assert!(!feed.is_open());
-        feed.push('a');
+        feed.push(Arc::clone(&held), 0);
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 }

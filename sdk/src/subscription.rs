@@ -74,7 +74,8 @@ impl Subscription {
     }
 
     /// Reason for which the set is not in step with the server though the connection is: after a reconnect the server
-    /// refused it, or did not answer. Its rows are as they were; it is asked for again at the next reconnect.
+    /// refused it, did not answer in time, or sent more of other sets first than is kept. Its rows are as they were; it is
+    /// asked for again at the next reconnect.
     pub fn stale(&self) -> Option<StaleReason> {
         match &*self.stage.borrow() {
             Stage::Stale(reason) => Some(reason.clone()),

@@ -32,12 +32,19 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Query`](crate::ErrorKind::Query) if there is no connection, or it is lost before all is compared.
+    /// [`Query`](crate::ErrorKind::Query) if there is no connection, or it is lost before all is compared; or if the server
+    /// answers none of so many that [`Limits::max_query_set_bytes`](crate::Limits::max_query_set_bytes) has no room for another.
     ///
     /// # Cancel safety
     ///
     /// Safe: what was asked for is compared, and nobody is told.
     pub async fn verify(&self) -> Result<Verification, Error> {
+        /// Outcomes that wait to be delivered where nobody ticks.
+        const WAITING_MAX: usize = 65_536;
+        let unanswered = || Error::from(Repr::Unanswered(Unanswered::Lost));
+        if lock(&self.hub().verifiers).len() > WAITING_MAX {
+            return Err(unanswered());
+        }
         let (sender, receiver) = oneshot::channel();
         self.hub().command(|connection, _| {
             let id = connection.verify();
@@ -45,6 +52,6 @@ impl Client {
             lock(&self.hub().verifiers).insert(id, sender);
         });
         let outcome = receiver.await.ok().flatten();
-        outcome.ok_or_else(|| Repr::Unanswered(Unanswered::Lost).into())
+        outcome.ok_or_else(unanswered)
     }
 }

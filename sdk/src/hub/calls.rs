@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use lightlike_core::cache::Mutation;
 use lightlike_core::conn::{
-    CallId, CallOptions, CallRequest, CallTimes, Connection, Reply, Restored,
+    CallId, CallOptions, CallRequest, CallTimes, Connection, NotSent, Reply, Restored,
 };
 use lightlike_core::deadline::after;
 use lightlike_core::types::Uuid;
@@ -95,6 +95,13 @@ impl Hub {
         options.tell_accepted = accepted.is_some();
         let span = CallSpan::new(&request, !matches!(sink, Sink::Forget));
         let made = span.clone();
+        if let Some(why) = self.refuses_call(&request) {
+            let call = self.command(|connection, _| connection.skip_call());
+            made.made(call);
+            made.answered(&Reply::NotSent(why.clone()));
+            refuse(function(&request), why, sink, accepted);
+            return call;
+        }
         let call = self.command(|connection, now| {
             options.deadline = timeout.and_then(|timeout| after(now, timeout));
             if self.offline.is_enabled() && options.id.is_none() {
@@ -104,7 +111,7 @@ impl Hub {
             let caller = Caller { request: kept, sink, id, restored: false, span };
             let call = connection.call_with(now, request, options);
             // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
-            lock(&self.calls).push(call.0, caller);
+            lock(&self.calls).push(call, caller);
             if let Some(accepted) = accepted {
                 self.offline.expect_accepted(call, accepted);
             }
@@ -115,14 +122,19 @@ impl Hub {
         call
     }
 
+    /// Reason for which a call is refused at once: see [`Callers`](super::Callers).
+    fn refuses_call(&self, request: &CallRequest) -> Option<NotSent> {
+        lock(&self.calls).refusal(request)
+    }
+
     /// The request of a call that is not answered.
     pub(crate) fn request_of(&self, call: CallId) -> Option<CallRequest> {
-        lock(&self.calls).get(call.0).map(|caller| caller.request.clone())
+        lock(&self.calls).get(call).map(|caller| caller.request.clone())
     }
 
     /// The span of a call that is not answered.
     pub(super) fn span_of(&self, call: CallId) -> CallSpan {
-        lock(&self.calls).get(call.0).map(|caller| caller.span.clone()).unwrap_or_default()
+        lock(&self.calls).get(call).map(|caller| caller.span.clone()).unwrap_or_default()
     }
 
     /// A call is in the machine again.
@@ -137,7 +149,7 @@ impl Hub {
         let request = CallRequest::Reducer { name: reducer, args };
         span.made(call);
         let caller = Caller { request, sink: Sink::Nobody, id: Some(id), restored, span };
-        lock(&self.calls).push(call.0, caller);
+        lock(&self.calls).push(call, caller);
         expect(connection, now, call, mutation);
     }
 
@@ -148,7 +160,7 @@ impl Hub {
         reply: Reply,
         times: CallTimes,
     ) {
-        let Some(caller) = lock(&self.calls).take(call.0) else { return };
+        let Some(caller) = lock(&self.calls).take(call) else { return };
         self.offline.ended(&caller, &reply);
         let Caller { request, sink, span, .. } = caller;
         span.answered(&reply);
@@ -196,6 +208,27 @@ impl Hub {
             let client = Client::from_handle(handle);
             self.unhandled.run().each(|callback| callback(&client, unhandled));
         }
+    }
+}
+
+/// Answers a call that is refused at once. Callbacks hear nothing of it, because they run where events are delivered.
+fn refuse(function: Option<&str>, why: NotSent, sink: Sink, accepted: Option<AcceptedSender>) {
+    let reply = Reply::NotSent(why);
+    let unheard = match (sink, accepted) {
+        (_, Some(accepted)) => accepted.send(Err(reply)).err().and_then(Result::err),
+        (Sink::Tell(sender), None) => sender.send(reply).err(),
+        (Sink::TellWhen(sender), None) => {
+            sender.send((reply, CallTimes::default())).err().map(|(reply, _)| reply)
+        }
+        (Sink::Forget | Sink::Nobody, None) => Some(reply),
+    };
+    if let Some(Reply::NotSent(why)) = unheard {
+        tracing::warn!(
+            name: "lightlike.call.unhandled",
+            function,
+            message = %why,
+            "a call failed and nobody waited for it"
+        );
     }
 }
 

@@ -94,10 +94,20 @@ impl Hub {
             self.state.end();
             self.receiving.end();
             lock(&self.alarms).clear();
-            self.hooks.end_streams();
             self.offline.end_streams();
-            self.broadcasts.end();
+            self.end_callbacks();
         }
+    }
+
+    /// Streams end, and callbacks are dropped: one of them may hold the client, which holds them.
+    fn end_callbacks(&self) {
+        self.hooks.end();
+        self.broadcasts.end();
+        self.listeners.end();
+        self.unhandled.end();
+        self.lost_for_long.end();
+        self.slow.end();
+        self.panicked.end();
     }
 
     fn transaction(self: &Arc<Self>, handle: &Weak<Handle>, event: TransactionEvent) {

@@ -1,5 +1,6 @@
 //! State that all handles of one client share.
 
+mod callers;
 mod calls;
 mod deliver;
 
@@ -10,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, RegisterError, TableId};
 use lightlike_core::conn::{
-    AlarmId, CloseReason, Connection, ConnectionState, Receiving, SubscriptionId,
+    AlarmId, CloseReason, Connection, ConnectionState, NotSent, Receiving, SetEnd, SubscriptionId,
 };
 use lightlike_core::deadline;
 use lightlike_core::driver::Shared;
-use lightlike_core::in_order::InOrder;
 use lightlike_core::schema::Table;
 use tokio::sync::{oneshot, watch};
 
+use self::callers::Callers;
 pub(crate) use self::calls::{Caller, MadeAgain, Sink, function};
 use crate::broadcast::Broadcasts;
 use crate::callbacks::Callbacks;
@@ -46,7 +47,7 @@ pub(crate) struct Hub {
     pub(crate) mutators: Mutators,
     sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
     pub(crate) batches: FirstBatches,
-    calls: Mutex<InOrder<Caller>>,
+    calls: Mutex<Callers>,
     pub(crate) offline: OfflineHub,
     alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
     pub(crate) verifiers: Verifiers,
@@ -77,24 +78,24 @@ impl Hub {
         mutators: Mutators,
         origin: Origin,
     ) -> Arc<Self> {
-        let reader = connection.reader();
+        let (reader, limits) = (connection.reader(), connection.config().limits);
         let panics = Arc::default();
         let hub = Arc::new(Self {
             shared: Shared::new(connection),
             reader,
-            hooks: Hooks::new(&panics),
+            hooks: Hooks::new(&panics, &limits),
             mutators,
             sets: Mutex::default(),
             batches: FirstBatches::default(),
-            calls: Mutex::default(),
-            offline: OfflineHub::default(),
+            calls: Mutex::new(Callers::new(limits)),
+            offline: OfflineHub::new(&panics, &limits),
             alarms: Mutex::default(),
             verifiers: Verifiers::default(),
             state: Source::new(ConnectionState::Idle),
             receiving: Source::new(Receiving::default()),
             is_ready: AtomicBool::new(false),
             listeners: Listeners::new(&panics),
-            broadcasts: Broadcasts::default(),
+            broadcasts: Broadcasts::new(&panics),
             unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
             lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
             slow: Callbacks::new("on_slow_consumer", None, &panics),
@@ -152,8 +153,11 @@ impl Hub {
         }
         let (sender, stage) = watch::channel(Stage::Pending);
         let set = self.command(|connection, _| {
+            if let Some(why) = self.refuses_sets(connection) {
+                return Err(End::Set(SetEnd::NotSent(why)));
+            }
             for register in &list.tables {
-                register(connection)?;
+                register(connection).map_err(End::Register)?;
             }
             let set = connection.subscribe(list.queries.clone());
             self.batches.asked(set, &list.queries);
@@ -167,8 +171,18 @@ impl Hub {
                 self.compare_set(set, &list.definitions);
                 Subscription::new(Arc::clone(self), set, list, stage)
             }
-            Err(error) => Subscription::refused(Arc::clone(self), list, End::Register(error)),
+            Err(end) => Subscription::refused(Arc::clone(self), list, end),
         }
+    }
+
+    /// Reason for which a set is refused at once: where nobody ticks, the ends of sets wait to be delivered, and the machine
+    /// counts only those that are not over.
+    fn refuses_sets(&self, connection: &Connection) -> Option<NotSent> {
+        /// A set's entries here, and the events of its life.
+        const SET_BYTES: usize = 1024;
+        let limit = connection.config().limits.max_query_set_bytes;
+        let bytes = lock(&self.sets).len() * SET_BYTES;
+        (bytes > limit.saturating_mul(2)).then_some(NotSent::TooManySets { bytes, limit })
     }
 
     /// Rings once, after this time; `None` if that is beyond all times. Ends without ringing if the connection is

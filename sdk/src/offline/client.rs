@@ -40,8 +40,8 @@ impl Client {
         self.hub().command(|connection, _| connection.cancel_queued(call))
     }
 
-    /// The kept calls that failed, oldest first; at most
-    /// [`max_dead_letters`](crate::OfflineConfig::max_dead_letters).
+    /// The kept calls that failed, oldest first: at most [`max_dead_letters`](crate::OfflineConfig::max_dead_letters), and
+    /// [`max_dead_letter_bytes`](crate::OfflineConfig::max_dead_letter_bytes) of them.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.hub().shared.read(lightlike_core::conn::Connection::dead_letters)
     }

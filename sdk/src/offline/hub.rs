@@ -1,16 +1,19 @@
 //! Delivery of the machine's events about its journal.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use lightlike_core::conn::{Accepted, CallId, CallRequest, Replay, Reply, Restored, SyncState};
 use lightlike_core::journal::QueuedCall;
+use lightlike_core::limits::Limits;
 use tokio::sync::oneshot;
 
 use super::{CallEnd, CallOutcome};
+use crate::callbacks::Callbacks;
 use crate::hub::{Caller, Hub};
-use crate::stream::{EventStream, Feed};
+use crate::panics::Panics;
+use crate::stream::{Bounds, EventStream};
 use crate::watch::Source;
 
 /// Number of outcomes that a stream holds, and that are kept for the first one that is asked for.
@@ -28,37 +31,39 @@ pub(crate) struct OfflineHub {
     enabled: AtomicBool,
     pub(super) sync: Source<SyncState>,
     accepting: Mutex<HashMap<CallId, AcceptedSender>>,
-    outcomes: Mutex<Outcomes>,
-    /// `true` if outcomes are wanted, for calls, which are many; the same as `outcomes`.
+    outcomes: Arc<Callbacks<OutcomeReader>>,
+    first: Mutex<FirstOutcomes>,
+    stream_bytes: usize,
+    /// `true` if outcomes are wanted, for calls, which are many.
     wants_outcomes: AtomicBool,
     pub(super) before_replay: Mutex<Option<BeforeReplay>>,
 }
 
-impl Default for OfflineHub {
-    fn default() -> Self {
+/// Feeds a stream of outcomes.
+type OutcomeReader = dyn FnMut(&CallOutcome) + Send;
+
+/// The first stream of outcomes, which has those that nobody could have heard of yet.
+#[derive(Default)]
+struct FirstOutcomes {
+    /// Fed since the first outcome, until it is asked for.
+    stream: Option<EventStream<CallOutcome>>,
+    asked: bool,
+}
+
+impl OfflineHub {
+    pub(crate) fn new(panics: &Arc<Panics>, limits: &Limits) -> Self {
         Self {
             enabled: AtomicBool::new(false),
             sync: Source::new(SyncState::default()),
             accepting: Mutex::default(),
-            outcomes: Mutex::default(),
+            outcomes: Callbacks::new("a stream of outcomes", None, panics),
+            first: Mutex::default(),
+            stream_bytes: limits.max_stream_bytes,
             wants_outcomes: AtomicBool::new(false),
             before_replay: Mutex::default(),
         }
     }
-}
 
-#[derive(Default)]
-struct Outcomes {
-    feeds: Vec<Feed<CallOutcome>>,
-    /// Those that nobody could have heard of yet.
-    backlog: VecDeque<CallOutcome>,
-    /// `true` if a stream was ever asked for.
-    asked: bool,
-    /// The connection is closed: a new stream ends after the backlog.
-    ended: bool,
-}
-
-impl OfflineHub {
     pub(super) fn enable(&self) {
         self.enabled.store(true, Ordering::Relaxed);
         self.wants_outcomes.store(true, Ordering::Relaxed);
@@ -96,34 +101,31 @@ impl OfflineHub {
         let Some(end) = CallEnd::of(reply) else { return };
         let (id, reducer, restored) = (caller.id, name.clone(), caller.restored);
         let outcome = CallOutcome { id, reducer, restored, end };
-        let mut outcomes = lock(&self.outcomes);
-        if !outcomes.asked {
-            if outcomes.backlog.len() == OUTCOME_CAPACITY {
-                outcomes.backlog.pop_front();
-            }
-            return outcomes.backlog.push_back(outcome);
+        let mut first = lock(&self.first);
+        if !first.asked && first.stream.is_none() {
+            first.stream = Some(self.feed_stream());
         }
-        outcomes.feeds.retain(Feed::is_open);
-        outcomes.feeds.iter().for_each(|feed| feed.push(outcome.clone()));
+        drop(first);
+        self.outcomes.run().each(|read| read(&outcome));
     }
 
     pub(super) fn stream(&self) -> EventStream<CallOutcome> {
-        let (stream, feed) = EventStream::new(OUTCOME_CAPACITY);
-        let mut outcomes = lock(&self.outcomes);
-        outcomes.asked = true;
         self.wants_outcomes.store(true, Ordering::Relaxed);
-        outcomes.backlog.drain(..).for_each(|outcome| feed.push(outcome));
-        if !outcomes.ended {
-            outcomes.feeds.push(feed);
-        }
-        stream
+        let mut first = lock(&self.first);
+        first.asked = true;
+        first.stream.take().unwrap_or_else(|| self.feed_stream())
+    }
+
+    fn feed_stream(&self) -> EventStream<CallOutcome> {
+        let bounds = Bounds { events: OUTCOME_CAPACITY, bytes: self.stream_bytes };
+        let (stream, feed) = EventStream::new(bounds);
+        let read = move |outcome: &CallOutcome| feed.push(outcome.clone(), outcome.bytes());
+        stream.fed_by(self.outcomes.register(Box::new(read)))
     }
 
     /// Nothing more will come.
     pub(crate) fn end_streams(&self) {
-        let mut outcomes = lock(&self.outcomes);
-        outcomes.ended = true;
-        outcomes.feeds.clear();
+        self.outcomes.end();
     }
 }
 

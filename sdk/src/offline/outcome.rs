@@ -49,6 +49,18 @@ pub enum CallEnd {
     NotSent(NotSent),
 }
 
+impl CallOutcome {
+    /// Bytes that it takes beside its own size.
+    pub(super) fn bytes(&self) -> usize {
+        let end = match &self.end {
+            CallEnd::Rejected(error) => error.len(),
+            CallEnd::Failed(why) => why.len(),
+            _ => 0,
+        };
+        self.reducer.as_bytes().len() + end
+    }
+}
+
 impl CallEnd {
     /// Returns `true` if it has run, and not been refused.
     pub fn is_committed(&self) -> bool {
@@ -59,7 +71,8 @@ impl CallEnd {
     pub(super) fn of(reply: &Reply) -> Option<Self> {
         Some(match reply {
             Reply::Committed { timestamp, .. } => Self::Committed { timestamp: *timestamp },
-            Reply::Rejected { error, .. } => Self::Rejected(error.clone()),
+            // A copy, because the answer keeps the whole message.
+            Reply::Rejected { error, .. } => Self::Rejected(Bytes::copy_from_slice(error)),
             Reply::Failed(why) => Self::Failed(why.clone()),
             Reply::Unknown => Self::Unknown,
             Reply::TimedOut { sent } => Self::TimedOut { sent: *sent },

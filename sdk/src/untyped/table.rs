@@ -10,9 +10,9 @@ use super::row::UntypedRow;
 use super::shape::Shape;
 use crate::callbacks::CallbackId;
 use crate::changes::Changes;
-use crate::event::{Change, Event};
+use crate::event::{Change, Deleted, Event, Inserted, Updated};
 use crate::hub::Hub;
-use crate::stream::{DEFAULT_CAPACITY, EventStream};
+use crate::stream::EventStream;
 use crate::view::View;
 
 /// A table without a struct. Cheap to clone, and keeps nothing open.
@@ -100,15 +100,13 @@ impl UntypedTable {
 
     /// A stream of what [`on_change`](Self::on_change) sees.
     pub fn changes(&self) -> EventStream<Change<UntypedRow>> {
-        let (stream, feed) = EventStream::new(DEFAULT_CAPACITY);
         let shape = Arc::clone(&self.shape);
-        self.hub.hooks.read_transactions(Box::new(move |transaction| {
-            if feed.is_open() {
-                changes_of(&shape, transaction).into_iter().for_each(|change| feed.push(change));
+        self.hub.hooks.read_transactions(move |transaction, feed| {
+            for change in changes_of(&shape, transaction) {
+                let bytes = change_bytes(&change);
+                feed.push(change, bytes);
             }
-            feed.is_open()
-        }));
-        stream
+        })
     }
 }
 
@@ -116,6 +114,16 @@ fn changes_of(shape: &Arc<Shape>, transaction: &Changes) -> Vec<Change<UntypedRo
     let mut diffs = transaction.diffs().iter();
     let diff = diffs.find(|diff| diff.name() == &*shape.name);
     diff.map(|diff| of_table(shape, transaction, diff)).unwrap_or_default()
+}
+
+/// Bytes that the rows of a change take.
+fn change_bytes(change: &Change<UntypedRow>) -> usize {
+    match change {
+        Change::Inserted(Inserted { row, .. }) | Change::Deleted(Deleted { row, .. }) => {
+            row.bytes().len()
+        }
+        Change::Updated(Updated { old, new, .. }) => old.bytes().len() + new.bytes().len(),
+    }
 }
 
 impl fmt::Debug for UntypedTable {

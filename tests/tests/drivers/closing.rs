@@ -1,9 +1,10 @@
 //! Ends of connections: answered, in order, or with the last handle.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lightlike::prelude::*;
-use lightlike_tests::chat::{Message, User, send_message};
+use lightlike_tests::chat::{Message, SendMessage, User, send_message};
 use lightlike_tests::target::Target;
 
 use crate::support::{chat, tick_until, wait};
@@ -141,4 +142,50 @@ async fn view_outlives_client_with_mentioned_tables() {
         // Otherwise nobody is there to decode them.
         assert_eq!(view.table::<User>().is_empty(), !mentioned);
     }
+}
+
+/// A client that a callback of its own holds goes all the same, once it is closed.
+#[tokio::test]
+async fn callbacks_holding_client_go_when_it_closes() {
+    let target = Target::chat().await;
+    let Target::Embedded(server) = &target else { return };
+    let db = target.connect().await;
+    let held = Arc::new(());
+    let captured = || (db.clone(), db.table::<User>(), Arc::clone(&held));
+    let users = db.table::<User>();
+    let (a, b, c, d) = (captured(), captured(), captured(), captured());
+    users.on_insert(move |_, _| drop(a.clone()));
+    users.on_update(move |_, _, _| drop(b.clone()));
+    users.on_delete(move |_, _| drop(c.clone()));
+    users.on_before_delete(move |_, _| drop(d.clone()));
+    let (a, b, c, d) = (captured(), captured(), captured(), captured());
+    db.on_transaction(move |_, _| drop(a.clone()));
+    db.on_batch(move |_, _| {
+        drop(b.clone());
+        lightlike::RowEvents::Deliver
+    });
+    db.on_call::<SendMessage>(move |_, _, _| drop(c.clone()));
+    db.on_calls(move |_| drop(d.clone()));
+    let (a, b, c, d) = (captured(), captured(), captured(), captured());
+    db.on_lost_for_long(move |_| drop(a.clone()));
+    db.on_unhandled_rejection(move |_, _| drop(b.clone()));
+    db.on_slow_consumer(move |_, _| drop(c.clone()));
+    db.on_panic(move |_, _| drop(d.clone()));
+    assert_eq!(Arc::strong_count(&held), 13);
+
+    let weak = db.downgrade();
+    db.disconnect().await;
+    // One that comes too late hears of nothing, and holds nothing.
+    let late = captured();
+    users.on_insert(move |_, _| drop(late.clone()));
+    drop((db, users));
+    server.wait_for(|state| state.connections().is_empty()).await;
+    for _ in 0..1000 {
+        if Arc::strong_count(&held) == 1 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(Arc::strong_count(&held), 1);
+    assert!(weak.upgrade().is_none());
 }

@@ -10,6 +10,7 @@ mod callbacks;
 mod causes;
 mod listeners;
 mod observing;
+mod streams;
 mod typed;
 mod watches;
 
