@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod conformance;
+pub mod hostile;
 pub mod notes;
 pub mod proxy;
 pub mod real;
