@@ -279,7 +279,9 @@ impl<E: fmt::Display> From<CallError<E>> for Failure {
             other => other.to_string(),
         };
         let (exit, tip) = match error.kind() {
-            CallErrorKind::Unknown | CallErrorKind::NotSent => (Exit::Connection, None),
+            CallErrorKind::Unknown | CallErrorKind::Abandoned | CallErrorKind::NotSent => {
+                (Exit::Connection, None)
+            }
             CallErrorKind::TimedOut => (Exit::Connection, Some("`--timeout 2m` waits longer")),
             CallErrorKind::Undecodable => (Exit::Content, None),
             _ => (Exit::Refused, None),

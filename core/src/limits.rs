@@ -72,6 +72,14 @@ pub struct Limits {
     /// asked for once more to be [verified](crate::conn::Connection::verify) may take as much.
     pub max_query_set_bytes: usize,
 
+    /// Connections that may end while a call that is sent again, such as one of an idempotent reducer, is the only one
+    /// that is not answered; then it is given up, as [`Reply::Abandoned`](crate::conn::Reply::Abandoned). 3.
+    ///
+    /// A server that hangs up on a call does so each time it gets it, and nothing else gets through meanwhile. Once is an
+    /// accident, and it costs seconds to make sure. Where the server closes with a code that does not say that it is going
+    /// away, an end counts in full; any other may be the network's doing and counts half.
+    pub max_call_losses: usize,
+
     /// Deleted rows that stay in memory because a held view may see them. 1,000,000.
     ///
     /// Above it the next message waits until views are let go of; receiving does not wait.
@@ -121,6 +129,7 @@ impl Limits {
         max_calls: 65_536,
         max_call_bytes: 256 << 20,
         max_query_set_bytes: 64 << 20,
+        max_call_losses: 3,
         max_dead_rows: 1_000_000,
         max_dead_bytes: 256 << 20,
         max_table_bytes: 16 << 20,
@@ -155,7 +164,7 @@ impl Limits {
         self
     }
 
-    fn bounds(&mut self) -> [Bounds<'_>; 16] {
+    fn bounds(&mut self) -> [Bounds<'_>; 17] {
         /// The most that any length in a message can say.
         const LEN_MAX: usize = u32::MAX as usize;
         // A field that is added has to be named here.
@@ -170,6 +179,7 @@ impl Limits {
             max_calls,
             max_call_bytes,
             max_query_set_bytes,
+            max_call_losses,
             max_dead_rows,
             max_dead_bytes,
             max_table_bytes,
@@ -189,6 +199,7 @@ impl Limits {
             any("max_calls", max_calls),
             any("max_call_bytes", max_call_bytes),
             any("max_query_set_bytes", max_query_set_bytes),
+            any("max_call_losses", max_call_losses),
             any("max_dead_rows", max_dead_rows),
             any("max_dead_bytes", max_dead_bytes),
             any("max_table_bytes", max_table_bytes),

@@ -337,6 +337,9 @@ impl<E: fmt::Debug> From<CallError<E>> for Error {
             CallError::Rejected(why) => Repr::Rejected { message: format!("{why:?}").into() },
             CallError::Failed(why) => Repr::CallFailed { kind, source: CallError::Failed(why) },
             CallError::Unknown => Repr::CallFailed { kind, source: CallError::Unknown },
+            CallError::Abandoned { sent, reason } => {
+                Repr::CallFailed { kind, source: CallError::Abandoned { sent, reason } }
+            }
             CallError::Dropped => Repr::CallFailed { kind, source: CallError::Dropped },
             CallError::Expired => Repr::CallFailed { kind, source: CallError::Expired },
             CallError::Cancelled => Repr::CallFailed { kind, source: CallError::Cancelled },

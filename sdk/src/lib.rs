@@ -56,7 +56,8 @@
 //!   [`TableHandle::watch`], [`Client::state`], [`Client::wait_until`]).
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
 //!   transaction with the cause [`Cause::Resync`]. A call that was under way ends as
-//!   [`CallError::Unknown`], unless its reducer is declared `idempotent`: then it is sent again.
+//!   [`CallError::Unknown`], unless its reducer is declared `idempotent`: then it is sent again, until the server has
+//!   hung up on it [too often](Limits::max_call_losses).
 //! - **Calls can be seen before they are answered.** [`Call::optimistic`] shows what is expected of one, over whatever the
 //!   server says meanwhile.
 //! - **It works without a network**, given an [offline store](ClientBuilder::offline): rows of the last run are there at

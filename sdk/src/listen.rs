@@ -184,6 +184,7 @@ pub(crate) fn kind_of(reply: &Reply) -> &'static str {
         Reply::Cancelled => "cancelled",
         Reply::Kept => "kept",
         Reply::TimedOut { .. } => "timed out",
+        Reply::Abandoned { .. } => "abandoned",
         _ => "unknown",
     }
 }

@@ -21,6 +21,10 @@ pub(crate) struct Keep {
     pub(crate) expires: Option<Instant>,
     /// Number of times that it was sent in vain.
     pub(crate) attempts: u32,
+    /// State of suspicion: a connection ended while it was in flight. See [`trial`](super::trial).
+    pub(crate) is_suspect: bool,
+    /// Ends of connections while it alone was in flight, in [halves](crate::conn::Lost::blame).
+    pub(crate) blame: u32,
     /// Request that was sent, to be sent again.
     pub(super) request: Option<Request>,
 }
@@ -42,8 +46,17 @@ pub(crate) enum Gate {
 
 impl Keep {
     pub(crate) fn new(delivery: Delivery, policy: Option<WhileDisconnected>) -> Self {
-        let (gate, expires) = (Gate::Open, None);
-        Self { delivery, policy, seq: None, gate, expires, attempts: 0, request: None }
+        Self {
+            delivery,
+            policy,
+            seq: None,
+            gate: Gate::Open,
+            expires: None,
+            attempts: 0,
+            is_suspect: false,
+            blame: 0,
+            request: None,
+        }
     }
 }
 

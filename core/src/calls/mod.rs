@@ -1,6 +1,7 @@
 //! Calls and queries that wait to be sent or to be answered. Pure bookkeeping.
 
 mod keep;
+mod trial;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
@@ -13,6 +14,7 @@ use crate::wire::{ClientMessage, RequestId, Text};
 
 pub use self::keep::WhileDisconnected;
 pub(crate) use self::keep::{Gate, Keep};
+use self::trial::Trial;
 
 /// One call of a reducer or a procedure, or one query: as long as the machine lives, no two have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -120,6 +122,7 @@ pub(crate) struct Calls {
     bytes: usize,
     /// The number of the last request that was sent.
     last: u64,
+    trial: Trial,
     deadlines: BTreeSet<(Instant, CallId)>,
     /// Times at which calls are given up that were never sent.
     expiries: BTreeSet<(Instant, CallId)>,
@@ -242,6 +245,7 @@ impl Calls {
     }
 
     fn sent(&mut self, request_id: RequestId, in_flight: InFlight) {
+        self.trial.sent(&in_flight);
         self.last += u64::from(request_id.0.wrapping_sub(self.last as u32));
         self.in_flight.push(self.last, in_flight);
     }
@@ -274,6 +278,7 @@ impl Calls {
     pub(crate) fn answer(&mut self, request_id: RequestId) -> Option<InFlight> {
         let call = self.in_flight.take(self.widened(request_id)?)?;
         self.bytes -= call.bytes;
+        self.trial.answered(&call);
         if call.kind == Kind::Probe {
             self.probes -= 1;
         }
@@ -322,6 +327,7 @@ impl Calls {
     pub(crate) fn drain_sent(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
         self.probes = 0;
+        self.trial.lost();
         for sent_call in self.in_flight.drain() {
             let InFlight { call, kind, deadline, timed_out, bytes, mut keep, made, .. } = sent_call;
             self.bytes -= bytes;

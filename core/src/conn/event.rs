@@ -295,6 +295,15 @@ pub enum Reply {
     QueryRefused(Box<str>),
     /// It was sent, and the socket was lost before the answer: it may have run, or not.
     Unknown,
+    /// It was sent again and again, and each time the connection ended before the answer, as often as
+    /// [`max_call_losses`](crate::limits::Limits::max_call_losses) allows: it may have run, or not, and is not sent any
+    /// more.
+    Abandoned {
+        /// How often it was sent.
+        sent: u32,
+        /// How the last connection ended.
+        reason: Lost,
+    },
     /// It was not sent: it was to be dropped if there is no connection, or a full queue or a veto dropped it.
     Dropped,
     /// It was not sent: it became older than it was allowed to.

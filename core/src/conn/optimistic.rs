@@ -56,7 +56,10 @@ impl Connection {
 
     /// As [`answer`](Self::answer), with when what happened to the call.
     pub(super) fn answer_timed(&mut self, call: CallId, reply: Reply, times: CallTimes) {
-        let may_have_run = matches!(reply, Reply::Unknown | Reply::TimedOut { sent: true });
+        let may_have_run = matches!(
+            reply,
+            Reply::Unknown | Reply::Abandoned { .. } | Reply::TimedOut { sent: true }
+        );
         let answered = Event::Answered { call, reply, times };
         let ends = self.mutation_of(call);
         if may_have_run || ends.is_empty() {

@@ -253,8 +253,9 @@ impl Connection {
 
     /// Answers what only the lost socket could have answered; the rest waits for the next one. Rows stay readable.
     fn let_go(&mut self, reason: &Lost) {
+        let only_calls = !self.subs.any_unanswered() && self.verifying.is_idle();
         self.forget_socket();
-        self.let_go_of_calls(&NotSent::Lost(reason.clone()));
+        self.let_go_of_calls(reason, only_calls);
         for orphan in self.subs.orphan() {
             match orphan {
                 Orphan::Stale(rows) => self.cache.mark_stale(rows),

@@ -285,6 +285,25 @@ impl Lost {
         }
     }
 
+    /// Weight of such an end against the only call in flight, in halves: see
+    /// [`max_call_losses`](crate::limits::Limits::max_call_losses).
+    pub(crate) fn blame(&self) -> u32 {
+        /// Normal closure, going away, restarting, try again later.
+        const LEAVING: [u16; 4] = [1000, 1001, 1012, 1013];
+        match self {
+            Self::Closed { code, .. } if !LEAVING.contains(code) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Code with which the server closed the connection, if it did.
+    pub fn close_code(&self) -> Option<u16> {
+        match self {
+            Self::Closed { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
     /// Returns `true` if the server said something that cannot be: the same again, without anything in between, is no
     /// accident.
     pub(super) fn is_fault(&self) -> bool {

@@ -71,6 +71,11 @@ impl Verifying {
         self.bytes += queries_bytes(&[]);
     }
 
+    /// Returns `true` if the server has answered everything that was asked for a comparison.
+    pub(super) fn is_idle(&self) -> bool {
+        self.asked.is_empty() && self.ending.is_empty()
+    }
+
     /// Returns `true` if the set is on the wire for this alone.
     pub(super) fn has(&self, wire: QuerySetId) -> bool {
         self.asked.contains_key(&wire) || self.ending.contains(&wire)

@@ -15,8 +15,9 @@ pub enum Delivery {
     /// It is sent once. Without an answer it ends as [`Unknown`](crate::conn::Reply::Unknown).
     #[default]
     AtMostOnce,
-    /// It is sent again until it is answered: the reducer may be run twice, and must come to the same. Exactly once, if
-    /// an argument names the call and the module skips names that it has seen.
+    /// It is sent again until it is answered, or [given up](crate::conn::Reply::Abandoned) because the server hangs up on
+    /// it: the reducer may be run twice, and must come to the same. Exactly once, if an argument names the call and the
+    /// module skips names that it has seen.
     AtLeastOnce,
     /// This query is asked first, when the connection is back: if it has rows, the call has run. Else it is sent again.
     Probe(Text),
@@ -32,6 +33,16 @@ pub enum Failure {
     Failed(Box<str>),
     /// It was sent, and its answer was lost: it may have run, or not.
     Unknown,
+    /// It was sent again and again, and each time the connection ended before its answer: it may have run, or not, and
+    /// is not sent any more.
+    Abandoned {
+        /// How often it was sent.
+        sent: u32,
+        /// The code with which the server closed the last connection, if it did.
+        close_code: Option<u16>,
+        /// How the last connection ended.
+        reason: Box<str>,
+    },
     /// No answer came within the call's timeout.
     TimedOut {
         /// `true` if it was sent.
@@ -71,6 +82,8 @@ pub struct Entry {
     /// Number of times that it was sent in vain.
     pub(crate) attempts: u32,
     pub(crate) state: EntryState,
+    /// How often a connection ended while it was in flight alone, in halves.
+    pub(crate) blame: u32,
 }
 
 /// A call that waits for being sent, or for its answer.
@@ -247,6 +260,7 @@ impl Encode for Entry {
         self.optimistic.as_ref().map(Text::as_str).encode(out);
         self.attempts.encode(out);
         self.state.encode(out);
+        self.blame.encode(out);
     }
 }
 
@@ -267,6 +281,8 @@ impl<'de> Decode<'de> for Entry {
             optimistic: Option::<&str>::decode(reader)?.map(Text::from),
             attempts: u32::decode(reader)?,
             state: EntryState::decode(reader)?,
+            // It came later.
+            blame: if reader.is_empty() { 0 } else { u32::decode(reader)? },
         })
     }
 }
@@ -341,6 +357,12 @@ impl Encode for Failure {
             }
             Self::Expired => out.tag(4),
             Self::Dropped => out.tag(5),
+            Self::Abandoned { sent, close_code, reason } => {
+                out.tag(6);
+                sent.encode(out);
+                close_code.encode(out);
+                reason.encode(out);
+            }
         }
     }
 }
@@ -356,6 +378,11 @@ impl<'de> Decode<'de> for Failure {
             3 => bool::decode(reader).map(|sent| Self::TimedOut { sent }),
             4 => Ok(Self::Expired),
             5 => Ok(Self::Dropped),
+            6 => Ok(Self::Abandoned {
+                sent: u32::decode(reader)?,
+                close_code: Option::decode(reader)?,
+                reason: Box::decode(reader)?,
+            }),
             tag => Err(reader.invalid_tag(tag, "Failure")),
         }
     }

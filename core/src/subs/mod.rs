@@ -159,6 +159,15 @@ impl Subscriptions {
         self.retained.contains(&rows)
     }
 
+    /// Whether the server has not answered everything that was asked of it.
+    pub(crate) fn any_unanswered(&self) -> bool {
+        let waits = |stage| match stage {
+            Stage::Sent | Stage::Resyncing | Stage::Ending { .. } | Stage::Failed => true,
+            Stage::Waiting | Stage::Applied | Stage::Stale | Stage::Answered => false,
+        };
+        self.sets.values().any(|set| waits(set.stage))
+    }
+
     /// The sets that are at a stage, oldest first.
     pub(crate) fn at(&self, stage: Stage) -> Vec<SubscriptionId> {
         let sets = self.sets.iter().filter(|(_, set)| set.stage == stage);

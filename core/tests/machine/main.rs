@@ -9,6 +9,7 @@ mod calling;
 mod connecting;
 mod event_tables;
 mod finishing;
+mod hang_ups;
 mod healing;
 mod item;
 mod observing;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a life that cannot go on has failed")]
 
+mod hang_ups;
 #[path = "../machine/item.rs"]
 mod item;
 mod links;
@@ -13,6 +14,7 @@ mod moments;
 mod server;
 mod world;
 
+use self::hang_ups::HangUps;
 use self::lives::Life;
 use self::world::World;
 
@@ -38,6 +40,14 @@ const LINKS: u64 = 100;
 #[test]
 fn slow_links_and_odd_answers_end_no_client() {
     each_seed(LINKS, links::live);
+}
+
+/// How many lives among calls that end connections, unless the environment says otherwise.
+const HANG_UPS: u64 = 3_000;
+
+#[test]
+fn calls_that_end_connections_harm_no_others() {
+    each_seed(HANG_UPS, HangUps::live);
 }
 
 /// Lives that panic fail, by their seeds.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use lightlike_core::bsatn::{self, DecodeError, EncodeError};
-use lightlike_core::conn::{NotSent, Reply};
+use lightlike_core::conn::{Lost, NotSent, Reply};
 use lightlike_core::schema::{Procedure, Reducer};
 
 /// Error of a call that did not commit, or may not have. `E` is the reducer's own error type.
@@ -19,6 +19,20 @@ pub enum CallError<E> {
     /// It was sent, and the connection was lost before the answer: it may have run, or not.
     #[error("the connection was lost before the answer; it may have run, or not")]
     Unknown,
+    /// It is of a reducer that is called again when its answer is lost, and each time the connection ended before the
+    /// answer, as often as [`max_call_losses`](crate::Limits::max_call_losses) allows: the server hangs up on it. It may
+    /// have run, or not.
+    #[error(
+        "it was sent {sent} times, and each time the connection ended before the answer, so it is given up; \
+         it may have run, or not"
+    )]
+    Abandoned {
+        /// How often it was sent.
+        sent: u32,
+        /// How the last connection ended.
+        #[source]
+        reason: Lost,
+    },
     /// No answer came within the call's timeout.
     #[error("no answer came in time")]
     TimedOut {
@@ -64,6 +78,7 @@ pub enum CallErrorKind {
     Rejected,
     Failed,
     Unknown,
+    Abandoned,
     TimedOut,
     Dropped,
     Expired,
@@ -81,6 +96,7 @@ impl<E> CallError<E> {
             Self::Rejected(_) => CallErrorKind::Rejected,
             Self::Failed(_) => CallErrorKind::Failed,
             Self::Unknown => CallErrorKind::Unknown,
+            Self::Abandoned { .. } => CallErrorKind::Abandoned,
             Self::TimedOut { .. } => CallErrorKind::TimedOut,
             Self::Dropped => CallErrorKind::Dropped,
             Self::Expired => CallErrorKind::Expired,
@@ -138,6 +154,9 @@ pub(crate) fn failure<E>(reply: &Reply) -> CallError<E> {
         Reply::Failed(why) | Reply::QueryRefused(why) => CallError::Failed(why.clone()),
         Reply::NotSent(why) => CallError::NotSent(why.clone()),
         Reply::TimedOut { sent } => CallError::TimedOut { sent: *sent },
+        Reply::Abandoned { sent, reason } => {
+            CallError::Abandoned { sent: *sent, reason: reason.clone() }
+        }
         Reply::Dropped => CallError::Dropped,
         Reply::Expired => CallError::Expired,
         Reply::Cancelled => CallError::Cancelled,

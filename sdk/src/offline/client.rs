@@ -49,7 +49,8 @@ impl Client {
     /// Makes a call again that failed: at the end of the queue, under its old name. False if there is no such dead
     /// letter, or the connection is closed.
     ///
-    /// A call that ended as [unknown](crate::Failure::Unknown) may have run: it may run twice then.
+    /// A call that ended as [unknown](crate::Failure::Unknown) or [abandoned](crate::Failure::Abandoned) may have run: it
+    /// may run twice then.
     pub fn retry(&self, dead_letter: Uuid) -> bool {
         let letter = self.dead_letters().into_iter().find(|letter| letter.id == dead_letter);
         let Some(DeadLetter { id, reducer, args, .. }) = letter else { return false };

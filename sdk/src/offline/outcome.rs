@@ -1,7 +1,7 @@
 //! Outcomes of calls, for whoever watches all of them.
 
 use bytes::Bytes;
-use lightlike_core::conn::{NotSent, Reply};
+use lightlike_core::conn::{Lost, NotSent, Reply};
 use lightlike_core::types::{Timestamp, Uuid};
 use lightlike_core::wire::Text;
 
@@ -34,6 +34,14 @@ pub enum CallEnd {
     Failed(Box<str>),
     /// Its answer was lost: it may have run, or not.
     Unknown,
+    /// The connection ended each time before its answer, as often as
+    /// [`max_call_losses`](crate::Limits::max_call_losses) allows: it may have run, or not.
+    Abandoned {
+        /// How often it was sent.
+        sent: u32,
+        /// How the last connection ended.
+        reason: Lost,
+    },
     /// No answer came within its timeout.
     TimedOut {
         /// `true` if it was sent.
@@ -75,6 +83,9 @@ impl CallEnd {
             Reply::Rejected { error, .. } => Self::Rejected(Bytes::copy_from_slice(error)),
             Reply::Failed(why) => Self::Failed(why.clone()),
             Reply::Unknown => Self::Unknown,
+            Reply::Abandoned { sent, reason } => {
+                Self::Abandoned { sent: *sent, reason: reason.clone() }
+            }
             Reply::TimedOut { sent } => Self::TimedOut { sent: *sent },
             Reply::Dropped => Self::Dropped,
             Reply::Expired => Self::Expired,

@@ -104,6 +104,8 @@ impl Connection {
         let mut keep = Keep::new(entry.delivery.clone(), None);
         keep.seq = Some(entry.seq);
         keep.attempts = entry.attempts.max(u32::from(was_sent));
+        keep.is_suspect = entry.attempts > 0 && keep.may_go_again();
+        keep.blame = entry.blame;
         keep.gate = match &entry.delivery {
             Delivery::AtLeastOnce if was_sent => Gate::Open,
             Delivery::Probe(_) if was_sent => Gate::Unprobed,

@@ -135,6 +135,7 @@ impl Connection {
             delivery: options.delivery,
             optimistic: options.optimistic,
             attempts: 0,
+            blame: 0,
             state: if leaves { EntryState::Sent } else { EntryState::Queued },
         };
         offline.next_entry += 1;
@@ -323,6 +324,7 @@ impl Connection {
         entry.seq = offline.next_entry;
         offline.next_entry += 1;
         (entry.state, entry.attempts, entry.expires_at) = (EntryState::Queued, 0, None);
+        entry.blame = 0;
         if offline.is_good() {
             keep.seq = Some(entry.seq);
             keep.gate = Gate::Unmarked;
@@ -351,12 +353,28 @@ impl Offline {
     }
 }
 
+/// An error and what caused it, in one line.
+fn with_sources(error: &dyn std::error::Error) -> Box<str> {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text.into()
+}
+
 /// Failure of a call, if it is worth keeping.
 fn failure_of(reply: &Reply) -> Option<Failure> {
     match reply {
         Reply::Rejected { error, .. } => Some(Failure::Rejected(error.clone())),
         Reply::Failed(why) => Some(Failure::Failed(why.clone())),
         Reply::Unknown => Some(Failure::Unknown),
+        Reply::Abandoned { sent, reason } => Some(Failure::Abandoned {
+            sent: *sent,
+            close_code: reason.close_code(),
+            reason: with_sources(reason),
+        }),
         Reply::TimedOut { sent } => Some(Failure::TimedOut { sent: *sent }),
         Reply::Expired => Some(Failure::Expired),
         Reply::Dropped => Some(Failure::Dropped),

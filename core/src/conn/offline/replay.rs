@@ -3,7 +3,7 @@
 use super::{Queued, Replay};
 use crate::calls::{Gate, Sent, Waiting};
 use crate::conn::messages::excerpt;
-use crate::conn::{Connection, Event, NotSent, Reply, WhileDisconnected};
+use crate::conn::{Connection, Event, Lost, NotSent, Reply, WhileDisconnected};
 use crate::journal::{Delivery, EntryState, Op, QueuedState};
 use crate::types::Uuid;
 use crate::wire::{QueryRows, Text};
@@ -13,6 +13,7 @@ impl Connection {
     pub(in crate::conn) fn sends_at_once(&self) -> bool {
         self.ready
             && !self.calls.has_waiting()
+            && !self.calls.has_suspects_in_flight()
             && self.calls.in_flight() < self.config.limits.max_calls_in_flight
             && !self.is_asking()
     }
@@ -29,6 +30,9 @@ impl Connection {
         while self.calls.in_flight() < self.config.limits.max_calls_in_flight
             && let Some(gate) = self.calls.first().map(Waiting::gate)
         {
+            if gate != Gate::Probing && !self.calls.may_send_first() {
+                return;
+            }
             match gate {
                 Gate::Open => self.send_first(),
                 Gate::Marking(ticket) if self.is_stored(ticket) => self.send_first(),
@@ -69,8 +73,7 @@ impl Connection {
         let Some(offline) = &mut self.offline else { return };
         let ticket = offline.ticket;
         let window = offline.config.sent_window.max(1);
-        let unmarked = self.calls.kept_mut().filter(|keep| keep.gate == Gate::Unmarked);
-        for keep in unmarked.take(window) {
+        for keep in self.calls.next_unmarked(window) {
             keep.gate = Gate::Marking(ticket);
             if let Some(queued) = keep.seq.and_then(|seq| offline.queue.get_mut(&seq)) {
                 queued.entry.state = EntryState::Sent;
@@ -146,52 +149,93 @@ impl Connection {
 /// A lost socket.
 impl Connection {
     /// The socket is gone, and another one is hoped for: calls that may run twice are to be sent again, those that wait
-    /// go on doing so if they are to, and the others are answered.
-    pub(in crate::conn) fn let_go_of_calls(&mut self, not_sent: &NotSent) {
+    /// go on doing so if they are to, and the others are answered. `only_calls`: the server had nothing else to answer.
+    pub(in crate::conn) fn let_go_of_calls(&mut self, lost: &Lost, only_calls: bool) {
         if let Some(offline) = &mut self.offline {
             offline.asking = false;
             offline.live.forget();
         }
+        // Calls were held back because of others that may end the connection: they need not pay for it when one does.
+        let held_back = self.calls.has_suspects_in_flight();
+        if only_calls {
+            self.blame_one_alone(lost);
+        }
         let mut again = Vec::new();
         for Sent { call, kept } in self.calls.drain_sent() {
             match kept {
-                Some(waiting) if may_go_again(&waiting) => again.push(waiting),
+                Some(waiting) if waiting.may_go_again() => again.push(waiting),
                 _ => self.answer(call, Reply::Unknown),
             }
         }
         self.unmark();
-        for waiting in &mut again {
-            let Some(keep) = &mut waiting.keep else { continue };
-            keep.attempts = keep.attempts.saturating_add(1);
-            keep.gate = match keep.delivery {
-                Delivery::Probe(_) => Gate::Unprobed,
-                Delivery::AtMostOnce | Delivery::AtLeastOnce => Gate::Open,
-            };
-            if let Some(offline) = &mut self.offline
-                && let Some(queued) = keep.seq.and_then(|seq| offline.queue.get_mut(&seq))
-            {
-                queued.entry.attempts = keep.attempts;
-                queued.state = QueuedState::Queued;
-                let entry = Box::new(queued.entry.clone());
-                offline.write(Op::Entry(entry));
-            }
-        }
+        again.iter_mut().for_each(|waiting| self.sent_in_vain(waiting));
         let policy = self.config.while_disconnected;
         let policy_of = |waiting: &Waiting| {
             waiting.keep.as_ref().and_then(|keep| keep.policy).unwrap_or(policy)
         };
         let out = self.calls.take_all_waiting(|waiting| {
-            waiting.attempts() == 0
-                && waiting.seq().is_none()
-                && policy_of(waiting) != WhileDisconnected::Wait
+            let stays = match policy_of(waiting) {
+                WhileDisconnected::Wait => true,
+                WhileDisconnected::Fail => held_back,
+                WhileDisconnected::Drop => false,
+            };
+            waiting.attempts() == 0 && waiting.seq().is_none() && !stays
         });
         self.calls.put_back(again);
         for waiting in out {
             let reply = match policy_of(&waiting) {
                 WhileDisconnected::Drop => Reply::Dropped,
-                _ => Reply::NotSent(not_sent.clone()),
+                _ => Reply::NotSent(NotSent::Lost(lost.clone())),
             };
             self.answer(waiting.call, reply);
+        }
+        self.abandon_calls(lost);
+    }
+
+    /// The connection ended: if one call alone was not answered, it may be why.
+    fn blame_one_alone(&mut self, lost: &Lost) {
+        let Some(keep) = self.calls.alone_in_flight() else { return };
+        keep.is_suspect = true;
+        keep.blame = keep.blame.saturating_add(lost.blame());
+        if let Some(offline) = &mut self.offline
+            && let Some(queued) = keep.seq.and_then(|seq| offline.queue.get_mut(&seq))
+        {
+            queued.entry.blame = keep.blame;
+            let entry = Box::new(queued.entry.clone());
+            offline.write(Op::Entry(entry));
+        }
+    }
+
+    /// The connection ended before the answer to a call that is sent again.
+    fn sent_in_vain(&mut self, waiting: &mut Waiting) {
+        let Some(keep) = &mut waiting.keep else { return };
+        keep.is_suspect = true;
+        keep.attempts = keep.attempts.saturating_add(1);
+        keep.gate = match keep.delivery {
+            Delivery::Probe(_) => Gate::Unprobed,
+            Delivery::AtMostOnce | Delivery::AtLeastOnce => Gate::Open,
+        };
+        if let Some(offline) = &mut self.offline
+            && let Some(queued) = keep.seq.and_then(|seq| offline.queue.get_mut(&seq))
+        {
+            queued.entry.attempts = keep.attempts;
+            queued.state = QueuedState::Queued;
+            let entry = Box::new(queued.entry.clone());
+            offline.write(Op::Entry(entry));
+        }
+    }
+
+    /// Gives up the calls because of which connections ended often enough.
+    fn abandon_calls(&mut self, lost: &Lost) {
+        let limit = self.config.limits.max_call_losses.saturating_mul(2);
+        let is_over = |waiting: &Waiting| {
+            waiting.keep.as_ref().is_some_and(|keep| keep.blame as usize >= limit)
+        };
+        for waiting in self.calls.take_all_waiting(is_over) {
+            // A probe is sent in the call's place.
+            let sent = waiting.attempts().max(1);
+            tracing::warn!(call = ?waiting.call, sent, %lost, "a call ends the connection each time, and is given up");
+            self.answer(waiting.call, Reply::Abandoned { sent, reason: lost.clone() });
         }
     }
 
@@ -200,7 +244,7 @@ impl Connection {
         self.unmark();
         let (sent, waiting) = self.calls.drain();
         for Sent { call, kept } in sent {
-            let stays = kept.is_some_and(|call| call.seq().is_some() && may_go_again(&call));
+            let stays = kept.is_some_and(|call| call.seq().is_some() && call.may_go_again());
             self.answer(call, if stays { Reply::Kept } else { Reply::Unknown });
         }
         for waiting in waiting {
@@ -232,8 +276,4 @@ impl Connection {
             }
         }
     }
-}
-
-fn may_go_again(waiting: &Waiting) -> bool {
-    waiting.keep.as_ref().is_some_and(|keep| keep.delivery != Delivery::AtMostOnce)
 }

@@ -151,7 +151,15 @@ fn lost_socket_completes_plain_and_resends_idempotent_calls() {
     offline.store();
     let _ = offline.told();
     let _ = offline.come_back();
-    assert_eq!(offline.called(), ["again", "later"]);
+    let sent = offline.rig.sent();
+    let [ClientMessage::CallReducer { reducer, request_id, .. }] = &sent[..] else {
+        panic!("{sent:?}")
+    };
+    assert_eq!(reducer.as_str(), "again");
+    offline.rig.server(committed(*request_id, TransactionUpdate::default()));
+    let _ = offline.told();
+    offline.store();
+    assert_eq!(offline.called(), ["later"]);
 }
 
 #[test]

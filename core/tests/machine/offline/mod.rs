@@ -3,6 +3,7 @@
 mod calls;
 mod crashes;
 mod damage;
+mod hang_ups;
 mod letters;
 mod rows;
 mod schema;

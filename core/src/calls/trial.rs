@@ -1,0 +1,120 @@
+//! Letting calls onto the wire that may be why a connection ended.
+//!
+//! A call that may be sent again is sent again when the connection is back. If the server hangs up because of that very
+//! call, it would hang up for ever, and take along whatever is in flight beside it. So a call that was in flight when a
+//! connection ended is a *suspect*. Suspects go before all others, and nothing else is in flight with them: the first goes
+//! alone, and each answer lets one more of them be in flight at once. So after an accident of the network, which it
+//! nearly always was, the pace doubles with every round trip; and whatever ends the connection is in flight alone soon.
+//! A call that is alone when the connection ends is [blamed](Keep::blame) for it.
+//!
+//! Calls that are kept on disk and must not run twice go without suspects, too: they are not sent while a call is
+//! unanswered that may be sent again, because if that one ends the connection, nobody knows whether they have run.
+
+use super::{Calls, Gate, InFlight, Keep, Waiting};
+use crate::journal::Delivery;
+
+/// What is in flight, as far as it says what else may be.
+#[derive(Debug)]
+pub(super) struct Trial {
+    /// How many suspects may be in flight at once.
+    window: usize,
+    /// How many of the calls in flight are suspects.
+    suspects: usize,
+    /// How many of them may be sent again.
+    repeatable: usize,
+}
+
+impl Default for Trial {
+    fn default() -> Self {
+        Self { window: 1, suspects: 0, repeatable: 0 }
+    }
+}
+
+impl Trial {
+    /// A call is sent.
+    pub(super) fn sent(&mut self, call: &InFlight) {
+        let Some(keep) = &call.keep else { return };
+        self.suspects += usize::from(keep.is_suspect);
+        self.repeatable += usize::from(keep.may_go_again());
+    }
+
+    /// A call is answered.
+    pub(super) fn answered(&mut self, call: &InFlight) {
+        let Some(keep) = &call.keep else { return };
+        if keep.is_suspect {
+            self.suspects -= 1;
+            self.window += 1;
+        }
+        self.repeatable -= usize::from(keep.may_go_again());
+    }
+
+    /// The connection is gone, and nothing is in flight.
+    pub(super) fn lost(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Keep {
+    /// Whether the call is sent again if its answer is lost.
+    pub(crate) fn may_go_again(&self) -> bool {
+        self.delivery != Delivery::AtMostOnce
+    }
+
+    /// Whether the call must not be in flight with calls that are sent again.
+    fn goes_apart(&self) -> bool {
+        self.seq.is_some() && !self.may_go_again()
+    }
+}
+
+impl Waiting {
+    /// Whether the call is sent again if its answer is lost.
+    pub(crate) fn may_go_again(&self) -> bool {
+        self.keep.as_deref().is_some_and(Keep::may_go_again)
+    }
+}
+
+impl Calls {
+    /// Whether calls are in flight, or their probes, that may be why a connection ended: nothing else is sent then.
+    pub(crate) fn has_suspects_in_flight(&self) -> bool {
+        let is_probed = |keep: &Keep| keep.is_suspect && keep.gate == Gate::Probing;
+        let first = self.waiting.front().and_then(|first| first.keep.as_deref());
+        self.trial.suspects > 0 || first.is_some_and(is_probed)
+    }
+
+    /// Whether the first call that waits may be in flight beside those that are.
+    pub(crate) fn may_send_first(&self) -> bool {
+        let Some(first) = self.waiting.front() else { return false };
+        match first.keep.as_deref() {
+            Some(keep) if keep.is_suspect => self.in_flight.len() < self.trial.window,
+            _ if self.has_suspects_in_flight() => false,
+            Some(keep) => !keep.goes_apart() || self.trial.repeatable == 0,
+            None => true,
+        }
+    }
+
+    /// The calls whose being sent is to be noted next: `max` at most, and none that would have to wait then for the
+    /// answers of those before it.
+    pub(crate) fn next_unmarked(&mut self, max: usize) -> impl Iterator<Item = &mut Keep> {
+        let mut any_repeatable = self.trial.repeatable > 0;
+        let unmarked = self.kept_mut().filter(|keep| keep.gate == Gate::Unmarked);
+        let together = unmarked.take_while(move |keep| {
+            any_repeatable |= keep.may_go_again();
+            !(any_repeatable && keep.goes_apart())
+        });
+        together.take(max)
+    }
+
+    /// What sets the one call apart that is in flight, if there is one, it is alone, and it may be sent again; or whose
+    /// probe is.
+    pub(crate) fn alone_in_flight(&mut self) -> Option<&mut Keep> {
+        if self.in_flight.len() != 1 {
+            return None;
+        }
+        let probes = self.waiting.front().is_some_and(|first| first.gate() == Gate::Probing);
+        let keep = match probes {
+            true => self.waiting.front_mut()?.keep.as_deref_mut()?,
+            false => self.in_flight.values_mut().next()?.keep.as_deref_mut()?,
+        };
+        keep.may_go_again().then_some(keep)
+    }
+}
