@@ -46,6 +46,12 @@ impl<T> InOrder<T> {
         self.places.get(self.find(number)?)?.1.as_ref()
     }
 
+    /// As [`get`](Self::get).
+    pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        let at = self.find(number)?;
+        self.places.get_mut(at)?.1.as_mut()
+    }
+
     /// The value that was added last, if it is still there.
     pub fn last_mut(&mut self) -> Option<&mut T> {
         self.places.back_mut()?.1.as_mut()

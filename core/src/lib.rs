@@ -22,6 +22,7 @@ pub mod journal;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod limits;
+pub mod named_ids;
 pub mod query;
 mod sats;
 pub mod schema;

@@ -11,6 +11,12 @@
 /// [`Limits`], because a greater one would only move the refusal to where it says less.
 pub const MAX_TOKEN_BYTES: usize = 16 << 10;
 
+/// Ids of the server's that are remembered because temporary ones stood in their places: 65,536.
+///
+/// So many rows an application may still show under their old ids; they take some six megabytes. It is no field of
+/// [`Limits`], because nobody needs another number.
+pub const MAX_KNOWN_IDS: usize = 65_536;
+
 /// Limits on what a client takes from a server.
 ///
 /// The defaults let every honest database through and stop a hostile or broken one before it takes the memory of the

@@ -39,6 +39,9 @@ pub(crate) fn builder(uri: &str, database: &str, store: impl Store) -> ClientBui
             let id = tx.temp_id();
             tx.insert(Note { id, title: call.title.clone() });
         })
+        .mutator::<RenameNote, _>(|tx, call| {
+            tx.update(Note { id: call.id, title: call.title.clone() });
+        })
 }
 
 /// Makes the call that a line asks for, and says where it is when it is safe.
@@ -51,7 +54,9 @@ pub(crate) async fn command(db: &Client, line: &str) -> Result<Accepted, lightli
             db.call(add_note_once(id, rest.into())).named(id).accepted().await?
         }
         ("rename", Some((id, title))) => {
-            let id = id.parse().unwrap_or_default();
+            // The last note's id is a temporary one until the server has given it another. The call waits for that.
+            let last = notes(db).last().map(|note| note.id);
+            let id = if id == "last" { last } else { id.parse().ok() }.unwrap_or_default();
             db.call(rename_note(id, title.into())).accepted().await?
         }
         ("probed", _) => {

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Without `--uri` it plays both halves of a day: a run without a network, and one with it. With it, type a title for a
-//! note, `once TITLE`, `probed TITLE` or `rename ID TITLE`; `--offline` stays without a network. End it as you like, with
-//! Ctrl-D, Ctrl-C or `kill -9`: the next run goes on.
+//! note, `once TITLE`, `probed TITLE`, `rename ID TITLE` or `rename last TITLE`; `--offline` stays without a network. End
+//! it as you like, with Ctrl-D, Ctrl-C or `kill -9`: the next run goes on.
 
 mod app;
 mod embedded;
@@ -69,7 +69,7 @@ async fn a_day() -> anyhow::Result<()> {
     let server = embedded::start().await;
     let store = std::env::temp_dir().join(format!("lightlike-notes-{}.redb", std::process::id()));
     let morning = open(&server.uri(), server.database(), &store)?;
-    for line in ["milk", "once eggs", "rename 1 oat milk"] {
+    for line in ["milk", "once eggs", "rename last six eggs", "rename 1 oat milk"] {
         make(&morning, line).await?;
     }
     morning.disconnect().await;
@@ -78,7 +78,7 @@ async fn a_day() -> anyhow::Result<()> {
     let mut outcomes = evening.call_outcomes();
     evening.subscribe(Note::all()).keep();
     evening.start()?;
-    for _ in 0..3 {
+    for _ in 0..4 {
         if let Some(Ok(outcome)) = outcomes.next().await {
             show(&outcome);
         }

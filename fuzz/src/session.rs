@@ -307,6 +307,7 @@ impl Rig {
                 | Event::Verified { .. }
                 | Event::BeforeReplay(_)
                 | Event::Restored(_)
+                | Event::ArgumentsChanged { .. }
                 | Event::SchemaWanted
                 | Event::Receiving(_)
                 | Event::Sync(_)) => panic!("{event:?} was not asked for"),

@@ -140,8 +140,8 @@ mod watch_table;
 pub mod __private;
 
 pub use lightlike_core::cache::{
-    Drift, LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError, RowChange,
-    RowStatus, SetFailure, TempId,
+    AnyId, Drift, LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError,
+    RowChange, RowStatus, SetFailure, TempId,
 };
 pub use lightlike_core::conn::{
     Accepted, AnswerOrigin, CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError,

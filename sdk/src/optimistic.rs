@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use lightlike_core::bsatn;
-use lightlike_core::cache::{LocalTx, Mutation, RowStatus};
+use lightlike_core::cache::{LocalTx, Mutation, NewIds, RowStatus, TempId};
+use lightlike_core::conn::NamedArgs;
+use lightlike_core::named_ids::{NamedId, replace_ids};
 use lightlike_core::schema::{Reducer, Table};
 
 use crate::builder::ClientBuilder;
 use crate::call::Call;
+use crate::client::Client;
 use crate::table::TableHandle;
 
 /// Return value of a mutator: nothing, or a `Result` of nothing. An error makes it contribute nothing until it runs
@@ -40,7 +43,36 @@ impl<E: Display> MutatorOutcome for Result<(), E> {
 }
 
 /// Predicted effect of a call, when its arguments are handed over.
-pub(crate) type Expected<R> = Box<dyn FnOnce(R) -> Box<dyn Mutation> + Send>;
+pub(crate) type Expected<R> = Box<dyn FnOnce(R, NamedArgs) -> Box<dyn Mutation> + Send>;
+
+/// Predicted effect of a call that names temporary ids: with the server's ids it is the same with other arguments.
+struct Naming<R, F> {
+    args: R,
+    encoded: Bytes,
+    names: Vec<NamedId>,
+    /// One thread at a time runs it; what it comes to with other arguments shares it.
+    run: Arc<Mutex<F>>,
+}
+
+impl<R: Reducer, F: Fn(&mut LocalTx, &R) + Send + 'static> Mutation for Naming<R, F> {
+    fn run(&self, tx: &mut LocalTx) {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        run(tx, &self.args);
+    }
+
+    fn names_ids(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    fn with_ids(&self, ids: &NewIds) -> Option<Box<dyn Mutation>> {
+        let (encoded, names) = replace_ids(&self.encoded, &self.names, |id| ids.get(id));
+        if names.len() == self.names.len() {
+            return None;
+        }
+        let args = bsatn::from_slice(&encoded).ok()?;
+        Some(Box::new(Self { args, encoded, names, run: Arc::clone(&self.run) }))
+    }
+}
 
 impl<R: Reducer> Call<R> {
     /// Shows what the call is expected to do, from now until its answer.
@@ -50,6 +82,12 @@ impl<R: Reducer> Call<R> {
     /// pending made of them. When the call is answered, its own rows go in the same transaction in which the server's
     /// come: a row that is as expected stays as it is, and of a refused call no trace is left. Where the outcome is
     /// unknown they stay until the rows have been resynced.
+    ///
+    /// A row that it inserts under a [temporary id](LocalTx::temp_id) may be named in calls that are made before the
+    /// answer, by that id: those wait, and are sent with the id that the server gives. So a note can be renamed and
+    /// deleted before the server knows of it, without a network and over restarts of the program, and what these calls are
+    /// expected to do is seen all the while. They end as [`NotSent::TempId`](crate::NotSent::TempId) if the call that
+    /// inserts the row fails.
     ///
     /// The transactions that come of this have the causes [`Cause::Optimistic`](crate::Cause::Optimistic) and
     /// [`Cause::Reverted`](crate::Cause::Reverted).
@@ -73,21 +111,76 @@ impl<R: Reducer> Call<R> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// A row that is deleted before the server has given it an id:
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone)] #[table(name = "note")]
+    /// # struct Note { #[primary_key] id: u64, title: String }
+    /// # #[reducer] struct AddNote { title: String }
+    /// # #[reducer] struct DeleteNote { id: u64 }
+    /// # fn add_and_delete(db: Client) {
+    /// db.call(AddNote { title: "milk".into() })
+    ///     .optimistic(|tx, args| {
+    ///         let id = tx.temp_id();
+    ///         tx.insert(Note { id, title: args.title.clone() });
+    ///     })
+    ///     .forget();
+    /// let note = db.table::<Note>().iter().find(|note| note.title == "milk").expect("it is seen at once");
+    /// assert!(note.id.is_temp_id());
+    /// // Sent when the server has answered the first call, with the id that it gave.
+    /// db.call(DeleteNote { id: note.id })
+    ///     .optimistic(|tx, args| {
+    ///         tx.delete_by(Note::ID, &args.id);
+    ///     })
+    ///     .forget();
+    /// # }
+    /// ```
     pub fn optimistic<O: MutatorOutcome>(
         mut self,
         run: impl Fn(&mut LocalTx, &R) -> O + Send + 'static,
     ) -> Self {
-        self.expected = Some(Box::new(move |args| {
-            Box::new(move |tx: &mut LocalTx| {
-                let outcome = run(tx, &args);
-                outcome.settle(tx);
-            })
+        self.expected = Some(Box::new(move |args, named| {
+            let run = move |tx: &mut LocalTx, args: &R| run(tx, args).settle(tx);
+            let NamedArgs { args: encoded, is_changed, names } = named;
+            // They were encoded from this type a moment ago, and differ in the values of ids.
+            let changed = if is_changed { bsatn::from_slice(&encoded).ok() } else { None };
+            let args = changed.unwrap_or(args);
+            if names.is_empty() {
+                return Box::new(move |tx: &mut LocalTx| run(tx, &args));
+            }
+            Box::new(Naming { args, encoded, names, run: Arc::new(Mutex::new(run)) })
         }));
         self
     }
 }
 
 type Mutator = dyn Fn(&mut LocalTx, &[u8]) + Send + Sync;
+
+/// Predicted effect of a call by its reducer's mutator.
+struct Mutated {
+    mutator: Arc<Mutator>,
+    args: Bytes,
+    names: Vec<NamedId>,
+}
+
+impl Mutation for Mutated {
+    fn run(&self, tx: &mut LocalTx) {
+        (self.mutator)(tx, &self.args);
+    }
+
+    fn names_ids(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    fn with_ids(&self, ids: &NewIds) -> Option<Box<dyn Mutation>> {
+        let (args, names) = replace_ids(&self.args, &self.names, |id| ids.get(id));
+        let mutator = Arc::clone(&self.mutator);
+        (names.len() < self.names.len())
+            .then(|| Box::new(Self { mutator, args, names }) as Box<dyn Mutation>)
+    }
+}
 
 /// Predicted effects of some reducers' calls, by the reducers' names.
 #[derive(Default, Clone)]
@@ -108,9 +201,14 @@ impl Mutators {
     }
 
     /// Predicted effect of a call with these encoded arguments.
-    pub(crate) fn mutation(&self, reducer: &str, args: &Bytes) -> Option<Box<dyn Mutation>> {
-        let (mutator, args) = (Arc::clone(self.by_name.get(reducer)?), args.clone());
-        Some(Box::new(move |tx: &mut LocalTx| mutator(tx, &args)))
+    pub(crate) fn mutation(
+        &self,
+        reducer: &str,
+        args: Bytes,
+        names: Vec<NamedId>,
+    ) -> Option<Box<dyn Mutation>> {
+        let mutator = Arc::clone(self.by_name.get(reducer)?);
+        Some(Box::new(Mutated { mutator, args, names }))
     }
 }
 
@@ -124,6 +222,16 @@ impl ClientBuilder {
     ) -> Self {
         self.mutators.add(run);
         self
+    }
+}
+
+impl Client {
+    /// The id that the server gave in the place of a [temporary one](LocalTx::temp_id), once that is known: the row under
+    /// the temporary id is gone then. The last 65,536 ids are known.
+    ///
+    /// Arguments of calls need not be looked up so: a call that is made with a temporary id is sent with the server's.
+    pub fn server_id<K: TempId>(&self, temporary: &K) -> Option<K> {
+        self.hub().shared.read(|connection| connection.server_id(temporary))
     }
 }
 

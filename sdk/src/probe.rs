@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use lightlike_core::conn::{CallOptions, CallRequest, Reply};
+use lightlike_core::conn::{CallRequest, Reply};
 use lightlike_core::wire::Text;
 
 use crate::call::Unanswered;
 use crate::client::Client;
 use crate::error::{Error, Repr};
+use crate::hub::Making;
 
 /// Query of the probe: nothing that a table has to be looked at for. The server answers that it is no query, which is
 /// an answer.
@@ -39,8 +40,7 @@ impl Client {
     /// Safe.
     pub async fn probe(&self, within: Duration) -> Result<Duration, Error> {
         let request = CallRequest::Query { sql: QUESTION };
-        let (_, answer) =
-            self.hub().call_timed(request, CallOptions::default(), None, Some(within));
+        let (_, answer) = self.hub().call_timed(request, Making::of(&[], Some(within)));
         match answer.await {
             Ok((Reply::QueryRefused(_) | Reply::Rows(_), times)) => {
                 let spans = [times.queued(), times.round_trip()];

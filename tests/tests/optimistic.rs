@@ -6,7 +6,7 @@ use lightlike::{Changes, EventStream, Reconnect, WhileDisconnected};
 use lightlike_tests::conformance::columns::{InsertOneU8, OneU8};
 use lightlike_tests::conformance::failures::fail_with_string;
 use lightlike_tests::conformance::keys::{
-    AutoInc, DeletePkU32, InsertAutoInc, InsertPkU32, PkU32, UpdatePkU32,
+    AutoInc, DeletePkU32, InsertAutoInc, InsertPkU32, PkU32, SwapAutoIncNames, UpdatePkU32,
 };
 use lightlike_tests::conformance::on_both_servers;
 use lightlike_tests::proxy::Proxy;
@@ -85,6 +85,52 @@ async fn temporary_row_never_coexists_with_servers() {
         assert!(matches!(second.cause(), Cause::Call { .. }));
         let changes: Vec<_> = second.of::<AutoInc>().collect();
         assert_eq!(changes, [RowChange::Insert(confirmed), RowChange::Delete(&row)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn temporary_ids_in_arguments_become_the_servers() {
+    on_both_servers(async |target| {
+        let rig = Rig::new(target).await;
+        rig.proxy.hold_replies(true);
+        let adding =
+            [add("Ada"), add("Bob")].map(|call| rig.db.call(call).optimistic(expected).send());
+        let mut rows: Vec<_> = rig.db.table::<AutoInc>().iter().collect();
+        rows.sort_by_key(|row| row.id);
+        let [ada, bob] = &rows[..] else { panic!("{rows:?}") };
+        assert!(ada.id.is_temp_id() && bob.id.is_temp_id());
+        assert_eq!((&*ada.name, &*bob.name), ("Ada", "Bob"), "in the order of the calls");
+        let swapping = rig.db.call(SwapAutoIncNames { a: ada.id, b: bob.id });
+        let swap = swapping.optimistic(|tx, SwapAutoIncNames { a, b }| {
+            let rows = [a, b].map(|id| tx.find(AutoInc::ID, id).cloned());
+            if let [Some(a), Some(b)] = rows {
+                tx.update(AutoInc { name: b.name.clone(), ..a.clone() });
+                tx.update(AutoInc { name: a.name, ..b });
+            }
+        });
+        let swap = swap.send();
+        let in_order = || {
+            let mut rows: Vec<_> = rig.db.table::<AutoInc>().iter().collect();
+            rows.sort_by_key(|row| row.id);
+            rows.into_iter().map(|row| row.name).collect::<Vec<_>>()
+        };
+        assert_eq!(in_order(), ["Bob", "Ada"]);
+
+        rig.proxy.hold_replies(false);
+        for call in adding {
+            call.await.unwrap();
+            assert_eq!(in_order(), ["Bob", "Ada"], "the names never swap back");
+        }
+        swap.await.unwrap();
+        assert_eq!(in_order(), ["Bob", "Ada"]);
+        assert!(rig.db.table::<AutoInc>().iter().all(|row| !row.id.is_temp_id()));
+        let known = rig.db.server_id(&ada.id).expect("it is known by now");
+        assert_eq!(rig.db.table::<AutoInc>().find(AutoInc::ID, &known).unwrap().name, "Bob");
+        // One that is made with an old id is made with the server's.
+        let again = SwapAutoIncNames { a: ada.id, b: bob.id };
+        rig.db.call(again).await.unwrap();
+        assert_eq!(in_order(), ["Ada", "Bob"]);
     })
     .await;
 }

@@ -8,7 +8,7 @@ use super::change::{Change, Part, Step};
 use super::diff::Transaction;
 use super::epoch::View;
 use super::error::{OutOfSync, RowMismatch, SetFailure};
-use super::optimistic::{MutationId, Rebasing, Want};
+use super::optimistic::{MutationId, NewIds, Rebasing, Want};
 use super::sets::SetId;
 use super::stage::DropCursor;
 use super::stamp::{Stamp, VIEW_AGE_MAX};
@@ -31,7 +31,7 @@ pub(super) struct Applying {
     row: usize,
     /// The sets to drop: those that the change names, then those that failed.
     drops: Vec<SetId>,
-    /// What becomes of the mutations that have to do with it.
+    /// Mutations that have to do with it.
     pub(super) rebasing: Rebasing,
     drop_cursor: DropCursor,
     failed: Vec<SetFailure>,
@@ -492,7 +492,10 @@ impl Cache {
         }
         let failed = core::mem::take(&mut applying.failed);
         self.change_is_over();
-        let moved = self.has_mutations() && self.show_rebased(applying);
+        let (moved, new_ids) = match self.has_mutations() {
+            true => self.show_rebased(applying),
+            false => (false, NewIds::default()),
+        };
         let changes = |table: &TableId| self.tables[table.0 as usize].has_changes();
         // Rows that moved are in other slots now.
         if !moved && !applying.touched.iter().any(changes) {
@@ -500,19 +503,25 @@ impl Cache {
                 let unchanged = self.tables[table.0 as usize].finish(self.version, self.version);
                 debug_assert!(unchanged.is_none());
             }
-            return Transaction { failed, ..self.empty_transaction() };
+            return Transaction { failed, new_ids, ..self.empty_transaction() };
         }
         let before = View { epoch: self.shared.current() };
         let (version, horizon) = (self.version + 1, self.horizon());
         let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
         let tables = applying.touched.iter().filter_map(finish).collect();
         let after = View { epoch: self.publish(version) };
-        Transaction { before, after, tables, failed }
+        Transaction { before, after, tables, failed, new_ids }
     }
 
     fn empty_transaction(&self) -> Transaction {
         let view = View { epoch: self.shared.current() };
-        Transaction { before: view.clone(), after: view, tables: Vec::new(), failed: Vec::new() }
+        Transaction {
+            before: view.clone(),
+            after: view,
+            tables: Vec::new(),
+            failed: Vec::new(),
+            new_ids: NewIds::default(),
+        }
     }
 
     /// Ends the sets of the change that carry a table whose rows do not decode.

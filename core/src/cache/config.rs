@@ -21,7 +21,7 @@ pub struct CacheConfig {
     /// The version that an empty cache has. Tests start just before the place where numbers wrap.
     #[doc(hidden)]
     pub first_version: u64,
-    /// Whether every change runs all mutations again, which comes to the same. For tests.
+    /// Runs all mutations again at every change, which comes to the same. For tests.
     #[doc(hidden)]
     pub reruns_all_mutations: bool,
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::TableId;
 use super::epoch::View;
 use super::error::SetFailure;
+use super::optimistic::NewIds;
 use super::slots::{Chunks, NO_ROW, RowId};
 use crate::bsatn::Writer;
 use crate::schema::{Row, Table};
@@ -20,6 +21,7 @@ pub struct Transaction {
     pub(super) after: View,
     pub(super) tables: Vec<TableDiff>,
     pub(super) failed: Vec<SetFailure>,
+    pub(super) new_ids: NewIds,
 }
 
 impl Transaction {
@@ -52,6 +54,12 @@ impl Transaction {
             rows: all.rows + one.rows,
             bytes: all.bytes + one.bytes,
         })
+    }
+
+    /// The ids that the server gave to rows which mutations that ended with this transaction had inserted under temporary
+    /// ones.
+    pub fn new_ids(&self) -> &NewIds {
+        &self.new_ids
     }
 
     /// Returns `true` if nothing changed and no set failed.

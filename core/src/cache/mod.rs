@@ -64,8 +64,8 @@ pub use epoch::{CacheReader, View};
 pub use error::{OutOfSync, OutOfSyncKind, RegisterError, RowMismatch, SetFailure};
 pub use held::Held;
 pub use optimistic::{
-    LocalTable, LocalTableMut, LocalTx, Mutated, Mutation, MutationError, MutationId, RowStatus,
-    TempId, is_mutating,
+    AnyId, IdKind, LocalTable, LocalTableMut, LocalTx, Mutated, Mutation, MutationError,
+    MutationId, NewIds, RowStatus, TempId, is_mutating,
 };
 pub use register::Registered;
 pub use sets::SetId;

@@ -34,7 +34,7 @@ pub(super) struct TableStore<R: Row> {
     gaps: Vec<u32>,
     pub(super) lists: SetLists,
     pub(super) staging: Staging<R>,
-    /// What pending mutations made of it, if any has read or written it.
+    /// Writes of pending mutations, if any has read or written it.
     pub(super) layer: Option<Box<Layer<R>>>,
     /// Rows that left, oldest first, while some view may see them.
     pub(super) dead: VecDeque<DeadRows>,

@@ -9,7 +9,7 @@ use foldhash::HashSet;
 
 use super::diff::TableDiff;
 use super::error::{OutOfSyncKind, RowMismatch};
-use super::optimistic::{AnyLayer, KeyId, Turn};
+use super::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
 use super::sets::SetId;
 use super::snapshot::AnySnapshot;
 use super::stage::DropCursor;
@@ -79,6 +79,7 @@ pub(super) trait AnyTable: Any + Send {
     fn observe(&mut self, from: usize, max: usize, found: &mut BTreeSet<Turn>) -> usize;
     fn withdraw(&mut self, keys: &[KeyId], turn: Turn, at: Stamp, found: &mut BTreeSet<Turn>);
     fn show_layer(&mut self, at: Stamp) -> bool;
+    fn find_new_ids(&self, keys: &[KeyId], turn: Turn, handed: &Handed, found: &mut NewIds);
 
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32));
     fn held(&self, count: &mut dyn FnMut(SetId, usize));
@@ -257,6 +258,10 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn show_layer(&mut self, at: Stamp) -> bool {
         self.show_layer(at)
+    }
+
+    fn find_new_ids(&self, keys: &[KeyId], turn: Turn, handed: &Handed, found: &mut NewIds) {
+        self.find_new_ids(keys, turn, handed, found);
     }
 
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::CallId;
 use super::{Calls, InFlight, Kind, Request, Waiting};
 use crate::journal::Delivery;
+use crate::named_ids::NamedId;
 use crate::wire::{ClientMessage, RequestId};
 
 /// Options that set a call apart from a plain one.
@@ -25,6 +26,10 @@ pub(crate) struct Keep {
     pub(crate) is_suspect: bool,
     /// Ends of connections while it alone was in flight, in [halves](crate::conn::Lost::blame).
     pub(crate) blame: u32,
+    /// Places in its arguments with temporary ids of calls that are not answered.
+    pub(crate) names: Vec<NamedId>,
+    /// State of being aside because of those.
+    waits_aside: bool,
     /// Request that was sent, to be sent again.
     pub(super) request: Option<Request>,
 }
@@ -55,6 +60,8 @@ impl Keep {
             attempts: 0,
             is_suspect: false,
             blame: 0,
+            names: Vec::new(),
+            waits_aside: false,
             request: None,
         }
     }
@@ -153,6 +160,55 @@ impl Calls {
     pub(crate) fn put_aside(&mut self, waiting: Waiting) {
         self.note(&waiting);
         self.aside.push(waiting);
+    }
+
+    /// A call that waits, for the connection or aside.
+    pub(crate) fn get_waiting(&self, call: CallId) -> Option<&Waiting> {
+        self.waiting.iter().chain(&self.aside).find(|waiting| waiting.call == call)
+    }
+
+    /// As [`get_waiting`](Self::get_waiting).
+    pub(crate) fn get_waiting_mut(&mut self, call: CallId) -> Option<&mut Waiting> {
+        self.waiting.iter_mut().chain(&mut self.aside).find(|waiting| waiting.call == call)
+    }
+
+    /// Returns `true` if a call waits for something else than a connection.
+    pub(crate) fn is_aside(&self, call: CallId) -> bool {
+        self.aside.iter().any(|waiting| waiting.call == call)
+    }
+
+    /// The calls that wait and name temporary ids.
+    pub(crate) fn naming(&self) -> impl Iterator<Item = CallId> {
+        let names =
+            |waiting: &&Waiting| waiting.keep.as_ref().is_some_and(|keep| !keep.names.is_empty());
+        self.waiting.iter().chain(&self.aside).filter(names).map(|waiting| waiting.call)
+    }
+
+    /// Puts the first call aside, until the temporary ids are known that it names.
+    pub(crate) fn put_first_aside(&mut self) {
+        let Some(first) = self.waiting.front() else { return };
+        let Some(mut waiting) = self.take_waiting(first.call) else { return };
+        if let Some(keep) = &mut waiting.keep {
+            keep.waits_aside = true;
+        }
+        self.put_aside(waiting);
+    }
+
+    /// Puts a call that is aside because of temporary ids in front of those that wait, but for those that were before it.
+    pub(crate) fn bring_back(&mut self, call: CallId) {
+        let waits_aside = |keep: &Keep| keep.waits_aside;
+        let is_aside = self.get_waiting(call).and_then(|waiting| waiting.keep.as_deref());
+        if !is_aside.is_some_and(waits_aside) {
+            return;
+        }
+        let Some(mut waiting) = self.take_waiting(call) else { return };
+        if let Some(keep) = &mut waiting.keep {
+            keep.waits_aside = false;
+        }
+        self.note(&waiting);
+        let is_before = |other: &&Waiting| other.call < call || other.gate() == Gate::Probing;
+        let at = self.waiting.iter().take_while(is_before).count();
+        self.waiting.insert(at, waiting);
     }
 
     /// Takes one call whose time to be sent is over.

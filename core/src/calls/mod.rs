@@ -58,6 +58,21 @@ impl Request {
                 Self::Query { sql } => sql.as_bytes().len(),
             }
     }
+
+    /// The arguments, if it calls something.
+    pub(crate) fn args(&self) -> Option<&Bytes> {
+        match self {
+            Self::Reducer { args, .. } | Self::Procedure { args, .. } => Some(args),
+            Self::Query { .. } => None,
+        }
+    }
+
+    pub(crate) fn set_args(&mut self, new: Bytes) {
+        match self {
+            Self::Reducer { args, .. } | Self::Procedure { args, .. } => *args = new,
+            Self::Query { .. } => (),
+        }
+    }
 }
 
 /// Kind of answer that a request gets, with what is needed when it comes.
@@ -157,6 +172,11 @@ impl Calls {
     pub(crate) fn contains(&self, call: CallId) -> bool {
         self.waiting.iter().rev().chain(&self.aside).any(|waiting| waiting.call == call)
             || self.in_flight.values_rev().any(|sent| sent.call == call)
+    }
+
+    /// Returns `true` if a call was sent and is not answered.
+    pub(crate) fn is_in_flight(&self, call: CallId) -> bool {
+        self.in_flight.values_rev().any(|sent| sent.call == call)
     }
 
     /// All calls that are not answered.

@@ -13,14 +13,14 @@
 use super::{Calls, Gate, InFlight, Keep, Waiting};
 use crate::journal::Delivery;
 
-/// What is in flight, as far as it says what else may be.
+/// Counts of calls in flight, by which it is known what else may be.
 #[derive(Debug)]
 pub(super) struct Trial {
-    /// How many suspects may be in flight at once.
+    /// Most suspects in flight at once.
     window: usize,
-    /// How many of the calls in flight are suspects.
+    /// Suspects in flight.
     suspects: usize,
-    /// How many of them may be sent again.
+    /// Calls in flight that may be sent again.
     repeatable: usize,
 }
 
@@ -55,33 +55,33 @@ impl Trial {
 }
 
 impl Keep {
-    /// Whether the call is sent again if its answer is lost.
+    /// Returns `true` if the call is sent again when its answer is lost.
     pub(crate) fn may_go_again(&self) -> bool {
         self.delivery != Delivery::AtMostOnce
     }
 
-    /// Whether the call must not be in flight with calls that are sent again.
+    /// Returns `true` if the call must not be in flight with calls that are sent again.
     fn goes_apart(&self) -> bool {
         self.seq.is_some() && !self.may_go_again()
     }
 }
 
 impl Waiting {
-    /// Whether the call is sent again if its answer is lost.
+    /// Returns `true` if the call is sent again when its answer is lost.
     pub(crate) fn may_go_again(&self) -> bool {
         self.keep.as_deref().is_some_and(Keep::may_go_again)
     }
 }
 
 impl Calls {
-    /// Whether calls are in flight, or their probes, that may be why a connection ended: nothing else is sent then.
+    /// Returns `true` if calls are in flight, or their probes, that may be why a connection ended: nothing else is sent then.
     pub(crate) fn has_suspects_in_flight(&self) -> bool {
         let is_probed = |keep: &Keep| keep.is_suspect && keep.gate == Gate::Probing;
         let first = self.waiting.front().and_then(|first| first.keep.as_deref());
         self.trial.suspects > 0 || first.is_some_and(is_probed)
     }
 
-    /// Whether the first call that waits may be in flight beside those that are.
+    /// Returns `true` if the first call that waits may be in flight beside those that are.
     pub(crate) fn may_send_first(&self) -> bool {
         let Some(first) = self.waiting.front() else { return false };
         match first.keep.as_deref() {
@@ -93,19 +93,18 @@ impl Calls {
     }
 
     /// The calls whose being sent is to be noted next: `max` at most, and none that would have to wait then for the
-    /// answers of those before it.
+    /// answers of others.
     pub(crate) fn next_unmarked(&mut self, max: usize) -> impl Iterator<Item = &mut Keep> {
         let mut any_repeatable = self.trial.repeatable > 0;
         let unmarked = self.kept_mut().filter(|keep| keep.gate == Gate::Unmarked);
         let together = unmarked.take_while(move |keep| {
             any_repeatable |= keep.may_go_again();
-            !(any_repeatable && keep.goes_apart())
+            keep.names.is_empty() && !(any_repeatable && keep.goes_apart())
         });
         together.take(max)
     }
 
-    /// What sets the one call apart that is in flight, if there is one, it is alone, and it may be sent again; or whose
-    /// probe is.
+    /// State of the only call in flight, if there is but one and it may be sent again; or of the one whose probe is.
     pub(crate) fn alone_in_flight(&mut self) -> Option<&mut Keep> {
         if self.in_flight.len() != 1 {
             return None;

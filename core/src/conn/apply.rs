@@ -19,7 +19,7 @@ pub(super) struct Applying {
     under_way: Option<Why>,
 }
 
-/// How many refused calls one change takes back at most.
+/// Most refused calls that one change takes back.
 const REFUSALS_MAX: usize = 1024;
 
 impl Applying {
@@ -42,7 +42,7 @@ impl Applying {
         }
     }
 
-    /// Whether the last change only takes back what refused calls were expected to do.
+    /// Returns `true` if the last change only takes back what refused calls were expected to do.
     fn ends_with_refusals(&self) -> bool {
         self.queue.back().is_some_and(|(change, why)| {
             change.parts.is_empty() && matches!(why.cause, Cause::Reverted(_))
@@ -69,6 +69,8 @@ struct Why {
 pub(super) enum Then {
     /// The application is told.
     Say(Event),
+    /// A call that was told to have timed out is answered.
+    Over(CallId),
     /// These rows of sets have come in: what the change means for each set that it brings rows of.
     Arrived(Vec<Arrival>),
     /// Everything that was here before is replaced.
@@ -242,7 +244,7 @@ impl Connection {
             Then::Arrived(arrivals) => {
                 arrivals.iter().for_each(|arrival| self.subs.missed(arrival));
             }
-            Then::Say(_) | Then::Reloaded | Then::Ready => (),
+            Then::Say(_) | Then::Over(_) | Then::Reloaded | Then::Ready => (),
         }
     }
 
@@ -253,7 +255,7 @@ impl Connection {
         let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
         let events = why.flat_map(|why| why.then).filter_map(|then| match then {
             Then::Say(event) => Some(event),
-            Then::Arrived(_) | Then::Reloaded | Then::Ready => None,
+            Then::Over(_) | Then::Arrived(_) | Then::Reloaded | Then::Ready => None,
         });
         events.for_each(|event| self.say(event));
     }
@@ -276,7 +278,9 @@ impl Connection {
             let failed: Vec<SetId> = failed.iter().map(|failure| failure.set).collect();
             self.keep_rows(parts, &failed);
         }
+        let new_ids = transaction.new_ids().clone();
         self.tell(transaction, cause);
+        self.learn_ids(&new_ids);
         self.follow(now, then, &failed);
         for failure in failed {
             self.fail_set(failure);
@@ -303,6 +307,7 @@ impl Connection {
                     arrivals.iter().for_each(|arrival| self.arrived(arrival, failed));
                 }
                 Then::Reloaded => self.reloaded(),
+                Then::Over(call) => self.ids_are_over(call),
                 Then::Ready => self.become_ready(now),
             }
         }

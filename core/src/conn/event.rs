@@ -9,7 +9,7 @@ use super::state::{ConnectionState, Lost};
 use super::times::CallTimes;
 use super::{Verification, VerificationId};
 use crate::bsatn;
-use crate::cache::{SetFailure, Transaction};
+use crate::cache::{AnyId, SetFailure, Transaction};
 use crate::calls::CallId;
 use crate::journal::QueuedCall;
 use crate::schema::Reducer;
@@ -63,6 +63,13 @@ pub enum Event {
     Transaction(TransactionEvent),
     /// The initial rows of a query set are in the cache.
     Applied(SubscriptionId),
+    /// A call that waits has other arguments now: with the server's ids in the places of temporary ones.
+    ArgumentsChanged {
+        /// The call.
+        call: CallId,
+        /// The BSATN of its arguments.
+        args: Bytes,
+    },
     /// A query set could not be resynced. It keeps the rows that it had when the connection was lost; where everything is
     /// [loaded anew](super::Stats::reloads), it has none until the server answers.
     Stale {
@@ -299,9 +306,9 @@ pub enum Reply {
     /// [`max_call_losses`](crate::limits::Limits::max_call_losses) allows: it may have run, or not, and is not sent any
     /// more.
     Abandoned {
-        /// How often it was sent.
+        /// Number of times that it was sent.
         sent: u32,
-        /// How the last connection ended.
+        /// End of the last connection.
         reason: Lost,
     },
     /// It was not sent: it was to be dropped if there is no connection, or a full queue or a veto dropped it.
@@ -361,6 +368,16 @@ pub enum NotSent {
         bytes: usize,
         /// Bytes that are allowed.
         limit: usize,
+    },
+    /// It names a temporary id in whose place the server's did not become known: the call that the id is of failed, or
+    /// which row that one inserted could not be told. See [`LocalTx::temp_id`](crate::cache::LocalTx::temp_id).
+    #[error(
+        "it names the temporary id {id}, and the server's id in its place is not known: the call that it is of failed, \
+         or which row that one inserted could not be told"
+    )]
+    TempId {
+        /// The temporary id.
+        id: AnyId,
     },
     /// As many calls are kept as may be.
     #[error("{limit} calls are kept for the server, as many as `max_queued` allows")]

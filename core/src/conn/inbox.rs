@@ -76,7 +76,7 @@ impl Inbox {
         self.current.is_none() && self.bodies.is_empty() && self.peeked.is_none()
     }
 
-    /// Whether the next message is there, can be decoded, and `is` as wished.
+    /// Returns `true` if the next message is there, can be decoded, and `is` as wished.
     pub(crate) fn next_is(
         &mut self,
         protocol: Protocol,

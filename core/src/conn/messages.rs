@@ -285,7 +285,9 @@ impl Connection {
         change.ends = self.mutation_of(call);
         if change.is_empty() && !self.is_applying() {
             // Nothing changes, as with many calls: the answer follows at once.
-            if !timed_out {
+            if timed_out {
+                self.ids_are_over(call);
+            } else {
                 self.say(Event::Answered { call, reply, times });
             }
             return Ok(());
@@ -295,8 +297,11 @@ impl Connection {
             true => Cause::Call { call, reducer, timestamp, args },
             false => Cause::Reverted([call].into()),
         };
-        let answer = (!timed_out).then_some(Then::Say(Event::Answered { call, reply, times }));
-        self.apply_if_any(change, cause, answer.into_iter().collect());
+        let then = match timed_out {
+            true => Then::Over(call),
+            false => Then::Say(Event::Answered { call, reply, times }),
+        };
+        self.apply_if_any(change, cause, vec![then]);
         Ok(())
     }
 
@@ -342,8 +347,10 @@ impl Connection {
     fn apply_if_any(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
         if change.is_empty() && !self.is_applying() {
             for then in then {
-                if let Then::Say(event) = then {
-                    self.say(event);
+                match then {
+                    Then::Say(event) => self.say(event),
+                    Then::Over(call) => self.ids_are_over(call),
+                    Then::Arrived(_) | Then::Reloaded | Then::Ready => (),
                 }
             }
         } else {

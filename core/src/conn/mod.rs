@@ -48,6 +48,7 @@ mod slow;
 mod socket;
 mod state;
 mod stats;
+mod temp_ids;
 mod times;
 mod vacuum;
 mod verify;
@@ -92,6 +93,8 @@ use self::slow::Pace;
 pub use self::slow::{SlowConsumer, SlowReason};
 pub use self::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
 pub use self::stats::Stats;
+pub use self::temp_ids::NamedArgs;
+use self::temp_ids::TempIds;
 pub use self::times::CallTimes;
 use self::vacuum::Vacuum;
 use self::verify::Verifying;
@@ -146,6 +149,7 @@ pub struct Connection {
     inbox: Inbox,
     outbox: Outbox,
     verifying: Verifying,
+    temp_ids: TempIds,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
 }
@@ -258,6 +262,7 @@ impl Connection {
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             verifying: Verifying::default(),
+            temp_ids: TempIds::new((seed >> 32) as u64),
             actions: VecDeque::new(),
             events: VecDeque::new(),
             config,
@@ -340,10 +345,17 @@ impl Connection {
     }
 
     fn say(&mut self, event: Event) {
-        if let Event::Answered { call, reply, .. } = &event {
-            self.settle_entry(*call, reply);
-        }
+        let Event::Answered { call, reply, .. } = &event else {
+            return self.events.push_back(event);
+        };
+        let call = *call;
+        // Its answer may come, and with it the server's ids.
+        let is_over = !matches!(reply, Reply::Kept | Reply::TimedOut { sent: true });
+        self.settle_entry(call, reply);
         self.events.push_back(event);
+        if is_over {
+            self.ids_are_over(call);
+        }
     }
 
     fn announce(&mut self, state: ConnectionState) {

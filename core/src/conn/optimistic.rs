@@ -32,7 +32,8 @@ impl Connection {
         if !self.calls.contains(call) {
             return Ok(());
         }
-        let mutated = self.cache.mutate(MutationId(call.0), mutation);
+        let number = self.temp_ids.number(call);
+        let mutated = self.cache.mutate_numbered(MutationId(call.0), number, mutation);
         if !mutated.transaction.is_empty() {
             let (transaction, cause) = (mutated.transaction, Cause::Optimistic(call));
             self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
+use crate::named_ids::NamedId;
 use crate::types::{TimeDuration, Timestamp, Uuid};
 use crate::wire::Text;
 
@@ -36,11 +37,11 @@ pub enum Failure {
     /// It was sent again and again, and each time the connection ended before its answer: it may have run, or not, and
     /// is not sent any more.
     Abandoned {
-        /// How often it was sent.
+        /// Number of times that it was sent.
         sent: u32,
         /// The code with which the server closed the last connection, if it did.
         close_code: Option<u16>,
-        /// How the last connection ended.
+        /// End of the last connection.
         reason: Box<str>,
     },
     /// No answer came within the call's timeout.
@@ -52,6 +53,12 @@ pub enum Failure {
     Expired,
     /// It was dropped unsent: by a full queue, a veto, or the wish that it be.
     Dropped,
+    /// It was not sent: it names a temporary id in whose place the server's did not become known, because the call that it
+    /// is of failed, or which row that one inserted could not be told.
+    TempId {
+        /// The temporary id.
+        id: Box<str>,
+    },
 }
 
 /// State of a call on disk.
@@ -82,8 +89,12 @@ pub struct Entry {
     /// Number of times that it was sent in vain.
     pub(crate) attempts: u32,
     pub(crate) state: EntryState,
-    /// How often a connection ended while it was in flight alone, in halves.
+    /// Ends of connections while it alone was in flight, in halves.
     pub(crate) blame: u32,
+    /// The number by which its temporary ids are told from those of other calls.
+    pub(crate) number: Option<u64>,
+    /// The places in the arguments with temporary ids of calls that were not answered.
+    pub(crate) names: Vec<NamedId>,
 }
 
 /// A call that waits for being sent, or for its answer.
@@ -261,6 +272,8 @@ impl Encode for Entry {
         self.attempts.encode(out);
         self.state.encode(out);
         self.blame.encode(out);
+        self.number.encode(out);
+        self.names.encode(out);
     }
 }
 
@@ -268,7 +281,7 @@ impl<'de> Decode<'de> for Entry {
     const SIZE: Option<usize> = None;
 
     fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
-        Ok(Self {
+        let mut entry = Self {
             seq: u64::decode(reader)?,
             scope: u32::decode(reader)?,
             id: Uuid::decode(reader)?,
@@ -281,9 +294,17 @@ impl<'de> Decode<'de> for Entry {
             optimistic: Option::<&str>::decode(reader)?.map(Text::from),
             attempts: u32::decode(reader)?,
             state: EntryState::decode(reader)?,
-            // It came later.
-            blame: if reader.is_empty() { 0 } else { u32::decode(reader)? },
-        })
+            blame: 0,
+            number: None,
+            names: Vec::new(),
+        };
+        // What was written by an earlier version ends here.
+        if !reader.is_empty() {
+            entry.blame = u32::decode(reader)?;
+            entry.number = Option::decode(reader)?;
+            entry.names = Vec::decode(reader)?;
+        }
+        Ok(entry)
     }
 }
 
@@ -363,6 +384,10 @@ impl Encode for Failure {
                 close_code.encode(out);
                 reason.encode(out);
             }
+            Self::TempId { id } => {
+                out.tag(7);
+                id.encode(out);
+            }
         }
     }
 }
@@ -383,6 +408,7 @@ impl<'de> Decode<'de> for Failure {
                 close_code: Option::decode(reader)?,
                 reason: Box::decode(reader)?,
             }),
+            7 => Box::decode(reader).map(|id| Self::TempId { id }),
             tag => Err(reader.invalid_tag(tag, "Failure")),
         }
     }

@@ -159,7 +159,7 @@ impl Subscriptions {
         self.retained.contains(&rows)
     }
 
-    /// Whether the server has not answered everything that was asked of it.
+    /// Returns `true` if the server has not answered everything that was asked of it.
     pub(crate) fn any_unanswered(&self) -> bool {
         let waits = |stage| match stage {
             Stage::Sent | Stage::Resyncing | Stage::Ending { .. } | Stage::Failed => true,

@@ -1,8 +1,8 @@
 //! Mutations over the server's rows, by example.
 
 use lightlike_core::cache::{
-    Cache, Change, LocalTx, Mutated, MutationError, MutationId, Part, RowStatus, Step, TempId,
-    Transaction,
+    Cache, Change, LocalTx, Mutated, Mutation, MutationError, MutationId, NewIds, Part, RowStatus,
+    Step, TempId, Transaction,
 };
 
 use super::support::*;
@@ -85,6 +85,91 @@ fn temporary_row_is_replaced_in_one_transaction() {
         [Seen::Insert(player(7, 10)), Seen::Delete(temporary)]
     );
     assert_eq!(rows::<Player>(&cache), [player(7, 10)]);
+}
+
+#[test]
+fn pending_rows_sort_in_their_order_behind_servers() {
+    let mut cache = cache();
+    apply(&mut cache, [inserts::<Player>(A, &[player(u64::MAX >> 1, 1), player(3, 1)])]);
+    for number in [4, 7, 900] {
+        mutate(&mut cache, MutationId(number), |tx| {
+            for score in [10, 11] {
+                let id = tx.temp_id();
+                tx.insert(player(id, score));
+            }
+        });
+    }
+    let ids = |cache: &Cache| -> Vec<u64> {
+        let mut rows = rows::<Player>(cache);
+        rows.sort();
+        rows.iter().map(|row| row.id).collect()
+    };
+    let before = ids(&cache);
+    let expected = [4, 7, 900].map(|number| [0, 1].map(|index| u64::temp_id(number, index)));
+    assert_eq!(before[2..], expected.concat());
+    // The first one is confirmed, and the order stays.
+    let rows = [player(4, 10), player(5, 11)];
+    end(&mut cache, vec![inserts::<Player>(A, &rows)], &[MutationId(4)]);
+    assert_eq!(ids(&cache)[4..], before[4..]);
+}
+
+/// Deletes the row of an id, which may be replaced.
+struct DeletePlayer(u64);
+
+impl Mutation for DeletePlayer {
+    fn run(&self, tx: &mut LocalTx) {
+        tx.delete_by(Player::ID, &self.0);
+    }
+
+    fn names_ids(&self) -> bool {
+        self.0.is_temp_id()
+    }
+
+    fn with_ids(&self, ids: &NewIds) -> Option<Box<dyn Mutation>> {
+        let id = u64::from_any(ids.get(self.0.to_any())?)?;
+        Some(Box::new(Self(id)))
+    }
+}
+
+#[test]
+fn mutation_that_names_temporary_id_follows_the_row() {
+    let mut cache = cache();
+    mutate(&mut cache, ONE, |tx| {
+        let id = tx.temp_id();
+        tx.insert(player(id, 10));
+    });
+    let temporary = rows::<Player>(&cache)[0].id;
+    assert_eq!(cache.temp_id_owner(temporary.to_any()), Some(ONE));
+    cache.mutate(TWO, Box::new(DeletePlayer(temporary)));
+    assert!(rows::<Player>(&cache).is_empty());
+
+    // An aborted change leaves it as it was.
+    let came = || vec![inserts::<Player>(A, &[player(7, 10)])];
+    cache.begin(Change { parts: came(), ends: vec![ONE] });
+    let _ = cache.step(1);
+    drop(cache.abort());
+    let confirmed = end(&mut cache, came(), &[ONE]);
+    assert!(confirmed.is_empty(), "{:?}", changes::<Player>(&confirmed));
+    assert_eq!(confirmed.new_ids().get(temporary.to_any()), Some(7_u64.to_any()));
+    assert_eq!(cache.temp_id_owner(temporary.to_any()), None);
+    assert!(rows::<Player>(&cache).is_empty());
+    // It is still pending: without it the row is seen.
+    let refused = end(&mut cache, Vec::new(), &[TWO]);
+    assert_eq!(changes::<Player>(&refused), [Seen::Insert(player(7, 10))]);
+}
+
+#[test]
+fn resynced_rows_are_taken_for_no_calls() {
+    let mut cache = cache();
+    apply(&mut cache, [inserts::<Player>(A, &[player(1, 1)])]);
+    mutate(&mut cache, ONE, |tx| {
+        let id = tx.temp_id();
+        tx.insert(player(id, 10));
+    });
+    let parts =
+        vec![inserts::<Player>(B, &[player(1, 1), player(7, 10)]), Part::DropSet { set: A }];
+    let resynced = end(&mut cache, parts, &[ONE]);
+    assert!(resynced.new_ids().is_empty(), "it may be somebody else's");
 }
 
 #[test]
@@ -251,7 +336,7 @@ fn event_tables_and_excess_temporary_ids_are_refused() {
             let _: u32 = tx.temp_id();
         }
     });
-    assert_eq!(mutated.error, Some(MutationError::TooManyTempIds { limit: 256 }));
+    assert_eq!(mutated.error, Some(MutationError::TooManyTempIds { limit: 255 }));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod finishing;
 mod hang_ups;
 mod healing;
 mod item;
+mod naming;
 mod observing;
 mod offline;
 mod optimistic;

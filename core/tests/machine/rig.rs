@@ -243,6 +243,7 @@ fn tell(event: &Event) -> String {
         Event::Restored(call) => {
             format!("call {} restored: {}", call.call.0, call.reducer.as_str())
         }
+        Event::ArgumentsChanged { call, .. } => format!("call {} has other arguments", call.0),
         Event::SchemaWanted => "schema wanted".into(),
         Event::Sync(state) => format!("{} pending, {} failed", state.pending, state.failed),
     }

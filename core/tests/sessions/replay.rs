@@ -226,6 +226,7 @@ impl<'s> Replay<'s> {
             | Event::Accepted { .. }
             | Event::BeforeReplay(_)
             | Event::Restored(_)
+            | Event::ArgumentsChanged { .. }
             | Event::SchemaWanted
             | Event::Sync(_)
             | Event::Receiving(_)

@@ -27,12 +27,14 @@ pub(crate) struct Model {
 pub(crate) struct Expected {
     pub(crate) call: CallId,
     pub(crate) act: Act,
+    /// Its number among calls with temporary ids.
+    pub(crate) number: u64,
     /// Its outcome will not be known before the rows are resynced.
     pub(crate) is_orphan: bool,
 }
 
 /// Predicted effect of the act: the same as the mutation below.
-fn run(items: &mut Items, call: CallId, act: Act) {
+fn run(items: &mut Items, number: u64, act: Act) {
     match act {
         Act::Put(id, value) => drop(items.insert(id, value)),
         Act::Remove(id) => drop(items.remove(&id)),
@@ -42,7 +44,7 @@ fn run(items: &mut Items, call: CallId, act: Act) {
             }
         }
         Act::Add(value) => {
-            let id: u32 = TempId::temp_id(lightlike_core::cache::MutationId(call.0), 0);
+            let id: u32 = TempId::temp_id(number, 0);
             items.insert(id, value);
         }
         Act::Refuse => drop(items.insert(77, 7)),
@@ -123,7 +125,7 @@ impl Model {
             items.extend(held);
         }
         for expected in &self.expected {
-            run(&mut items, expected.call, expected.act);
+            run(&mut items, expected.number, expected.act);
         }
         items
     }

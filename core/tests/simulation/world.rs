@@ -201,7 +201,8 @@ impl World {
     /// Shows what a call is expected to do.
     fn expect(&mut self, call: CallId, act: Act) {
         self.connection.optimistic(self.now, call, mutation(act)).unwrap();
-        self.model.expected.push(Expected { call, act, is_orphan: false });
+        let number = self.connection.temp_number(call).unwrap_or_default();
+        self.model.expected.push(Expected { call, act, number, is_orphan: false });
     }
 
     fn subscribe(&mut self) {

@@ -27,9 +27,9 @@ pub enum CallError<E> {
          it may have run, or not"
     )]
     Abandoned {
-        /// How often it was sent.
+        /// Number of times that it was sent.
         sent: u32,
-        /// How the last connection ended.
+        /// End of the last connection.
         #[source]
         reason: Lost,
     },

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lightlike_core::bsatn::{self, EncodeError};
-use lightlike_core::cache::Mutation;
 use lightlike_core::conn::{Accepted, CallId, CallOptions, CallRequest, WhileDisconnected};
 use lightlike_core::journal::Delivery;
 use lightlike_core::schema::{Procedure, Reducer, fingerprint};
@@ -18,7 +17,7 @@ use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
-use crate::hub::{Hub, Sink};
+use crate::hub::{Hub, MakeMutation, Making, Sink};
 use crate::observe;
 use crate::offline::AcceptedSender;
 use crate::optimistic::Expected;
@@ -138,13 +137,18 @@ impl<R: Reducer> Call<R> {
     fn make(self, sink: Sink, accepted: Option<AcceptedSender>) -> Result<CallId, EncodeError> {
         let Self { hub, args, timeout, mut options, expected } = self;
         let encoded = Bytes::from(bsatn::to_vec(&args)?);
-        let mutation = mutation(&hub, expected, args, &encoded);
+        let mutators = Arc::clone(&hub);
+        let mutation: MakeMutation = Box::new(move |named| match expected {
+            Some(expected) => Some(expected(args, named)),
+            None => mutators.mutators.mutation(R::DEF.name, named.args, named.names),
+        });
         if hub.offline.is_enabled() {
             options.fingerprint = fingerprint::arguments(&R::DEF);
         }
         let name = Text::from_static(R::DEF.name);
         let request = CallRequest::Reducer { name, args: encoded };
-        Ok(hub.start_call(request, options, mutation, timeout, sink, accepted))
+        let making = Making { options, params: R::DEF.params, mutation, timeout };
+        Ok(hub.start_call(request, making, sink, accepted))
     }
 }
 
@@ -193,7 +197,7 @@ impl<P: Procedure> ProcedureCall<P> {
         let Self { hub, args, timeout } = self;
         let made = bsatn::to_vec(&args).map(|args| {
             let request = procedure_request::<P>(args.into());
-            hub.call_timed(request, CallOptions::default(), None, timeout)
+            hub.call_timed(request, Making::of(P::DEF.params, timeout))
         });
         Pending::new(&hub, made, procedure_outcome::<P>)
     }
@@ -210,8 +214,8 @@ impl<P: Procedure> ProcedureCall<P> {
         match bsatn::to_vec(&args) {
             Ok(args) => {
                 let request = procedure_request::<P>(args.into());
-                let options = CallOptions::default();
-                hub.start_call(request, options, None, timeout, Sink::Forget, None);
+                let making = Making::of(P::DEF.params, timeout);
+                hub.start_call(request, making, Sink::Forget, None);
             }
             Err(error) => observe::unencodable(P::DEF.name, &error),
         }
@@ -230,19 +234,6 @@ impl<P: Procedure> IntoFuture for ProcedureCall<P> {
 impl<P: Procedure> fmt::Debug for ProcedureCall<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcedureCall").field("procedure", &P::DEF.name).finish_non_exhaustive()
-    }
-}
-
-/// Predicted effect of a call: its own, or else that of its reducer.
-fn mutation<R: Reducer>(
-    hub: &Hub,
-    expected: Option<Expected<R>>,
-    args: R,
-    encoded: &Bytes,
-) -> Option<Box<dyn Mutation>> {
-    match expected {
-        Some(expected) => Some(expected(args)),
-        None => hub.mutators.mutation(R::DEF.name, encoded),
     }
 }
 

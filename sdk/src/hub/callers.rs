@@ -1,5 +1,6 @@
 //! Calls whose answers are not delivered, by whoever made them.
 
+use bytes::Bytes;
 use lightlike_core::conn::{CallId, CallRequest, NotSent};
 use lightlike_core::in_order::InOrder;
 use lightlike_core::limits::Limits;
@@ -34,6 +35,17 @@ impl Callers {
         let caller = self.list.take(call.0)?;
         self.bytes -= caller.request.bytes();
         Some(caller)
+    }
+
+    /// Gives a call other arguments.
+    pub(super) fn set_args(&mut self, call: CallId, new: Bytes) {
+        if let Some(caller) = self.list.get_mut(call.0)
+            && let CallRequest::Reducer { args, .. } | CallRequest::Procedure { args, .. } =
+                &mut caller.request
+        {
+            self.bytes = self.bytes - args.len() + new.len();
+            *args = new;
+        }
     }
 
     /// Reason for which there is no room for another.

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use lightlike_core::cache::Mutation;
 use lightlike_core::conn::{
-    CallId, CallOptions, CallRequest, CallTimes, Connection, NotSent, Reply, Restored,
+    CallId, CallOptions, CallRequest, CallTimes, Connection, NamedArgs, NotSent, Reply, Restored,
 };
 use lightlike_core::deadline::after;
+use lightlike_core::named_ids::NamedId;
+use lightlike_core::schema::FieldDef;
 use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
@@ -44,15 +46,37 @@ pub(crate) struct MadeAgain {
     pub(crate) id: Uuid,
     pub(crate) reducer: Text,
     pub(crate) args: bytes::Bytes,
+    /// The places in them with temporary ids of calls that are not answered.
+    pub(crate) names: Vec<NamedId>,
     pub(crate) restored: bool,
     pub(crate) span: CallSpan,
 }
 
 impl From<Restored> for MadeAgain {
     fn from(restored: Restored) -> Self {
-        let Restored { id, reducer, args, .. } = restored;
+        let Restored { id, reducer, args, names, .. } = restored;
         let span = CallSpan::restored(&reducer);
-        Self { id, reducer, args, restored: true, span }
+        Self { id, reducer, args, names, restored: true, span }
+    }
+}
+
+/// Makes what a call is expected to do, when it is known which temporary ids its arguments have.
+pub(crate) type MakeMutation = Box<dyn FnOnce(NamedArgs) -> Option<Box<dyn Mutation>> + Send>;
+
+/// Options of a call that is made.
+pub(crate) struct Making {
+    pub(crate) options: CallOptions,
+    /// Types of its arguments; nothing where nobody knows.
+    pub(crate) params: &'static [FieldDef],
+    pub(crate) mutation: MakeMutation,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Making {
+    /// A call with these arguments, of which nothing is expected.
+    pub(crate) fn of(params: &'static [FieldDef], timeout: Option<Duration>) -> Self {
+        let mutation = Box::new(|_| None);
+        Self { options: CallOptions::default(), params, mutation, timeout }
     }
 }
 
@@ -63,8 +87,7 @@ impl Hub {
         timeout: Option<Duration>,
     ) -> oneshot::Receiver<Reply> {
         let (sender, receiver) = oneshot::channel();
-        let options = CallOptions::default();
-        self.start_call(request, options, None, timeout, Sink::Tell(sender), None);
+        self.start_call(request, Making::of(&[], timeout), Sink::Tell(sender), None);
         receiver
     }
 
@@ -72,26 +95,22 @@ impl Hub {
     pub(crate) fn call_timed(
         self: &Arc<Self>,
         request: CallRequest,
-        options: CallOptions,
-        mutation: Option<Box<dyn Mutation>>,
-        timeout: Option<Duration>,
+        making: Making,
     ) -> (CallId, oneshot::Receiver<(Reply, CallTimes)>) {
         let (sender, receiver) = oneshot::channel();
-        let sink = Sink::TellWhen(sender);
-        let call = self.start_call(request, options, mutation, timeout, sink, None);
+        let call = self.start_call(request, making, Sink::TellWhen(sender), None);
         (call, receiver)
     }
 
     /// Makes a call. Whoever asks to be told is told where it is, or how it ended before it was anywhere.
     pub(crate) fn start_call(
         self: &Arc<Self>,
-        request: CallRequest,
-        mut options: CallOptions,
-        mutation: Option<Box<dyn Mutation>>,
-        timeout: Option<Duration>,
+        mut request: CallRequest,
+        making: Making,
         sink: Sink,
         accepted: Option<AcceptedSender>,
     ) -> CallId {
+        let Making { mut options, params, mutation, timeout } = making;
         options.tell_accepted = accepted.is_some();
         let span = CallSpan::new(&request, !matches!(sink, Sink::Forget));
         let made = span.clone();
@@ -107,6 +126,8 @@ impl Hub {
             if self.offline.is_enabled() && options.id.is_none() {
                 options.id = connection.new_call_name(now);
             }
+            let named = name_ids(connection, params, &mut request);
+            options.names.clone_from(&named.names);
             let (kept, id) = (request.clone(), options.id);
             let caller = Caller { request: kept, sink, id, restored: false, span };
             let call = connection.call_with(now, request, options);
@@ -115,7 +136,7 @@ impl Hub {
             if let Some(accepted) = accepted {
                 self.offline.expect_accepted(call, accepted);
             }
-            expect(connection, now, call, mutation);
+            expect(connection, now, call, mutation(named));
             call
         });
         made.made(call);
@@ -125,6 +146,11 @@ impl Hub {
     /// Reason for which a call is refused at once: see [`Callers`](super::Callers).
     fn refuses_call(&self, request: &CallRequest) -> Option<NotSent> {
         lock(&self.calls).refusal(request)
+    }
+
+    /// A call that waits has other arguments now.
+    pub(super) fn arguments_changed(&self, call: CallId, new: bytes::Bytes) {
+        lock(&self.calls).set_args(call, new);
     }
 
     /// The request of a call that is not answered.
@@ -143,9 +169,9 @@ impl Hub {
         connection: &mut Connection,
         now: Instant,
         call: CallId,
-        MadeAgain { id, reducer, args, restored, span }: MadeAgain,
+        MadeAgain { id, reducer, args, names, restored, span }: MadeAgain,
     ) {
-        let mutation = self.mutators.mutation(&reducer, &args);
+        let mutation = self.mutators.mutation(&reducer, args.clone(), names);
         let request = CallRequest::Reducer { name: reducer, args };
         span.made(call);
         let caller = Caller { request, sink: Sink::Nobody, id: Some(id), restored, span };
@@ -229,6 +255,24 @@ fn refuse(function: Option<&str>, why: NotSent, sink: Sink, accepted: Option<Acc
             message = %why,
             "a call failed and nobody waited for it"
         );
+    }
+}
+
+/// Looks for temporary ids in the arguments of a call that is to be made; those for which the server's are known get them.
+fn name_ids(connection: &Connection, params: &[FieldDef], request: &mut CallRequest) -> NamedArgs {
+    let Some(args) = arguments(request) else {
+        return NamedArgs { args: bytes::Bytes::new(), is_changed: false, names: Vec::new() };
+    };
+    let types = params.iter().map(|param| param.ty.get().into());
+    let named = connection.name_ids(types, args.clone());
+    args.clone_from(&named.args);
+    named
+}
+
+fn arguments(request: &mut CallRequest) -> Option<&mut bytes::Bytes> {
+    match request {
+        CallRequest::Reducer { args, .. } | CallRequest::Procedure { args, .. } => Some(args),
+        CallRequest::Query { .. } => None,
     }
 }
 

@@ -41,6 +41,7 @@ impl Hub {
             conn::Event::Accepted { call, accepted } => self.offline.accepted(call, accepted),
             conn::Event::BeforeReplay(calls) => self.before_replay(&calls),
             conn::Event::Restored(call) => self.restored(*call),
+            conn::Event::ArgumentsChanged { call, args } => self.arguments_changed(call, args),
             #[cfg(feature = "http")]
             conn::Event::SchemaWanted => self.schema.wanted.notify_one(),
             #[cfg(not(feature = "http"))]

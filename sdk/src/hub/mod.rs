@@ -19,7 +19,7 @@ use lightlike_core::schema::Table;
 use tokio::sync::{oneshot, watch};
 
 use self::callers::Callers;
-pub(crate) use self::calls::{Caller, MadeAgain, Sink, function};
+pub(crate) use self::calls::{Caller, MadeAgain, MakeMutation, Making, Sink, function};
 use crate::broadcast::Broadcasts;
 use crate::callbacks::Callbacks;
 use crate::client::Client;

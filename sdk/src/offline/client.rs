@@ -55,11 +55,15 @@ impl Client {
         let letter = self.dead_letters().into_iter().find(|letter| letter.id == dead_letter);
         let Some(DeadLetter { id, reducer, args, .. }) = letter else { return false };
         let span = CallSpan::again(&reducer);
-        let again = MadeAgain { id, reducer, args, restored: false, span };
+        let names = Vec::new();
+        let mut again = MadeAgain { id, reducer, args, names, restored: false, span };
         let hub = self.hub();
         hub.command(|connection, now| {
             let call = connection.retry_dead_letter(dead_letter);
             if let Some(call) = call {
+                if let Some((args, names)) = connection.waiting_args(call) {
+                    (again.args, again.names) = (args, names);
+                }
                 hub.register_call(connection, now, call, again);
             }
             call.is_some()

@@ -37,9 +37,9 @@ pub enum CallEnd {
     /// The connection ended each time before its answer, as often as
     /// [`max_call_losses`](crate::Limits::max_call_losses) allows: it may have run, or not.
     Abandoned {
-        /// How often it was sent.
+        /// Number of times that it was sent.
         sent: u32,
-        /// How the last connection ended.
+        /// End of the last connection.
         reason: Lost,
     },
     /// No answer came within its timeout.

@@ -2,7 +2,7 @@
 
 use lightlike::prelude::*;
 use lightlike::{Accepted, MemoryStore};
-use lightlike_tests::notes::{AddNote, Note};
+use lightlike_tests::notes::{AddNote, Note, RenameNote, rename_note};
 
 use crate::rig::{Rig, next, settled, start, title, titles};
 
@@ -77,5 +77,47 @@ async fn persisted_prediction_is_visible_next_run() {
     start(&second).await;
     settled(&second).await;
     assert_eq!(titles(&second), ["milk"]);
+    assert!(second.table::<Note>().iter().all(|note| !note.id.is_temp_id()));
+}
+
+/// Notes can be renamed, and renamed again, before the server has given them ids, without a network and over a restart.
+#[tokio::test]
+async fn kept_calls_name_rows_that_the_server_does_not_know() {
+    let (rig, store) = (Rig::new().await, MemoryStore::new());
+    let build = |store: MemoryStore| {
+        let builder = rig.builder(store).mutator(|tx, call: &AddNote| {
+            let id = tx.temp_id();
+            tx.insert(Note { id, title: call.title.clone() });
+        });
+        let builder = builder.mutator(|tx, call: &RenameNote| {
+            tx.update(Note { id: call.id, title: call.title.clone() });
+        });
+        builder.build().unwrap()
+    };
+    let first = build(store.clone());
+    for text in ["milk", "bread"] {
+        first.call(title(text)).accepted().await.unwrap();
+    }
+    let notes: Vec<Note> = first.table::<Note>().iter().collect();
+    let milk = notes.iter().find(|note| note.title == "milk").unwrap();
+    first.call(rename_note(milk.id, "oat milk".into())).accepted().await.unwrap();
+    assert_eq!(titles(&first), ["oat milk", "bread"]);
+    first.disconnect().await;
+    drop(first);
+
+    let second = build(store.clone());
+    assert_eq!(titles(&second), ["oat milk", "bread"]);
+    let again = rename_note(milk.id, "soy milk".into());
+    second.call(again).accepted().await.unwrap();
+    second.subscribe(Note::all()).keep();
+    let mut outcomes = second.call_outcomes();
+    start(&second).await;
+    for _ in 0..4 {
+        let outcome = next(&mut outcomes).await;
+        assert!(outcome.end.is_committed(), "{outcome:?}");
+    }
+    assert_eq!(settled(&second).await.failed, 0);
+    assert_eq!(titles(&second), ["soy milk", "bread"]);
+    assert_eq!(rig.titles(2).await, ["soy milk", "bread"]);
     assert!(second.table::<Note>().iter().all(|note| !note.id.is_temp_id()));
 }

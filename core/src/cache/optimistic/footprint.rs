@@ -1,4 +1,4 @@
-//! What a run of a mutation read and wrote, and an index from rows to the mutations that read them.
+//! Read and write sets of mutations, and an index from rows to the mutations that read them.
 
 use core::hash::Hash;
 use std::collections::{BTreeSet, VecDeque};
@@ -14,16 +14,16 @@ use crate::schema::{IndexVisitor, Row};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::cache) struct Turn(pub(super) u64);
 
-/// How much of a row a mutation learned.
+/// Part of a row that a mutation read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Extent {
-    /// Whether there is one with this identity.
+    /// Existence of a row with this identity.
     Presence,
     /// Its columns.
     Value,
 }
 
-/// What a mutation that runs has read of one table, below its own writes. Rows are known by the hashes of what
+/// Read set of a mutation that runs, for one table, below its own writes. Rows are known by the hashes of what
 /// identifies them, values of unique columns by theirs.
 #[derive(Debug, Default)]
 pub(super) struct Reads {
@@ -47,7 +47,7 @@ impl Reads {
     }
 }
 
-/// What a mutation read and wrote of one table when it last ran.
+/// Read and write set of a mutation's last run, for one table.
 #[derive(Debug, Default)]
 pub(in crate::cache) struct Footprint {
     rows: Vec<(u64, Extent)>,
@@ -81,7 +81,7 @@ pub(super) struct Span {
     pub(super) until: Option<Turn>,
 }
 
-/// Which mutations read what of a table. All lists are in the order of turns.
+/// Index of a table's read sets. All lists are in the order of turns.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
     rows: HashMap<u64, VecDeque<(Turn, Extent)>>,
@@ -94,7 +94,7 @@ impl Watchers {
         self.rows.is_empty() && !self.is_wide()
     }
 
-    /// Whether some of them cannot be told by the identity of a row.
+    /// Returns `true` if some of them cannot be told by the identity of a row.
     pub(super) fn is_wide(&self) -> bool {
         !self.uniques.is_empty() || !self.scanners.is_empty()
     }

@@ -105,7 +105,7 @@ impl<'t, T: Table> LocalTable<'t, T> {
     }
 }
 
-/// Which rows a mutation sees, of those that are in slots and of others.
+/// Rows that a mutation sees, of those that are in slots and of others.
 struct SeenRows<'t, R> {
     writes: Option<&'t TableWrites<R>>,
     layer: Option<(&'t Layer<R>, Turn)>,
@@ -120,7 +120,7 @@ impl<R> Clone for SeenRows<'_, R> {
 impl<R> Copy for SeenRows<'_, R> {}
 
 impl<'t, R: Row> SeenRows<'t, R> {
-    /// Whether it sees a row that is in a slot.
+    /// Returns `true` if it sees a row that is in a slot.
     fn in_slot(self, id: RowId, row: &R) -> bool {
         self.writes.is_none_or(|writes| !writes.replaces(id))
             && self.layer.is_none_or(|(layer, turn)| !layer.hides(row, turn))

@@ -18,7 +18,9 @@
 
 mod footprint;
 mod layer;
+mod lift;
 mod local_table;
+mod new_ids;
 mod pending;
 mod rebase;
 mod shadow;
@@ -30,11 +32,12 @@ mod writes;
 pub(super) use self::footprint::Turn;
 pub(super) use self::layer::{AnyLayer, KeyId, Layer};
 pub use self::local_table::{LocalTable, LocalTableMut};
+pub(super) use self::new_ids::Handed;
 pub(super) use self::pending::Mutations;
 pub use self::pending::{Mutated, RowStatus};
 pub(super) use self::rebase::Rebasing;
 pub(super) use self::shadow::LOCAL;
-pub use self::temp_id::TempId;
+pub use self::temp_id::{AnyId, IdKind, NewIds, TempId};
 pub(super) use self::tx::Want;
 pub use self::tx::{LocalTx, is_mutating};
 
@@ -50,6 +53,17 @@ pub struct MutationId(pub u64);
 pub trait Mutation: Send {
     /// Reads and writes rows.
     fn run(&self, tx: &mut LocalTx);
+
+    /// Returns `true` if it names temporary ids of other mutations, which [may be replaced](Self::with_ids).
+    fn names_ids(&self) -> bool {
+        false
+    }
+
+    /// The same mutation, with the server's ids in the places of temporary ones that it names; none if it names none of
+    /// these.
+    fn with_ids(&self, _ids: &NewIds) -> Option<Box<dyn Mutation>> {
+        None
+    }
 }
 
 impl<F: Fn(&mut LocalTx) + Send> Mutation for F {

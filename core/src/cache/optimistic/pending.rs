@@ -3,7 +3,11 @@
 use core::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
 
+use foldhash::HashMap;
+
 use super::footprint::{Footprint, Turn};
+use super::new_ids::Handed;
+use super::temp_id::{AnyId, NewIds};
 use super::tx::{Touch, Want};
 use super::writes::{identity_hash, same_row};
 use super::{LocalTx, Mutation, MutationError, MutationId};
@@ -18,7 +22,11 @@ use crate::schema::{Row, Table};
 /// The mutations that have not ended, in order.
 #[derive(Default)]
 pub(in crate::cache) struct Mutations {
-    pub(super) list: BTreeMap<Turn, Pending>,
+    list: BTreeMap<Turn, Pending>,
+    /// Those that name temporary ids of others.
+    naming: BTreeSet<Turn>,
+    /// Owners of temporary ids.
+    handed: HashMap<AnyId, Turn>,
     by_id: BTreeSet<(MutationId, Turn)>,
     next: u64,
     /// Tables that mutations named and that have other types.
@@ -29,19 +37,47 @@ pub(in crate::cache) struct Mutations {
 
 pub(super) struct Pending {
     pub(super) id: MutationId,
+    /// The number by which its temporary ids are told from others.
+    pub(super) number: u64,
     pub(super) mutation: Box<dyn Mutation>,
     pub(super) error: Option<MutationError>,
     pub(super) footprints: Vec<(TableId, Footprint)>,
+    pub(super) handed: Handed,
 }
 
-/// What became of a mutation that ran again.
+/// Result of a mutation that ran again.
 pub(super) struct Ran {
     pub(super) turn: Turn,
     pub(super) footprints: Vec<(TableId, Footprint)>,
+    pub(super) handed: Handed,
     pub(super) result: Result<(), MutationError>,
 }
 
 impl Mutations {
+    fn add(&mut self, turn: Turn, pending: Pending) {
+        self.by_id.insert((pending.id, turn));
+        if pending.mutation.names_ids() {
+            self.naming.insert(turn);
+        }
+        self.handed.extend(pending.handed.ids.iter().map(|id| (*id, turn)));
+        self.list.insert(turn, pending);
+    }
+
+    /// Those that name temporary ids of others.
+    pub(super) fn naming(&self) -> impl Iterator<Item = (Turn, &Pending)> {
+        self.naming.iter().filter_map(|turn| Some((*turn, self.list.get(turn)?)))
+    }
+
+    /// Puts a mutation in the place of one, which comes to the same but for ids that it names.
+    pub(super) fn rebind(&mut self, turn: Turn, mutation: Box<dyn Mutation>) {
+        if !mutation.names_ids() {
+            self.naming.remove(&turn);
+        }
+        if let Some(pending) = self.list.get_mut(&turn) {
+            pending.mutation = mutation;
+        }
+    }
+
     pub(super) fn turns_of(&self, id: MutationId) -> impl Iterator<Item = Turn> {
         let turns = (id, Turn(0))..=(id, Turn(u64::MAX));
         self.by_id.range(turns).map(|&(_, turn)| turn)
@@ -62,12 +98,21 @@ impl Mutations {
     pub(super) fn remove(&mut self, turn: Turn) -> Option<Pending> {
         let pending = self.list.remove(&turn)?;
         self.by_id.remove(&(pending.id, turn));
+        self.naming.remove(&turn);
+        for id in &pending.handed.ids {
+            self.handed.remove(id);
+        }
         Some(pending)
     }
 
     /// Notes what became of one that ran again; what it read and wrote before is returned.
     pub(super) fn ran(&mut self, ran: Ran) -> Vec<(TableId, Footprint)> {
         let Some(pending) = self.list.get_mut(&ran.turn) else { return Vec::new() };
+        for id in &pending.handed.ids {
+            self.handed.remove(id);
+        }
+        self.handed.extend(ran.handed.ids.iter().map(|id| (*id, ran.turn)));
+        pending.handed = ran.handed;
         pending.error = ran.result.err();
         core::mem::replace(&mut pending.footprints, ran.footprints)
     }
@@ -108,13 +153,24 @@ impl Cache {
     /// A change under way that has to do with the same tables starts from its beginning, or, after it did so a few
     /// times, ought to be [finished](Self::must_finish_first) before this is called.
     pub fn mutate(&mut self, id: MutationId, mutation: Box<dyn Mutation>) -> Mutated {
+        self.mutate_numbered(id, id.0, mutation)
+    }
+
+    /// As [`mutate`](Self::mutate), with the number by which the mutation's temporary ids are told from those of others:
+    /// the same number gives the same ids, and greater ones give greater ids.
+    pub fn mutate_numbered(
+        &mut self,
+        id: MutationId,
+        number: u64,
+        mutation: Box<dyn Mutation>,
+    ) -> Mutated {
         let mut failed = Vec::new();
-        let (result, touches) = loop {
+        let (result, touches, handed) = loop {
             let mut tx = LocalTx::new(self.reader().read(), self.mutations.refused.clone());
-            let result = tx.run(id, &*mutation);
+            let result = tx.run((id, number), &*mutation);
             let wanted = tx.take_wanted();
             if wanted.is_empty() {
-                break (result, tx.take_touches());
+                break (result, tx.take_touches(), tx.take_handed());
             }
             failed.extend(self.give_types(wanted));
         };
@@ -123,10 +179,9 @@ impl Cache {
         self.mutations.next += 1;
         let tables: Vec<_> = touches.iter().map(|touch| touch.table).collect();
         let footprints = touches.into_iter().map(|touch| self.enter(turn, touch)).collect();
-        self.mutations.by_id.insert((id, turn));
         let error = result.err();
-        let pending = Pending { id, mutation, error: error.clone(), footprints };
-        self.mutations.list.insert(turn, pending);
+        let pending = Pending { id, number, mutation, error: error.clone(), footprints, handed };
+        self.mutations.add(turn, pending);
         let transaction = self.commit_writes(&tables);
         self.resume(restart);
         Mutated { transaction, failed, error }
@@ -181,13 +236,14 @@ impl Cache {
                 after: before,
                 tables: Vec::new(),
                 failed: Vec::new(),
+                new_ids: NewIds::default(),
             };
         }
         let horizon = self.horizon();
         let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
         let tables = touched.iter().filter_map(finish).collect();
         let after = View { epoch: self.publish(version) };
-        Transaction { before, after, tables, failed: Vec::new() }
+        Transaction { before, after, tables, failed: Vec::new(), new_ids: NewIds::default() }
     }
 
     /// Returns `true` if a change under way was interrupted by mutations so often that it should be stepped to its end
@@ -208,6 +264,17 @@ impl Cache {
     /// The pending mutations, in order.
     pub fn mutations(&self) -> impl Iterator<Item = MutationId> {
         self.mutations.list.values().map(|pending| pending.id)
+    }
+
+    /// Returns `true` if pending mutations have been given temporary ids.
+    pub fn has_temp_ids(&self) -> bool {
+        !self.mutations.handed.is_empty()
+    }
+
+    /// Pending mutation that was given this temporary id.
+    pub fn temp_id_owner(&self, id: AnyId) -> Option<MutationId> {
+        let turn = self.mutations.handed.get(&id)?;
+        self.mutations.list.get(turn).map(|pending| pending.id)
     }
 
     /// Error for which a pending mutation contributes nothing, if so.

@@ -7,25 +7,26 @@
 //! so that none runs twice. A row that comes out as it was disturbs nobody: a call that is confirmed as expected runs
 //! nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::LocalTx;
 use super::footprint::Turn;
 use super::layer::KeyId;
 use super::pending::Ran;
+use super::temp_id::NewIds;
 use super::tx::Want;
+use super::{LocalTx, Mutation};
 use crate::cache::apply::Applying;
 use crate::cache::epoch::{Epoch, Tables, View};
 use crate::cache::stamp::Stamp;
 use crate::cache::{Cache, SetFailure, TableId};
 
-/// What running a mutation costs at least, in rows applied.
+/// Least cost of running a mutation, in rows applied.
 const RUN_COST: usize = 4;
 
-/// How far mutations have run again over the change under way.
+/// Progress of running mutations again over the change under way.
 #[derive(Default)]
 pub(in crate::cache) struct Rebasing {
     /// The keys whose server's rows have to be in slots.
@@ -38,10 +39,13 @@ pub(in crate::cache) struct Rebasing {
     /// Those that have to run again.
     dirty: BTreeSet<Turn>,
     runs: Vec<Ran>,
+    /// The server's ids in whose places those that end had temporary ones, and mutations that name them by now.
+    new_ids: NewIds,
+    rebound: BTreeMap<Turn, Box<dyn Mutation>>,
 }
 
 impl Rebasing {
-    /// Whether rows that readers see are taken away for the time of the change.
+    /// Returns `true` if rows that readers see are taken away for the time of the change.
     pub(in crate::cache) fn is_lifted(&self) -> bool {
         self.is_lifted
     }
@@ -129,6 +133,10 @@ impl Cache {
         let at = Stamp::of(self.version + 1);
         let ends = applying.ends().iter().flat_map(|&id| self.mutations.turns_of(id));
         let ended: BTreeSet<Turn> = ends.collect();
+        // Sets that are dropped come with rows that no call has inserted.
+        if applying.drops().is_empty() {
+            self.find_new_ids(applying, &ended);
+        }
         for &turn in &ended {
             let Some(pending) = self.mutations.get(turn) else { continue };
             for (table, footprint) in &pending.footprints {
@@ -140,6 +148,34 @@ impl Cache {
         applying.rebasing.ended = ended;
         if self.config.reruns_all_mutations {
             applying.rebasing.dirty = self.mutations.turns().collect();
+        }
+    }
+
+    /// Finds the ids that the server gave to the rows of mutations that end, and gives them to those that name them.
+    fn find_new_ids(&self, applying: &mut Applying, ended: &BTreeSet<Turn>) {
+        let Rebasing { new_ids, rebound, dirty, .. } = &mut applying.rebasing;
+        for &turn in ended {
+            let Some(pending) = self.mutations.get(turn) else { continue };
+            if pending.handed.ids.is_empty() {
+                continue;
+            }
+            let before = new_ids.iter().count();
+            for (table, footprint) in &pending.footprints {
+                let store = &self.tables[table.0 as usize];
+                store.find_new_ids(footprint.written(), turn, &pending.handed, new_ids);
+            }
+            if new_ids.iter().count() > before {
+                new_ids.add_owner(pending.id);
+            }
+        }
+        if new_ids.is_empty() {
+            return;
+        }
+        for (turn, pending) in self.mutations.naming() {
+            if let Some(mutation) = pending.mutation.with_ids(new_ids) {
+                rebound.insert(turn, mutation);
+                dirty.insert(turn);
+            }
         }
     }
 
@@ -174,14 +210,15 @@ impl Cache {
     }
 
     fn run_over(&self, tx: &mut LocalTx, rebasing: &mut Rebasing, budget: &mut usize) -> Vec<Want> {
-        let Rebasing { ended, dirty, runs, .. } = rebasing;
+        let Rebasing { ended, dirty, runs, rebound, .. } = rebasing;
         while *budget > 0
             && let Some(turn) = dirty.pop_first()
         {
             let Some(pending) = self.mutations.get(turn).filter(|_| !ended.contains(&turn)) else {
                 continue;
             };
-            runs.push(tx.run_again(turn, pending, dirty));
+            let mutation = rebound.get(&turn).unwrap_or(&pending.mutation);
+            runs.push(tx.run_again(turn, pending, &**mutation, dirty));
             *budget = budget.saturating_sub(RUN_COST);
             let wanted = tx.take_wanted();
             if !wanted.is_empty() {
@@ -192,14 +229,18 @@ impl Cache {
     }
 
     /// Ends the mutations that end with the change, notes what those did that ran again, and shows it. Whether any row
-    /// has moved.
-    pub(in crate::cache) fn show_rebased(&mut self, applying: &mut Applying) -> bool {
-        let Rebasing { ended, runs, is_lifted, .. } = core::mem::take(&mut applying.rebasing);
+    /// has moved, and the server's ids that are known by now.
+    pub(in crate::cache) fn show_rebased(&mut self, applying: &mut Applying) -> (bool, NewIds) {
+        let Rebasing { ended, runs, is_lifted, new_ids, rebound, .. } =
+            core::mem::take(&mut applying.rebasing);
         for turn in ended {
             let before = self.mutations.remove(turn).map(|pending| pending.footprints);
             for (table, footprint) in before.into_iter().flatten() {
                 self.tables[table.0 as usize].any_layer().unwatch(turn, &footprint);
             }
+        }
+        for (turn, mutation) in rebound {
+            self.mutations.rebind(turn, mutation);
         }
         for ran in runs {
             let turn = ran.turn;
@@ -216,7 +257,7 @@ impl Cache {
             self.touch(table);
             moved |= self.tables[table.0 as usize].show_layer(at);
         }
-        moved
+        (moved, new_ids)
     }
 
     /// Gives tables their types that a mutation named while it ran over a change, which is to be started over.

@@ -1,6 +1,4 @@
-//! Showing what mutations wrote in place of the server's rows, and putting these back for the time of a change.
-
-use std::collections::BTreeSet;
+//! Showing what mutations wrote in place of the server's rows.
 
 use foldhash::HashMap;
 
@@ -10,18 +8,17 @@ use super::stack::Packed;
 use super::writes::{encode_alike, identity_hash};
 use crate::bsatn::Writer;
 use crate::cache::diff::Pair;
-use crate::cache::identity::{ByBytes, ByKey, Identity, encodes_as};
+use crate::cache::identity::{ByBytes, ByKey, encodes_as};
 use crate::cache::sets::{ListId, SetId};
 use crate::cache::slots::{NO_ROW, RowId};
 use crate::cache::stamp::Stamp;
 use crate::cache::store::TableStore;
 use crate::schema::Row;
-use crate::wire::RowList;
 
 /// Holds the rows that mutations wrote. No query set has this number: they are counted up from 0.
 pub(in crate::cache) const LOCAL: SetId = SetId(u32::MAX);
 
-/// Whose layer it is.
+/// Ownership of the layer.
 impl<R: Row> TableStore<R> {
     pub(super) fn layer_mut(&mut self) -> &mut Layer<R> {
         let is_keyed = self.is_keyed();
@@ -51,7 +48,10 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Does something with the layer and the rest of the table.
-    fn with_layer<T>(&mut self, act: impl FnOnce(&mut Self, &mut Layer<R>) -> T) -> Option<T> {
+    pub(super) fn with_layer<T>(
+        &mut self,
+        act: impl FnOnce(&mut Self, &mut Layer<R>) -> T,
+    ) -> Option<T> {
         let mut layer = self.layer.take()?;
         let done = act(self, &mut layer);
         self.layer = Some(layer);
@@ -59,161 +59,7 @@ impl<R: Row> TableStore<R> {
     }
 }
 
-/// Changes of the server's.
-impl<R: Row> TableStore<R> {
-    /// Whether mutations read or wrote rows of a list, or may have. Finds the keys whose server's rows the list is about
-    /// and that are not in slots.
-    pub(in crate::cache) fn look(
-        &self,
-        rows: &RowList,
-        from: usize,
-        max: usize,
-        shadowed: &mut dyn FnMut(KeyId),
-    ) -> bool {
-        let Some(layer) = self.layer.as_ref().filter(|_| !self.is_event() && max > 0) else {
-            return false;
-        };
-        let rows = rows.iter_from(from).take(max);
-        let is_met = if self.is_keyed() {
-            self.look_at::<ByKey>(layer, rows, shadowed)
-        } else {
-            self.look_at::<ByBytes>(layer, rows, shadowed)
-        };
-        is_met || layer.watchers().is_wide()
-    }
-
-    fn look_at<'b, I: Identity<R>>(
-        &self,
-        layer: &Layer<R>,
-        rows: impl Iterator<Item = &'b [u8]>,
-        shadowed: &mut dyn FnMut(KeyId),
-    ) -> bool {
-        let mut is_met = false;
-        for bytes in rows {
-            // A row that does not decode is found again when it is staged.
-            let Ok(probe) = I::probe(bytes) else { continue };
-            let hash = I::hash(&probe, &self.snapshot.hasher);
-            is_met |= layer.watchers().has_row(hash);
-            for id in layer.of_hash(hash) {
-                is_met = true;
-                shadowed(id);
-            }
-        }
-        is_met
-    }
-
-    /// Puts the server's rows of keys back into slots, and takes away what readers see in their place, for the version
-    /// `at`: for nobody to see. Whether there was any.
-    pub(in crate::cache) fn lift(&mut self, keys: &[KeyId], at: Stamp) -> bool {
-        let lifted = self.with_layer(|store, layer| {
-            let lifted = keys.iter().filter(|&&id| store.lift_one(layer, id, at));
-            lifted.count() > 0
-        });
-        lifted.unwrap_or(false)
-    }
-
-    /// As [`lift`](Self::lift), for the rows that some of these sets hold.
-    pub(in crate::cache) fn lift_sets(&mut self, sets: &[SetId], at: Stamp) -> bool {
-        let Some(layer) = &self.layer else { return false };
-        let held = |key: &Key<R>| match key.place() {
-            Place::Shadowed { server: Some(server), .. } => {
-                server.members.iter().any(|held| sets.contains(&held.0))
-            }
-            _ => false,
-        };
-        let keys: Vec<_> = layer.keys().filter(|(_, key)| held(key)).map(|(id, _)| id).collect();
-        self.lift(&keys, at)
-    }
-
-    fn lift_one(&mut self, layer: &mut Layer<R>, id: KeyId, at: Stamp) -> bool {
-        let Some(key) = layer.key_mut(id) else { return false };
-        let (shown, server) = match key.take_place() {
-            Place::Shadowed { shown, server } => (shown, server),
-            other => {
-                key.set_place(other);
-                return false;
-            }
-        };
-        if shown != NO_ROW {
-            self.hide(RowId(shown), at);
-        }
-        let came_back = server.as_ref().and_then(|server| {
-            // It was decoded from this, or encoded to it.
-            let row = R::decode_row(server.row.bytes()).ok()?;
-            self.show(row, &server.members, at)
-        });
-        key.set_place(Place::Lifted { shown, server, came_back });
-        layer.list(id);
-        true
-    }
-
-    /// Undoes what the change under way did to the layer and by [`lift`](Self::lift), after whatever was done since was
-    /// undone.
-    pub(in crate::cache) fn unlift(&mut self) {
-        self.with_layer(|store, layer| {
-            let mut waste = Vec::new();
-            for id in layer.listed().to_vec() {
-                let Some(key) = layer.key_mut(id) else { continue };
-                let place = match key.take_place() {
-                    Place::Lifted { shown, server, came_back } => {
-                        store.unlift_one(shown, came_back, &mut waste);
-                        Place::Shadowed { shown, server }
-                    }
-                    other => other,
-                };
-                key.set_place(place);
-            }
-            layer.undo();
-            store.bury_later(0, waste);
-        });
-    }
-
-    fn unlift_one(&mut self, shown: u32, came_back: Option<RowId>, waste: &mut Vec<u32>) {
-        if let Some(id) = came_back {
-            self.kill(id, Stamp::ALWAYS);
-            self.set_list(id, ListId::EMPTY);
-            waste.push(id.0);
-        }
-        if shown != NO_ROW {
-            self.show_again(RowId(shown));
-        }
-    }
-
-    /// Finds the mutations for whom it makes a difference what the change under way did to the server's rows, by its
-    /// pairs from `from` on, and `max` at most. How many it looked at.
-    pub(in crate::cache) fn observe(
-        &mut self,
-        from: usize,
-        max: usize,
-        found: &mut BTreeSet<Turn>,
-    ) -> usize {
-        let looked_at = self.with_layer(|store, layer| {
-            let pairs = store.staging.pairs.iter().enumerate().skip(from).take(max);
-            let each = pairs.map(|(at, &pair)| {
-                let rows = [store.row_of(pair.old), store.row_of(pair.new)];
-                layer.observe((at, pair), rows, found);
-            });
-            each.count()
-        });
-        looked_at.unwrap_or(0)
-    }
-
-    /// Takes what a mutation wrote away, and finds those for whom that makes a difference.
-    pub(in crate::cache) fn withdraw(
-        &mut self,
-        keys: &[KeyId],
-        turn: Turn,
-        at: Stamp,
-        found: &mut BTreeSet<Turn>,
-    ) {
-        self.with_layer(|store, layer| {
-            let ground = Ground { snapshot: &*store.snapshot, at };
-            keys.iter().for_each(|&key| layer.withdraw(key, turn, &ground, found));
-        });
-    }
-}
-
-/// What readers see.
+/// Rows that readers see.
 impl<R: Row> TableStore<R> {
     /// Shows what mutations wrote, where the change under way has to do with it, and brings what it did and that to one
     /// list of changes: from what was seen before to what is seen after. Whether any row has moved.
@@ -366,7 +212,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Puts a row into a slot, from the version `at` on; none if there is no room.
-    fn show(&mut self, row: R, members: &[(SetId, u32)], at: Stamp) -> Option<RowId> {
+    pub(super) fn show(&mut self, row: R, members: &[(SetId, u32)], at: Stamp) -> Option<RowId> {
         let list = self.lists.intern_members(members);
         let keyed = self.is_keyed();
         let hash = identity_hash(&row, keyed, &self.snapshot.hasher);
@@ -383,13 +229,13 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Hides a live row from the version `at` on. Who does it lists it among those that died.
-    fn hide(&mut self, id: RowId, at: Stamp) {
+    pub(super) fn hide(&mut self, id: RowId, at: Stamp) {
         self.kill(id, at);
         self.set_list(id, ListId::EMPTY);
     }
 
     /// Undoes [`hide`](Self::hide) of a mutation's row.
-    fn show_again(&mut self, id: RowId) {
+    pub(super) fn show_again(&mut self, id: RowId) {
         self.revive(id);
         let list = self.lists.intern_members(&[(LOCAL, 1)]);
         self.set_list(id, list);
@@ -407,7 +253,7 @@ impl<R: Row> TableStore<R> {
         Shadowed { row: Packed::new(bytes.as_slice()), members }
     }
 
-    /// Whether readers notice.
+    /// Returns `true` if readers notice.
     fn is_seen(&self, Pair { old, new }: Pair) -> bool {
         match (self.row_of(old), self.row_of(new)) {
             (Some(old), Some(new)) => !encode_alike(old, new),
@@ -416,7 +262,7 @@ impl<R: Row> TableStore<R> {
         }
     }
 
-    fn row_of(&self, id: u32) -> Option<&R> {
+    pub(super) fn row_of(&self, id: u32) -> Option<&R> {
         self.slot(row_id(id)?)?.row()
     }
 

@@ -1,4 +1,4 @@
-//! What pending mutations made of one row: a version for each that wrote it, one over the other.
+//! Version stack of one row: a version for each pending mutation that wrote it, one over the other.
 
 use core::cell::OnceCell;
 use std::collections::VecDeque;
@@ -62,7 +62,7 @@ impl<'a, R: Row> Seen<'a, R> {
         }
     }
 
-    /// Whether this is the encoding of the row.
+    /// Returns `true` if this is the encoding of the row.
     pub(super) fn encodes_as(self, bytes: &[u8]) -> bool {
         match self {
             Self::InSlot(row) => encodes_as(row, bytes),
@@ -71,7 +71,7 @@ impl<'a, R: Row> Seen<'a, R> {
     }
 }
 
-/// What a mutation made of a row.
+/// Version of a row that one mutation wrote.
 #[derive(Debug)]
 pub(super) struct Version<R> {
     turn: Turn,
@@ -113,7 +113,7 @@ impl<R: Row> Stack<R> {
         Self { versions: VecDeque::with_capacity(1) }
     }
 
-    /// Whether there is no version, not even one that is withdrawn.
+    /// Returns `true` if there is no version, not even one that is withdrawn.
     pub(super) fn is_empty(&self) -> bool {
         self.versions.is_empty()
     }
@@ -162,7 +162,7 @@ impl<R: Row> Stack<R> {
         self.versions.binary_search_by_key(&turn, |version| version.turn)
     }
 
-    /// Whether the turn has a version that comes to the same.
+    /// Returns `true` if the turn has a version that comes to the same.
     pub(super) fn has(&self, version: &Version<R>) -> bool {
         self.at(version.turn).is_some_and(|known| !known.is_withdrawn && known.comes_to(version))
     }

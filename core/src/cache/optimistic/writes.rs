@@ -1,4 +1,4 @@
-//! What one run of a mutation writes to one table: net, in the order of the first writes.
+//! Write set of one run of a mutation, for one table: net, in the order of the first writes.
 
 use core::any::Any;
 use core::hash::BuildHasher;
@@ -42,7 +42,7 @@ enum WriteState<R> {
     Deleted(Packed<R>),
 }
 
-/// Where a row is that a mutation finds.
+/// Place of a row that a mutation finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Below {
     /// There is none.
@@ -105,12 +105,12 @@ impl<R: Row> TableWrites<R> {
         self.writes.iter().filter_map(Write::row)
     }
 
-    /// Whether a write stands in for a row in a slot.
+    /// Returns `true` if a write stands in for a row in a slot.
     pub(super) fn replaces(&self, id: RowId) -> bool {
         self.replaced.contains(&id)
     }
 
-    /// Whether a write stands in for another mutation's.
+    /// Returns `true` if a write stands in for another mutation's.
     pub(super) fn replaces_key(&self, id: KeyId) -> bool {
         self.replaced_keys.contains(&id)
     }

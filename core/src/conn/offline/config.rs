@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::journal::Delivery;
+use crate::named_ids::NamedId;
 use crate::types::Uuid;
 use crate::wire::Text;
 
@@ -82,6 +83,9 @@ pub struct CallOptions {
     pub fingerprint: u64,
     /// The name of the mutator that shows what it will come to.
     pub optimistic: Option<Text>,
+    /// Places in its arguments with temporary ids of calls that are not answered: see
+    /// [`name_ids`](crate::conn::Connection::name_ids).
+    pub names: Vec<NamedId>,
     /// Reports with [`Event::Accepted`](crate::conn::Event::Accepted) where the call is.
     pub tell_accepted: bool,
 }

@@ -55,7 +55,7 @@ pub(super) struct Offline {
     held: usize,
     /// Calls that failed, oldest first.
     dead: DeadLetters,
-    /// How many of them were forgotten in this run because there were too many.
+    /// Dead letters forgotten in this run because there were too many.
     forgotten: usize,
     rows: rows::Kept,
     /// The arguments that reducers have in this program.
@@ -244,7 +244,7 @@ impl Offline {
         self.degraded.is_none()
     }
 
-    fn write(&mut self, op: Op) {
+    pub(super) fn write(&mut self, op: Op) {
         if self.is_good() {
             self.ops.push(op);
         }

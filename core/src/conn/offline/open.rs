@@ -11,6 +11,7 @@ use super::{Clock, Offline, OfflineConfig, Queued, Random, SyncState, rows};
 use crate::calls::{Gate, Keep, Request, Waiting};
 use crate::conn::{CallId, Connection, Event, Greeting, Lost, Reply};
 use crate::journal::{Delivery, Elsewhere, Entry, EntryState, Op, Opened, QueuedState};
+use crate::named_ids::NamedId;
 use crate::secret::Secret;
 use crate::types::{Timestamp, Uuid};
 use crate::wire::Text;
@@ -29,6 +30,8 @@ pub struct Restored {
     pub args: Bytes,
     /// The name of the mutator that shows what it will come to.
     pub optimistic: Option<Text>,
+    /// The places in the arguments with temporary ids of calls that are not answered.
+    pub names: Vec<NamedId>,
 }
 
 impl Connection {
@@ -81,6 +84,7 @@ impl Connection {
         for entry in entries {
             self.restore(now, entry, |_, call| restored.push(call));
         }
+        self.fail_unknown_ids(self.calls.naming().collect());
         restored
     }
 
@@ -99,6 +103,7 @@ impl Connection {
             reducer: entry.reducer.clone(),
             args: entry.args.clone(),
             optimistic: entry.optimistic.clone(),
+            names: entry.names.clone(),
         };
         let was_sent = entry.state == EntryState::Sent;
         let mut keep = Keep::new(entry.delivery.clone(), None);
@@ -106,6 +111,7 @@ impl Connection {
         keep.attempts = entry.attempts.max(u32::from(was_sent));
         keep.is_suspect = entry.attempts > 0 && keep.may_go_again();
         keep.blame = entry.blame;
+        keep.names.clone_from(&entry.names);
         keep.gate = match &entry.delivery {
             Delivery::AtLeastOnce if was_sent => Gate::Open,
             Delivery::Probe(_) if was_sent => Gate::Unprobed,
@@ -119,8 +125,13 @@ impl Connection {
         let request = Request::Reducer { name: entry.reducer.clone(), args: entry.args.clone() };
         offline.by_call.insert(call, entry.seq);
         let state = QueuedState::Queued;
+        let (number, names) = (entry.number, entry.names.clone());
         let queued = Queued { entry, call, state, held: None, put: 0 };
         offline.queue.insert(queued.entry.seq, queued);
+        if let Some(number) = number {
+            self.temp_ids.register(number, call);
+        }
+        self.waits_for_ids(call, &names);
         tell(self, restored);
         if lost {
             self.answer(call, Reply::Unknown);
@@ -173,5 +184,6 @@ impl Connection {
         for waiting in made_since {
             self.calls.push(waiting);
         }
+        self.fail_unknown_ids(self.calls.naming().collect());
     }
 }

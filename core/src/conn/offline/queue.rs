@@ -27,7 +27,10 @@ impl Connection {
         let policy = options.while_disconnected.unwrap_or(self.config.while_disconnected);
         if let Some(refusal) = self.refusal(&request, policy) {
             self.answer(call, refusal);
-        } else if options.delivery == Delivery::AtMostOnce && self.sends_at_once() {
+        } else if options.delivery == Delivery::AtMostOnce
+            && options.names.is_empty()
+            && self.sends_at_once()
+        {
             let deadline = options.deadline;
             self.calls.push(Waiting::new(call, request, deadline, None));
             self.send_calls();
@@ -53,6 +56,8 @@ impl Connection {
         let tell = options.tell_accepted;
         let mut keep = Keep::new(options.delivery.clone(), options.while_disconnected);
         keep.expires = options.ttl.and_then(|ttl| after(now?, ttl));
+        keep.names.clone_from(&options.names);
+        self.waits_for_ids(call, &options.names);
         if let Request::Reducer { name, .. } = &request
             && options.fingerprint != UNKNOWN_ARGUMENTS
         {
@@ -73,7 +78,7 @@ impl Connection {
         if !tell {
             return;
         }
-        let waits = self.calls.last_waiting() == Some(call);
+        let waits = self.calls.last_waiting() == Some(call) || self.calls.is_aside(call);
         match &mut self.offline {
             Some(offline) if in_journal => {
                 let accepted = if waits { Accepted::Queued } else { Accepted::Sent };
@@ -115,7 +120,10 @@ impl Connection {
         keep: &mut Keep,
     ) {
         // What may be sent again leaves without waiting for the disk; that it did is written with it.
-        let leaves = options.delivery == Delivery::AtLeastOnce && self.sends_at_once();
+        let leaves = options.delivery == Delivery::AtLeastOnce
+            && options.names.is_empty()
+            && self.sends_at_once();
+        let number = self.temp_ids.number(call);
         let (Some(offline), Request::Reducer { name, args }) = (&mut self.offline, request) else {
             return;
         };
@@ -136,6 +144,8 @@ impl Connection {
             optimistic: options.optimistic,
             attempts: 0,
             blame: 0,
+            number: Some(number),
+            names: options.names,
             state: if leaves { EntryState::Sent } else { EntryState::Queued },
         };
         offline.next_entry += 1;
@@ -252,6 +262,8 @@ impl Connection {
         offline.write(Op::Forget(seq));
         let _ = self.calls.take_waiting(call);
         (entry.args, entry.fingerprint) = (args, fingerprint);
+        // Where ids are in the new arguments nobody knows.
+        entry.names.clear();
         self.make_again(entry, call);
         self.send_calls();
         Some(call)
@@ -330,10 +342,16 @@ impl Connection {
             keep.gate = Gate::Unmarked;
         }
         let request = Request::Reducer { name: entry.reducer.clone(), args: entry.args.clone() };
+        let number = entry.number.unwrap_or_else(|| self.temp_ids.number(call));
+        let names = entry.names.clone();
+        keep.names.clone_from(&names);
         if keep.seq.is_some() {
             offline.add(entry, call);
         }
         self.calls.push(Waiting::new(call, request, None, Some(Box::new(keep))));
+        self.temp_ids.register(number, call);
+        self.waits_for_ids(call, &names);
+        self.name_or_fail(call);
     }
 }
 
@@ -343,6 +361,12 @@ pub(super) const UNKNOWN_ARGUMENTS: u64 = 0;
 const NO_REDUCER: u64 = 1;
 
 impl Offline {
+    /// A call's entry, if it has one and is not over.
+    pub(in crate::conn) fn entry_of(&mut self, call: CallId) -> Option<&mut Entry> {
+        let seq = self.by_call.get(&call)?;
+        self.queue.get_mut(seq).map(|queued| &mut queued.entry)
+    }
+
     fn add(&mut self, entry: Entry, call: CallId) {
         self.write_urgently(Op::Entry(Box::new(entry.clone())));
         self.by_call.insert(call, entry.seq);
@@ -369,6 +393,9 @@ fn failure_of(reply: &Reply) -> Option<Failure> {
     match reply {
         Reply::Rejected { error, .. } => Some(Failure::Rejected(error.clone())),
         Reply::Failed(why) => Some(Failure::Failed(why.clone())),
+        Reply::NotSent(NotSent::TempId { id }) => {
+            Some(Failure::TempId { id: id.to_string().into() })
+        }
         Reply::Unknown => Some(Failure::Unknown),
         Reply::Abandoned { sent, reason } => Some(Failure::Abandoned {
             sent: *sent,

@@ -28,6 +28,7 @@ impl Connection {
             return;
         }
         while self.calls.in_flight() < self.config.limits.max_calls_in_flight
+            && !self.first_waits_for_ids()
             && let Some(gate) = self.calls.first().map(Waiting::gate)
         {
             if gate != Gate::Probing && !self.calls.may_send_first() {
@@ -190,6 +191,7 @@ impl Connection {
             self.answer(waiting.call, reply);
         }
         self.abandon_calls(lost);
+        self.forget_lost_owners();
     }
 
     /// The connection ended: if one call alone was not answered, it may be why.

@@ -13,14 +13,14 @@ pub struct SyncState {
     pub pending: usize,
     /// Number of those that are held, because the reducer takes other arguments now, in the program or on the server.
     pub held: usize,
-    /// How many calls failed and were neither made again nor discarded by the application: [`dead_letters`], and those
+    /// Number of calls that failed and were neither made again nor discarded by the application: [`dead_letters`], and those
     /// that were forgotten since the program was started because there were more than
     /// [`max_dead_letters`](crate::conn::OfflineConfig::max_dead_letters), or they took more than
     /// [`max_dead_letter_bytes`](crate::conn::OfflineConfig::max_dead_letter_bytes).
     ///
     /// [`dead_letters`]: Self::dead_letters
     pub failed: usize,
-    /// How many calls that failed are kept to be looked at.
+    /// Number of calls that failed and are kept to be looked at.
     pub dead_letters: usize,
     /// Time of the next attempt to connect, if one is waited for.
     pub next_retry: Option<Instant>,

@@ -173,7 +173,7 @@ const STATUS_RETURNED: u8 = 0;
 const STATUS_INTERNAL_ERROR: u8 = 1;
 
 impl ServerMessage {
-    /// Whether it answers a call of a reducer that changed nothing.
+    /// Returns `true` if it answers a call of a reducer that changed nothing.
     pub(crate) fn is_refusal(&self) -> bool {
         use ReducerOutcome::{Err, InternalError};
         matches!(self, Self::ReducerResult { outcome: Err(_) | InternalError(_), .. })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lightlike_core::cache::{LocalTx, MutationId, Transaction, View};
+use lightlike_core::cache::{LocalTx, MutationId, TempId as _, Transaction, View};
 
 use super::histories::Write;
 use crate::support::*;
@@ -88,7 +88,7 @@ impl Rows {
                     }
                 }
                 Write::Temp(score) => {
-                    let id = u64::MAX - (mutation.0 << 16) - temps;
+                    let id = u64::temp_id(mutation.0, temps);
                     temps += 1;
                     self.players.insert(id, player(id, score));
                 }

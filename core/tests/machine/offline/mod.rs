@@ -5,6 +5,7 @@ mod crashes;
 mod damage;
 mod hang_ups;
 mod letters;
+mod naming;
 mod rows;
 mod schema;
 mod users;

@@ -4,60 +4,34 @@
 //! its turn, or the server's row where there is none; readers see the topmost. Whatever the change under way does here
 //! is logged, so that it can be undone.
 
-use core::any::Any;
+mod any;
+mod key;
+
 use std::collections::BTreeSet;
 
 use foldhash::HashMap;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::footprint::{Footprint, Span, Turn, Watchers};
-use super::stack::{Packed, Seen, Stack, Version};
+use super::footprint::{Span, Turn, Watchers};
+use super::stack::{Packed, Seen, Version};
 use super::writes::{encode_alike, identity_hash, same_row};
-use crate::bsatn::Reader;
 use crate::cache::diff::Pair;
-use crate::cache::identity::encodes_as;
 use crate::cache::sets::SetId;
 use crate::cache::slots::{NO_ROW, RowId};
-use crate::cache::snapshot::{AnySnapshot, Snapshot};
+use crate::cache::snapshot::Snapshot;
 use crate::cache::stamp::Stamp;
 use crate::schema::Row;
+
+pub(in crate::cache) use self::any::AnyLayer;
+pub(in crate::cache::optimistic) use self::key::{Key, Place, Shadowed};
+use self::key::{identity_of, same_identity};
 
 /// Names a written row within its layer, as long as it has versions. Never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::cache) struct KeyId(u64);
 
-/// A row that mutations wrote.
-#[derive(Debug)]
-pub(super) struct Key<R> {
-    hash: u64,
-    stack: Stack<R>,
-    place: Place<R>,
-    /// What the change under way made of the server's row, and where that is among the table's pairs.
-    change: Option<(usize, Pair)>,
-    is_listed: bool,
-}
-
-/// Where the server's row is, and what readers see.
-#[derive(Debug)]
-pub(super) enum Place<R> {
-    /// The server's row, if there is one, is in a slot as any other, and seen.
-    Bare,
-    /// Readers see a mutation's row, or [none](NO_ROW), and the server's is here.
-    Shadowed { shown: u32, server: Option<Shadowed<R>> },
-    /// As before, but for the time of a change the server's row is in a slot again.
-    Lifted { shown: u32, server: Option<Shadowed<R>>, came_back: Option<RowId> },
-}
-
-/// A row of the server's in whose place readers see another.
-#[derive(Debug)]
-pub(super) struct Shadowed<R> {
-    pub(super) row: Packed<R>,
-    /// The sets that hold it, and how often.
-    pub(super) members: Box<[(SetId, u32)]>,
-}
-
-/// What pending mutations made of one table.
+/// Writes of pending mutations to one table, and the index of what they read.
 #[derive(Debug)]
 pub(in crate::cache) struct Layer<R> {
     is_keyed: bool,
@@ -66,7 +40,7 @@ pub(in crate::cache) struct Layer<R> {
     by_hash: HashTable<(u64, KeyId)>,
     next: u64,
     watchers: Watchers,
-    /// What the change under way did to the versions.
+    /// Undo log of the change under way.
     log: Vec<Logged<R>>,
     /// The keys with which the change under way has to do.
     listed: Vec<KeyId>,
@@ -80,23 +54,23 @@ enum Logged<R> {
 
 /// A write of a mutation that ran.
 #[derive(Debug)]
-pub(super) struct Written<R> {
-    pub(super) hash: u64,
-    pub(super) row: Packed<R>,
-    pub(super) is_deleted: bool,
+pub(in crate::cache::optimistic) struct Written<R> {
+    pub(in crate::cache::optimistic) hash: u64,
+    pub(in crate::cache::optimistic) row: Packed<R>,
+    pub(in crate::cache::optimistic) is_deleted: bool,
 }
 
 /// The rows under a layer, as the change under way leaves them.
-pub(super) struct Ground<'s, R> {
-    pub(super) snapshot: &'s Snapshot<R>,
-    pub(super) at: Stamp,
+pub(in crate::cache::optimistic) struct Ground<'s, R> {
+    pub(in crate::cache::optimistic) snapshot: &'s Snapshot<R>,
+    pub(in crate::cache::optimistic) at: Stamp,
 }
 
 impl<'s, R: Row> Ground<'s, R> {
     /// The server's row of a key that has no other one in the slots.
     fn row_of(&self, key: &Key<R>, is_keyed: bool) -> Option<RowId> {
-        let is = identity_of::<R>(key.stack.witness()?.bytes(), is_keyed);
-        self.snapshot.primary.find(key.hash, |id| {
+        let is = identity_of::<R>(key.stack().witness()?.bytes(), is_keyed);
+        self.snapshot.primary.find(key.hash(), |id| {
             let (id, row) = self.snapshot.chunks.version(RowId(id), self.at)?;
             is(row).then_some(id)
         })
@@ -104,7 +78,7 @@ impl<'s, R: Row> Ground<'s, R> {
 
     /// The server's row under a key.
     fn under<'a>(&'a self, key: &'a Key<R>, is_keyed: bool) -> Option<Seen<'a, R>> {
-        let id = match (&key.change, &key.place) {
+        let id = match (key.change(), key.place()) {
             (Some((_, change)), _) => (change.new != NO_ROW).then_some(RowId(change.new)),
             (None, Place::Shadowed { server, .. }) => {
                 return server.as_ref().map(|server| Seen::Packed(&server.row));
@@ -113,71 +87,6 @@ impl<'s, R: Row> Ground<'s, R> {
             (None, Place::Bare) => self.row_of(key, is_keyed),
         };
         self.snapshot.chunks.row(id?).map(Seen::InSlot)
-    }
-}
-
-impl<R: Row> Key<R> {
-    pub(super) fn hash(&self) -> u64 {
-        self.hash
-    }
-
-    pub(super) fn place(&self) -> &Place<R> {
-        &self.place
-    }
-
-    /// Takes the place out, which is bare then.
-    pub(super) fn take_place(&mut self) -> Place<R> {
-        core::mem::replace(&mut self.place, Place::Bare)
-    }
-
-    pub(super) fn set_place(&mut self, place: Place<R>) {
-        self.place = place;
-    }
-
-    pub(super) fn stack(&self) -> &Stack<R> {
-        &self.stack
-    }
-
-    pub(super) fn stack_mut(&mut self) -> &mut Stack<R> {
-        &mut self.stack
-    }
-
-    pub(super) fn set_change(&mut self, change: (usize, Pair)) {
-        self.change = Some(change);
-    }
-
-    /// Whether a row is this one.
-    pub(super) fn identity(&self, is_keyed: bool) -> Option<impl Fn(&R) -> bool + use<'_, R>> {
-        Some(identity_of(self.stack.witness()?.bytes(), is_keyed))
-    }
-
-    pub(super) fn change(&self) -> Option<(usize, Pair)> {
-        self.change
-    }
-
-    /// What a mutation of this turn finds, if that is not what the slots have: see [`Layer::hides`].
-    fn packed_below(&self, turn: Turn) -> Option<Option<&Packed<R>>> {
-        match (self.stack.below(turn), &self.place) {
-            (Some(version), _) => Some(version.seen()),
-            (None, Place::Shadowed { server, .. }) => Some(server.as_ref().map(|it| &it.row)),
-            (None, Place::Bare | Place::Lifted { .. }) => None,
-        }
-    }
-}
-
-/// Whether a row is the one that is encoded so.
-fn identity_of<R: Row>(bytes: &[u8], is_keyed: bool) -> impl Fn(&R) -> bool {
-    let key = if is_keyed { R::decode_key(&mut Reader::new(bytes)).ok() } else { None };
-    move |row| if is_keyed { key.as_ref() == Some(row.key()) } else { encodes_as(row, bytes) }
-}
-
-/// Whether two encoded rows are one by what identifies them.
-fn same_identity<R: Row>(one: &[u8], other: &[u8], is_keyed: bool) -> bool {
-    let key = |bytes| R::decode_key(&mut Reader::new(bytes));
-    if is_keyed {
-        matches!((key(one), key(other)), (Ok(one), Ok(other)) if one == other)
-    } else {
-        one == other
     }
 }
 
@@ -206,59 +115,78 @@ impl<R: Row> Layer<R> {
         }
     }
 
-    pub(super) fn watchers(&self) -> &Watchers {
+    pub(in crate::cache::optimistic) fn watchers(&self) -> &Watchers {
         &self.watchers
     }
 
-    pub(super) fn key(&self, id: KeyId) -> Option<&Key<R>> {
+    fn watchers_mut(&mut self) -> &mut Watchers {
+        &mut self.watchers
+    }
+
+    pub(in crate::cache::optimistic) fn key(&self, id: KeyId) -> Option<&Key<R>> {
         self.keys.get(&id)
     }
 
-    pub(super) fn key_mut(&mut self, id: KeyId) -> Option<&mut Key<R>> {
+    pub(in crate::cache::optimistic) fn key_mut(&mut self, id: KeyId) -> Option<&mut Key<R>> {
         self.keys.get_mut(&id)
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = (KeyId, &Key<R>)> {
+    pub(in crate::cache::optimistic) fn keys(&self) -> impl Iterator<Item = (KeyId, &Key<R>)> {
         self.keys.iter().map(|(&id, key)| (id, key))
     }
 
     /// The keys of this hash.
-    pub(super) fn of_hash(&self, hash: u64) -> impl Iterator<Item = KeyId> {
+    pub(in crate::cache::optimistic) fn of_hash(&self, hash: u64) -> impl Iterator<Item = KeyId> {
         self.by_hash.iter_hash(hash).filter(move |entry| entry.0 == hash).map(|entry| entry.1)
     }
 
     /// The key of a row of this hash for which `is` says yes.
-    pub(super) fn find(&self, hash: u64, is: impl Fn(&R) -> bool) -> Option<KeyId> {
+    pub(in crate::cache::optimistic) fn find(
+        &self,
+        hash: u64,
+        is: impl Fn(&R) -> bool,
+    ) -> Option<KeyId> {
         self.of_hash(hash).find(|id| {
-            let witness = self.keys.get(id).and_then(|key| key.stack.witness());
+            let witness = self.keys.get(id).and_then(|key| key.stack().witness());
             witness.and_then(Packed::row).is_some_and(&is)
         })
     }
 
     /// The key of an encoded row of this hash.
-    pub(super) fn find_encoded(&self, hash: u64, bytes: &[u8]) -> Option<KeyId> {
+    pub(in crate::cache::optimistic) fn find_encoded(
+        &self,
+        hash: u64,
+        bytes: &[u8],
+    ) -> Option<KeyId> {
         self.of_hash(hash).find(|id| {
-            let witness = self.keys.get(id).and_then(|key| key.stack.witness());
+            let witness = self.keys.get(id).and_then(|key| key.stack().witness());
             witness.is_some_and(|row| same_identity::<R>(row.bytes(), bytes, self.is_keyed))
         })
     }
 
-    /// What a mutation of this turn finds at a key: `None` if that is what the slots have, `Some(None)` if there is no
+    /// Row that a mutation of this turn finds at a key: `None` if that is what the slots have, `Some(None)` if there is no
     /// row.
-    pub(super) fn below(&self, key: KeyId, turn: Turn) -> Option<Option<&Packed<R>>> {
+    pub(in crate::cache::optimistic) fn below(
+        &self,
+        key: KeyId,
+        turn: Turn,
+    ) -> Option<Option<&Packed<R>>> {
         self.keys.get(&key)?.packed_below(turn)
     }
 
     /// The rows that a mutation of this turn finds and that are not what the slots have.
-    pub(super) fn rows_below(&self, turn: Turn) -> impl Iterator<Item = (KeyId, &R)> {
+    pub(in crate::cache::optimistic) fn rows_below(
+        &self,
+        turn: Turn,
+    ) -> impl Iterator<Item = (KeyId, &R)> {
         self.keys.iter().filter_map(move |(&id, key)| {
             let row = key.packed_below(turn)??;
             Some((id, row.row()?))
         })
     }
 
-    /// Whether a mutation of this turn must not see a row that is in a slot.
-    pub(super) fn hides(&self, row: &R, turn: Turn) -> bool {
+    /// Returns `true` if a mutation of this turn must not see a row that is in a slot.
+    pub(in crate::cache::optimistic) fn hides(&self, row: &R, turn: Turn) -> bool {
         if self.keys.is_empty() {
             return false;
         }
@@ -271,7 +199,7 @@ impl<R: Row> Layer<R> {
 /// Writing.
 impl<R: Row> Layer<R> {
     /// Adds the write of a mutation that runs for the first time: of the last one.
-    pub(super) fn push(&mut self, turn: Turn, written: Written<R>) -> KeyId {
+    pub(in crate::cache::optimistic) fn push(&mut self, turn: Turn, written: Written<R>) -> KeyId {
         let id = self.key_for(&written);
         let Written { row, is_deleted, .. } = written;
         self.put(id, Version::new(turn, row, is_deleted));
@@ -281,7 +209,7 @@ impl<R: Row> Layer<R> {
     fn put(&mut self, id: KeyId, version: Version<R>) {
         let Some(key) = self.keys.get_mut(&id) else { return };
         let turn = version.turn();
-        let before = key.stack.put(version);
+        let before = key.stack_mut().put(version);
         self.log.push(Logged::Put(id, turn, before));
         self.list(id);
     }
@@ -293,14 +221,13 @@ impl<R: Row> Layer<R> {
         }
         let id = KeyId(self.next);
         self.next += 1;
-        let (stack, place) = (Stack::new(), Place::Bare);
-        self.keys.insert(id, Key { hash, stack, place, change: None, is_listed: false });
+        self.keys.insert(id, Key::new(hash));
         self.by_hash.insert_unique(hash, (hash, id), |entry| entry.0);
         id
     }
 
     /// Takes a mutation's version of a row away, and finds those for whom that makes a difference.
-    pub(super) fn withdraw(
+    pub(in crate::cache::optimistic) fn withdraw(
         &mut self,
         id: KeyId,
         turn: Turn,
@@ -308,25 +235,25 @@ impl<R: Row> Layer<R> {
         found: &mut BTreeSet<Turn>,
     ) {
         let Some(key) = self.keys.get_mut(&id) else { return };
-        if !key.stack.set_withdrawn(turn, true) {
+        if !key.stack_mut().set_withdrawn(turn, true) {
             return;
         }
         self.log.push(Logged::Withdrawn(id, turn));
         self.list(id);
         let Some(key) = self.keys.get(&id) else { return };
-        let old = key.stack.at(turn).and_then(Version::seen).map(Seen::Packed);
+        let old = key.stack().at(turn).and_then(Version::seen).map(Seen::Packed);
         let new = self.below_or_server(key, turn, ground);
         self.changed(key, turn, [old, new], found);
     }
 
-    /// What a mutation of this turn finds at a key.
+    /// Row that a mutation of this turn finds at a key.
     fn below_or_server<'a>(
         &'a self,
         key: &'a Key<R>,
         turn: Turn,
         ground: &'a Ground<'_, R>,
     ) -> Option<Seen<'a, R>> {
-        match key.stack.below(turn) {
+        match key.stack().below(turn) {
             Some(version) => version.seen().map(Seen::Packed),
             None => ground.under(key, self.is_keyed),
         }
@@ -341,14 +268,14 @@ impl<R: Row> Layer<R> {
         found: &mut BTreeSet<Turn>,
     ) {
         if !comes_to_same(old, new) {
-            let span = Span { after: Some(turn), until: key.stack.next(turn) };
-            self.watchers.affected(key.hash, span, [old, new], &self.hasher, found);
+            let span = Span { after: Some(turn), until: key.stack().next(turn) };
+            self.watchers.affected(key.hash(), span, [old, new], &self.hasher, found);
         }
     }
 
     /// Puts what a mutation wrote that ran again in the place of what it wrote before, and finds those for whom that
     /// makes a difference.
-    pub(super) fn replace(
+    pub(in crate::cache::optimistic) fn replace(
         &mut self,
         turn: Turn,
         before: &[KeyId],
@@ -361,7 +288,7 @@ impl<R: Row> Layer<R> {
             let id = self.key_for(&write);
             written.push(id);
             let version = Version::new(turn, write.row, write.is_deleted);
-            if self.keys.get(&id).is_none_or(|key| key.stack.has(&version)) {
+            if self.keys.get(&id).is_none_or(|key| key.stack().has(&version)) {
                 continue;
             }
             self.put(id, version);
@@ -384,13 +311,13 @@ impl<R: Row> Layer<R> {
             Some(before) => before.seen().map(Seen::Packed),
             None => self.below_or_server(key, *turn, ground),
         };
-        let new = key.stack.at(*turn).and_then(Version::seen).map(Seen::Packed);
+        let new = key.stack().at(*turn).and_then(Version::seen).map(Seen::Packed);
         self.changed(key, *turn, [old, new], found);
     }
 
     /// The change under way has made a row of the server's another one, by this pair of the table's: finds those for
     /// whom that makes a difference.
-    pub(super) fn observe(
+    pub(in crate::cache::optimistic) fn observe(
         &mut self,
         (at, pair): (usize, Pair),
         [old, new]: [Option<&R>; 2],
@@ -403,8 +330,8 @@ impl<R: Row> Layer<R> {
         if let Some(id) = key
             && let Some(key) = self.keys.get_mut(&id)
         {
-            key.change = Some((at, pair));
-            span.until = key.stack.first();
+            key.set_change((at, pair));
+            span.until = key.stack().first();
             self.list(id);
         }
         let rows = [old.map(Seen::InSlot), new.map(Seen::InSlot)];
@@ -412,49 +339,51 @@ impl<R: Row> Layer<R> {
     }
 
     /// Notes that the change under way has to do with a key.
-    pub(super) fn list(&mut self, id: KeyId) {
-        if let Some(key) = self.keys.get_mut(&id)
-            && !core::mem::replace(&mut key.is_listed, true)
-        {
+    pub(in crate::cache::optimistic) fn list(&mut self, id: KeyId) {
+        if self.keys.get_mut(&id).is_some_and(Key::list) {
             self.listed.push(id);
         }
     }
 
-    pub(super) fn listed(&self) -> &[KeyId] {
+    pub(in crate::cache::optimistic) fn listed(&self) -> &[KeyId] {
         &self.listed
     }
 
     /// The server's row of a bare key.
-    pub(super) fn bare_row(&self, key: &Key<R>, ground: &Ground<'_, R>) -> Option<RowId> {
+    pub(in crate::cache::optimistic) fn bare_row(
+        &self,
+        key: &Key<R>,
+        ground: &Ground<'_, R>,
+    ) -> Option<RowId> {
         ground.row_of(key, self.is_keyed)
     }
 
     /// The change under way is made.
-    pub(super) fn commit(&mut self) {
+    pub(in crate::cache::optimistic) fn commit(&mut self) {
         for logged in core::mem::take(&mut self.log) {
             if let Logged::Withdrawn(id, turn) = logged
                 && let Some(key) = self.keys.get_mut(&id)
             {
-                key.stack.remove(turn);
+                key.stack_mut().remove(turn);
             }
         }
         self.unlist();
     }
 
     /// Takes back what the change under way did to versions.
-    pub(super) fn undo(&mut self) {
+    pub(in crate::cache::optimistic) fn undo(&mut self) {
         while let Some(logged) = self.log.pop() {
             match logged {
                 Logged::Put(id, turn, before) => {
                     let Some(key) = self.keys.get_mut(&id) else { continue };
                     match before {
-                        Some(before) => drop(key.stack.put(before)),
-                        None => key.stack.remove(turn),
+                        Some(before) => drop(key.stack_mut().put(before)),
+                        None => key.stack_mut().remove(turn),
                     }
                 }
                 Logged::Withdrawn(id, turn) => {
                     if let Some(key) = self.keys.get_mut(&id) {
-                        key.stack.set_withdrawn(turn, false);
+                        key.stack_mut().set_withdrawn(turn, false);
                     }
                 }
             }
@@ -465,9 +394,9 @@ impl<R: Row> Layer<R> {
     fn unlist(&mut self) {
         for id in core::mem::take(&mut self.listed) {
             let Some(key) = self.keys.get_mut(&id) else { continue };
-            (key.change, key.is_listed) = (None, false);
-            if key.stack.is_empty() {
-                let hash = key.hash;
+            key.unlist();
+            if key.stack().is_empty() {
+                let hash = key.hash();
                 self.keys.remove(&id);
                 if let Ok(entry) = self.by_hash.find_entry(hash, |entry| entry.1 == id) {
                     entry.remove();
@@ -480,11 +409,8 @@ impl<R: Row> Layer<R> {
     pub(in crate::cache) fn moved(&mut self, hash: u64, old: RowId, new: RowId) {
         let ids: Vec<_> = self.of_hash(hash).collect();
         for id in ids {
-            if let Some(key) = self.keys.get_mut(&id)
-                && let Place::Shadowed { shown, .. } | Place::Lifted { shown, .. } = &mut key.place
-                && *shown == old.0
-            {
-                *shown = new.0;
+            if let Some(key) = self.keys.get_mut(&id) {
+                key.moved(old, new);
             }
         }
     }
@@ -492,7 +418,7 @@ impl<R: Row> Layer<R> {
     /// Tells of each row of the server's in whose place readers see another which sets hold it.
     pub(in crate::cache) fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
         for key in self.keys.values() {
-            if let Place::Shadowed { server: Some(server), .. } = &key.place {
+            if let Place::Shadowed { server: Some(server), .. } = key.place() {
                 server.members.iter().for_each(|(set, _)| count(*set, 1));
             }
         }
@@ -502,7 +428,7 @@ impl<R: Row> Layer<R> {
     /// order.
     pub(in crate::cache) fn shadowed_of(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
         for key in self.keys.values() {
-            if let Place::Shadowed { server: Some(server), .. } = &key.place
+            if let Place::Shadowed { server: Some(server), .. } = key.place()
                 && let Some((_, count)) = server.members.iter().find(|held| held.0 == set)
             {
                 each(server.row.bytes(), *count);
@@ -511,57 +437,8 @@ impl<R: Row> Layer<R> {
     }
 }
 
-/// A [`Layer`] of whatever row type.
-pub(in crate::cache) trait AnyLayer: Any + Send {
-    fn watch(&mut self, turn: Turn, footprint: &Footprint);
-
-    fn unwatch(&mut self, turn: Turn, footprint: &Footprint);
-
-    /// Whether the change under way has to do with it.
-    fn is_changed(&self) -> bool;
-
-    /// As [`Layer::withdraw`], for the version `at`.
-    fn withdraw_from(
-        &mut self,
-        keys: &[KeyId],
-        turn: Turn,
-        snapshot: &dyn AnySnapshot,
-        at: Stamp,
-        found: &mut BTreeSet<Turn>,
-    );
-}
-
-impl<R: Row> AnyLayer for Layer<R> {
-    fn watch(&mut self, turn: Turn, footprint: &Footprint) {
-        self.watchers.add(turn, footprint);
-    }
-
-    fn unwatch(&mut self, turn: Turn, footprint: &Footprint) {
-        self.watchers.remove(turn, footprint);
-    }
-
-    fn is_changed(&self) -> bool {
-        !self.listed.is_empty()
-    }
-
-    fn withdraw_from(
-        &mut self,
-        keys: &[KeyId],
-        turn: Turn,
-        snapshot: &dyn AnySnapshot,
-        at: Stamp,
-        found: &mut BTreeSet<Turn>,
-    ) {
-        let snapshot: &dyn Any = snapshot;
-        if let Some(snapshot) = snapshot.downcast_ref() {
-            let ground = Ground { snapshot, at };
-            keys.iter().for_each(|&key| self.withdraw(key, turn, &ground, found));
-        }
-    }
-}
-
 impl<R: Row> Layer<R> {
-    /// Whether mutations have read or written anything.
+    /// Returns `true` if mutations have read or written anything.
     pub(in crate::cache) fn is_watched(&self) -> bool {
         !self.keys.is_empty() || !self.watchers.is_empty()
     }
