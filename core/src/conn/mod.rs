@@ -349,8 +349,12 @@ impl Connection {
             return self.events.push_back(event);
         };
         let call = *call;
-        // Its answer may come, and with it the server's ids.
-        let is_over = !matches!(reply, Reply::Kept | Reply::TimedOut { sent: true });
+        let is_over = match reply {
+            Reply::Kept => false,
+            // Its answer may come, and with it the server's ids.
+            Reply::TimedOut { sent: true } => !self.calls.is_in_flight(call),
+            _ => true,
+        };
         self.settle_entry(call, reply);
         self.events.push_back(event);
         if is_over {

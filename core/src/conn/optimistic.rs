@@ -61,9 +61,11 @@ impl Connection {
             reply,
             Reply::Unknown | Reply::Abandoned { .. } | Reply::TimedOut { sent: true }
         );
+        // Where the rows have been resynced since it was sent, they say what came of it.
+        let is_open = may_have_run && (!self.ready || self.calls.is_in_flight(call));
         let answered = Event::Answered { call, reply, times };
         let ends = self.mutation_of(call);
-        if may_have_run || ends.is_empty() {
+        if is_open || ends.is_empty() {
             self.say(answered);
         } else {
             let change = Change { parts: Vec::new(), ends };

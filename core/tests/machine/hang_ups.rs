@@ -1,11 +1,16 @@
 //! Calls at which the server hangs up.
 
+use std::time::Duration;
+
+use lightlike_core::cache::LocalTx;
 use lightlike_core::conn::{
     Action, CallId, CallOptions, Config, Event, Lost, Reply, WhileDisconnected,
 };
 use lightlike_core::journal::Delivery;
 use lightlike_core::wire::{ClientMessage, Protocol, RequestId, TransactionUpdate};
 
+use crate::item::{Item, item};
+use crate::naming::items;
 use crate::rig::{Rig, committed, greeting, reducer, told};
 
 fn too_large() -> Lost {
@@ -236,4 +241,25 @@ fn call_that_is_not_repeated_stays_unknown() {
     rig.call("bad");
     assert_eq!(rig.hang_up(too_large()), ["call 0: Unknown", "Reconnecting"]);
     assert_eq!(rig.names(), [""; 0]);
+}
+
+#[test]
+fn suspect_that_times_out_unsent_leaves_no_prediction() {
+    let mut rig = rig();
+    rig.connection.register::<Item>().unwrap();
+    rig.idempotent("slow");
+    let deadline = Some(rig.now + Duration::from_secs(100));
+    let options =
+        CallOptions { delivery: Delivery::AtLeastOnce, deadline, ..CallOptions::default() };
+    let call = rig.connection.call_with(rig.now, reducer("late"), options);
+    let run = |tx: &mut LocalTx| tx.upsert(item(1, 1));
+    rig.connection.optimistic(rig.now, call, Box::new(run)).unwrap();
+    rig.hang_up(Lost::HungUp);
+    assert_eq!(items(&rig.connection).len(), 1);
+    // It was in flight on the last connection, and waits for the first suspect on this one.
+    rig.now = deadline.unwrap();
+    rig.connection.handle_timeout(rig.now);
+    let told = told(&rig.events());
+    assert!(told.contains(&"call 1: timed out, sent: true".to_owned()), "{told:?}");
+    assert_eq!(items(&rig.connection), []);
 }
