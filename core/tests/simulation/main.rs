@@ -11,6 +11,7 @@ mod links;
 mod lives;
 mod model;
 mod moments;
+mod runs;
 mod server;
 mod world;
 
@@ -24,6 +25,14 @@ const SEEDS: u64 = 10_000;
 #[test]
 fn cache_converges_and_calls_complete_once_under_faults() {
     each_seed(SEEDS, World::live);
+}
+
+/// How many lives of values that are moved, unless the environment says otherwise.
+const SLIDERS: u64 = 60;
+
+#[test]
+fn mutators_run_once_for_each_reason() {
+    each_seed(SLIDERS, World::slide);
 }
 
 /// How many lives of commands at any moment, unless the environment says otherwise.

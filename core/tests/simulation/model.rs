@@ -37,6 +37,11 @@ pub(crate) struct Expected {
 fn run(items: &mut Items, number: u64, act: Act) {
     match act {
         Act::Put(id, value) => drop(items.insert(id, value)),
+        Act::Slide(id, value) => {
+            if let Some(now) = items.get_mut(&id) {
+                *now = value;
+            }
+        }
         Act::Remove(id) => drop(items.remove(&id)),
         Act::Increment(id) => {
             if let Some(value) = items.get_mut(&id) {
@@ -55,6 +60,10 @@ fn run(items: &mut Items, number: u64, act: Act) {
 pub(crate) fn mutation(act: Act) -> Box<dyn lightlike_core::cache::Mutation> {
     Box::new(move |tx: &mut LocalTx| match act {
         Act::Put(id, value) => tx.upsert(Item { id, value }),
+        Act::Slide(id, value) => {
+            let Some(&item) = tx.find(Item::ID, &id) else { return };
+            tx.update(Item { value, ..item });
+        }
         Act::Remove(id) => {
             tx.delete_by(Item::ID, &id);
         }

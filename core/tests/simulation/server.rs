@@ -17,6 +17,8 @@ pub(crate) type Items = BTreeMap<u32, u32>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
     Put(u32, u32),
+    /// Another value, of a row that is there.
+    Slide(u32, u32),
     Remove(u32),
     Increment(u32),
     /// A new row, under the server's own key.
@@ -39,6 +41,7 @@ impl Deed {
             Act::Increment(id) => (2, id, 0),
             Act::Add(value) => (3, 0, value),
             Act::Refuse => (4, 0, 0),
+            Act::Slide(id, value) => (5, id, value),
         };
         let mut bytes = self.tag.to_le_bytes().to_vec();
         bytes.push(kind);
@@ -55,6 +58,7 @@ impl Deed {
             1 => Act::Remove(id),
             2 => Act::Increment(id),
             3 => Act::Add(value),
+            5 => Act::Slide(id, value),
             _ => Act::Refuse,
         };
         Self { tag: u64::from_le_bytes(bytes[..8].try_into().unwrap()), act }
@@ -205,6 +209,7 @@ impl Server {
             Act::Put(id, value) => drop(self.items.insert(id, value)),
             Act::Remove(id) => drop(self.items.remove(&id)),
             Act::Increment(id) => *self.items.get_mut(&id)? += 1,
+            Act::Slide(id, value) => *self.items.get_mut(&id)? = value,
             Act::Add(value) => {
                 self.next_id += 1;
                 self.items.insert(100 + self.next_id, value);

@@ -16,7 +16,8 @@ use lightlike_core::wire::{ClientMessage, Protocol, Text, decode_client, encode_
 
 use crate::Random;
 use crate::item::Item;
-use crate::model::{Expected, Model, Requests, mutation};
+use crate::model::{Expected, Model, Requests};
+use crate::runs::Runs;
 use crate::server::{Act, Deed, Items, Server};
 
 pub(crate) struct World {
@@ -41,6 +42,7 @@ pub(crate) struct World {
     disk_failed: bool,
     state: Option<ConnectionState>,
     protocol: Protocol,
+    runs: Runs,
 }
 
 #[derive(Debug)]
@@ -58,12 +60,68 @@ enum Socket {
 
 /// Number of operations while things fail.
 const STEPS: usize = 60;
+/// Number of operations while values are moved.
+const SLIDES: usize = 400;
 
 impl World {
     /// A whole life; panics where a promise is broken.
     pub(crate) fn live(seed: u64) {
+        let mut world = Self::new(seed, true);
+        for _ in 0..STEPS {
+            world.happen();
+            if world.random.chance(50) {
+                world.run();
+                world.check();
+            } else {
+                world.run_a_little();
+            }
+        }
+        world.run();
+        world.converge();
+    }
+
+    /// A life in which two values are moved again and again, answered or not.
+    pub(crate) fn slide(seed: u64) {
+        let mut world = Self::new(seed, false);
+        world.server.transact(Act::Put(0, 1));
+        world.server.transact(Act::Put(1, 1));
+        let query = 1;
+        let set = world.connection.subscribe(vec![format!("SELECT * FROM t WHERE {query}").into()]);
+        world.model.by_query.insert(query, set);
+        world.converge();
+        for _ in 0..SLIDES {
+            world.slide_on();
+            world.check();
+        }
+        world.converge();
+    }
+
+    fn slide_on(&mut self) {
+        match self.random.below(20) {
+            0..=11 => {
+                let (id, value) = (self.random.below(2) as u32, self.random.below(50) as u32);
+                self.call(Act::Slide(id, value));
+            }
+            12 => {
+                let (id, value) = (self.random.below(2) as u32, self.random.below(50) as u32);
+                self.server.transact(Act::Put(id, value));
+            }
+            13..=14 => self.deliver(),
+            15..=17 => {
+                if let Some(message) = self.inbox.pop_front() {
+                    self.server.receive(message);
+                }
+            }
+            18 if self.random.chance(10) => self.lose(Lost::HungUp),
+            18 => self.cancel(),
+            _ => self.sleep(),
+        }
+        self.run();
+    }
+
+    fn new(seed: u64, may_have_disk: bool) -> Self {
         let mut random = Random(seed);
-        let disk = random.chance(60).then(MemoryStore::new);
+        let disk = (may_have_disk && random.chance(60)).then(MemoryStore::new);
         #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for virtual time")]
         let now = Instant::now();
         let mut world = Self {
@@ -84,19 +142,10 @@ impl World {
             disk_failed: false,
             state: None,
             protocol: Protocol::V3,
+            runs: Runs::default(),
         };
         world.connection.start(now);
-        for _ in 0..STEPS {
-            world.happen();
-            if world.random.chance(50) {
-                world.run();
-                world.check();
-            } else {
-                world.run_a_little();
-            }
-        }
-        world.run();
-        world.converge();
+        world
     }
 
     fn connection(
@@ -173,6 +222,10 @@ impl World {
 
     fn make_call(&mut self) {
         let act = if self.random.chance(15) { Act::Refuse } else { self.act() };
+        self.call(act);
+    }
+
+    fn call(&mut self, act: Act) {
         let deed = Deed { tag: self.next_tag, act };
         self.next_tag += 1;
         let again = self.random.chance(40);
@@ -200,7 +253,8 @@ impl World {
 
     /// Shows what a call is expected to do.
     fn expect(&mut self, call: CallId, act: Act) {
-        self.connection.optimistic(self.now, call, mutation(act)).unwrap();
+        let mutation = self.runs.counted(act);
+        self.connection.optimistic(self.now, call, mutation).unwrap();
         let number = self.connection.temp_number(call).unwrap_or_default();
         self.model.expected.push(Expected { call, act, number, is_orphan: false });
     }
@@ -246,6 +300,7 @@ impl World {
             }
             Socket::Open => {
                 let Some(sent) = self.server.outbox.pop_front() else { return };
+                self.runs.changed();
                 let mut body = Vec::new();
                 encode_server(&sent.message, &mut body).unwrap();
                 self.connection.handle_body(self.now, Bytes::from(body));
@@ -447,6 +502,7 @@ impl World {
         let call = self.calls.get_mut(&id).expect("a call that was made");
         assert!(!call.answered, "{id:?} is answered twice, now with {reply:?}");
         call.answered = true;
+        self.runs.changed();
         let done = self.server.done.get(&call.deed.tag).copied().unwrap_or(0);
         match reply {
             Reply::Committed { .. } | Reply::Rejected { .. } => assert!(done > 0, "{reply:?}"),
@@ -457,9 +513,11 @@ impl World {
             _ => (),
         }
         match reply {
-            Reply::Unknown => self.model.is_unknown(id),
+            Reply::Unknown | Reply::Abandoned { .. } => self.model.is_unknown(id),
             // Its answer may come, if it is on this socket.
             Reply::TimedOut { sent: true } if self.requests.has(call.deed) => (),
+            // Sent on an earlier one: the rows have been resynced since, or will be.
+            Reply::TimedOut { sent: true } if self.is_ready() => self.model.answered(id),
             Reply::TimedOut { sent: true } => self.model.is_unknown(id),
             _ => self.model.answered(id),
         }
@@ -478,6 +536,7 @@ impl World {
         for (tag, times) in &self.server.done {
             assert!(*times <= 1 || !self.once[tag], "{tag} was done {times} times");
         }
+        self.runs.check();
     }
 
     /// Lets everything complete once nothing fails any more.
@@ -490,7 +549,7 @@ impl World {
             while let Some(message) = self.inbox.pop_front() {
                 self.server.receive(message);
             }
-            let waits = !matches!(self.state, Some(ConnectionState::Ready));
+            let waits = !self.is_ready();
             if waits && self.socket == Socket::None {
                 self.sleep();
             }
@@ -500,7 +559,7 @@ impl World {
         }
         self.run();
         self.check();
-        assert!(matches!(self.state, Some(ConnectionState::Ready)), "{:?}", self.state);
+        assert!(self.is_ready(), "{:?}", self.state);
         if self.disk_failed {
             // Calls that the disk has as not sent are the next run's.
             return;
@@ -515,6 +574,10 @@ impl World {
             wanted.extend(items.map(|(id, value)| (*id, *value)));
         }
         assert_eq!(self.told, wanted, "what is seen is not what the server has");
+    }
+
+    fn is_ready(&self) -> bool {
+        matches!(self.state, Some(ConnectionState::Ready))
     }
 
     fn is_quiet(&self) -> bool {
