@@ -83,6 +83,10 @@ impl<R: Reducer> Call<R> {
     /// come: a row that is as expected stays as it is, and of a refused call no trace is left. Where the outcome is
     /// unknown they stay until the rows have been resynced.
     ///
+    /// Others may delete a row that it changes while the call is pending. Then a prediction by
+    /// [`update`](LocalTx::update) fails, and the row vanishes, as with a reducer that refuses; one by
+    /// [`upsert`](LocalTx::upsert) keeps the row in view until the answer, as with a reducer that inserts it again.
+    ///
     /// A row that it inserts under a [temporary id](LocalTx::temp_id) may be named in calls that are made before the
     /// answer, by that id: those wait, and are sent with the id that the server gives. So a note can be renamed and
     /// deleted before the server knows of it, without a network and over restarts of the program, and what these calls are
@@ -227,7 +231,7 @@ impl ClientBuilder {
 
 impl Client {
     /// The id that the server gave in the place of a [temporary one](LocalTx::temp_id), once that is known: the row under
-    /// the temporary id is gone then. The last 65,536 ids are known.
+    /// the temporary id is gone then. The last 65,536 ids of this run of the program are known.
     ///
     /// Arguments of calls need not be looked up so: a call that is made with a temporary id is sent with the server's.
     pub fn server_id<K: TempId>(&self, temporary: &K) -> Option<K> {

@@ -31,6 +31,10 @@ pub fn add_note(title: String) -> Result<(), String>;
 #[reducer(idempotent)]
 pub fn rename_note(id: u64, title: String) -> Result<(), String>;
 
+/// Deletes a note, if it is there. Sent until it is answered: twice comes to the same.
+#[reducer(idempotent)]
+pub fn delete_note(id: u64);
+
 /// Adds a note, once however often it is sent: the module knows the calls that it has run.
 #[reducer(idempotent)]
 pub fn add_note_once(call: Uuid, title: String) -> Result<(), String>;
@@ -45,6 +49,10 @@ pub async fn embedded() -> Server {
         .reducer(|tx: &mut Tx, RenameNote { id, title }| {
             tx.find(Note::ID, &id).ok_or("There is no such note")?;
             tx.update(Note { id, title });
+            Ok(())
+        })
+        .reducer(|tx: &mut Tx, DeleteNote { id }| {
+            tx.delete_by(Note::ID, &id);
             Ok(())
         })
         .reducer(add_once)

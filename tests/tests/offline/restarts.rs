@@ -2,7 +2,7 @@
 
 use lightlike::prelude::*;
 use lightlike::{Accepted, MemoryStore};
-use lightlike_tests::notes::{AddNote, Note, RenameNote, rename_note};
+use lightlike_tests::notes::{AddNote, DeleteNote, Note, RenameNote, delete_note, rename_note};
 
 use crate::rig::{Rig, next, settled, start, title, titles};
 
@@ -120,4 +120,63 @@ async fn kept_calls_name_rows_that_the_server_does_not_know() {
     assert_eq!(titles(&second), ["soy milk", "bread"]);
     assert_eq!(rig.titles(2).await, ["soy milk", "bread"]);
     assert!(second.table::<Note>().iter().all(|note| !note.id.is_temp_id()));
+}
+
+/// Notes that are deleted before the server has given them ids stay deleted: over restarts, and when it answers.
+#[tokio::test]
+async fn rows_deleted_before_their_answer_stay_deleted() {
+    let (rig, store) = (Rig::new().await, MemoryStore::new());
+    let build = |store: MemoryStore| {
+        let builder = rig.builder(store).mutator(|tx, call: &AddNote| {
+            let id = tx.temp_id();
+            tx.insert(Note { id, title: call.title.clone() });
+        });
+        let builder = builder.mutator(|tx, call: &DeleteNote| {
+            tx.delete_by(Note::ID, &call.id);
+        });
+        builder.build().unwrap()
+    };
+    let id_of = |db: &Client, title: &str| {
+        db.table::<Note>().iter().find(|note| note.title == title).unwrap().id
+    };
+    let first = build(store.clone());
+    for text in ["milk", "bread", "eggs"] {
+        first.call(title(text)).accepted().await.unwrap();
+    }
+    let (milk, eggs) = (id_of(&first, "milk"), id_of(&first, "eggs"));
+    first.call(delete_note(milk)).accepted().await.unwrap();
+    assert_eq!(titles(&first), ["bread", "eggs"]);
+    first.disconnect().await;
+    drop(first);
+
+    let second = build(store.clone());
+    assert_eq!(titles(&second), ["bread", "eggs"], "it is deleted in the next run, too");
+    assert_eq!(id_of(&second, "eggs"), eggs, "and the others have the same ids");
+    // Online, and not answered yet.
+    rig.proxy.hold_replies(true);
+    second.subscribe(Note::all()).keep();
+    second.start().unwrap();
+    second.call(delete_note(eggs)).accepted().await.unwrap();
+    assert_eq!(titles(&second), ["bread"]);
+    let mut seen = second.table::<Note>().inserts();
+    let mut outcomes = second.call_outcomes();
+    rig.proxy.hold_replies(false);
+    for _ in 0..5 {
+        let outcome = next(&mut outcomes).await;
+        assert!(outcome.end.is_committed(), "{outcome:?}");
+    }
+    assert_eq!(settled(&second).await.failed, 0);
+    assert_eq!(titles(&second), ["bread"]);
+    second.disconnect().await;
+    while let Some(Ok(Inserted { row, .. })) = seen.next().await {
+        assert_eq!(row.title, "bread", "a deleted row came back");
+    }
+    // The server did insert them, and delete them.
+    let is_bread = |note: &Note| note.title == "bread";
+    let only_bread = rig.other.wait_until(|view| {
+        let notes = view.table::<Note>();
+        notes.len() == 1 && notes.iter().all(is_bread)
+    });
+    only_bread.await.unwrap();
+    assert_eq!(titles(&rig.other), ["bread"]);
 }

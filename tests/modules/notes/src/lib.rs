@@ -40,6 +40,12 @@ pub fn rename_note(ctx: &ReducerContext, id: u64, title: String) -> Result<(), S
     Ok(())
 }
 
+/// At least once: a second run finds nothing to delete.
+#[reducer]
+pub fn delete_note(ctx: &ReducerContext, id: u64) {
+    ctx.db.note().id().delete(id);
+}
+
 /// Exactly once: sent at least once, and run once, because a call that was run is known by its name. What the call does
 /// and that it was done are one transaction.
 #[reducer]
