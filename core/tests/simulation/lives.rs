@@ -420,8 +420,8 @@ fn connection(now: Instant, disk: Option<&MemoryStore>) -> Connection {
     let mut config = Config::default();
     config.reconnect.first = true;
     config.while_disconnected = WhileDisconnected::Wait;
-    // A dozen messages: where the server is slow, resyncs go on without the sets that it has not answered.
-    config.limits.max_resync_bytes = 4000;
+    // A few messages: where the server is slow, resyncs go on without the sets that it has not answered.
+    config.limits.max_resync_bytes = 1500;
     let mut connection = Connection::new(config, None, 7);
     if let Some(disk) = disk {
         let opened = Saved::load(&mut disk.clone()).unwrap().open("server", "database", None);
