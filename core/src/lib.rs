@@ -16,6 +16,7 @@ pub mod conn;
 pub mod deadline;
 #[cfg(feature = "driver")]
 pub mod driver;
+pub mod guard;
 #[doc(hidden)]
 pub mod in_order;
 pub mod journal;

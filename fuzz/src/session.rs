@@ -303,6 +303,7 @@ impl Rig {
                     assert!(open, "{set:?} ends ({reason:?}) after {told:?}");
                 }
                 event @ (Event::Alarm(_)
+                | Event::Panicked(_)
                 | Event::Accepted { .. }
                 | Event::Verified { .. }
                 | Event::BeforeReplay(_)

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use lightlike_core::bsatn::{self, DecodeError};
 use lightlike_core::cache::{RowChange, TableDiff};
 use lightlike_core::conn::Cause;
+use lightlike_core::guard;
 use lightlike_core::schema::{ServerSchema, Table};
 
 use crate::callbacks::Callbacks;
@@ -275,6 +276,10 @@ struct Receiver {
 }
 
 impl Receiver {
+    fn wants_encoded(&self, table: &str) -> bool {
+        self.filter.schema.is_none() && self.filter.wants_table(table)
+    }
+
     fn push(&self, event: BroadcastEvent) {
         let bytes = event.bytes();
         self.feed.push(event, bytes);
@@ -306,18 +311,34 @@ impl Broadcasts {
             receivers.each(|receiver| wants.add(&receiver.filter, diff.name()));
             let table: Arc<str> = diff.name().into();
             if wants.encoded {
-                diff.for_each_encoded(changes.transaction(), |change| {
-                    let event = of_change(&table, change, changes.cause());
-                    receivers.each(|receiver| {
-                        let Filter { schema, .. } = &receiver.filter;
-                        if schema.is_none() && receiver.filter.wants_table(&table) {
-                            receiver.push(event.clone());
-                        }
+                // The rest of a table whose row type panics over its encoding is missed, and that is said.
+                let told = guard::catch(|| {
+                    diff.for_each_encoded(changes.transaction(), |change| {
+                        let event = of_change(&table, change, changes.cause());
+                        receivers.each(|receiver| {
+                            if receiver.wants_encoded(&table) {
+                                receiver.push(event.clone());
+                            }
+                        });
                     });
                 });
+                if let Err(message) = told {
+                    receivers.each(|receiver| {
+                        if receiver.wants_encoded(&table) {
+                            receiver.feed.miss();
+                        }
+                    });
+                    guard::note("row type", message);
+                }
             }
             if wants.by_schema {
-                receivers.each(|receiver| receiver.push_by_schema(&table, changes, diff));
+                receivers.each(|receiver| {
+                    let told = guard::catch(|| receiver.push_by_schema(&table, changes, diff));
+                    if let Err(message) = told {
+                        receiver.feed.miss();
+                        guard::note("row type", message);
+                    }
+                });
             }
         }
     }

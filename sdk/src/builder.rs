@@ -9,6 +9,8 @@ use lightlike_core::conn::{
     SubscribeParameters, WhileDisconnected,
 };
 use lightlike_core::driver::random_seed;
+#[cfg(feature = "http")]
+use lightlike_core::guard::Fenced;
 use lightlike_core::limits::Limits;
 use lightlike_core::secret::{Secret, mask_uri};
 use lightlike_core::wire::Compression;
@@ -200,7 +202,7 @@ impl ClientBuilder {
         mut self,
         hook: impl Fn(&[lightlike_core::schema::Difference]) + Send + Sync + 'static,
     ) -> Self {
-        self.schema.hook = Some(Arc::new(hook));
+        self.schema.hook = Some(Arc::new(Fenced::new("on_schema_drift", Box::new(hook))));
         self
     }
 

@@ -1,9 +1,10 @@
 //! Lists of callbacks, run outside every lock, and how they are removed.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use lightlike_core::guard::{self, Panic};
 
 use crate::panics::Panics;
 
@@ -98,16 +99,18 @@ impl<F: ?Sized> Default for List<F> {
     }
 }
 
+#[cfg(test)]
 impl<F: ?Sized> Default for Callbacks<F> {
     fn default() -> Self {
-        Self {
-            name: "callback",
-            table: None,
-            panics: Arc::default(),
-            list: Mutex::default(),
-            len: AtomicUsize::new(0),
-            removals: AtomicUsize::new(0),
-        }
+        Self::named("callback", None, Arc::default())
+    }
+}
+
+/// Callbacks go one by one, each with what it captured.
+impl<F: ?Sized> Drop for Callbacks<F> {
+    fn drop(&mut self) {
+        let entries = std::mem::take(&mut self.lock().entries);
+        entries.into_iter().for_each(|(_, callback)| self.dispose(callback));
     }
 }
 
@@ -127,7 +130,19 @@ impl<F: ?Sized> Callbacks<F> {
         table: Option<&'static str>,
         panics: &Arc<Panics>,
     ) -> Arc<Self> {
-        Arc::new(Self { name, table, panics: Arc::clone(panics), ..Self::default() })
+        Arc::new(Self::named(name, table, Arc::clone(panics)))
+    }
+
+    fn named(name: &'static str, table: Option<&'static str>, panics: Arc<Panics>) -> Self {
+        let (len, removals) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { name, table, panics, list: Mutex::default(), len, removals }
+    }
+
+    /// Drops a callback. What it captured may do anything then, and panic.
+    fn dispose(&self, callback: Box<F>) {
+        if let Err(message) = guard::catch(|| drop(callback)) {
+            self.panics.tell_later(Panic::new(self.name, message).of_table(self.table));
+        }
     }
 
     pub(crate) fn add(&self, callback: Box<F>) -> u64 {
@@ -136,7 +151,7 @@ impl<F: ?Sized> Callbacks<F> {
         list.next += 1;
         if list.ended {
             drop(list);
-            drop(callback);
+            self.dispose(callback);
             return id;
         }
         list.entries.push((id, callback));
@@ -153,7 +168,7 @@ impl<F: ?Sized> Callbacks<F> {
         self.len.fetch_sub(entries.len(), Ordering::Relaxed);
         drop(list);
         // What they captured may be the last handle on the client.
-        drop(entries);
+        entries.into_iter().for_each(|(_, callback)| self.dispose(callback));
     }
 
     /// Removes a callback. It may be running, and finishes then; it is not started again.
@@ -161,11 +176,11 @@ impl<F: ?Sized> Callbacks<F> {
         let mut list = self.lock();
         match list.entries.iter().position(|(entry, _)| *entry == id) {
             Some(at) => {
-                let entry = list.entries.remove(at);
+                let (_, callback) = list.entries.remove(at);
                 self.len.fetch_sub(1, Ordering::Relaxed);
                 drop(list);
                 // What it captured may use this list when it is dropped.
-                drop(entry);
+                self.dispose(callback);
             }
             None if list.running > 0 => {
                 list.removed.push(id);
@@ -233,12 +248,12 @@ impl<F: ?Sized> Run<'_, F> {
             if self.removed.contains(id) {
                 continue;
             }
-            match catch_unwind(AssertUnwindSafe(|| invoke(callback))) {
+            match guard::catch(|| invoke(callback)) {
                 Ok(Keep::Yes) => (),
                 Ok(Keep::No) => self.callbacks.remove(*id),
-                Err(panic) => {
+                Err(message) => {
                     let Callbacks { name, table, panics, .. } = self.callbacks;
-                    panics.note(name, *table, &*panic);
+                    panics.note(name, *table, message);
                 }
             }
         }
@@ -268,7 +283,7 @@ impl<F: ?Sized> Drop for Run<'_, F> {
         kept.append(&mut list.entries);
         list.entries = kept;
         drop(list);
-        drop(gone);
+        gone.into_iter().for_each(|(_, callback)| self.callbacks.dispose(callback));
     }
 }
 
@@ -318,6 +333,42 @@ mod tests {
         list.add(Box::new(|log| log.push("still here")));
         assert_eq!(run(&list), ["still here"]);
         assert_eq!(run(&list), ["still here"]);
+    }
+
+    /// Panics when it is dropped.
+    struct Captured;
+
+    impl Drop for Captured {
+        fn drop(&mut self) {
+            panic!("captured");
+        }
+    }
+
+    #[test]
+    fn captures_that_panic_when_dropped_harm_nobody() {
+        let panics = Arc::new(Panics::default());
+        let list: Arc<List> = Callbacks::new("on_test", None, &panics);
+        let capture = || {
+            let captured = Captured;
+            Box::new(move |log: &mut Vec<&'static str>| {
+                let _ = &captured;
+                log.push("ran");
+            })
+        };
+        let removed = list.register(capture());
+        removed.remove();
+        let inside = Arc::downgrade(&list);
+        let itself = list.add(capture());
+        let remove = move |list: Arc<List>| list.remove(itself);
+        list.add(Box::new(move |_| inside.upgrade().into_iter().for_each(remove)));
+        list.add(capture());
+        assert_eq!(run(&list), ["ran", "ran"]);
+        assert_eq!(run(&list), ["ran"]);
+        assert_eq!(panics.take().len(), 2);
+        list.remove(itself + 1);
+        drop(list);
+        let told = panics.take();
+        assert_eq!((told.len(), told[0].callback, &*told[0].message), (1, "on_test", "captured"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use lightlike_core::bsatn::{self, Bsatn, DecodeError};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
@@ -111,12 +112,16 @@ impl Client {
     /// Closes the connection in order. What is in the cache stays readable; calls without an answer by then end as
     /// [`CallError::Unknown`], and those that an offline store has as [`CallError::Kept`].
     ///
+    /// It waits for nothing that the application holds up: neither for [views](View), nor, for longer than a few seconds, for a
+    /// callback that does not return. What is left is delivered without callbacks then.
+    ///
     /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed, and the offline store
     /// too. A callback, which cannot wait, drops it. Streams and watches end, also those that are asked for later; calls
     /// and subscriptions are refused.
     pub fn disconnect(&self) -> Disconnecting {
         let state = self.state();
         self.hub().command(|connection, now| connection.close(now));
+        self.end_after(Duration::ZERO);
         let hub = Arc::clone(self.hub());
         let closing = Box::pin(async move { hub.shared.close_disk().await });
         Disconnecting { state, closing }
@@ -310,8 +315,15 @@ impl Client {
         self.hub().hooks.transactions(TRANSACTION_CAPACITY)
     }
 
-    /// Runs `callback` for every callback that panicked, when the event is over in which it did. The log is told in any
-    /// case. A panic of this callback itself is only logged.
+    /// Runs `callback` for every panic in code of the application that the client runs: in callbacks, in row types
+    /// (decoding, comparing, hashing, copying or dropping a row), in transports, token stores and the like, and in what they
+    /// captured. It runs when the event is over in which that was, and the log is told in any case. A panic of this callback
+    /// itself is only logged.
+    ///
+    /// What a panic means: a callback's, nothing else. A row type's ends the subscriptions that have its table, with
+    /// [`Panicked`](crate::ErrorKind::Panicked), and the table starts over empty. A transport's is a lost connection, a token
+    /// store's or provider's an error of its own, and a [veto](crate::ClientBuilder::before_replay)'s keeps the call. Where
+    /// the client cannot go on, the connection is closed and says so: [`CloseReason::Panicked`](crate::CloseReason).
     pub fn on_panic(&self, callback: impl FnMut(&Self, &Panicked) + Send + 'static) -> CallbackId {
         self.hub().panicked.register(Box::new(callback))
     }

@@ -1,13 +1,17 @@
 //! Drivers of a client: a task, a thread, a future of the caller's, or a frame loop.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lightlike_core::conn::{CloseReason, ConnectionState};
 use lightlike_core::deadline::after;
-use lightlike_core::driver::{AppliedBy, Budget, drive, has_timers};
+use lightlike_core::driver::{AppliedBy, Budget, drive, has_timers, sleep};
+use tokio::runtime::RuntimeFlavor;
 
 use crate::client::{Client, Handle};
 use crate::error::{Error, Repr};
@@ -40,22 +44,25 @@ pub struct DriverThread {
 
 /// Drivers.
 impl Client {
-    /// Connects in the background: a task on the tokio runtime that this is called in, of either kind. Does nothing if
-    /// the client was started before.
+    /// Connects in the background: a task on the tokio runtime that this is called in, of either kind.
     ///
     /// The task ends with the connection. The runtime needs its timers, and its I/O unless there is a
     /// [`transport`](crate::ClientBuilder::transport); without I/O the connection closes with an error that says so.
     ///
     /// # Errors
     ///
-    /// [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime, or in one without timers.
+    /// - [`NoRuntime`](crate::ErrorKind::NoRuntime) outside a tokio runtime, or in one without timers.
+    /// - [`Driver`](crate::ErrorKind::Driver) if the client was started before; once the connection is closed, why it is.
     pub fn start(&self) -> Result<(), Error> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
         check_timers()?;
-        if let Some(driver) = self.driver(AppliedBy::Loop) {
-            self.check_schema_on(&runtime);
-            runtime.spawn(driver);
-        }
+        let Some(driver) = self.driver(AppliedBy::Loop) else {
+            return Err(self.hub().second_driver());
+        };
+        // It was not started before.
+        let _ = self.hub().runtime.set(runtime.clone());
+        self.check_schema_on(&runtime);
+        runtime.spawn(driver);
         Ok(())
     }
 
@@ -99,6 +106,7 @@ impl Client {
                 check_timers()?;
                 match driver(&hub, Weak::clone(&handle), route, AppliedBy::Loop) {
                     Some(driver) => {
+                        let _ = hub.runtime.set(runtime.clone());
                         client().iter().for_each(|client| client.check_schema_on(&runtime));
                         driver.await;
                     }
@@ -140,11 +148,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Driver`](crate::ErrorKind::Driver) if the client was started before, or the system has no thread left.
+    /// [`Driver`](crate::ErrorKind::Driver) if the client was started before, or the system has no thread left; once the
+    /// connection is closed, why it is.
     pub fn start_thread(&self) -> Result<DriverThread, Error> {
         let io = IoThread::get().map_err(Repr::NoThread)?;
         let Some(driver) = self.driver(AppliedBy::Ticks) else {
-            return Err(Repr::AlreadyDriven.into());
+            return Err(self.hub().second_driver());
         };
         let (hub, handle) = (Arc::clone(self.hub()), Arc::downgrade(self.handle()));
         let ticking = Ticking(Arc::clone(&hub));
@@ -198,6 +207,7 @@ impl Client {
     pub async fn close(&self, within: Duration) -> usize {
         let mut state = self.state();
         self.hub().command(|connection, now| connection.finish(now, after(now, within)));
+        self.end_after(within);
         let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
         self.hub().shared.read(lightlike_core::conn::Connection::unanswered)
     }
@@ -264,7 +274,7 @@ impl DriverThread {
         match self.thread.join() {
             Ok(()) => self.hub.outcome(),
             Err(panic) => {
-                let text = crate::panics::panic_text(&*panic);
+                let text = lightlike_core::guard::panic_text(&*panic);
                 Err(Repr::DriverPanicked(text.into()).into())
             }
         }
@@ -320,5 +330,65 @@ impl Hub {
     fn refuse_second_driver(&self) -> Result<(), Error> {
         let closed = self.shared.read(lightlike_core::conn::Connection::is_closed);
         if closed { Ok(()) } else { Err(Repr::AlreadyDriven.into()) }
+    }
+
+    /// The error of a driver too many: there is or was one, or the connection is closed.
+    fn second_driver(&self) -> Error {
+        let closed = self.shared.read(lightlike_core::conn::Connection::is_closed);
+        if closed { self.closed() } else { Repr::AlreadyDriven }.into()
+    }
+
+    /// Sees to it that a connection which is being closed is closed after `within` at the latest, though code of the
+    /// application may block whoever drives the client: then what is left is delivered from here, without callbacks.
+    pub(crate) fn end_within(self: &Arc<Self>, within: Duration) {
+        let is_closed = |state: &ConnectionState| matches!(state, ConnectionState::Closed(_));
+        if is_closed(&self.state.borrow()) || !self.shared.is_driven() {
+            return;
+        }
+        let (hub, mut state) = (Arc::downgrade(self), self.state.subscribe());
+        let watchdog = async move {
+            let mut closed = pin!(state.wait_for(is_closed));
+            let mut late = pin!(sleep(within));
+            let is_late = poll_fn(|cx| match closed.as_mut().poll(cx) {
+                Poll::Ready(_) => Poll::Ready(false),
+                Poll::Pending => late.as_mut().poll(cx).map(|()| true),
+            });
+            if is_late.await
+                && let Some(hub) = hub.upgrade()
+            {
+                hub.cut_off();
+            }
+        };
+        // A runtime of one thread is what may be blocked.
+        let runtime = self.runtime.get();
+        match runtime.filter(|it| it.runtime_flavor() != RuntimeFlavor::CurrentThread) {
+            Some(runtime) => {
+                runtime.spawn(watchdog);
+            }
+            None => {
+                // Without a thread for it, whoever drives the client is relied upon.
+                if let Ok(io) = IoThread::get() {
+                    io.spawn(watchdog);
+                }
+            }
+        }
+    }
+
+    fn cut_off(self: &Arc<Self>) {
+        self.shared.cut_off();
+        while let Some(event) = self.shared.undriven_event() {
+            self.deliver(&Weak::new(), event);
+        }
+    }
+}
+
+/// The time beyond the machine's own that a driver may take to close a client.
+const END_SLACK: Duration = Duration::from_millis(500);
+
+impl Client {
+    /// As [`Hub::end_within`], counted from the time at which the machine is closed.
+    pub(crate) fn end_after(&self, within: Duration) {
+        let close = self.hub().shared.read(|connection| connection.config().close_timeout);
+        self.hub().end_within(within.saturating_add(close).saturating_add(END_SLACK));
     }
 }

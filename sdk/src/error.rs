@@ -6,6 +6,7 @@ use std::fmt;
 use lightlike_core::cache::{RegisterError, SetFailure};
 use lightlike_core::conn::{AnswerOrigin, CloseReason, DialError, EndpointError, Lost};
 use lightlike_core::driver::{Busy, InvalidHeader, InvalidToken, RouteError, TlsError};
+use lightlike_core::guard::Panic;
 use lightlike_core::journal::{LoadError, StoreError};
 #[cfg(feature = "http")]
 use lightlike_core::schema::Difference;
@@ -54,6 +55,9 @@ pub enum ErrorKind {
     Storage,
     /// The time given ran out before what was waited for.
     TimedOut,
+    /// Code of the application panicked where the client runs it: a row type's, which ends the query sets with that table, or
+    /// something else that the client cannot go on without.
+    Panicked,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +117,14 @@ pub(crate) enum Repr {
         #[source]
         failure: SetFailure,
     },
+    #[error("code of a row type in the query set {queries:?} panicked")]
+    RowPanicked {
+        queries: Box<[Box<str>]>,
+        #[source]
+        failure: SetFailure,
+    },
+    #[error("the connection is closed")]
+    Panicked(#[source] Panic),
     #[error("the query set was ended before it was applied")]
     Unsubscribed,
     #[error(transparent)]
@@ -215,6 +227,7 @@ impl Error {
             Repr::TokenStore { .. } | Repr::StoredToken { .. } => ErrorKind::TokenStore,
             Repr::Load(_) | Repr::Store(_) | Repr::DiskThread(_) => ErrorKind::Storage,
             Repr::TimedOut(_) => ErrorKind::TimedOut,
+            Repr::RowPanicked { .. } | Repr::Panicked(_) => ErrorKind::Panicked,
         }
     }
 
@@ -363,6 +376,7 @@ impl From<CloseReason> for Repr {
     fn from(reason: CloseReason) -> Self {
         match reason {
             CloseReason::Lost(lost) => Self::Lost(lost),
+            CloseReason::Panicked(panic) => Self::Panicked(panic),
             _ => Self::Closed,
         }
     }

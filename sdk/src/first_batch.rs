@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use lightlike_core::conn::SubscriptionId;
+use lightlike_core::guard;
 use lightlike_core::schema::Table;
-use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::query::{Returned, returned_table};
 use crate::table::TableHandle;
+use crate::watch::{Source, Watch};
 
 /// Tables that have had their first batch, and waiters for it.
 #[derive(Default)]
@@ -22,7 +24,7 @@ struct Inner {
     arrived: HashSet<Box<str>>,
     everything_arrived: bool,
     closed: bool,
-    waiting: HashMap<Box<str>, watch::Sender<Batch>>,
+    waiting: HashMap<Box<str>, Source<Batch>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +45,18 @@ impl FirstBatches {
     /// The set's rows are in the cache.
     pub(crate) fn applied(&self, set: SubscriptionId) {
         let mut inner = self.lock();
+        let mut told = Vec::new();
         for returned in inner.asked.remove(&set).unwrap_or_default() {
             match returned {
-                Returned::Table(name) => inner.arrive(name),
+                Returned::Table(name) => told.extend(inner.arrive(name)),
                 Returned::Everything => {
                     inner.everything_arrived = true;
-                    inner.tell_all(Batch::Arrived);
+                    told.append(&mut inner.tell_all(Batch::Arrived));
                 }
             }
         }
+        drop(inner);
+        told.into_iter().for_each(guard::wake);
     }
 
     pub(crate) fn ended(&self, set: SubscriptionId) {
@@ -62,10 +67,12 @@ impl FirstBatches {
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
-        inner.tell_all(Batch::Closed);
+        let told = inner.tell_all(Batch::Closed);
+        drop(inner);
+        told.into_iter().for_each(guard::wake);
     }
 
-    fn wait(&self, table: &str) -> watch::Receiver<Batch> {
+    fn wait(&self, table: &str) -> Watch<Batch> {
         let mut inner = self.lock();
         let batch = match () {
             () if inner.everything_arrived || inner.arrived.contains(table) => Batch::Arrived,
@@ -75,9 +82,9 @@ impl FirstBatches {
         match batch {
             Batch::Awaited => {
                 let sender = inner.waiting.entry(table.into());
-                sender.or_insert_with(|| watch::Sender::new(Batch::Awaited)).subscribe()
+                sender.or_insert_with(|| Source::new(Batch::Awaited)).subscribe()
             }
-            settled => watch::Sender::new(settled).subscribe(),
+            settled => Source::new(settled).subscribe(),
         }
     }
 
@@ -87,17 +94,17 @@ impl FirstBatches {
 }
 
 impl Inner {
-    fn arrive(&mut self, table: Box<str>) {
-        if let Some(waiting) = self.waiting.remove(&table) {
-            waiting.send_replace(Batch::Arrived);
-        }
+    /// The tasks to wake.
+    fn arrive(&mut self, table: Box<str>) -> Vec<Waker> {
+        let waiting = self.waiting.remove(&table);
         self.arrived.insert(table);
+        waiting.map_or_else(Vec::new, |waiting| waiting.set_quietly(Batch::Arrived))
     }
 
-    fn tell_all(&mut self, batch: Batch) {
-        for (_, waiting) in self.waiting.drain() {
-            waiting.send_replace(batch);
-        }
+    /// The tasks to wake.
+    fn tell_all(&mut self, batch: Batch) -> Vec<Waker> {
+        let waiting = self.waiting.drain();
+        waiting.flat_map(|(_, waiting)| waiting.set_quietly(batch)).collect()
     }
 }
 
@@ -134,7 +141,7 @@ impl<T: Table> TableHandle<T> {
             return Err(error.clone().into());
         }
         let mut batch = self.hub().batches.wait(T::DEF.name);
-        let settled = batch.wait_for(|batch| *batch != Batch::Awaited).await.map(|batch| *batch);
+        let settled = batch.wait_for(|batch| *batch != Batch::Awaited).await;
         match settled {
             Ok(Batch::Arrived) => Ok(()),
             Ok(Batch::Awaited | Batch::Closed) | Err(_) => Err(self.hub().closed().into()),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lightlike_core::cache::{RowChange, TableDiff, TableId};
+use lightlike_core::guard;
 use lightlike_core::limits::Limits;
 use lightlike_core::schema::{Row, Table};
 
@@ -219,6 +220,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Copies what a stream is to carry.
 type FeedFn<R> = dyn FnMut(&Event<'_>, &RowChange<'_, R>) + Send;
 
+/// The name of panics of rows' code.
+const ROW_TYPE: &str = "row type";
+
 /// Listeners to one table's changes.
 pub(crate) struct TableHooks<T: Table> {
     pub(crate) before_deletes: Arc<Callbacks<RowCallback<T::Row>>>,
@@ -230,6 +234,7 @@ pub(crate) struct TableHooks<T: Table> {
     pub(crate) rows: Arc<dyn WatchRows<T::Row>>,
     feeds: Arc<Callbacks<FeedFn<T::Row>>>,
     stream_bytes: usize,
+    panics: Arc<Panics>,
 }
 
 impl<T: Table> TableHooks<T> {
@@ -244,7 +249,13 @@ impl<T: Table> TableHooks<T> {
             rows: row_watches(),
             feeds: Callbacks::new("a stream", table, panics),
             stream_bytes,
+            panics: Arc::clone(panics),
         }
+    }
+
+    /// Code of the row type panicked while its rows were told of.
+    fn note(&self, message: Box<str>) {
+        self.panics.note(ROW_TYPE, Some(T::DEF.name), message);
     }
 
     /// Hooks that never hear of anything.
@@ -277,9 +288,17 @@ where
         select: impl Fn(&Event<'_>, &RowChange<'_, T::Row>) -> Option<I> + Send + 'static,
     ) -> EventStream<I> {
         let (stream, feed) = EventStream::new(Bounds { events, bytes: self.stream_bytes });
+        let panics = Arc::clone(&self.panics);
         let callback = self.feeds.register(Box::new(move |event, change| {
-            if let Some(item) = select(event, change) {
-                feed.push(item, change_bytes(change));
+            let copy = || select(event, change).map(|item| (item, change_bytes(change)));
+            match guard::catch(copy) {
+                Ok(Some((item, bytes))) => feed.push(item, bytes),
+                Ok(None) => (),
+                // A row that panics when it is copied is missed by this stream, which says so, and by no other.
+                Err(message) => {
+                    feed.miss();
+                    panics.note(ROW_TYPE, Some(T::DEF.name), message);
+                }
             }
         }));
         stream.fed_by(callback)
@@ -384,7 +403,8 @@ impl<T: Table> Dispatch for TableHooks<T> {
     fn set_watches(&self, changes: &Changes, diff: &TableDiff) {
         if !self.rows.is_empty() {
             let version = changes.transaction().after().version();
-            self.rows.set(version, &mut changes.rows::<T>(diff));
+            let panics = self.rows.set(version, &mut changes.rows::<T>(diff));
+            panics.into_iter().for_each(|message| self.note(message));
         }
         self.changed.touch();
     }

@@ -18,7 +18,7 @@ use crate::call::{CallError, CallErrorKind, failure, procedure_outcome, reducer_
 use crate::callbacks::{CallbackId, Callbacks, Keep};
 use crate::client::Client;
 use crate::outcome::{Latency, timestamp};
-use crate::panics::Panics;
+use crate::panics::{Panics, log};
 
 /// Kind of a call's function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -158,7 +158,7 @@ impl Called {
     fn decode_args<A: bsatn::Bsatn>(&self) -> Option<A> {
         let decoded = bsatn::from_slice(&self.inner.args);
         let function = self.function();
-        decoded.inspect_err(|error| tracing::warn!(function, %error, "a call's arguments")).ok()
+        decoded.inspect_err(|error| log!(warn, function, %error, "a call's arguments")).ok()
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Weak;
 
 use lightlike_core::bsatn::EncodeError;
 use lightlike_core::conn::{self, CallTimes, ConnectionState, Reply, SetEnd, SlowConsumer, Stats};
+use lightlike_core::guard::{self, TRACING};
 
 use crate::callbacks::CallbackId;
 use crate::changes::Changes;
@@ -11,6 +12,7 @@ use crate::client::{Client, Handle};
 use crate::hub::Hub;
 use crate::listen::kind_of;
 use crate::outcome::Latency;
+use crate::panics::log;
 use crate::spans::Origin;
 
 pub(crate) type SlowCallback = dyn FnMut(&Client, &SlowConsumer) + Send;
@@ -50,7 +52,8 @@ impl Client {
 impl Hub {
     pub(crate) fn slow_consumer(&self, handle: &Weak<Handle>, notice: &SlowConsumer) {
         let SlowConsumer { reason, behind, bytes_waiting, .. } = notice;
-        tracing::warn!(
+        log!(
+            warn,
             name: "lightlike.slow_consumer",
             ?reason,
             ?behind,
@@ -68,6 +71,10 @@ impl Hub {
 
 /// The connection's state is another.
 pub(crate) fn state(origin: &Origin, stored: Option<&str>, state: &ConnectionState) {
+    guard::quietly(TRACING, || log_state(origin, stored, state));
+}
+
+fn log_state(origin: &Origin, stored: Option<&str>, state: &ConnectionState) {
     let database = origin.database();
     match state {
         ConnectionState::Reconnecting { attempt, reason, .. } => tracing::info!(
@@ -101,6 +108,10 @@ pub(crate) fn state(origin: &Origin, stored: Option<&str>, state: &ConnectionSta
 
 /// A transaction is about to be told.
 pub(crate) fn transaction(changes: &Changes) {
+    guard::quietly(TRACING, || log_transaction(changes));
+}
+
+fn log_transaction(changes: &Changes) {
     if tracing::enabled!(tracing::Level::DEBUG) {
         let rows: usize = changes.diffs().iter().map(lightlike_core::cache::TableDiff::len).sum();
         let tables = changes.diffs().len();
@@ -127,6 +138,10 @@ pub(crate) fn cause(cause: &conn::Cause) -> &'static str {
 
 /// A query set is over.
 pub(crate) fn set_ended(set: conn::SubscriptionId, reason: &SetEnd) {
+    guard::quietly(TRACING, || log_set_ended(set, reason));
+}
+
+fn log_set_ended(set: conn::SubscriptionId, reason: &SetEnd) {
     let set = set.0;
     match reason {
         SetEnd::Unsubscribed | SetEnd::Closed => {
@@ -140,6 +155,10 @@ pub(crate) fn set_ended(set: conn::SubscriptionId, reason: &SetEnd) {
 
 /// A call or a query is answered, or will not be.
 pub(crate) fn answered(function: Option<&str>, reply: &Reply, times: CallTimes) {
+    guard::quietly(TRACING, || log_answered(function, reply, times));
+}
+
+fn log_answered(function: Option<&str>, reply: &Reply, times: CallTimes) {
     if tracing::enabled!(tracing::Level::DEBUG) {
         let Latency { queued, round_trip, applying, .. } = Latency::new(reply, times);
         let outcome = kind_of(reply);
@@ -158,5 +177,5 @@ pub(crate) fn answered(function: Option<&str>, reply: &Reply, times: CallTimes) 
 /// A call whose arguments have no encoding was not made, and nobody waits for it.
 pub(crate) fn unencodable(function: &str, error: &EncodeError) {
     let message = error.to_string();
-    tracing::warn!(name: "lightlike.call.unhandled", function, message, "a call was not made");
+    log!(warn, name: "lightlike.call.unhandled", function, message, "a call was not made");
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use lightlike_core::bsatn;
 use lightlike_core::cache::{LocalTx, Mutation, NewIds, RowStatus, TempId};
 use lightlike_core::conn::NamedArgs;
+use lightlike_core::guard::Fenced;
 use lightlike_core::named_ids::{NamedId, replace_ids};
 use lightlike_core::schema::{Reducer, Table};
 
@@ -160,7 +161,7 @@ impl<R: Reducer> Call<R> {
     }
 }
 
-type Mutator = dyn Fn(&mut LocalTx, &[u8]) + Send + Sync;
+type Mutator = Fenced<Box<dyn Fn(&mut LocalTx, &[u8]) + Send + Sync>>;
 
 /// Predicted effect of a call by its reducer's mutator.
 struct Mutated {
@@ -171,7 +172,7 @@ struct Mutated {
 
 impl Mutation for Mutated {
     fn run(&self, tx: &mut LocalTx) {
-        (self.mutator)(tx, &self.args);
+        self.mutator.get().into_iter().for_each(|mutator| mutator(tx, &self.args));
     }
 
     fn names_ids(&self) -> bool {
@@ -201,7 +202,7 @@ impl Mutators {
             Ok(args) => run(tx, &args).settle(tx),
             Err(error) => tx.fail(format!("its arguments do not decode: {error}")),
         };
-        self.by_name.insert(R::DEF.name, Arc::new(mutator));
+        self.by_name.insert(R::DEF.name, Arc::new(Fenced::new("mutator", Box::new(mutator))));
     }
 
     /// Predicted effect of a call with these encoded arguments.

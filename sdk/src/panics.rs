@@ -1,16 +1,27 @@
-//! Callbacks that panicked: caught, kept until nothing runs any more, and told.
+//! Code of the application that panicked: caught, kept until nothing runs any more, and told.
 
-use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-/// A callback that panicked. Nothing else was harmed: it stays registered and runs the next time.
+use lightlike_core::driver::Shared;
+use lightlike_core::guard::{self, Panic, TRACING};
+
+/// An event for `tracing`, whose subscriber is the application's and may panic.
+macro_rules! log {
+    ($level:ident, $($event:tt)*) => {
+        lightlike_core::guard::tell_tracing(|| tracing::$level!($($event)*))
+    };
+}
+pub(crate) use log;
+
+/// Code of the application that panicked where the client runs it, and was caught. A callback stays registered and runs the next
+/// time. What else follows depends on the code: see [`Client::on_panic`](crate::Client::on_panic).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Panicked {
-    /// Method that the callback was registered with, such as `on_insert`.
+    /// Kind of code, or the method that registered it, such as `on_insert`, `row type` or `transport`.
     pub callback: &'static str,
-    /// The table whose events it hears, if it is one table's.
+    /// The table whose events it hears or whose rows it handles, if it is one table's.
     pub table: Option<&'static str>,
     /// Text of the panic; "no text" if it was no text.
     pub message: Box<str>,
@@ -22,27 +33,55 @@ pub(crate) struct Panics {
     /// `true` if there are any, so that nothing is locked where there are none.
     any: AtomicBool,
     list: Mutex<Vec<Panicked>>,
+    /// The machine, which has an event delivered for a panic that was caught outside of any.
+    machine: OnceLock<Weak<Shared>>,
 }
 
 impl Panics {
-    /// Notes a panic, and logs it.
+    /// Lets panics be told of that are caught outside of any event.
+    pub(crate) fn tell_by(&self, machine: &Arc<Shared>) {
+        // There is one machine.
+        let _ = self.machine.set(Arc::downgrade(machine));
+    }
+
+    /// Notes a panic of a callback, and logs it. It is told when the event is over that is being delivered.
     pub(crate) fn note(
         &self,
         callback: &'static str,
         table: Option<&'static str>,
-        panic: &(dyn Any + Send),
+        message: Box<str>,
     ) {
-        let message = panic_text(panic);
-        tracing::error!(
-            name: "lightlike.callback.panicked",
-            callback,
-            table,
-            message,
-            "a callback panicked"
-        );
-        let panicked = Panicked { callback, table, message: message.into() };
+        // A subscriber that panics is not told of it: that would go on for ever.
+        if callback != TRACING {
+            log!(
+                error,
+                name: "lightlike.callback.panicked",
+                callback,
+                table,
+                %message,
+                "code of the application panicked"
+            );
+        }
+        let panicked = Panicked { callback, table, message };
         self.list.lock().unwrap_or_else(PoisonError::into_inner).push(panicked);
         self.any.store(true, Ordering::Relaxed);
+    }
+
+    /// As [`note`](Self::note), of a panic that the machine or its driver caught.
+    pub(crate) fn tell(&self, panic: Panic) {
+        let Panic { what, table, message, .. } = panic;
+        self.note(what, table, message);
+    }
+
+    /// As [`note`](Self::note), wherever it was caught: it is told with an event of its own.
+    pub(crate) fn tell_later(&self, panic: Panic) {
+        let told = self.machine.get().and_then(Weak::upgrade).is_some_and(|machine| {
+            let note = || machine.command(|connection, _| connection.note_panic(panic.clone()));
+            guard::catch(note).is_ok()
+        });
+        if !told {
+            self.tell(panic);
+        }
     }
 
     /// Takes those that are not told yet.
@@ -52,10 +91,4 @@ impl Panics {
         }
         std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Text of a panic.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
 }

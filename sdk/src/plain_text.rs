@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lightlike_core::conn::{Dial, Server};
 use lightlike_core::driver::{Dialer, Dialing};
 
+use crate::panics::log;
+
 /// Tells once, for all that share it, that a token is sent to another machine where everybody on the way can read it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PlainText(Arc<AtomicBool>);
@@ -16,7 +18,8 @@ impl PlainText {
         if server.is_secure() || server.is_this_machine() || self.0.swap(true, Ordering::Relaxed) {
             return;
         }
-        tracing::warn!(
+        log!(
+            warn,
             name: "lightlike.token.plain_text",
             address = server.http_uri(""),
             "the token is sent without encryption, and whoever sees it can be this user: use https"

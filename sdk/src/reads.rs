@@ -8,6 +8,7 @@ use lightlike_core::cache;
 use lightlike_core::query::Filter;
 use lightlike_core::schema::{IndexRef, RangeIn, Table};
 
+use crate::panics::log;
 use crate::table::TableHandle;
 use crate::view::TableView;
 
@@ -103,7 +104,8 @@ pub(crate) fn look_for_index<T: Table, C: RangeIn<T>>(table: &cache::TableView<'
         && TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert((T::DEF.name, index))
     {
         let column = T::DEF.row.columns.get(usize::from(index)).map_or("", |column| column.name);
-        tracing::warn!(
+        log!(
+            warn,
             table = T::DEF.name,
             column,
             "a client index was not declared: each read by it looks at the whole table"

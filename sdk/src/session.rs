@@ -3,16 +3,17 @@
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lightlike_core::guard::{self, Fenced, Panic};
 use lightlike_core::secret::{Secret, check_token};
 
 use crate::client::Client;
 use crate::error::{Error, Repr};
+use crate::panics::log;
 use crate::token::TokenStore;
 
 /// Keeps the store in step with what the server says our token is.
-#[derive(Default)]
 pub(crate) struct Session {
-    store: Option<Arc<dyn TokenStore>>,
+    store: Option<Fenced<Arc<dyn TokenStore>>>,
     state: Mutex<State>,
 }
 
@@ -35,11 +36,12 @@ impl Session {
         store: Option<Arc<dyn TokenStore>>,
         given: Option<Secret>,
     ) -> Result<(Self, Option<Box<str>>), Error> {
+        let store = store.map(|store| Fenced::new(TOKEN_STORE, store));
         if let Some(given) = given {
             check_token(given.expose()).map_err(Repr::Token)?;
             return Ok((Self { store, state: Mutex::default() }, Some(given.into_exposed())));
         }
-        let loaded = store.as_ref().map_or(Ok(None), |store| store.load());
+        let loaded = guarded(|| of(&store).map_or(Ok(None), |store| store.load()));
         let kept = loaded.map_err(|source| Repr::TokenStore { verb: "load", source })?;
         let (presents_kept, secret) = (kept.is_some(), kept.clone().map(Secret::from));
         let state = State { kept: secret, presents_kept, ..State::default() };
@@ -55,8 +57,9 @@ impl Session {
 
     /// Place of the token that is presented, for errors; none if it did not come from the store, and is not in it.
     pub(crate) fn presented(&self) -> Option<Box<str>> {
-        let store = self.store.as_ref().filter(|_| self.lock().presents_kept)?;
-        Some(store.location().map_or_else(|| "the token store".into(), Box::from))
+        let store = of(&self.store).filter(|_| self.lock().presents_kept)?;
+        let location = guard::catch(|| store.location().map(Box::from)).ok().flatten();
+        Some(location.unwrap_or_else(|| "the token store".into()))
     }
 
     /// Another token than the store's is presented from now on.
@@ -66,19 +69,23 @@ impl Session {
 
     /// This is our token now.
     pub(crate) fn keep(&self, token: &str) {
-        let Some(store) = &self.store else { return };
+        let Some(store) = of(&self.store) else { return };
         let mut state = self.lock();
         state.presents_kept = state.kept.as_ref().is_some_and(|kept| kept.expose() == token);
         if state.forgotten || state.presents_kept {
             return;
         }
-        match store.save(token) {
+        match guarded(|| store.save(token)) {
             Ok(()) => {
                 state.kept = Some(token.into());
                 state.presents_kept = true;
             }
             Err(error) => {
-                tracing::error!(%error, "the token could not be kept: the next run will be somebody else");
+                log!(
+                    error,
+                    %error,
+                    "the token could not be kept: the next run will be somebody else"
+                );
                 state.failure = Some(error);
             }
         }
@@ -97,7 +104,7 @@ impl Session {
         let mut state = self.lock();
         state.forgotten = true;
         state.kept = None;
-        let cleared = self.store.as_ref().map_or(Ok(()), |store| store.clear());
+        let cleared = guarded(|| of(&self.store).map_or(Ok(()), |store| store.clear()));
         cleared.map_err(|source| Repr::TokenStore { verb: "forget", source }.into())
     }
 
@@ -105,6 +112,23 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+fn of(store: &Option<Fenced<Arc<dyn TokenStore>>>) -> Option<&Arc<dyn TokenStore>> {
+    store.as_ref()?.get()
+}
+
+/// Asks the store for something. A panic of its own is an error of its own.
+fn guarded<T>(
+    ask: impl FnOnce() -> Result<T, Box<dyn StdError + Send + Sync>>,
+) -> Result<T, Box<dyn StdError + Send + Sync>> {
+    guard::catch(ask).unwrap_or_else(|message| {
+        guard::note(TOKEN_STORE, message.clone());
+        Err(Panic::new(TOKEN_STORE, message).into())
+    })
+}
+
+/// The name of its panics.
+const TOKEN_STORE: &str = "token store";
 
 /// Logging out.
 impl Client {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use lightlike_core::bsatn::{Decode, Writer};
+use lightlike_core::guard;
 use lightlike_core::schema::Row;
 
 use crate::callbacks::{CallbackId, ScopedCallback};
@@ -128,10 +129,23 @@ impl<T> Feed<T> {
         let waker = inner.waker.take();
         drop(inner);
         // Outside the lock: they may do anything when they are dropped.
-        drop(dropped);
-        waker.into_iter().for_each(Waker::wake);
+        dropped.into_iter().for_each(|item| guard::drop_quietly(ITEM, item));
+        waker.into_iter().for_each(guard::wake);
+    }
+
+    /// An event could not be fed: whoever reads the stream hears that it missed one.
+    pub(crate) fn miss(&self) {
+        let Some(queue) = self.queue.upgrade() else { return };
+        let mut inner = queue.lock();
+        inner.missed += 1;
+        let waker = inner.waker.take();
+        drop(inner);
+        waker.into_iter().for_each(guard::wake);
     }
 }
+
+/// The name of panics of items.
+const ITEM: &str = "stream item";
 
 impl<T> Drop for Feed<T> {
     fn drop(&mut self) {
@@ -140,7 +154,7 @@ impl<T> Drop for Feed<T> {
         inner.closed = true;
         let waker = inner.waker.take();
         drop(inner);
-        waker.into_iter().for_each(Waker::wake);
+        waker.into_iter().for_each(guard::wake);
     }
 }
 
@@ -182,6 +196,15 @@ pub(crate) fn row_bytes<R: Row>(row: &R) -> usize {
     let mut out = Writer::new();
     row.encode(&mut out);
     out.as_slice().len()
+}
+
+/// Items go one by one, whatever that does.
+impl<T> Drop for Inner<T> {
+    fn drop(&mut self) {
+        while let Some((item, _)) = self.items.pop_front() {
+            guard::drop_quietly(ITEM, item);
+        }
+    }
 }
 
 impl<T> Queue<T> {

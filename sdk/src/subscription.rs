@@ -10,11 +10,11 @@ use lightlike_core::conn::{SetEnd, StaleReason, SubscriptionId};
 use lightlike_core::query::QueryError;
 #[cfg(feature = "http")]
 use lightlike_core::schema::Difference;
-use tokio::sync::watch;
 
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
 use crate::query::QueryList;
+use crate::watch::{Source, Watch};
 
 /// A query set: its rows are in the cache, and kept in step, while this is held. Dropping it unsubscribes;
 /// [`keep`](Self::keep) leaves the set for as long as the connection lives.
@@ -26,7 +26,7 @@ pub struct Subscription {
     /// None if the set was never asked for: a table of its is known with another row type, or a query cannot be written.
     set: Option<SubscriptionId>,
     list: QueryList,
-    stage: watch::Receiver<Stage>,
+    stage: Watch<Stage>,
     ends_on_drop: bool,
 }
 
@@ -57,14 +57,14 @@ impl Subscription {
         hub: Arc<Hub>,
         set: SubscriptionId,
         list: QueryList,
-        stage: watch::Receiver<Stage>,
+        stage: Watch<Stage>,
     ) -> Self {
         Self { hub, set: Some(set), list, stage, ends_on_drop: true }
     }
 
     /// A subscription that was over before it began.
     pub(crate) fn refused(hub: Arc<Hub>, list: QueryList, end: End) -> Self {
-        let (_, stage) = watch::channel(Stage::Ended(end));
+        let stage = Source::new(Stage::Ended(end)).subscribe();
         Self { hub, set: None, list, stage, ends_on_drop: false }
     }
 
@@ -111,6 +111,7 @@ impl Subscription {
     ///   unsubscribed first.
     /// - [`Schema`](crate::ErrorKind::Schema): rows do not decode as their Rust type, or a table is known with another, or
     ///   differs from the module's under a [strict check](crate::ClientBuilder#method.schema_check).
+    /// - [`Panicked`](crate::ErrorKind::Panicked): code of a row type panicked over a row of the set.
     /// - [`Query`](crate::ErrorKind::Query): a query cannot be written as SQL.
     /// - [`Disconnected`](crate::ErrorKind::Disconnected): the connection is closed.
     ///
@@ -120,9 +121,9 @@ impl Subscription {
     pub async fn applied(&self) -> Result<(), Error> {
         let mut stage = self.stage.clone();
         let settled = stage.wait_for(|stage| !matches!(stage, Stage::Pending)).await;
-        match settled.as_deref() {
+        match settled {
             Ok(Stage::Applied | Stage::Stale(_)) => Ok(()),
-            Ok(Stage::Ended(end)) => Err(self.error(end)),
+            Ok(Stage::Ended(end)) => Err(self.error(&end)),
             // The sender lives in the hub, which this holds.
             Ok(Stage::Pending) | Err(_) => Err(Error::from(Repr::Closed)),
         }
@@ -141,9 +142,9 @@ impl Subscription {
     pub async fn ended(&self) -> Result<(), Error> {
         let mut stage = self.stage.clone();
         let ended = stage.wait_for(|stage| matches!(stage, Stage::Ended(_))).await;
-        match ended.as_deref() {
+        match ended {
             Ok(Stage::Ended(End::Set(SetEnd::Unsubscribed))) => Ok(()),
-            Ok(Stage::Ended(end)) => Err(self.error(end)),
+            Ok(Stage::Ended(end)) => Err(self.error(&end)),
             Ok(_) | Err(_) => Err(Error::from(Repr::Closed)),
         }
     }
@@ -189,6 +190,9 @@ impl Subscription {
             End::Set(SetEnd::Refused(message)) => Repr::Refused { queries: queries(), message },
             End::Set(SetEnd::Undecodable(failure)) => {
                 Repr::Undecodable { queries: queries(), failure }
+            }
+            End::Set(SetEnd::Panicked(failure)) => {
+                Repr::RowPanicked { queries: queries(), failure }
             }
             End::Set(SetEnd::NotSent(why)) => Repr::NotSent(why),
             End::Set(SetEnd::Unsubscribed) => Repr::Unsubscribed,

@@ -13,6 +13,7 @@ use crate::callbacks::CallbackId;
 use crate::event::{Change, Deleted, Event, Inserted, Updated};
 use crate::hooks::TableHooks;
 use crate::hub::Hub;
+use crate::panics::log;
 use crate::stream::{DEFAULT_CAPACITY, EventStream};
 use crate::watch::Watch;
 use crate::watch_row::watch_row;
@@ -37,7 +38,7 @@ impl<T: Table> TableHandle<T> {
                 Self { hub, hooks, error: None }
             }
             Err(error) => {
-                tracing::error!(%error, "this handle will see no rows");
+                log!(error, %error, "this handle will see no rows");
                 Self { hub, hooks: Arc::new(TableHooks::of_no_table()), error: Some(error) }
             }
         }

@@ -9,6 +9,7 @@ use lightlike_core::cache;
 use lightlike_core::schema::{Column, FindIn, HasKey, RangeIn, Row, Table};
 
 use crate::hub::Hub;
+use crate::panics::log;
 use crate::reads;
 
 /// All tables at one moment: it never changes, and holding it stops nobody.
@@ -43,10 +44,7 @@ impl View {
     #[cold]
     fn mention<T: Table>(&self) -> Option<cache::TableView<'_, T>> {
         let Some(hub) = self.view.owner::<Hub>() else {
-            tracing::error!(
-                table = T::DEF.name,
-                "the client is gone: nobody can decode these rows"
-            );
+            log!(error, table = T::DEF.name, "the client is gone: nobody can decode these rows");
             return None;
         };
         hub.register::<T>().ok()?;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
+use lightlike_core::guard::{self, Fenced};
 
 /// The latest value of something that changes. Values in between may be missed; the latest never is.
 ///
@@ -39,11 +40,34 @@ struct Shared<T> {
 }
 
 struct Inner<T> {
-    value: Arc<T>,
+    value: Held<T>,
     /// Number of times that the value was set.
     number: u64,
     ended: bool,
     wakers: Wakers,
+}
+
+/// Value that several hold. The last to let go of it drops it, whatever that does.
+pub(crate) struct Held<T>(Arc<Fenced<T>>);
+
+impl<T> Held<T> {
+    fn new(value: T) -> Self {
+        Self(Arc::new(Fenced::new("watched value", value)))
+    }
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.get().expect("only dropping it takes a value out of a fence that is shared")
+    }
 }
 
 /// Wakers of those that wait. A place belongs to one watch until that is dropped.
@@ -63,20 +87,20 @@ impl<T> Shared<T> {
 
 impl<T> Source<T> {
     pub(crate) fn new(value: T) -> Self {
-        let value = Arc::new(value);
+        let value = Held::new(value);
         let inner = Inner { value, number: 0, ended: false, wakers: Wakers::default() };
         Self { shared: Arc::new(Shared { inner: Mutex::new(inner) }) }
     }
 
     /// The next value.
     pub(crate) fn set(&self, value: T) {
-        self.set_quietly(value).into_iter().for_each(Waker::wake);
+        self.set_quietly(value).into_iter().for_each(guard::wake);
     }
 
     /// The next value; the caller wakes who waits for it.
     #[must_use]
     pub(crate) fn set_quietly(&self, value: T) -> Vec<Waker> {
-        let value = Arc::new(value);
+        let value = Held::new(value);
         let mut inner = self.shared.lock();
         inner.number += 1;
         let old = std::mem::replace(&mut inner.value, value);
@@ -93,7 +117,7 @@ impl<T> Source<T> {
         inner.number += 1;
         let wakers = inner.wakers.take();
         drop(inner);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(guard::wake);
     }
 
     /// There will be no other value.
@@ -102,12 +126,12 @@ impl<T> Source<T> {
         inner.ended = true;
         let wakers = inner.wakers.take();
         drop(inner);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(guard::wake);
     }
 
     /// The latest value.
-    pub(crate) fn borrow(&self) -> Arc<T> {
-        Arc::clone(&self.shared.lock().value)
+    pub(crate) fn borrow(&self) -> Held<T> {
+        self.shared.lock().value.clone()
     }
 
     /// A watch that has seen the latest value.
@@ -131,7 +155,7 @@ impl<T> Watch<T> {
 
     /// The latest value.
     pub fn borrow(&self) -> impl Deref<Target = T> + use<T> {
-        Arc::clone(&self.shared.lock().value)
+        self.shared.lock().value.clone()
     }
 
     /// Waits until the value was set since it was last seen: since this watch was made, or this, [`next`](Self::next) or
@@ -190,7 +214,7 @@ impl<T: Clone> Watch<T> {
         loop {
             let (number, value) = {
                 let inner = self.shared.lock();
-                (inner.number, Arc::clone(&inner.value))
+                (inner.number, inner.value.clone())
             };
             self.seen = number;
             if predicate(&value) {
@@ -236,7 +260,7 @@ impl<T> Drop for Watch<T> {
         if let Some(place) = self.place {
             let waker = self.shared.lock().wakers.leave(place);
             // Outside the lock: it may do anything when it is dropped.
-            drop(waker);
+            guard::drop_quietly("waker", waker);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 
 use lightlike_core::cache::RowChange;
+use lightlike_core::guard;
 use lightlike_core::schema::Row;
 
 use crate::watch::{Source, Watch};
@@ -15,8 +16,13 @@ use crate::watch::{Source, Watch};
 pub(crate) trait WatchRows<R>: Any + Send + Sync {
     fn is_empty(&self) -> bool;
 
-    /// Tells of the changes that led to this version.
-    fn set(&self, version: u64, changes: &mut dyn Iterator<Item = RowChange<'_, R>>);
+    /// Tells of the changes that led to this version, and returns the texts of panics of the row type: a watch whose row
+    /// panicked keeps the value that it has.
+    fn set(
+        &self,
+        version: u64,
+        changes: &mut dyn Iterator<Item = RowChange<'_, R>>,
+    ) -> Vec<Box<str>>;
 
     /// There will be no more changes.
     fn end(&self);
@@ -108,28 +114,25 @@ impl<R: Row> WatchRows<R> for RowWatches<R> {
         self.len.load(Ordering::Relaxed) == 0
     }
 
-    fn set(&self, version: u64, changes: &mut dyn Iterator<Item = RowChange<'_, R>>) {
-        let Some(copy) = self.copy.get() else { return };
-        let mut wakers: Vec<Waker> = Vec::new();
+    fn set(
+        &self,
+        version: u64,
+        changes: &mut dyn Iterator<Item = RowChange<'_, R>>,
+    ) -> Vec<Box<str>> {
+        let Some(copy) = self.copy.get() else { return Vec::new() };
+        let (mut wakers, mut panics) = (Vec::new(), Vec::new());
         let mut inner = self.lock();
-        for change in changes {
-            let (key, row) = match change {
-                RowChange::Insert(row) | RowChange::Update { new: row, .. } => {
-                    (row.key(), Some(row))
-                }
-                RowChange::Delete(row) => (row.key(), None),
-                RowChange::Event(_) => continue,
-            };
-            // One that was read when this change was visible, and not told yet, has it.
-            if let Some(watched) = inner.watched.get_mut(key)
-                && watched.version < version
-            {
-                watched.version = version;
-                wakers.extend(watched.source.set_quietly(row.map(copy)));
+        // A change is over or has not begun where its key or its row panics.
+        while let Err(message) = guard::catch(|| {
+            for change in &mut *changes {
+                wakers.extend(inner.set(version, change, *copy));
             }
+        }) {
+            panics.push(message);
         }
         drop(inner);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(guard::wake);
+        panics
     }
 
     fn end(&self) {
@@ -138,11 +141,30 @@ impl<R: Row> WatchRows<R> for RowWatches<R> {
         let watched = std::mem::take(&mut inner.watched);
         self.len.store(0, Ordering::Relaxed);
         drop(inner);
-        drop(watched);
+        guard::drop_quietly("row type", watched);
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
+    }
+}
+
+impl<R: Row> Inner<R> {
+    /// Tells of one change, and returns the wakers of those who wait for it.
+    fn set(&mut self, version: u64, change: RowChange<'_, R>, copy: fn(&R) -> R) -> Vec<Waker> {
+        let (key, row) = match change {
+            RowChange::Insert(row) | RowChange::Update { new: row, .. } => (row.key(), Some(row)),
+            RowChange::Delete(row) => (row.key(), None),
+            RowChange::Event(_) => return Vec::new(),
+        };
+        // One that was read when this change was visible, and not told yet, has it.
+        match self.watched.get_mut(key) {
+            Some(watched) if watched.version < version => {
+                watched.version = version;
+                watched.source.set_quietly(row.map(copy))
+            }
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -156,14 +178,17 @@ impl<R: Row> Drop for Guard<R> {
     fn drop(&mut self) {
         let Some(watches) = self.watches.upgrade() else { return };
         let mut inner = watches.lock();
-        // Unless somebody has begun to watch it again meanwhile.
-        let gone = match inner.watched.get(&self.key) {
+        // Unless somebody has begun to watch it again meanwhile. A key that panics stays, and is told of to nobody.
+        let gone = guard::catch(|| match inner.watched.get(&self.key) {
             Some(watched) if watched.guard.strong_count() == 0 => inner.watched.remove(&self.key),
             _ => None,
-        };
+        });
         watches.len.store(inner.watched.len(), Ordering::Relaxed);
         drop(inner);
-        drop(gone);
+        match gone {
+            Ok(gone) => drop(gone),
+            Err(message) => guard::note("row type", message),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::change::{Change, Part, Step};
 use super::diff::Transaction;
@@ -15,6 +15,7 @@ use super::stamp::{Stamp, VIEW_AGE_MAX};
 use super::table::{AnyTable, Fault};
 use super::weigh::cost_of_bytes;
 use super::{Cache, TableId};
+use crate::guard::log;
 use crate::wire::RowList;
 
 /// The change under way.
@@ -114,6 +115,15 @@ impl Applying {
         }
     }
 
+    /// Adds sets that failed, unless they are known to have.
+    fn fail(&mut self, failures: impl IntoIterator<Item = SetFailure>) {
+        for failure in failures {
+            if self.failed.iter().all(|known| known.set != failure.set) {
+                self.failed.push(failure);
+            }
+        }
+    }
+
     /// Starts over, after what it did was undone, without the sets that failed.
     fn start_over(&mut self) {
         self.touched.clear();
@@ -134,9 +144,13 @@ impl Applying {
         (self.at, self.row) = (self.at + 1, 0);
     }
 
-    /// The next rows to be looked at for what mutations read and wrote, and the first of them.
-    pub(super) fn next_rows(&mut self) -> Option<(TableId, &RowList, usize)> {
-        while self.change.parts.get(self.at)?.stored_rows().is_none() {
+    /// The next rows to be looked at for what mutations read and wrote, and the first of them; not of sets that failed.
+    pub(super) fn next_rows(
+        &mut self,
+        failed: &HashSet<SetId>,
+    ) -> Option<(TableId, &RowList, usize)> {
+        let is_over = |part: &Part| part.stored_rows().is_none() || failed.contains(&part.set());
+        while is_over(self.change.parts.get(self.at)?) {
             self.next();
         }
         let rows = self.change.parts.get(self.at)?.stored_rows()?;
@@ -186,38 +200,57 @@ impl Cache {
     }
 
     /// Goes on with the change under way by about `max_rows` rows. Without one, an empty transaction is committed.
+    ///
+    /// Where code of a row type panics, the change begins anew without the sets that carry its table: see
+    /// [`take_panics`](Self::take_panics).
     pub fn step(&mut self, max_rows: usize) -> Step {
         let Some(mut applying) = self.applying.take() else {
             return Step::Committed(self.empty_transaction());
         };
         let mut budget = max_rows.max(1);
+        drop(self.resets.take_recent());
         loop {
-            match self.run(&mut applying, &mut budget) {
-                Ok(true) if applying.is_done() => {
-                    return Step::Committed(self.finish(&mut applying));
-                }
-                Ok(true) => (),
-                Ok(false) => {
+            let step = self.fenced(|cache| cache.run_phases(&mut applying, &mut budget));
+            let panicked = self.resets.take_recent();
+            match step {
+                Some(step @ (Step::Committed(_) | Step::OutOfSync(_))) => return step,
+                Some(Step::More) if panicked.is_empty() => {
                     self.applying = Some(applying);
                     return Step::More;
                 }
-                Err(Stop::OutOfSync(error)) => {
-                    self.undo(&applying);
-                    return Step::OutOfSync(error);
-                }
-                Err(Stop::Mismatch(table, reason)) => {
-                    self.fail_sets(&mut applying, table, &reason);
+                // What was staged in a table that started over is lost with it. Each time around, at least one more
+                // set of the change has failed, or a table has no rows left that could panic.
+                _ => {
+                    for (table, reason) in &panicked {
+                        self.fail_sets(&mut applying, *table, reason);
+                    }
                     self.undo(&applying);
                     applying.start_over();
                 }
+            }
+        }
+    }
+
+    /// Goes on until the budget is used up or the change is over.
+    fn run_phases(&mut self, applying: &mut Applying, budget: &mut usize) -> Step {
+        loop {
+            match self.run(applying, budget) {
+                Ok(true) if applying.is_done() => return Step::Committed(self.finish(applying)),
+                Ok(true) => (),
+                Ok(false) => return Step::More,
+                Err(Stop::OutOfSync(error)) => {
+                    self.undo(applying);
+                    return Step::OutOfSync(error);
+                }
+                Err(Stop::Mismatch(table, reason)) => {
+                    self.fail_sets(applying, table, &reason);
+                    self.undo(applying);
+                    applying.start_over();
+                }
                 Err(Stop::Wanted(wanted)) => {
-                    self.undo(&applying);
+                    self.undo(applying);
                     let failed = self.mention(wanted);
-                    let is_new = |failure: &SetFailure| {
-                        applying.failed.iter().all(|known| known.set != failure.set)
-                    };
-                    let failed: Vec<_> = failed.into_iter().filter(is_new).collect();
-                    applying.failed.extend(failed);
+                    applying.fail(failed);
                     applying.start_over();
                 }
             }
@@ -258,7 +291,7 @@ impl Cache {
                 Step::More => (),
                 Step::Committed(transaction) => break transaction,
                 Step::OutOfSync(error) => {
-                    tracing::error!(%error, "sets could not be dropped");
+                    log!(error, %error, "sets could not be dropped");
                     break self.empty_transaction();
                 }
             }
@@ -279,7 +312,7 @@ impl Cache {
         match applying.phase {
             Phase::Start => {
                 // A server that never pauses leaves no other time for this.
-                self.reclaim(*budget);
+                self.reclaim_some(*budget);
                 self.waiting = !applying.is_urgent && self.must_wait();
                 if self.waiting {
                     return Ok(false);
@@ -383,6 +416,7 @@ impl Cache {
             }
             tables.push(Some(table));
         }
+        applying.fail(self.resets.take_failed());
         let dropped = applying.change.parts.iter().filter_map(|part| match part {
             Part::DropSet { set } => Some(*set),
             _ => None,
@@ -435,6 +469,7 @@ impl Cache {
             }
             let cost = 1 + cost_of_bytes(rows.data_bytes() / rows.len().max(1));
             let count = left.min(budget.div_ceil(cost));
+            self.name(table);
             let store = &mut *self.tables[table.0 as usize];
             if let Err(fault) = stage(store, part, applying.row, count) {
                 return Err(match fault {
@@ -450,6 +485,7 @@ impl Cache {
                 applying.next();
             }
         }
+        self.resets.leave();
         Ok(true)
     }
 
@@ -496,9 +532,11 @@ impl Cache {
             true => self.show_rebased(applying),
             false => (false, NewIds::default()),
         };
+        let mut tables = self.publish_resets();
+        self.resets.leave();
         let changes = |table: &TableId| self.tables[table.0 as usize].has_changes();
         // Rows that moved are in other slots now.
-        if !moved && !applying.touched.iter().any(changes) {
+        if !moved && tables.is_empty() && !applying.touched.iter().any(changes) {
             for table in &applying.touched {
                 let unchanged = self.tables[table.0 as usize].finish(self.version, self.version);
                 debug_assert!(unchanged.is_none());
@@ -508,12 +546,12 @@ impl Cache {
         let before = View { epoch: self.shared.current() };
         let (version, horizon) = (self.version + 1, self.horizon());
         let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
-        let tables = applying.touched.iter().filter_map(finish).collect();
+        tables.extend(applying.touched.iter().filter_map(finish));
         let after = View { epoch: self.publish(version) };
         Transaction { before, after, tables, failed, new_ids }
     }
 
-    fn empty_transaction(&self) -> Transaction {
+    pub(super) fn empty_transaction(&self) -> Transaction {
         let view = View { epoch: self.shared.current() };
         Transaction {
             before: view.clone(),
@@ -524,18 +562,12 @@ impl Cache {
         }
     }
 
-    /// Ends the sets of the change that carry a table whose rows do not decode.
+    /// Ends the sets of the change that carry a table whose rows do not decode, or whose row type panicked.
     fn fail_sets(&mut self, applying: &mut Applying, table: TableId, reason: &RowMismatch) {
         let store = &self.tables[table.0 as usize];
         for (part, &of) in applying.change.parts.iter().zip(&applying.tables) {
             if of == Some(table) && self.failed.insert(part.set()) {
-                applying.failed.push(SetFailure {
-                    set: part.set(),
-                    table,
-                    table_name: store.name().clone(),
-                    row_type: store.def().map_or("raw row", |def| def.row.name),
-                    reason: reason.clone(),
-                });
+                applying.failed.push(SetFailure::of(&**store, table, part.set(), reason));
             }
         }
     }

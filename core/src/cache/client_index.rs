@@ -11,6 +11,7 @@ use super::slots::{Chunks, RowId};
 use super::stamp::Stamp;
 use super::store::TableStore;
 use super::{Cache, TableId};
+use crate::guard;
 use crate::schema::{ClientIndex, Row, Table};
 
 type Compare<R> = dyn Fn(&R, &R) -> Ordering + Send + Sync;
@@ -19,10 +20,16 @@ type Compare<R> = dyn Fn(&R, &R) -> Ordering + Send + Sync;
 pub(super) struct DeclaredIndex<R> {
     pub(super) column: u16,
     pub(super) index: OrderedIndex<R>,
-    compare: Box<Compare<R>>,
+    compare: Arc<Compare<R>>,
 }
 
 impl<R> DeclaredIndex<R> {
+    /// The same index, over a list that has no rows yet.
+    pub(super) fn afresh(&self, chunks: &Arc<Chunks<R>>) -> Self {
+        let index = OrderedIndex::new(&[], Arc::clone(chunks));
+        Self { column: self.column, index, compare: Arc::clone(&self.compare) }
+    }
+
     /// The order of two rows.
     pub(super) fn compare(&self, a: &R, b: &R) -> Ordering {
         (self.compare)(a, b)
@@ -31,11 +38,11 @@ impl<R> DeclaredIndex<R> {
     /// Adds rows that `chunks` has.
     pub(super) fn insert(&self, ids: &[u32], chunks: &Arc<Chunks<R>>) {
         self.index.set_chunks(chunks);
-        self.index.insert(ids, &self.compare);
+        self.index.insert(ids, &*self.compare);
     }
 
     pub(super) fn remove(&self, ids: &[u32]) {
-        ids.iter().for_each(|&id| self.index.remove(id, &self.compare));
+        ids.iter().for_each(|&id| self.index.remove(id, &*self.compare));
     }
 }
 
@@ -55,7 +62,10 @@ impl Cache {
         let TableId(table) = registered.table;
         let store: &mut dyn Any = &mut *self.tables[table as usize];
         if let Some(store) = store.downcast_mut::<TableStore<T::Row>>() {
-            store.declare(index.column(), Box::new(move |a, b| index.compare(a, b)));
+            let compare = Arc::new(move |a: &_, b: &_| index.compare(a, b));
+            // Nothing of the table is changed before all of its rows were compared.
+            let declared = guard::catch(|| store.declare(index.column(), compare));
+            declared.map_err(|message| RegisterError::Panicked { table: T::DEF.name, message })?;
             self.touch(registered.table);
             self.publish_late();
         }
@@ -64,7 +74,7 @@ impl Cache {
 }
 
 impl<R: Row> TableStore<R> {
-    fn declare(&mut self, column: u16, compare: Box<Compare<R>>) {
+    fn declare(&mut self, column: u16, compare: Arc<Compare<R>>) {
         if self.snapshot.declared.iter().any(|known| known.column == column) {
             return;
         }

@@ -27,7 +27,14 @@ impl Cache {
     /// set has it. What mutations make of the rows is left aside.
     ///
     /// Takes time and memory in proportion to the rows.
-    pub fn compare(&self, set: SetId, rows: &QueryRows) -> Vec<Drift> {
+    ///
+    /// Where the code of a row type panics there is nothing to compare any more: see
+    /// [`take_panics`](Self::take_panics).
+    pub fn compare(&mut self, set: SetId, rows: &QueryRows) -> Vec<Drift> {
+        self.fenced(|cache| cache.compare_all(set, rows)).unwrap_or_default()
+    }
+
+    fn compare_all(&self, set: SetId, rows: &QueryRows) -> Vec<Drift> {
         let mut theirs: HashMap<&str, Vec<&RowList>> = HashMap::new();
         for list in &rows.tables {
             theirs.entry(&list.table).or_default().push(&list.rows);
@@ -39,6 +46,7 @@ impl Cache {
             for rows in theirs.remove(name).unwrap_or_default() {
                 rows.iter().for_each(|row| *counts.entry(row.into()).or_default() += 1);
             }
+            self.name(TableId(table as u32));
             store.rows_of_set(set, &mut |row, count| {
                 *counts.entry(row.into()).or_default() -= i64::from(count);
             });

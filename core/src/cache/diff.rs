@@ -10,6 +10,7 @@ use super::error::SetFailure;
 use super::optimistic::NewIds;
 use super::slots::{Chunks, NO_ROW, RowId};
 use crate::bsatn::Writer;
+use crate::guard::FencedRows;
 use crate::schema::{Row, Table};
 
 /// One change of all tables, which readers see whole or not at all.
@@ -84,6 +85,8 @@ pub struct TableDiff {
     pub(super) retained: Retained,
     pub(super) pairs: Vec<Pair>,
     pub(super) events: Option<Box<dyn AnyEvents>>,
+    /// The table started over: the rows of `pairs`, all of which left, are in the view before and not in the one after.
+    pub(super) started_over: bool,
 }
 
 /// A row that came, a row that left, or both: see [`NO_ROW`].
@@ -93,7 +96,7 @@ pub(super) struct Pair {
     pub(super) new: u32,
 }
 
-/// The rows of an event table, as a `Vec` of their type.
+/// The rows of an event table, as [`FencedRows`] of their type.
 pub(super) trait AnyEvents: Any + Send + Sync {
     fn count(&self) -> usize;
 
@@ -101,14 +104,14 @@ pub(super) trait AnyEvents: Any + Send + Sync {
     fn encode_rows(&self, each: &mut dyn FnMut(&[u8]));
 }
 
-impl<R: Row> AnyEvents for Vec<R> {
+impl<R: Row> AnyEvents for FencedRows<R> {
     fn count(&self) -> usize {
         self.len()
     }
 
     fn encode_rows(&self, each: &mut dyn FnMut(&[u8])) {
         let mut out = Writer::new();
-        for row in self {
+        for row in self.iter() {
             out.clear();
             row.encode(&mut out);
             each(out.as_slice());
@@ -168,11 +171,16 @@ impl TableDiff {
     /// this belongs to; with another one there are no rows.
     pub fn changes<'t, T: Table>(&'t self, tx: &'t Transaction) -> Option<Changes<'t, T::Row>> {
         let events: &[T::Row] = match &self.events {
-            Some(events) => (&**events as &dyn Any).downcast_ref::<Vec<T::Row>>()?,
+            Some(events) => (&**events as &dyn Any).downcast_ref::<FencedRows<T::Row>>()?,
             None => &[],
         };
-        let snapshot = tx.after.epoch.tables.typed_at::<T::Row>(self.table.0)?;
+        let snapshot = self.view(tx).epoch.tables.typed_at::<T::Row>(self.table.0)?;
         Some(Changes { chunks: &snapshot.chunks, pairs: self.pairs.iter(), events: events.iter() })
+    }
+
+    /// The view that has the rows of all changes.
+    fn view<'t>(&self, tx: &'t Transaction) -> &'t View {
+        if self.started_over { &tx.before } else { &tx.after }
     }
 
     /// Shows the changes as encoded rows, in the order of [`changes`](Self::changes), whatever the table's type.
@@ -180,7 +188,7 @@ impl TableDiff {
     /// A table without a type knows no primary key: a row that was replaced is an insert and a delete there. `tx` is the
     /// transaction that this belongs to.
     pub fn for_each_encoded(&self, tx: &Transaction, mut each: impl FnMut(RowChange<'_, [u8]>)) {
-        if let Some(table) = tx.after.epoch.tables.untyped_at(self.table.0) {
+        if let Some(table) = self.view(tx).epoch.tables.untyped_at(self.table.0) {
             let (mut old, mut new) = (Writer::new(), Writer::new());
             for pair in &self.pairs {
                 old.clear();

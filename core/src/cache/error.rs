@@ -85,11 +85,11 @@ impl OutOfSync {
     }
 }
 
-/// A query set ended because rows of a table in it are not what their Rust type says.
+/// A query set ended because rows of a table in it are not what their Rust type says, or because the type's own code
+/// panicked over them.
 ///
 /// A mistake of the type, not of the connection: all rows of the set go, everything else stays.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("rows of the table `{table_name}` are not `{row_type}`: {reason}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetFailure {
     /// The set.
     pub set: SetId,
@@ -102,6 +102,20 @@ pub struct SetFailure {
     /// Mismatch of the row.
     pub reason: RowMismatch,
 }
+
+impl core::fmt::Display for SetFailure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { table_name: table, row_type, reason, .. } = self;
+        match reason {
+            RowMismatch::Panicked { message } => {
+                write!(f, "`{row_type}`, the row type of the table `{table}`, panicked: {message}")
+            }
+            reason => write!(f, "rows of the table `{table}` are not `{row_type}`: {reason}"),
+        }
+    }
+}
+
+impl core::error::Error for SetFailure {}
 
 /// Mismatch of a row with its Rust type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -151,6 +165,12 @@ pub enum RowMismatch {
         /// The column's name on the wire.
         column: &'static str,
     },
+    /// Code of the row type, or of a type in it, panicked: decoding, comparing, hashing, encoding or dropping a row.
+    #[error("its code panicked: {message}")]
+    Panicked {
+        /// The text of the panic.
+        message: Box<str>,
+    },
 }
 
 /// A table cannot have this Rust type.
@@ -179,5 +199,15 @@ pub enum RegisterError {
         table: &'static str,
         /// Part that differs.
         what: &'static str,
+    },
+    /// Comparing its rows panicked, for an index of the client's own.
+    #[error(
+        "the table `{table}` cannot have this index: comparing its rows panicked: {message}; make the order total"
+    )]
+    Panicked {
+        /// The table's name on the wire.
+        table: &'static str,
+        /// The text of the panic.
+        message: Box<str>,
     },
 }

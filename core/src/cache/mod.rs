@@ -41,6 +41,7 @@ mod ordered;
 mod raw;
 mod reclaim;
 mod register;
+mod reset;
 mod sets;
 mod settle;
 mod slots;

@@ -19,6 +19,7 @@ use super::stamp::Stamp;
 use super::store::TableStore;
 use super::weigh::{Weight, cost_of_bytes, pay, size_in};
 use crate::bsatn::{self, Writer};
+use crate::guard::FencedRows;
 use crate::schema::Row;
 
 /// Progress of reclaiming a table.
@@ -37,7 +38,7 @@ pub(super) struct Reclaiming<R> {
     /// Rows that left and cannot be folded, oldest first.
     pub(super) unfolded: Vec<u32>,
     /// Rows that were taken out of their slots, to be dropped outside of the lock.
-    pub(super) reaped: Vec<R>,
+    pub(super) reaped: FencedRows<R>,
     /// Stands in for the table while that is reaped.
     nothing: Arc<Snapshot<R>>,
 }
@@ -52,7 +53,7 @@ impl<R: Row> Reclaiming<R> {
             sources: Vec::new(),
             next_slot: 0,
             unfolded: Vec::new(),
-            reaped: Vec::new(),
+            reaped: FencedRows::new(),
             nothing: Arc::new(Snapshot::new(None)),
         }
     }
@@ -223,7 +224,7 @@ impl<R: Row> TableStore<R> {
 
     /// Drops what was reaped.
     pub(super) fn drop_reaped(&mut self) {
-        self.reclaiming.reaped = Vec::new();
+        self.reclaiming.reaped = FencedRows::new();
     }
 
     /// Moves rows out of sparse chunks, if the table has many more slots than rows: they are born, and leave, with

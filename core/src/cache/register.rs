@@ -13,6 +13,7 @@ use super::stamp::Stamp;
 use super::store::{DeadRows, TableStore};
 use super::{Cache, TableId};
 use crate::bsatn;
+use crate::guard::{self, FencedRows};
 use crate::schema::{Row, Table, TableDef};
 
 /// Result of a first mention: see [`Cache::register`].
@@ -36,7 +37,8 @@ impl Cache {
     ///
     /// Rows that came before move over, and nobody is told. Where some are not what the type says, the sets that hold
     /// them fail: they hold nothing of this table any more, and later parts of theirs are ignored. The caller ends
-    /// them with a [`DropSet`](super::Part::DropSet), which takes their rows out of other tables.
+    /// them with a [`DropSet`](super::Part::DropSet), or with [`end_failed`](Self::end_failed), which takes their rows out of
+    /// other tables.
     ///
     /// Takes time in proportion to the rows that move; a change under way starts from its beginning.
     ///
@@ -94,7 +96,14 @@ impl Cache {
         let mut store = TableStore::<T::Row>::new(table, name, Some(T::DEF));
         let raw: &dyn Any = &*self.tables[table.0 as usize];
         let failed = match raw.downcast_ref::<TableStore<RawRow>>() {
-            Some(raw) => store.adopt(raw, self.version, outdated),
+            // A table that was adopted by half is not used.
+            Some(raw) => match guard::catch(|| store.adopt(raw, self.version, outdated)) {
+                Ok(failed) => failed,
+                Err(message) => {
+                    store = store.afresh();
+                    self.not_adopted(&store, table, message)
+                }
+            },
             None => Vec::new(),
         };
         self.tables[table.0 as usize] = Box::new(store);
@@ -138,18 +147,24 @@ impl<R: Row> TableStore<R> {
             return Vec::new();
         }
         let mut failed: Vec<SetFailure> = Vec::new();
-        let mut decoded = Vec::with_capacity(raw.len);
+        let (mut rows, mut came) = (FencedRows::with_capacity(raw.len), Vec::new());
         for moving in raw.live_rows().filter(|row| !raw.is_outdated(row, outdated)) {
             match R::decode_row(moving.bytes) {
-                Ok(row) => decoded.push((row, moving)),
+                Ok(row) => {
+                    rows.push(row);
+                    came.push(moving);
+                }
                 Err(error) => {
                     let reason = diagnose(&R::DEF, moving.bytes, error);
                     self.fail_holders(raw, &moving, &reason, &mut failed);
                 }
             }
         }
-        self.reserve(decoded.len());
-        for (row, moving) in decoded {
+        self.reserve(rows.len());
+        // Each row leaves its fence alone.
+        rows.reverse();
+        came.reverse();
+        while let (Some(row), Some(moving)) = (rows.pop(), came.pop()) {
             if self.is_keyed() && self.holds_key(&row) {
                 let column = self.def.and_then(|def| def.primary_key);
                 let column = column.and_then(|key| R::DEF.columns.get(usize::from(key)));

@@ -124,7 +124,8 @@ impl<R: Row> TableStore<R> {
         let bytes = Self::bytes(died) + event_bytes + listed;
         let retained = Retained { rows: died.rows, bytes };
         let events = (!events.is_empty()).then(|| Box::new(events) as Box<dyn AnyEvents>);
-        Some(TableDiff { table: self.id, name: Arc::clone(&self.name), retained, pairs, events })
+        let (table, name) = (self.id, Arc::clone(&self.name));
+        Some(TableDiff { table, name, retained, pairs, events, started_over: false })
     }
 
     /// Remembers rows to be freed when no view of a version before `version` is left; what they weigh.

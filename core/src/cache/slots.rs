@@ -6,6 +6,7 @@ use std::sync::Arc;
 use spin::Once;
 
 use super::stamp::{AtomicStamp, Stamp};
+use crate::guard::{self, ROW_TYPE};
 
 /// Names a row's slot within its table.
 ///
@@ -151,6 +152,17 @@ impl<R> Slot<R> {
         self.born.set(Stamp::ALWAYS);
         self.died.set(Stamp::NEVER);
         from.take()
+    }
+}
+
+/// A chunk goes with its last holder, which may be any reader: a row that panics takes neither that along nor its
+/// neighbours.
+impl<R> Drop for Slot<R> {
+    fn drop(&mut self) {
+        if core::mem::needs_drop::<R>() && self.row.is_completed() {
+            let dropped = guard::catch(|| self.row = Once::new());
+            guard::note_failed_drop::<R>(ROW_TYPE, dropped);
+        }
     }
 }
 

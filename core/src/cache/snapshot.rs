@@ -137,6 +137,9 @@ pub(super) trait AnySnapshot: Any + Send + Sync {
     /// Number of rows that a view of `version` sees.
     fn len(&self, version: u64) -> usize;
 
+    /// The slots of the rows that a view sees.
+    fn visible(&self, at: Stamp) -> Vec<RowId>;
+
     /// Shows the encoding of each row that a view sees.
     fn encode_rows(&self, at: Stamp, each: &mut dyn FnMut(&[u8]));
 
@@ -147,6 +150,14 @@ pub(super) trait AnySnapshot: Any + Send + Sync {
 impl<R: Row> AnySnapshot for Snapshot<R> {
     fn len(&self, version: u64) -> usize {
         self.lens.at(version)
+    }
+
+    fn visible(&self, at: Stamp) -> Vec<RowId> {
+        let chunks = (0..self.chunks.len()).map(|chunk| (chunk, self.chunks.slots(chunk)));
+        let slots = chunks.flat_map(|(chunk, slots)| {
+            slots.iter().enumerate().map(move |(slot, row)| (RowId::new(chunk, slot), row))
+        });
+        slots.filter(|(_, slot)| slot.visible(at).is_some()).map(|(id, _)| id).collect()
     }
 
     fn encode_rows(&self, at: Stamp, each: &mut dyn FnMut(&[u8])) {

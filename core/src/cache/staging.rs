@@ -5,6 +5,7 @@ use foldhash::HashSet;
 use super::diff::Pair;
 use super::sets::ListId;
 use super::slots::RowId;
+use crate::guard::FencedRows;
 
 /// Effects of a message on a table so far.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Staging<R> {
     /// Rows that came and went, and those of messages that failed.
     pub(super) waste: Vec<u32>,
     /// Rows of an event table, and the size of their encodings.
-    pub(super) events: Vec<R>,
+    pub(super) events: FencedRows<R>,
     pub(super) repeats: Repeats,
     pub(super) event_bytes: usize,
     pub(super) settling: Settling,
@@ -71,7 +72,7 @@ impl<R> Staging<R> {
             pairs: Vec::new(),
             log: Vec::new(),
             waste: Vec::new(),
-            events: Vec::new(),
+            events: FencedRows::new(),
             repeats: Repeats::None,
             event_bytes: 0,
             settling: Settling::default(),

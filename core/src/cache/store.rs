@@ -10,7 +10,7 @@ use super::error::OutOfSyncKind;
 use super::identity::{ByBytes, ByKey, Identity};
 use super::optimistic::Layer;
 use super::reclaim::Reclaiming;
-use super::sets::{ListId, SetLists};
+use super::sets::{ListId, SetId, SetLists};
 use super::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
 use super::snapshot::Snapshot;
 use super::staging::Staging;
@@ -36,6 +36,8 @@ pub(super) struct TableStore<R: Row> {
     pub(super) staging: Staging<R>,
     /// Writes of pending mutations, if any has read or written it.
     pub(super) layer: Option<Box<Layer<R>>>,
+    /// The sets that hold a row which is on its way between the layer and a slot, while code of its type runs.
+    pub(super) on_its_way: Vec<SetId>,
     /// Rows that left, oldest first, while some view may see them.
     pub(super) dead: VecDeque<DeadRows>,
     /// How many they are, and what they weigh.
@@ -127,6 +129,7 @@ impl<R: Row> TableStore<R> {
             lists: SetLists::new(),
             staging: Staging::new(),
             layer: None,
+            on_its_way: Vec::new(),
             dead: VecDeque::new(),
             dead_weight: Weight::default(),
             len: 0,

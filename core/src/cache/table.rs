@@ -32,6 +32,8 @@ pub(super) trait AnyTable: Any + Send {
     fn name(&self) -> &Arc<str>;
     fn def(&self) -> Option<&TableDef>;
     fn row_type(&self) -> TypeId;
+    fn row_type_name(&self) -> &'static str;
+    fn afresh(&self) -> Box<dyn AnyTable>;
 
     fn stage_inserts(
         &mut self,
@@ -83,6 +85,8 @@ pub(super) trait AnyTable: Any + Send {
 
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32));
     fn held(&self, count: &mut dyn FnMut(SetId, usize));
+    /// Names the sets that hold a row which is on its way between the layer and a slot.
+    fn for_each_on_its_way(&self, each: &mut dyn FnMut(SetId));
     /// Returns `true` if anything is staged that a transaction would show.
     fn has_changes(&self) -> bool;
 
@@ -153,6 +157,14 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn row_type(&self) -> TypeId {
         TypeId::of::<R>()
+    }
+
+    fn row_type_name(&self) -> &'static str {
+        core::any::type_name::<R>()
+    }
+
+    fn afresh(&self) -> Box<dyn AnyTable> {
+        Box::new(self.afresh())
     }
 
     fn stage_inserts(
@@ -272,6 +284,13 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.lists.held(count);
         if let Some(layer) = &self.layer {
             layer.held(count);
+        }
+    }
+
+    fn for_each_on_its_way(&self, each: &mut dyn FnMut(SetId)) {
+        self.on_its_way.iter().for_each(|set| each(*set));
+        if let Some(layer) = &self.layer {
+            layer.held_by_lifted(each);
         }
     }
 

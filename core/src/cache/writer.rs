@@ -9,6 +9,7 @@ use super::apply::Applying;
 use super::catalog::Catalog;
 use super::epoch::{CacheReader, Epoch, Shared, Tables};
 use super::optimistic::Mutations;
+use super::reset::Resets;
 use super::sets::SetId;
 use super::snapshot::AnySnapshot;
 use super::snapshots::Snapshots;
@@ -42,6 +43,8 @@ pub struct Cache {
     pub(super) stale: HashSet<SetId>,
     pub(super) mutations: Mutations,
     pub(super) unmentioned: Unmentioned,
+    /// The work that panics of row types have left.
+    pub(super) resets: Resets,
     unclean: Unclean,
     freezing: Freezing,
 }
@@ -135,6 +138,7 @@ impl Cache {
             stale: HashSet::new(),
             mutations: Mutations::default(),
             unmentioned: Unmentioned::default(),
+            resets: Resets::default(),
             unclean: Unclean::default(),
             freezing: Freezing { due: version + FREEZE_EVERY, at: None },
             config,
@@ -169,6 +173,11 @@ impl Cache {
     /// nobody holds a view, else by moving the rows around them, for which the version may grow without a transaction.
     /// Readers who ask for a view meanwhile wait for some tens of microseconds at most.
     pub fn reclaim(&mut self, max_rows: usize) -> bool {
+        // A table that starts over meanwhile is something to be done.
+        self.fenced(|cache| cache.reclaim_some(max_rows)).unwrap_or(true)
+    }
+
+    pub(super) fn reclaim_some(&mut self, max_rows: usize) -> bool {
         let mut budget = max_rows.max(1);
         if self.applying.is_none() {
             self.at_quiet_moments(&FOLDING, &mut budget);
@@ -206,9 +215,11 @@ impl Cache {
     }
 
     fn each_unclean(&mut self, mut each: impl FnMut(&mut dyn AnyTable)) {
-        for table in &self.unclean.tables {
+        for &table in &self.unclean.tables {
+            self.resets.name(table);
             each(&mut *self.tables[table.0 as usize]);
         }
+        self.resets.leave();
     }
 
     /// The rows that left and may be seen by views.
@@ -331,6 +342,9 @@ impl Cache {
         let mut new = None;
         for table in &self.unclean.tables {
             let place = table.0 as usize;
+            if self.resets.holds_back(*table) {
+                continue;
+            }
             let Some(snapshot) = self.tables[place].publish() else { continue };
             let tables = new.get_or_insert_with(|| Tables::clone(old));
             tables.snapshots.set(place, snapshot);

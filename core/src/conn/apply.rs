@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use super::messages::Violation;
 use super::{
-    CallId, CallTimes, Cause, Connection, Event, Lost, Progress, Reply, SetEnd, State,
+    CallId, CallTimes, Cause, CloseReason, Connection, Event, Lost, Progress, Reply, SetEnd, State,
     TransactionEvent,
 };
-use crate::cache::{Change, Part, SetFailure, SetId, Step, TableDiff, Transaction};
+use crate::cache::{Change, Part, RowMismatch, SetFailure, SetId, Step, TableDiff, Transaction};
+use crate::guard::log;
 use crate::subs::{Arrival, Released};
 use crate::wire::{Protocol, ServerMessage};
 
@@ -93,6 +94,7 @@ impl Connection {
         } else {
             self.step_inbox(now, max_rows)
         };
+        self.tell_panics();
         self.pace_rest(now, progress == Progress::Idle);
         progress
     }
@@ -101,6 +103,9 @@ impl Connection {
     pub(super) fn step_change(&mut self, now: Instant, max_rows: usize) -> Progress {
         if self.cache.is_applying() {
             return self.step_cache(now, max_rows);
+        }
+        if self.cache.has_resets() {
+            return self.step_resets(now, max_rows);
         }
         if let Some((mut change, mut why)) = self.applying.queue.pop_front() {
             if why.then.iter().any(|then| matches!(then, Then::Reloaded)) {
@@ -116,6 +121,20 @@ impl Connection {
             }
         }
         Progress::More
+    }
+
+    /// Ends the sets whose row types panicked while no change was under way.
+    fn step_resets(&mut self, now: Instant, max_rows: usize) -> Progress {
+        let (change, kept) = (Change::default(), self.parts_to_keep(&Change::default()));
+        self.applying.under_way = Some(Why { cause: Cause::Other, then: Vec::new(), kept });
+        self.cache.begin(change);
+        self.step_cache(now, max_rows)
+    }
+
+    /// Tells of code of the application that panicked inside of the cache.
+    pub(super) fn tell_panics(&mut self) {
+        let panics = self.cache.take_panics().into_iter();
+        self.events.extend(panics.map(Event::Panicked));
     }
 
     fn step_inbox(&mut self, now: Instant, max_rows: usize) -> Progress {
@@ -174,11 +193,10 @@ impl Connection {
     }
 
     pub(super) fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {
-        match self.cache.step(max_rows) {
-            Step::More if self.cache.is_waiting_for_views() => {
-                self.pace_views(now, true);
-                return Progress::Waiting;
-            }
+        let step = self.cache.step(max_rows);
+        self.tell_panics();
+        match step {
+            Step::More if self.cache.is_waiting_for_views() => return self.wait_for_views(now),
             Step::More => (),
             Step::Committed(transaction) => self.committed(now, transaction),
             Step::OutOfSync(error) => {
@@ -190,9 +208,30 @@ impl Connection {
         Progress::More
     }
 
+    /// Gives up what cannot be applied if the connection is closing, which waits for no view.
+    fn wait_for_views(&mut self, now: Instant) -> Progress {
+        match self.state {
+            State::Draining { reason: CloseReason::Requested, .. } => self.close_at_once(now),
+            State::Closing { .. } => self.stop_applying(),
+            _ => {
+                self.pace_views(now, true);
+                return Progress::Waiting;
+            }
+        }
+        Progress::More
+    }
+
+    /// Gives up what was received and is not applied, and what is still received.
+    fn stop_applying(&mut self) {
+        self.has_stopped = true;
+        self.inbox.clear();
+        self.abort_all();
+    }
+
     /// Returns `true` if a change is under way or waits.
     pub fn is_applying(&self) -> bool {
-        self.applying.under_way.is_some() || !self.applying.queue.is_empty()
+        let has_resets = self.cache.has_resets() && !self.is_closed();
+        self.applying.under_way.is_some() || !self.applying.queue.is_empty() || has_resets
     }
 
     /// The changes that are not made.
@@ -248,6 +287,13 @@ impl Connection {
         }
     }
 
+    /// Forgets every change that is not made, as [`abort_all`](Self::abort_all) does, and leaves the cache alone.
+    pub(super) fn forget_changes(&mut self) {
+        let Applying { queue, under_way } = std::mem::take(&mut self.applying);
+        let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
+        why.flat_map(|why| why.then).for_each(|then| self.skip(then));
+    }
+
     /// Gives up every change that is not made, and says what was to be told of them, as it was to be told.
     pub(super) fn skip_all(&mut self) {
         drop(self.cache.abort());
@@ -273,7 +319,9 @@ impl Connection {
             self.recovery.progress();
         }
         self.pace_views(now, false);
-        let failed: Vec<SetFailure> = transaction.failed_sets().to_vec();
+        let failures = transaction.failed_sets().iter().cloned();
+        let (loaded, failed): (Vec<_>, Vec<_>) =
+            failures.partition(|failure| self.is_loaded(failure.set));
         if let Some(parts) = kept {
             let failed: Vec<SetId> = failed.iter().map(|failure| failure.set).collect();
             self.keep_rows(parts, &failed);
@@ -282,7 +330,7 @@ impl Connection {
         self.tell(transaction, cause);
         self.learn_ids(&new_ids);
         self.follow(now, then, &failed);
-        for failure in failed {
+        for failure in loaded.into_iter().chain(failed) {
             self.fail_set(failure);
         }
     }
@@ -323,16 +371,20 @@ impl Connection {
         }
     }
 
-    /// Rows of a set do not decode as their Rust type: it is over, here and on the server.
+    /// Rows of a set do not decode as their Rust type, or that panicked: it is over, here and on the server.
     pub(super) fn fail_set(&mut self, failure: SetFailure) {
         if self.is_loaded(failure.set) {
-            tracing::info!(%failure, "kept rows are dropped");
+            log!(info, %failure, "kept rows are dropped");
             self.cache.readmit(failure.set);
             return self.drop_loaded_table(failure.set, &failure.table_name);
         }
         let Some(set) = self.subs.by_rows(failure.set) else { return };
         if let Some(end) = self.subs.fail(set) {
-            self.end_set(set, end, SetEnd::Undecodable(failure));
+            let reason = match failure.reason {
+                RowMismatch::Panicked { .. } => SetEnd::Panicked(failure),
+                _ => SetEnd::Undecodable(failure),
+            };
+            self.end_set(set, end, reason);
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
 use crate::deadline::{after, earlier};
+use crate::guard::Panic;
 use crate::schema::{ClientIndex, Table, TableDef};
 use crate::subs::{End, SubscriptionId, queries_bytes};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, Text, call_len, query_len, subscribe_len};
@@ -43,12 +44,57 @@ impl Connection {
             | State::Dialing { .. }
             | State::Greeting { .. }
             | State::Waiting { .. }
-            | State::Parked { .. } => {
-                self.actions.clear();
-                self.actions.push_back(Action::Abandon);
-                self.end(now, CloseReason::Requested);
-            }
+            | State::Parked { .. } => self.close_at_once(now),
         }
+    }
+
+    /// Closes the connection here and now: gives up whatever is not applied, and answers every call. Nothing is waited for,
+    /// neither the server, nor views, nor steps.
+    pub fn close_at_once(&mut self, now: Instant) {
+        if !self.is_closed() {
+            self.abandon();
+            self.end(now, CloseReason::Requested);
+        }
+    }
+
+    /// Code of the application, or the machine itself, panicked half-way through something: nothing of that is gone on with.
+    /// Closes the connection as [`close_at_once`](Self::close_at_once) does, and says why.
+    pub fn break_off(&mut self, now: Instant, panic: Panic) {
+        self.events.push_back(Event::Panicked(panic.clone()));
+        if !self.is_closed() {
+            self.abandon();
+            self.end(now, CloseReason::Panicked(panic));
+        }
+    }
+
+    /// As [`break_off`](Self::break_off), where that panicked itself: runs no code of the application's, and tries to take nothing
+    /// back.
+    pub fn break_off_bare(&mut self, panic: Panic) {
+        self.abandon();
+        self.inbox.clear();
+        self.outbox.clear();
+        self.forget_changes();
+        let reason = CloseReason::Panicked(panic.clone());
+        if self.is_closed() {
+            return;
+        }
+        self.state = State::Closed(reason.clone());
+        self.end_calls(&NotSent::Panicked(panic));
+        for set in self.subs.drain() {
+            self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
+        }
+        self.forget_changes();
+        self.announce(ConnectionState::Closed(reason));
+    }
+
+    /// Notes that code of the application panicked where that changes nothing for the machine.
+    pub fn note_panic(&mut self, panic: Panic) {
+        self.events.push_back(Event::Panicked(panic));
+    }
+
+    fn abandon(&mut self) {
+        self.actions.clear();
+        self.actions.push_back(Action::Abandon);
     }
 
     /// Something changed, such as the network: does not wait for the pause's end, and asks a server that seems to be
@@ -124,7 +170,9 @@ impl Connection {
     /// [`RegisterError`] if the table was mentioned with another row type.
     pub fn register<T: Table>(&mut self) -> Result<TableId, RegisterError> {
         let outdated = self.outdated_rows::<T>();
-        let registered = self.cache.register_without::<T>(&outdated)?;
+        let registered = self.cache.register_without::<T>(&outdated);
+        self.tell_panics();
+        let registered = registered?;
         self.keep_type::<T>(&outdated);
         for failure in registered.failed {
             self.fail_set(failure);
@@ -225,7 +273,9 @@ impl Connection {
         };
         let closing =
             matches!(self.state, State::Closing { .. } | State::Closed(CloseReason::Requested));
-        let not_sent = if closing || self.is_finishing() {
+        let not_sent = if let State::Closed(CloseReason::Panicked(panic)) = &self.state {
+            NotSent::Panicked(panic.clone())
+        } else if closing || self.is_finishing() {
             NotSent::Closed
         } else if let Some(lost) = self.gone(policy) {
             if policy == WhileDisconnected::Drop {

@@ -11,6 +11,7 @@ use super::{Verification, VerificationId};
 use crate::bsatn;
 use crate::cache::{AnyId, SetFailure, Transaction};
 use crate::calls::CallId;
+use crate::guard::Panic;
 use crate::journal::QueuedCall;
 use crate::schema::Reducer;
 use crate::subs::SubscriptionId;
@@ -131,6 +132,8 @@ pub enum Event {
     },
     /// The moment of an [alarm](super::Connection::set_alarm) has come.
     Alarm(AlarmId),
+    /// Code of the application panicked where the client runs it. What follows from that is told by other events.
+    Panicked(Panic),
 }
 
 /// Place of a call that was made.
@@ -263,6 +266,8 @@ pub enum SetEnd {
     NotSent(NotSent),
     /// Rows did not decode as their Rust type.
     Undecodable(SetFailure),
+    /// Code of a row type panicked: decoding, comparing, hashing or dropping a row.
+    Panicked(SetFailure),
     /// The connection is closed.
     Closed,
 }
@@ -339,6 +344,9 @@ pub enum NotSent {
     /// The connection was lost or could not be made.
     #[error("there is no connection")]
     Lost(#[source] Lost),
+    /// Code of the application panicked where the client could not go on without it.
+    #[error("the connection is closed, because {0}")]
+    Panicked(Panic),
     /// Too many calls wait for their answer.
     #[error("{waiting} calls wait for their answers, as many as `max_calls` ({limit}) allows")]
     TooMany {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::cache::{Change, Part, SetId};
 use crate::calls::{InFlight, Kind};
+use crate::guard::log;
 use crate::secret::{InvalidToken, check_token};
 use crate::subs::{
     Answer, Arrival, Destination, Ended, Refused, Released, Route, Stage, SubscriptionId,
@@ -222,7 +223,7 @@ impl Connection {
             // It may cross our own unsubscribing; there is nothing left to undo.
             Refused::Unknown => {
                 let error = excerpt(error);
-                tracing::debug!(?wire, error, "the server refused a query set that is over");
+                log!(debug, ?wire, error, "the server refused a query set that is over");
             }
             Refused::KeepsRows(set) => self.resync_refused(set, error),
             // Wished for and gone: the application asked for its end, and that is what it gets.
@@ -235,7 +236,8 @@ impl Connection {
         }
     }
 
-    /// Drops the rows that a set owned, then says that it is over; at once, where it owned none.
+    /// Drops the rows that a set owned, then says that it is over; at once, where it owned none and nothing is to be applied
+    /// before.
     pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Released, reason: SetEnd) {
         let cause = match reason {
             SetEnd::Unsubscribed | SetEnd::Closed => Cause::Unsubscribed(set),

@@ -20,6 +20,9 @@
 //! deliver all events, `step`, until there is nothing left to do. [`poll_timeout`](Connection::poll_timeout) says when
 //! [`handle_timeout`](Connection::handle_timeout) is due; its answer may have changed after any of these.
 //!
+//! Code of the application that panics inside of the machine is caught: see [`Event::Panicked`]. Where the machine cannot go on, a
+//! driver says [`break_off`](Connection::break_off), and every call is answered.
+//!
 //! `step` applies nothing while events wait: so the application has seen one transaction whole, and nothing of the
 //! next, when its callbacks run.
 
@@ -132,6 +135,8 @@ pub struct Connection {
     finishing: bool,
     /// Then at the latest, if there is a latest.
     finish_by: Option<Instant>,
+    /// Messages that are received are not applied any more.
+    has_stopped: bool,
     /// Number of calls without an answer when the connection was closed.
     unanswered: usize,
     next_request: u32,
@@ -247,6 +252,7 @@ impl Connection {
             ready: false,
             finishing: false,
             finish_by: None,
+            has_stopped: false,
             unanswered: 0,
             next_request: 0,
             subs: Subscriptions::default(),
@@ -321,6 +327,9 @@ impl Connection {
 
     /// Returns `true` if something that came is not applied or not delivered.
     pub fn has_work(&self) -> bool {
+        if self.is_closed() {
+            return self.has_events();
+        }
         let draining = matches!(self.state, State::Draining { .. });
         self.has_events() || self.is_applying() || !self.inbox.is_empty() || draining
     }

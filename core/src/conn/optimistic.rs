@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::apply::Then;
 use super::{CallId, CallTimes, Cause, Connection, Event, Reply, TransactionEvent};
 use crate::cache::{Change, Mutation, MutationError, MutationId, RowStatus, Step};
+use crate::guard::{Fenced, log};
 use crate::schema::Table;
 
 impl Connection {
@@ -26,14 +27,17 @@ impl Connection {
         call: CallId,
         mutation: Box<dyn Mutation>,
     ) -> Result<(), MutationError> {
+        let mutation = Fenced::new("mutator", mutation);
         while self.cache.must_finish_first() {
             let _ = self.step_cache(now, usize::MAX);
         }
         if !self.calls.contains(call) {
             return Ok(());
         }
+        let Some(mutation) = mutation.into_inner() else { return Ok(()) };
         let number = self.temp_ids.number(call);
         let mutated = self.cache.mutate_numbered(MutationId(call.0), number, mutation);
+        self.tell_panics();
         if !mutated.transaction.is_empty() {
             let (transaction, cause) = (mutated.transaction, Cause::Optimistic(call));
             self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
@@ -130,7 +134,7 @@ impl Connection {
                 }
                 Step::More => (),
                 Step::OutOfSync(error) => {
-                    return tracing::error!(%error, "rows stay that were only expected");
+                    return log!(error, %error, "rows stay that were only expected");
                 }
             }
         }

@@ -6,6 +6,7 @@ use super::backoff::Backoff;
 use super::config::Reconnect;
 use super::state::Lost;
 use crate::deadline::{after, has_passed};
+use crate::guard::log;
 
 /// The close code by which a server says that it still holds this client's old socket.
 const SESSION_BUSY: u16 = 4000;
@@ -170,7 +171,7 @@ impl Recovery {
             _ => Healing::Reload,
         };
         if self.reloads() {
-            tracing::warn!("out of sync again: the next connection loads everything anew");
+            log!(warn, "out of sync again: the next connection loads everything anew");
         }
         true
     }

@@ -11,6 +11,7 @@ use super::recovery::BatchSupport;
 use super::{Cause, Connection, Event, StaleReason, State};
 use crate::cache::{Change, Part, SetId};
 use crate::deadline::after;
+use crate::guard::log;
 use crate::subs::{Arrival, QuerySet, Stage, SubscriptionId};
 use crate::wire::{BatchSet, ClientMessage, Protocol, Text, subscribe_batch_len};
 
@@ -217,6 +218,6 @@ impl Connection {
         self.recovery.reloaded();
         self.stats.reloads += 1;
         self.forget_unclaimed();
-        tracing::info!("everything was loaded anew");
+        log!(info, "everything was loaded anew");
     }
 }

@@ -10,6 +10,7 @@ use super::{
     SetEnd, State,
 };
 use crate::deadline::{after, at_last};
+use crate::guard::log;
 use crate::secret::Secret;
 use crate::subs::Orphan;
 use crate::wire::Protocol;
@@ -32,10 +33,11 @@ impl Connection {
     pub fn handle_body(&mut self, now: Instant, body: Bytes) {
         self.sign_of_life(now);
         self.message_arrived(now);
-        if matches!(
+        let receives = matches!(
             self.state,
             State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
-        ) {
+        );
+        if receives && !self.has_stopped {
             self.stats.frames_received += 1;
             self.stats.message_bytes_received += body.len() as u64;
             self.inbox.push(now, body);
@@ -82,7 +84,7 @@ impl Connection {
         }
         self.drop_unclaimed(now);
         while let Some((call, sent)) = self.calls.time_out(now) {
-            tracing::debug!(?call, ?sent, "a call timed out");
+            log!(debug, ?call, ?sent, "a call timed out");
             self.answer(call, Reply::TimedOut { sent });
         }
         if self.recovery.tell(now) {
@@ -201,7 +203,7 @@ impl Connection {
         // Whoever closes waits for what came, and not for ever.
         let until = match reason {
             CloseReason::Requested => after(now, self.config.close_timeout),
-            CloseReason::Lost(_) => None,
+            CloseReason::Lost(_) | CloseReason::Panicked(_) => None,
         };
         self.state = State::Draining { protocol, reason, until };
         if self.inbox.is_empty() && !self.is_applying() {
@@ -229,7 +231,7 @@ impl Connection {
     fn lost(&mut self, now: Instant, reason: Lost) {
         self.stats.losses += 1;
         let next = self.recovery.lost(now, &reason);
-        tracing::debug!(%reason, ?next, "the connection is lost");
+        log!(debug, %reason, ?next, "the connection is lost");
         match next {
             Next::GiveUp => self.end(now, CloseReason::Lost(reason)),
             // It was refused for the token that was presented before.
@@ -275,12 +277,13 @@ impl Connection {
 
     /// Settles everything that the server can no longer settle. Rows stay readable.
     pub(super) fn end(&mut self, now: Instant, reason: CloseReason) {
-        tracing::debug!(?reason, "the connection is closed");
+        log!(debug, ?reason, "the connection is closed");
         self.forget_socket();
         self.unanswered = self.calls.len();
         let not_sent = match &reason {
             CloseReason::Requested => NotSent::Closed,
             CloseReason::Lost(lost) => NotSent::Lost(lost.clone()),
+            CloseReason::Panicked(panic) => NotSent::Panicked(panic.clone()),
         };
         self.abort_all();
         self.end_calls(&not_sent);
@@ -290,6 +293,7 @@ impl Connection {
         }
         self.recovery.end();
         self.stop_finishing();
+        self.tell_panics();
         self.end_alarms();
         self.state = State::Closed(reason.clone());
         self.announce(ConnectionState::Closed(reason));

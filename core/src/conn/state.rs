@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cache::OutOfSync;
+use crate::guard::Panic;
 use crate::secret::InvalidToken;
 use crate::types::Identity;
 use crate::wire::{FrameError, Protocol, WireError};
@@ -47,6 +48,8 @@ pub enum CloseReason {
     Requested,
     /// It could not be made, or was lost.
     Lost(Lost),
+    /// Code of the application panicked where the client could not go on without it. Every call was answered all the same.
+    Panicked(Panic),
 }
 
 /// Reason for which there is no socket, or no longer.
@@ -155,6 +158,9 @@ pub enum DialError {
     /// The handshake cannot be written: a header of the application's has characters that no header has.
     #[error("the handshake cannot be written")]
     Request(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The application's own code panicked while it opened a stream, asked for a token, or checked a certificate.
+    #[error("code of the application panicked while a socket was being opened: {0}")]
+    Panicked(Box<str>),
     /// The server chose a protocol that was not offered.
     #[error(
         "the server speaks {0:?}; this client speaks {v3} and {v2}, as every 2.x server does",
@@ -242,7 +248,7 @@ impl Lost {
             Self::Dial(DialError::Proxy { source, .. }) => {
                 Self::Dial(DialError::clone(source)).is_retryable()
             }
-            Self::Dial(DialError::TimedOut(_)) => true,
+            Self::Dial(DialError::TimedOut(_) | DialError::Panicked(_)) => true,
             Self::NotGreeted(_) | Self::HungUp | Self::Io(_) | Self::Silent(_) => true,
             Self::Closed { .. } => true,
             Self::Frame(_)

@@ -131,6 +131,7 @@ impl Connection {
         let Some(Asked { id, set, .. }) = self.verifying.answered(wire) else { return false };
         let held = self.subs.get(set).filter(|set| set.stage() == Stage::Applied);
         let drifts = held.zip(rows).map(|(held, rows)| self.cache.compare(held.rows(), rows));
+        self.tell_panics();
         if let Some((verification, left)) = self.verifying.under_way.get_mut(&id) {
             *left -= 1;
             if let (Some(drifts), Some(rows)) = (drifts, rows) {

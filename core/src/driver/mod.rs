@@ -6,6 +6,7 @@ mod answer;
 mod dial;
 mod disk;
 mod handshake;
+mod held;
 mod meter;
 mod pace;
 mod proxy;

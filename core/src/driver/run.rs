@@ -1,6 +1,8 @@
 //! The loop around the machine.
 
+use std::future::poll_fn;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,11 +13,12 @@ use bytes::Bytes;
 use super::dial::{Dialer, Dialing, Opened};
 use super::disk::has_room;
 use super::now;
-use super::shared::{AppliedBy, Shared};
+use super::shared::{AppliedBy, MACHINE, Shared};
 use super::socket::{Socket, SocketEvent};
 use super::span;
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::deadline::{after, at_last, earlier, has_passed};
+use crate::guard::{self, Collector, Fenced, Panic};
 use crate::limits::Limits;
 use crate::types::Timestamp;
 use crate::wire::{FrameError, FrameOpener};
@@ -35,6 +38,9 @@ const VIEWS_PAUSE: Duration = Duration::from_millis(1);
 /// Bytes of a compressed frame that are opened before the loop looks at what else there is to do: half a millisecond's work.
 const PIECE_BYTES: usize = 256 * 1024;
 
+/// After how many turns that panicked the loop ends, whatever is left to do.
+const BROKEN_TURNS_MAX: u32 = 8;
+
 /// Giving the memory of a larger frame back takes longer than a tick has time for.
 const LARGE_FRAME_BYTES: usize = 256 * 1024;
 
@@ -51,7 +57,11 @@ pub fn random_seed() -> u128 {
 /// # Cancel safety
 ///
 /// Dropping the future, even before it was polled, drops the socket: the machine is then told that the connection was
-/// lost, and what follows from that is delivered.
+/// lost, and what follows from that is delivered. That waits for nothing, neither for views nor for the application.
+///
+/// # Panics
+///
+/// Never, whatever `dialer`, its streams or `deliver` do: see [`guard`].
 pub fn drive(
     shared: Arc<Shared>,
     applied_by: AppliedBy,
@@ -64,22 +74,23 @@ pub fn drive(
     let limits = shared.read(|connection| connection.config().limits);
     let mut run = Run {
         shared,
-        dialer,
-        deliver,
+        dialer: Fenced::new("dialer", dialer),
+        deliver: Fenced::new("delivery", deliver),
         link: Link::None,
         opener: FrameOpener::default(),
         limits,
         large: Vec::new(),
         rounds: 0,
         yielded: now(),
+        broken: 0,
     };
-    Some(async move { while run.turn().await {} })
+    Some(async move { while run.guarded_turn().await {} })
 }
 
 struct Run<C, D: FnMut(Event)> {
     shared: Arc<Shared>,
-    dialer: C,
-    deliver: D,
+    dialer: Fenced<C>,
+    deliver: Fenced<D>,
     link: Link,
     opener: FrameOpener,
     limits: Limits,
@@ -88,6 +99,8 @@ struct Run<C, D: FnMut(Event)> {
     /// How often and since when it went round without letting others run.
     rounds: u32,
     yielded: Instant,
+    /// The number of turns that ended in a panic of unknown origin.
+    broken: u32,
 }
 
 enum Link {
@@ -132,9 +145,8 @@ impl Next {
             if let Some(event) = connection.poll_event() {
                 return Self::Deliver(event);
             }
-            let _applying = span::applying(connection);
             let was_applying = connection.is_applying();
-            let progress = connection.step(now, ROWS_A_STEP);
+            let progress = span::applying(connection, |machine| machine.step(now, ROWS_A_STEP));
             // What a step does not finish is large enough to look around in between.
             let is_large = was_applying && connection.is_applying();
             if progress == Progress::More && !is_large && now < turn_ends {
@@ -165,9 +177,43 @@ enum LinkEvent {
         frame_bytes: usize,
     },
     Socket(SocketEvent),
+    /// Code of the application's panicked, with this text.
+    Panicked(Box<str>),
 }
 
 impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
+    /// One round, whatever panics in it. False when all is over.
+    ///
+    /// Code of the application that is known for such is guarded where it is called; here, nothing is known of the state
+    /// that is left behind, and the connection is broken off.
+    async fn guarded_turn(&mut self) -> bool {
+        let mut noted = Vec::new();
+        let turned = {
+            let mut turn = pin!(self.turn());
+            poll_fn(|cx| {
+                let collector = Collector::start();
+                let polled = guard::catch(|| turn.as_mut().poll(cx));
+                noted.extend(collector.finish());
+                match polled {
+                    // Those of a dialer, say, are told of before what came of it.
+                    Ok(polled) if noted.is_empty() || polled.is_ready() => polled.map(Ok),
+                    Ok(_) => Poll::Ready(Ok(true)),
+                    Err(message) => Poll::Ready(Err(message)),
+                }
+            })
+            .await
+        };
+        for noted in noted {
+            self.shared.with(|connection| connection.note_panic(noted.into()));
+        }
+        turned.unwrap_or_else(|message| {
+            self.shared.break_off(Panic::new(MACHINE, message));
+            self.broken += 1;
+            // What panics even of a connection that is closed is not asked for ever: dropping this does the rest.
+            self.broken < BROKEN_TURNS_MAX
+        })
+    }
+
     /// One round: act, deliver, apply a little, wait for what comes next. False when all is over.
     async fn turn(&mut self) -> bool {
         self.let_others_run().await;
@@ -175,14 +221,13 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         let Rest { progress, deadline, mut can_receive } = loop {
             match self.shared.with(|connection| Next::of(connection, &self.shared, ends)) {
                 Next::Act(action) => self.act(action),
-                Next::Deliver(event) => (self.deliver)(event),
+                Next::Deliver(event) => deliver_one(&self.shared, &mut self.deliver, event),
                 Next::Again => (),
                 Next::Rest(rest) => break rest,
             }
         };
         self.large.retain(|frame| !frame.is_unique());
-        let idle = progress == Progress::Idle && matches!(self.link, Link::None);
-        if idle && self.shared.retire_loop() {
+        if matches!(self.link, Link::None) && self.shared.retire_loop() {
             return false;
         }
         // A disk that is slower than the network is felt by the server.
@@ -215,7 +260,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             }
         });
         let mut waited = false;
-        let woken = std::future::poll_fn(|cx| {
+        let woken = poll_fn(|cx| {
             let polled = woken.as_mut().poll(cx);
             waited |= polled.is_pending();
             polled
@@ -241,7 +286,11 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
             (Action::Dial(dial), _) => {
                 // The clock may have been set meanwhile, and the machine may have slept.
                 self.shared.with(|connection| connection.handle_clock(now(), time_of_day()));
-                self.link = Link::Dialing(self.dialer.dial(&dial));
+                match guard::catch(|| self.dialer.get().map(|dialer| dialer.dial(&dial))) {
+                    Ok(None) => (),
+                    Ok(Some(dialing)) => self.set_link(Link::Dialing(dialing)),
+                    Err(message) => self.panicked(message),
+                }
             }
             (Action::Send(frame), Link::Open(socket)) => socket.send(frame),
             (Action::Ping, Link::Open(socket)) => socket.ping(),
@@ -258,7 +307,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         };
         match event {
             LinkEvent::Opened(Opened { socket, protocol, token }) => {
-                self.link = Link::Open(socket);
+                self.set_link(Link::Open(socket));
                 self.shared.with(|connection| {
                     connection.handle_opened(protocol);
                     if let Some(token) = token {
@@ -292,12 +341,28 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                 self.shared.with(|connection| connection.handle_bytes(now(), bytes_read, partial));
             }
             LinkEvent::Socket(SocketEvent::Lost(reason)) => self.lost(reason),
+            LinkEvent::Panicked(message) => self.panicked(message),
         }
     }
 
     fn drop_link(&mut self) {
-        self.link = Link::None;
+        self.set_link(Link::None);
         self.opener.stop();
+    }
+
+    /// Counts the socket as lost, or the attempt as failed, because its code panicked.
+    fn panicked(&mut self, message: Box<str>) {
+        let (what, reason) = match self.link {
+            Link::Open(_) => {
+                let error = io::Error::other(format!("the transport panicked: {message}"));
+                ("transport", Lost::Io(Arc::new(error)))
+            }
+            Link::None | Link::Dialing(_) => {
+                ("dialer", Lost::Dial(DialError::Panicked(message.clone())))
+            }
+        };
+        self.note(what, message);
+        self.lost(reason);
     }
 
     fn lost(&mut self, reason: Lost) {
@@ -307,19 +372,78 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
 }
 
 impl<C, D: FnMut(Event)> Drop for Run<C, D> {
+    /// Ends the connection. What was received is applied as far as that goes on by itself: nothing is waited for.
     fn drop(&mut self) {
+        self.set_link(Link::None);
+        let ended = guard::catch(|| self.end());
+        if let Err(message) = ended {
+            self.shared.break_off(Panic::new(MACHINE, message));
+            self.deliver_rest();
+        }
+        self.shared.tell_ticks();
+    }
+}
+
+impl<C, D: FnMut(Event)> Run<C, D> {
+    fn set_link(&mut self, link: Link) {
+        let old = std::mem::replace(&mut self.link, link);
+        // A stream of the application's may do anything when it is dropped.
+        if let Err(message) = guard::catch(|| drop(old)) {
+            self.note("transport", message);
+        }
+    }
+
+    fn note(&self, what: &'static str, message: Box<str>) {
+        self.shared.with(|connection| connection.note_panic(Panic::new(what, message)));
+    }
+
+    fn end(&mut self) {
         self.shared.with(|connection| {
             connection.close(now());
             connection.handle_lost(now(), Lost::HungUp);
-            while connection.poll_action().is_some() {}
         });
-        while !self.shared.leave_to_ticks() && !self.shared.retire_loop() {
-            while let Some(event) = self.shared.with(Connection::poll_event) {
-                (self.deliver)(event);
+        loop {
+            if self.shared.leave_to_ticks() {
+                return;
             }
-            let _ = self.shared.with(|connection| connection.step(now(), ROWS_A_STEP));
+            self.deliver_events();
+            let progress = self.shared.with(|connection| connection.step(now(), ROWS_A_STEP));
+            if progress != Progress::More {
+                break;
+            }
         }
-        self.shared.tell_ticks();
+        self.shared.with(|connection| connection.close_at_once(now()));
+        self.deliver_rest();
+    }
+
+    /// Delivers until nothing is left, of a connection that is closed.
+    fn deliver_rest(&mut self) {
+        self.shared.with(|connection| while connection.poll_action().is_some() {});
+        while !self.shared.leave_to_ticks() && !self.shared.retire_loop() {
+            self.deliver_events();
+        }
+    }
+
+    fn deliver_events(&mut self) {
+        while let Some(event) = self.shared.with(Connection::poll_event) {
+            deliver_one(&self.shared, &mut self.deliver, event);
+        }
+    }
+}
+
+fn deliver_one<D: FnMut(Event)>(shared: &Shared, deliver: &mut Fenced<D>, event: Event) {
+    if let Some(deliver) = deliver.get_mut() {
+        deliver_guarded(shared, deliver, event);
+    }
+}
+
+/// Delivers an event. A panic is told of in turn, unless that is what panicked.
+pub(super) fn deliver_guarded(shared: &Shared, deliver: &mut impl FnMut(Event), event: Event) {
+    let is_panic = matches!(event, Event::Panicked(_));
+    if let Err(message) = guard::catch(|| deliver(event))
+        && !is_panic
+    {
+        shared.with(|connection| connection.note_panic(Panic::new("delivery", message)));
     }
 }
 
@@ -332,15 +456,29 @@ impl Link {
         opener: &mut FrameOpener,
         limits: &Limits,
     ) -> LinkEvent {
-        std::future::poll_fn(|cx| match self {
+        poll_fn(|cx| {
+            // What panicked is dropped before it is polled again.
+            let polled = guard::catch(|| self.poll_next(cx, can_receive, opener, limits));
+            polled.unwrap_or_else(|message| Poll::Ready(LinkEvent::Panicked(message)))
+        })
+        .await
+    }
+
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        can_receive: bool,
+        opener: &mut FrameOpener,
+        limits: &Limits,
+    ) -> Poll<LinkEvent> {
+        match self {
             Self::None => Poll::Pending,
             Self::Dialing(dialing) => dialing.as_mut().poll(cx).map(|outcome| match outcome {
                 Ok(opened) => LinkEvent::Opened(opened),
                 Err(error) => LinkEvent::NotOpened(error),
             }),
             Self::Open(socket) => poll_socket(cx, socket, can_receive, opener, limits),
-        })
-        .await
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The machine, and who may do what with it.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -8,22 +9,21 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::disk::Disk;
+use super::held::{Held, Machine};
 use super::now;
 use super::pace::Pace;
 use crate::cache::is_mutating;
 use crate::conn::{Connection, Event};
+use crate::guard::{self, Collector, Panic};
 use crate::journal::Store;
 
 /// A machine, shared by the handles that command it and the driver that runs it.
 #[derive(Debug)]
 pub struct Shared {
+    machine: Machine,
     /// Where commands wait for each other: however many threads there are, one of them at a time stands before the gate,
     /// so that the loop and its deadlines wait for one command and not for all.
     line: Mutex<()>,
-    /// To be passed on the way to the machine, so that whoever takes the machine again and again waits behind those
-    /// who came meanwhile.
-    gate: Mutex<()>,
-    connection: Mutex<Connection>,
     /// A loop has the socket, and delivers the events unless somebody ticks. Changes under the lock only.
     looping: AtomicBool,
     /// Somebody applies and delivers by ticks. Changes under the lock only.
@@ -38,7 +38,7 @@ pub struct Shared {
     work: Notify,
     /// Held by a tick.
     pub(super) pace: Mutex<Pace>,
-    /// State of the disk, if there is a journal. Locked after `connection`.
+    /// State of the disk, if there is a journal. Locked after `machine`.
     disk: Mutex<DiskState>,
 }
 
@@ -73,9 +73,8 @@ impl Shared {
     /// Shares a machine.
     pub fn new(connection: Connection) -> Arc<Self> {
         Arc::new(Self {
+            machine: Machine::new(connection),
             line: Mutex::new(()),
-            gate: Mutex::new(()),
-            connection: Mutex::new(connection),
             looping: AtomicBool::new(false),
             ticked: AtomicBool::new(false),
             reading: AtomicBool::new(true),
@@ -88,24 +87,58 @@ impl Shared {
     }
 
     /// Commands the machine, and wakes its driver. The lock is held for one command or one step, never longer, and
-    /// never while application code runs, but for [mutations](crate::cache::Mutation), which are kept from using it.
+    /// never while application code runs, but for [mutations](crate::cache::Mutation) and the code of row types, which
+    /// are kept from using it.
     ///
     /// Afterwards deliver what [`undriven_event`](Self::undriven_event) gives: before there is a driver and after it
     /// has ended, whoever commands is the one to do it.
+    ///
+    /// # Panics
+    ///
+    /// If the command does; the connection is [broken off](Connection::break_off) then.
     pub fn command<T>(&self, command: impl FnOnce(&mut Connection, Instant) -> T) -> T {
         let (result, has_work) = {
             let mut connection = self.lock_in_line();
             let now = now();
             connection.set_clock(now);
-            let result = command(&mut connection, now);
+            // A machine that a panic left half-way is not used again, but to say so.
+            let collector = Collector::start();
+            let result = catch_unwind(AssertUnwindSafe(|| command(&mut connection, now)));
+            note_all(&mut connection, collector);
+            if let Err(panic) = &result {
+                break_off(&mut connection, Panic::new(MACHINE, guard::panic_text(&**panic)));
+            }
             self.write(&mut connection);
             (result, connection.has_work())
         };
-        self.wake.notify_one();
+        self.wake_loop();
         if has_work {
             self.tell_ticks();
         }
-        result
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Something panicked that drives the machine, perhaps half-way through changing it: closes the connection, and says why.
+    pub(super) fn break_off(&self, panic: Panic) {
+        let mut connection = self.lock();
+        break_off(&mut connection, panic);
+        self.write(&mut connection);
+    }
+
+    /// Ends the connection here and now, without its driver, whose part in it is over: from now on, whoever commands
+    /// delivers the events.
+    ///
+    /// For a driver that does not come back: code of the application blocks it. Should it come back, it ends.
+    pub fn cut_off(&self) {
+        {
+            let (now, mut connection) = (now(), self.lock());
+            connection.close_at_once(now);
+            self.write(&mut connection);
+            self.looping.store(false, Ordering::Relaxed);
+            self.ticked.store(false, Ordering::Relaxed);
+        }
+        self.wake_loop();
+        self.more_work();
     }
 
     /// Writes the machine's journal to `store` from now on, on a thread of its own. `told` is called, on that thread, after
@@ -176,7 +209,7 @@ impl Shared {
         let connection = self.lock();
         self.ticked.store(false, Ordering::Relaxed);
         drop(connection);
-        self.wake.notify_one();
+        self.wake_loop();
     }
 
     /// Waits until there may be something for a tick to do. What came since the last tick counts.
@@ -190,7 +223,8 @@ impl Shared {
 
     /// There is something to do: [`work`](Self::work) does not wait.
     pub fn more_work(&self) {
-        self.work.notify_one();
+        // Whoever waits may be polled by an executor of the application's.
+        guard::quietly("waker", || self.work.notify_one());
     }
 
     /// Starts the machine for a driver; false if it was started or closed before.
@@ -206,7 +240,9 @@ impl Shared {
 
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Connection) -> T) -> T {
         let mut connection = self.lock();
+        let collector = Collector::start();
         let result = act(&mut connection);
+        note_all(&mut connection, collector);
         self.write(&mut connection);
         result
     }
@@ -244,12 +280,13 @@ impl Shared {
         self.ticked.load(Ordering::Relaxed)
     }
 
-    fn is_driven(&self) -> bool {
+    /// Returns true if somebody drives the machine, who delivers the events.
+    pub fn is_driven(&self) -> bool {
         self.looping.load(Ordering::Relaxed) || self.is_ticked()
     }
 
     pub(super) fn wake_loop(&self) {
-        self.wake.notify_one();
+        guard::quietly("waker", || self.wake.notify_one());
     }
 
     pub(super) async fn woken(&self) {
@@ -258,7 +295,7 @@ impl Shared {
 
     pub(super) fn tell_ticks(&self) {
         if self.is_ticked() {
-            self.work.notify_one();
+            self.more_work();
         }
     }
 
@@ -279,16 +316,30 @@ impl Shared {
     }
 
     /// As [`lock`](Self::lock), for whoever is not the driver.
-    fn lock_in_line(&self) -> MutexGuard<'_, Connection> {
+    fn lock_in_line(&self) -> Held<'_> {
         let _line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         self.lock()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    fn lock(&self) -> Held<'_> {
         // It would wait for itself. The mutation's runner catches this.
         assert!(!is_mutating(), "a mutator must not use the client, only its `LocalTx`");
-        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        // The machine does not panic on what it is given; should it all the same, its state is as good as any.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.machine.hold()
+    }
+}
+
+/// Has the application told of panics that changed nothing.
+fn note_all(connection: &mut Connection, collector: Collector) {
+    collector.finish().into_iter().for_each(|noted| connection.note_panic(noted.into()));
+}
+
+/// The name of panics that belong to no code of the application that is known.
+pub(super) const MACHINE: &str = "client";
+
+/// Closes the connection, which must be possible whatever state it is in.
+fn break_off(connection: &mut Connection, panic: Panic) {
+    let closed = guard::catch(|| connection.break_off(now(), panic.clone()));
+    if closed.is_err() {
+        connection.break_off_bare(panic);
     }
 }

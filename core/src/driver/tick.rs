@@ -4,9 +4,12 @@ use std::sync::TryLockError;
 use std::time::{Duration, Instant};
 
 use super::now;
-use super::shared::Shared;
+use super::pace::Pace;
+use super::run::deliver_guarded;
+use super::shared::{MACHINE, Shared};
 use super::span;
 use crate::conn::{Connection, Event, Progress};
+use crate::guard::{self, Panic};
 
 /// Bounds of one tick. All that are given apply; what is not given does not bound.
 ///
@@ -106,7 +109,8 @@ struct Stepped {
 impl Shared {
     /// Applies what came and hands every event to `deliver`, until the budget is used up or nothing is left.
     ///
-    /// Never waits for the network, and for the machine only while another thread has it for a step.
+    /// Never waits for the network, and for the machine only while another thread has it for a step. Never panics: where code of
+    /// the application does that the client cannot go on without, the connection is closed and says why.
     ///
     /// # Errors
     ///
@@ -118,12 +122,29 @@ impl Shared {
             Err(TryLockError::WouldBlock) => return Err(Busy),
         };
         let before = self.read(Connection::messages);
+        let ticked = guard::catch(|| self.tick_by(&mut pace, budget, before, &mut deliver));
+        Ok(ticked.unwrap_or_else(|message| {
+            self.break_off(Panic::new(MACHINE, message));
+            self.wake_loop();
+            // Those who wait are answered at the next tick, or here.
+            let (work_left, messages) = (true, 0);
+            Ticked { work_left, messages, more: true, closed: false }
+        }))
+    }
+
+    fn tick_by(
+        &self,
+        pace: &mut Pace,
+        budget: Budget,
+        before: u64,
+        deliver: &mut impl FnMut(Event),
+    ) -> Ticked {
         let mut left = Left::new(budget, before);
         let mut acted = false;
         let progress = 'tick: loop {
             while let Some(event) = self.with(Connection::poll_event) {
                 acted = true;
-                deliver(event);
+                deliver_guarded(self, deliver, event);
                 if left.is_late(now()) {
                     break 'tick Progress::More;
                 }
@@ -161,16 +182,14 @@ impl Shared {
             self.wake_loop();
         }
         let more = progress == Progress::More;
-        Ok(Ticked { work_left, messages: messages - before, more, closed })
+        Ticked { work_left, messages: messages - before, more, closed }
     }
 
     fn step(&self, rows: usize) -> Stepped {
         self.with(|connection| {
             // Under the lock: waiting for it is no part of the step.
             let start = now();
-            let applying = span::applying(connection);
-            let progress = connection.step(start, rows);
-            drop(applying);
+            let progress = span::applying(connection, |machine| machine.step(start, rows));
             Stepped {
                 progress,
                 took: now().saturating_duration_since(start),

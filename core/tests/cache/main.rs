@@ -12,6 +12,7 @@ mod optimistic;
 mod optimistic_connected;
 mod optimistic_runs;
 mod optimistic_versus_model;
+mod panicking;
 mod reading;
 mod reclaiming;
 mod registering;

@@ -123,7 +123,10 @@ fn call_is_queued_once_on_disk() {
 fn failing_or_panicking_disk_is_reported() {
     for (next, words) in [
         (Next::Fails, "cannot write to the disk: it is full"),
-        (Next::Panics, "the store panicked"),
+        (
+            Next::Panics,
+            "cannot write to the store: store panicked: a store of the application's own",
+        ),
     ] {
         let rig = Rig::new();
         rig.write(Next::Works);

@@ -4,6 +4,7 @@
 mod fairness;
 mod handshakes;
 mod large;
+mod panicking;
 mod proxies;
 mod rig;
 mod slow;

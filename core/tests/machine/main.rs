@@ -17,6 +17,7 @@ mod observing;
 mod offline;
 mod optimistic;
 mod owning;
+mod panicking;
 mod progress;
 mod random;
 mod reconnecting;

@@ -231,6 +231,7 @@ fn tell(event: &Event) -> String {
         Event::Verified { outcome, .. } => format!("verified: {outcome:?}"),
         Event::Receiving(receiving) => format!("receiving: {:?}", receiving.message),
         Event::Slow(slow) => format!("slow: {:?}, {:?} behind", slow.reason, slow.behind),
+        Event::Panicked(panic) => panic.to_string(),
         Event::LostForLong => "lost for long".into(),
         Event::Applied(set) => format!("set {} applied", set.0),
         Event::Ended { set, reason } => format!("set {} ended: {}", set.0, end(reason)),

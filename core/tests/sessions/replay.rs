@@ -222,6 +222,7 @@ impl<'s> Replay<'s> {
             event @ (Event::Stale { .. }
             | Event::LostForLong
             | Event::Alarm(_)
+            | Event::Panicked(_)
             | Event::Verified { .. }
             | Event::Accepted { .. }
             | Event::BeforeReplay(_)

@@ -1,28 +1,27 @@
 //! Commands at any moment: each operation is followed by a few single steps of a few rows, never by rest, and after each
 //! step every row is owned by somebody.
 
+use core::marker::PhantomData;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use lightlike_core::cache::Mutation;
 use lightlike_core::conn::{
     Action, CallId, CallOptions, CallRequest, Config, Connection, ConnectionState, Event, Lost,
-    OfflineConfig, Progress, SubscriptionId, WhileDisconnected,
+    OfflineConfig, Progress, SetEnd, SubscriptionId, WhileDisconnected,
 };
 use lightlike_core::journal::{MemoryStore, Saved, Store as _};
 use lightlike_core::limits::Limits;
-use lightlike_core::schema::ClientIndex;
 use lightlike_core::types::Timestamp;
 use lightlike_core::wire::{ClientMessage, Protocol, Text, decode_client, encode_server};
 
 use crate::Random;
 use crate::item::Item;
-use crate::model::mutation;
+use crate::rows::{Rows, Told};
 use crate::server::{Act, Deed, Items, Server};
 
 /// A client, and a server that answers at once unless it is slow.
-pub(crate) struct Life {
+pub(crate) struct Life<T = Item> {
     pub(super) random: Random,
     pub(super) connection: Connection,
     pub(super) now: Instant,
@@ -36,6 +35,9 @@ pub(crate) struct Life {
     /// Those that the server did not answer after a lost socket, and that keep their rows.
     stale: BTreeSet<SubscriptionId>,
     calls: Vec<CallId>,
+    unanswered: BTreeSet<CallId>,
+    answered: BTreeSet<CallId>,
+    told: Told,
     /// How many keys rows can have.
     keys: u64,
     disk: Option<MemoryStore>,
@@ -44,6 +46,7 @@ pub(crate) struct Life {
     pub(super) reads: Option<usize>,
     is_ready: bool,
     is_closing: bool,
+    rows: PhantomData<T>,
 }
 
 const OPERATIONS: usize = 60;
@@ -53,11 +56,10 @@ const ALL_KINDS: u64 = 36;
 /// More rows than a step takes.
 const KEYS: u64 = 40;
 
-const BY_VALUE: ClientIndex<Item, u32> = ClientIndex::on(Item::VALUE);
-
-impl Life {
+impl<T: Rows> Life<T> {
     /// A whole life; panics where a row is without an owner.
     pub(crate) fn live(seed: u64) {
+        T::calm();
         let mut random = Random(seed);
         let protocol = [Protocol::V2, Protocol::V3][random.below(2) as usize];
         let kinds = [FEW_KINDS, ALL_KINDS][random.below(2) as usize];
@@ -65,10 +67,11 @@ impl Life {
         let disk = (kinds == ALL_KINDS).then(MemoryStore::new);
         let mut life = Self::new(random, protocol, KEYS, disk);
         if life.random.chance(70) {
-            life.connection.register::<Item>().unwrap();
+            life.register();
         }
         life.connection.start(life.now);
         for _ in 0..OPERATIONS {
+            T::may_fail(&mut life.random);
             life.operate(kinds);
             life.check();
             life.exchange();
@@ -100,11 +103,15 @@ impl Life {
             stale: BTreeSet::new(),
             keys,
             calls: Vec::new(),
+            unanswered: BTreeSet::new(),
+            answered: BTreeSet::new(),
+            told: Told::default(),
             disk,
             next: 1,
             reads: None,
             is_ready: false,
             is_closing: false,
+            rows: PhantomData,
         };
         for id in 0..keys {
             life.server.transact(Act::Put(id as u32, 1));
@@ -133,7 +140,7 @@ impl Life {
             26 => {
                 let _ = self.connection.verify();
             }
-            27 => drop(self.connection.register::<Item>()),
+            27 => self.register(),
             28 => self.index(),
             29 => self.connection.reconnect_now(self.now),
             30 => self.connection.set_token(self.now, "another".into()),
@@ -193,10 +200,11 @@ impl Life {
         let request = CallRequest::Reducer { name: Text::from_static("f"), args: deed.bytes() };
         let call = self.connection.call_with(self.now, request, CallOptions::default());
         self.calls.push(call);
+        self.unanswered.insert(call);
         if self.random.chance(70) {
-            let expected: Box<dyn Mutation> = mutation(deed.act);
+            self.told.may_miss_mention();
             // That it cannot be is not what is looked for here.
-            let _ = self.connection.optimistic(self.now, call, expected);
+            let _ = self.connection.optimistic(self.now, call, T::mutation(deed.act));
         }
     }
 
@@ -207,7 +215,18 @@ impl Life {
     }
 
     pub(super) fn index(&mut self) {
-        drop(self.connection.add_index::<Item, u32>(BY_VALUE));
+        self.register();
+        T::index(&mut self.connection);
+    }
+
+    /// The first mention of the table, perhaps.
+    pub(super) fn register(&mut self) {
+        let registered = self.connection.register::<T>();
+        assert!(registered.is_ok() || T::FAILS, "{registered:?}");
+        if registered.is_ok() {
+            let seen = self.seen();
+            self.told.mentioned(seen);
+        }
     }
 
     /// The server cannot keep a set up.
@@ -282,6 +301,9 @@ impl Life {
         self.hang_up();
         self.connection = connection(self.now, self.disk.as_ref());
         self.calls.clear();
+        self.unanswered.clear();
+        self.answered.clear();
+        self.told = Told::default();
         self.stale.clear();
         for (_, query) in std::mem::take(&mut self.sets) {
             if self.random.chance(50) {
@@ -327,6 +349,9 @@ impl Life {
         while let Some(event) = self.connection.poll_event() {
             self.hear(event);
         }
+        if self.told.is_kept_up() {
+            assert_eq!(*self.told.rows(), self.seen(), "the events tell something else");
+        }
         let rests = self.connection.step(self.now, 5) == Progress::Idle;
         self.check();
         rests && !self.connection.has_events()
@@ -352,11 +377,24 @@ impl Life {
             Event::Stale { set, .. } => {
                 self.stale.insert(set);
             }
-            Event::Ended { set, .. } => {
+            Event::Transaction(event) if self.told.is_kept_up() => {
+                for table in event.transaction.tables() {
+                    // None of what happened before the table's first mention.
+                    let changes = table.changes::<T>(&event.transaction);
+                    changes.into_iter().flatten().for_each(|change| self.told.follow(change));
+                }
+            }
+            Event::Panicked(panic) => assert!(T::FAILS, "{panic}"),
+            Event::Ended { set, reason } => {
+                assert!(T::FAILS || !matches!(reason, SetEnd::Panicked(_)), "{reason:?}");
                 self.stale.remove(&set);
                 self.sets.retain(|(other, _)| *other != set);
             }
-            Event::Answered { call, .. } => self.calls.retain(|other| *other != call),
+            Event::Answered { call, .. } => {
+                self.calls.retain(|other| *other != call);
+                self.unanswered.remove(&call);
+                assert!(self.answered.insert(call), "{call:?} is answered twice");
+            }
             Event::Verified { outcome: Some(outcome), .. } => assert_eq!(outcome.drifts, []),
             _ => (),
         }
@@ -389,11 +427,13 @@ impl Life {
 
     /// Everything is as the server has it, and with the last set the last row goes.
     pub(super) fn end(&mut self) {
+        T::calm();
         self.rest();
         if self.connection.is_closed() {
             return;
         }
-        self.connection.register::<Item>().unwrap();
+        self.register();
+        self.ask("SELECT * FROM t WHERE 1".into());
         self.rest();
         // Rows of the last run that nobody asked for again go.
         self.sleep(OfflineConfig::default().unclaimed_after);
@@ -402,6 +442,7 @@ impl Life {
         stale.into_iter().for_each(|set| self.connection.unsubscribe(set));
         self.rest();
         assert_eq!(self.seen(), self.server.subscribed());
+        assert_eq!(self.unanswered, BTreeSet::new());
         for at in 0..self.sets.len() {
             self.unsubscribe(at);
         }
@@ -412,7 +453,7 @@ impl Life {
 
     fn seen(&self) -> Items {
         let view = self.connection.reader().read();
-        view.table::<Item>().unwrap().iter().map(|row| (row.id, row.value)).collect()
+        view.table::<T>().unwrap().iter().map(Rows::pair).collect()
     }
 }
 

@@ -11,12 +11,16 @@ mod links;
 mod lives;
 mod model;
 mod moments;
+mod panics;
+mod rows;
 mod runs;
 mod server;
 mod world;
 
 use self::hang_ups::HangUps;
+use self::item::Item;
 use self::lives::Life;
+use self::panics::Shaky;
 use self::world::World;
 
 /// Number of lives, unless the environment says otherwise.
@@ -40,7 +44,12 @@ const LIVES: u64 = 300;
 
 #[test]
 fn rows_are_owned_whatever_is_commanded_between_steps() {
-    each_seed(LIVES, Life::live);
+    each_seed(LIVES, Life::<Item>::live);
+}
+
+#[test]
+fn rows_that_panic_end_only_their_sets() {
+    each_seed(LIVES, Life::<Shaky>::live);
 }
 
 /// How many lives on bad links, unless the environment says otherwise.

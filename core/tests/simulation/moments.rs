@@ -149,7 +149,7 @@ fn any_command_at_any_moment_leaves_rows_owned() {
 
 fn live(protocol: Protocol, steps: u64, start: fn(&mut Life), command: fn(&mut Life)) {
     let mut life = Life::new(Random(steps), protocol, KEYS, None);
-    life.connection.register::<Item>().unwrap();
+    life.register();
     life.connection.start(life.now);
     life.exchange();
     life.rest();

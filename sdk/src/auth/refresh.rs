@@ -8,11 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use lightlike_core::conn::{Dial, DialError};
 use lightlike_core::driver::{Dialer, Dialing, check_token};
+use lightlike_core::guard::{self, Fenced, Panic};
 use lightlike_core::types::Timestamp;
 
 use super::claims::Claims;
+use crate::panics::log;
 
 type Failure = Box<dyn StdError + Send + Sync>;
+type Provider = dyn Fn(Wanted) -> Asking + Send + Sync;
 type Asking = Pin<Box<dyn Future<Output = Result<String, Failure>> + Send>>;
 
 /// Source of another token for a client.
@@ -29,7 +32,7 @@ type Asking = Pin<Box<dyn Future<Output = Result<String, Failure>> + Send>>;
 /// The identity must stay the same.
 #[derive(Clone)]
 pub struct Refresh {
-    provider: Arc<dyn Fn(Wanted) -> Asking + Send + Sync>,
+    provider: Arc<Fenced<Box<Provider>>>,
     leeway: Duration,
 }
 
@@ -72,7 +75,8 @@ impl Refresh {
             let asking = provider(wanted);
             Box::pin(async move { asking.await.map_err(Into::into) })
         };
-        Self { provider: Arc::new(provider), leeway: Self::LEEWAY }
+        let provider: Box<Provider> = Box::new(provider);
+        Self { provider: Arc::new(Fenced::new(PROVIDER, provider)), leeway: Self::LEEWAY }
     }
 
     /// How long before its end a token is renewed. Zero: when it has ended. One that is longer than the token lives: a
@@ -101,13 +105,28 @@ impl Refresh {
         reason: RefreshReason,
         token: Option<&str>,
     ) -> Result<Box<str>, Failure> {
-        tracing::debug!(?reason, "another token is asked for");
+        log!(debug, ?reason, "another token is asked for");
         let wanted = Wanted { reason, token: token.map(str::to_owned) };
-        let fresh = (self.provider)(wanted).await?;
+        let fresh = self.ask_provider(wanted).await.unwrap_or_else(|message| {
+            guard::note(PROVIDER, message.clone());
+            Err(Panic::new(PROVIDER, message).into())
+        })?;
         check_token(&fresh)?;
         Ok(fresh.into())
     }
+
+    /// The provider's answer, or its panic as an error.
+    async fn ask_provider(&self, wanted: Wanted) -> Result<Result<String, Failure>, Box<str>> {
+        let asking = guard::catch(|| self.provider.get().map(|provider| provider(wanted)))?;
+        match asking {
+            Some(asking) => guard::catch_future(PROVIDER, asking).await,
+            None => Err("it is gone".into()),
+        }
+    }
 }
+
+/// The name of a provider's panics.
+const PROVIDER: &str = "token provider";
 
 impl fmt::Debug for Refresh {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,7 +160,7 @@ impl Dialer for Refreshing {
             let asked = this.renew_in_time(&mut dial).await?;
             match this.dialer.dial(&dial).await {
                 Err(refused) if refused.refuses_token() && !asked => {
-                    tracing::debug!(%refused, "the server does not accept the token");
+                    log!(debug, %refused, "the server does not accept the token");
                     let fresh = this.refresh.ask(RefreshReason::Refused, dial.token.as_deref());
                     dial.token = Some(fresh.await.map_err(no_token)?);
                     this.dialer.dial(&dial).await
@@ -166,7 +185,9 @@ impl Refreshing {
             Ok(fresh) => dial.token = Some(fresh),
             Err(error) if dial.token.is_none() => return Err(no_token(error)),
             // The one at hand may still do.
-            Err(error) => tracing::warn!(%error, "the token could not be renewed"),
+            Err(error) => {
+                log!(warn, %error, "the token could not be renewed");
+            }
         }
         Ok(true)
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use lightlike_core::conn::{Connection, ConnectionState};
 use lightlike_core::driver::sleep;
+use lightlike_core::guard::Panic;
 
 use super::refresh::{Refresh, RefreshReason};
 use crate::hub::Hub;
+use crate::panics::log;
 
 /// Time for which a provider is not asked again, whatever it gave: one that cannot be reached, or that gives tokens
 /// which end at once, is not asked without a pause.
@@ -53,7 +55,12 @@ async fn renew(hub: &Arc<Hub>, refresh: &Refresh) {
                 hub.session.keep(&fresh);
                 hub.command(|connection, now| connection.set_token(now, fresh));
             }
-            Err(error) => tracing::warn!(%error, "the token could not be renewed"),
+            Err(error) => {
+                if let Some(panic) = error.downcast_ref::<Panic>() {
+                    hub.panics.tell_later(panic.clone());
+                }
+                log!(warn, %error, "the token could not be renewed");
+            }
         }
         sleep(PEACE).await;
     }

@@ -14,11 +14,12 @@ use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
-use super::{Hub, lock};
+use super::{Hub, lock, send};
 use crate::client::{Client, Handle};
 use crate::listen::{Called, Unhandled};
 use crate::observe;
 use crate::offline::AcceptedSender;
+use crate::panics::log;
 use crate::spans::CallSpan;
 
 /// A call or a query that is not answered.
@@ -190,7 +191,6 @@ impl Hub {
         self.offline.ended(&caller, &reply);
         let Caller { request, sink, span, .. } = caller;
         span.answered(&reply);
-        let span = span.span();
         let _in_call = span.enter();
         observe::answered(function(&request), &reply, times);
         if !(self.listeners.is_empty() && self.broadcasts.is_empty())
@@ -202,10 +202,10 @@ impl Hub {
             self.broadcasts.call(&called);
         }
         let unheard = match sink {
-            Sink::Tell(sender) => sender.send(reply).err(),
-            Sink::TellWhen(sender) => sender.send((reply, times)).err().map(|(reply, _)| reply),
+            Sink::Tell(sender) => send(sender, reply),
+            Sink::TellWhen(sender) => send(sender, (reply, times)).map(|(reply, _)| reply),
             Sink::Forget => match self.offline.take_accepting(call) {
-                Some(accepting) => accepting.send(Err(reply)).err().and_then(Result::err),
+                Some(accepting) => send(accepting, Err(reply)).and_then(Result::err),
                 // What is kept is not over, and what was to be dropped or was taken back needs no word.
                 None => (!matches!(reply, Reply::Kept | Reply::Dropped | Reply::Cancelled))
                     .then_some(reply),
@@ -224,7 +224,8 @@ impl Hub {
     fn unhandled(&self, handle: &Weak<Handle>, unhandled: &Unhandled) {
         if self.unhandled.is_empty() {
             let Unhandled { function, message, .. } = unhandled;
-            tracing::warn!(
+            log!(
+                warn,
                 name: "lightlike.call.unhandled",
                 %function,
                 %message,
@@ -241,15 +242,16 @@ impl Hub {
 fn refuse(function: Option<&str>, why: NotSent, sink: Sink, accepted: Option<AcceptedSender>) {
     let reply = Reply::NotSent(why);
     let unheard = match (sink, accepted) {
-        (_, Some(accepted)) => accepted.send(Err(reply)).err().and_then(Result::err),
-        (Sink::Tell(sender), None) => sender.send(reply).err(),
+        (_, Some(accepted)) => send(accepted, Err(reply)).and_then(Result::err),
+        (Sink::Tell(sender), None) => send(sender, reply),
         (Sink::TellWhen(sender), None) => {
-            sender.send((reply, CallTimes::default())).err().map(|(reply, _)| reply)
+            send(sender, (reply, CallTimes::default())).map(|(reply, _)| reply)
         }
         (Sink::Forget | Sink::Nobody, None) => Some(reply),
     };
     if let Some(Reply::NotSent(why)) = unheard {
-        tracing::warn!(
+        log!(
+            warn,
             name: "lightlike.call.unhandled",
             function,
             message = %why,
@@ -286,7 +288,7 @@ fn expect(
     if let Some(mutation) = mutation
         && let Err(error) = connection.optimistic(now, call, mutation)
     {
-        tracing::warn!(%error, "a mutator contributes nothing, for now");
+        log!(warn, %error, "a mutator contributes nothing, for now");
     }
 }
 

@@ -4,17 +4,32 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use lightlike_core::conn::{self, ConnectionState, SetEnd, SubscriptionId, TransactionEvent};
+use lightlike_core::guard::{self, Collector};
 
-use super::{Hub, lock};
+use super::{Hub, lock, send};
 use crate::changes::Changes;
 use crate::client::{Client, Handle};
 use crate::event::Event;
+use crate::panics::log;
 use crate::subscription::{End, Stage};
 use crate::{observe, spans};
 
 impl Hub {
     /// Hands one event of the machine's to those who wait for it. Runs callbacks; no lock is held meanwhile.
+    ///
+    /// Never panics: whatever code of the application does, the events that follow are delivered.
     pub(crate) fn deliver(self: &Arc<Self>, handle: &Weak<Handle>, event: conn::Event) {
+        let collector = Collector::start();
+        if let Err(message) = guard::catch(|| self.deliver_one(handle, event)) {
+            self.panics.note("delivery", None, message);
+        }
+        for noted in collector.finish() {
+            self.panics.tell(noted.into());
+        }
+        guard::quietly("on_panic", || self.report_panics(handle));
+    }
+
+    fn deliver_one(self: &Arc<Self>, handle: &Weak<Handle>, event: conn::Event) {
         let session = self.sessions.of(&event);
         let _in_session = session.enter();
         match event {
@@ -22,16 +37,12 @@ impl Hub {
             conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
             conn::Event::Applied(set) => {
                 self.batches.applied(set);
-                tracing::debug!(name: "lightlike.set.applied", set = set.0, "a query set is applied");
-                if let Some(stage) = lock(&self.sets).get(&set) {
-                    stage.send_replace(Stage::Applied);
-                }
+                log!(debug, name: "lightlike.set.applied", set = set.0, "a query set is applied");
+                self.set_stage(set, Stage::Applied);
             }
             conn::Event::Stale { set, reason } => {
-                tracing::warn!(name: "lightlike.set.stale", set = set.0, %reason, "a query set is stale");
-                if let Some(stage) = lock(&self.sets).get(&set) {
-                    stage.send_replace(Stage::Stale(reason));
-                }
+                log!(warn, name: "lightlike.set.stale", set = set.0, %reason, "a query set is stale");
+                self.set_stage(set, Stage::Stale(reason));
             }
             conn::Event::Ended { set, reason } => self.ended(set, reason),
             conn::Event::LostForLong => self.lost_for_long(handle),
@@ -50,21 +61,23 @@ impl Hub {
             conn::Event::Receiving(receiving) => self.received(receiving),
             conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
             conn::Event::Verified { id, outcome } => {
-                if let Some(sender) = lock(&self.verifiers).remove(&id) {
+                let sender = lock(&self.verifiers).remove(&id);
+                if let Some(sender) = sender {
                     // Whoever dropped the receiver does not want to know.
-                    let _ = sender.send(outcome);
+                    let _ = send(sender, outcome);
                 }
             }
             conn::Event::Alarm(alarm) => {
-                if let Some(sender) = lock(&self.alarms).remove(&alarm) {
+                let sender = lock(&self.alarms).remove(&alarm);
+                if let Some(sender) = sender {
                     // Whoever dropped the receiver does not wait any more.
-                    let _ = sender.send(());
+                    let _ = send(sender, ());
                 }
             }
+            conn::Event::Panicked(panic) => self.panics.tell(panic),
             // Who we are is read from the machine.
             conn::Event::Connected(greeting) => self.session.keep(&greeting.token),
         }
-        self.report_panics(handle);
     }
 
     /// Tells of the callbacks that panicked in the event that was just delivered.
@@ -94,7 +107,8 @@ impl Hub {
             self.batches.close();
             self.state.end();
             self.receiving.end();
-            lock(&self.alarms).clear();
+            let alarms = std::mem::take(&mut *lock(&self.alarms));
+            alarms.into_values().for_each(|alarm| guard::drop_quietly("waker", alarm));
             self.offline.end_streams();
             self.end_callbacks();
         }
@@ -139,16 +153,23 @@ impl Hub {
         lock(&self.sets).contains_key(&set)
     }
 
+    fn set_stage(&self, set: SubscriptionId, stage: Stage) {
+        let told = lock(&self.sets).get(&set).map(|source| source.set_quietly(stage));
+        // Nothing is locked any more: wakers may do anything.
+        told.into_iter().flatten().for_each(guard::wake);
+    }
+
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {
         self.batches.ended(set);
         observe::set_ended(set, &reason);
-        if let Some(stage) = lock(&self.sets).remove(&set) {
+        let stage = lock(&self.sets).remove(&set);
+        if let Some(stage) = stage {
             #[cfg(feature = "http")]
             if let Some(differences) = self.schema.take_differing(set) {
-                stage.send_replace(Stage::Ended(End::Differs(differences)));
+                stage.set(Stage::Ended(End::Differs(differences)));
                 return;
             }
-            stage.send_replace(Stage::Ended(End::Set(reason)));
+            stage.set(Stage::Ended(End::Set(reason)));
         }
     }
 }

@@ -6,17 +6,18 @@ mod deliver;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, RegisterError, TableId};
 use lightlike_core::conn::{
-    AlarmId, CloseReason, Connection, ConnectionState, NotSent, Receiving, SetEnd, SubscriptionId,
+    AlarmId, Connection, ConnectionState, NotSent, Receiving, SetEnd, SubscriptionId,
 };
 use lightlike_core::deadline;
 use lightlike_core::driver::Shared;
+use lightlike_core::guard;
 use lightlike_core::schema::Table;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use self::callers::Callers;
 pub(crate) use self::calls::{Caller, MadeAgain, MakeMutation, Making, Sink, function};
@@ -45,7 +46,7 @@ pub(crate) struct Hub {
     reader: CacheReader,
     pub(crate) hooks: Hooks,
     pub(crate) mutators: Mutators,
-    sets: Mutex<HashMap<SubscriptionId, watch::Sender<Stage>>>,
+    sets: Mutex<HashMap<SubscriptionId, Source<Stage>>>,
     pub(crate) batches: FirstBatches,
     calls: Mutex<Callers>,
     pub(crate) offline: OfflineHub,
@@ -60,7 +61,9 @@ pub(crate) struct Hub {
     pub(crate) unhandled: Arc<Callbacks<UnhandledCallback>>,
     pub(crate) lost_for_long: Arc<Callbacks<LostCallback>>,
     pub(crate) slow: Arc<Callbacks<SlowCallback>>,
-    panics: Arc<Panics>,
+    /// The runtime that the client's driver is a task of, if it is one.
+    pub(crate) runtime: OnceLock<tokio::runtime::Handle>,
+    pub(crate) panics: Arc<Panics>,
     pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
     pub(crate) session: Session,
     sessions: Sessions,
@@ -79,9 +82,11 @@ impl Hub {
         origin: Origin,
     ) -> Arc<Self> {
         let (reader, limits) = (connection.reader(), connection.config().limits);
-        let panics = Arc::default();
+        let panics = Arc::new(Panics::default());
+        let shared = Shared::new(connection);
+        panics.tell_by(&shared);
         let hub = Arc::new(Self {
-            shared: Shared::new(connection),
+            shared,
             reader,
             hooks: Hooks::new(&panics, &limits),
             mutators,
@@ -101,6 +106,7 @@ impl Hub {
             slow: Callbacks::new("on_slow_consumer", None, &panics),
             #[cfg(feature = "http")]
             schema: crate::schema_check::SchemaState::default(),
+            runtime: OnceLock::new(),
             panics,
             // Its own panics are only logged: they could go on for ever.
             panicked: Callbacks::new("on_panic", None, &Arc::default()),
@@ -151,7 +157,8 @@ impl Hub {
         if let Some(differences) = self.schema.refusal(&list.definitions) {
             return Subscription::refused(Arc::clone(self), list, End::Differs(differences));
         }
-        let (sender, stage) = watch::channel(Stage::Pending);
+        let source = Source::new(Stage::Pending);
+        let stage = source.subscribe();
         let set = self.command(|connection, _| {
             if let Some(why) = self.refuses_sets(connection) {
                 return Err(End::Set(SetEnd::NotSent(why)));
@@ -162,7 +169,7 @@ impl Hub {
             let set = connection.subscribe(list.queries.clone());
             self.batches.asked(set, &list.queries);
             // Before the lock is let go: the answer finds whom to tell.
-            lock(&self.sets).insert(set, sender);
+            lock(&self.sets).insert(set, source);
             Ok(set)
         });
         match set {
@@ -211,8 +218,19 @@ impl Hub {
     /// Reason for which nothing more will come.
     pub(crate) fn closed(&self) -> Repr {
         match &*self.state.borrow() {
-            ConnectionState::Closed(CloseReason::Lost(lost)) => Repr::Lost(lost.clone()),
+            ConnectionState::Closed(reason) => reason.clone().into(),
             _ => Repr::Closed,
+        }
+    }
+}
+
+/// Hands a value to whoever waits for it, whose waker may do anything. Gives it back if nobody waits.
+pub(crate) fn send<T>(sender: oneshot::Sender<T>, value: T) -> Option<T> {
+    match guard::catch(|| sender.send(value)) {
+        Ok(sent) => sent.err(),
+        Err(message) => {
+            guard::note("waker", message);
+            None
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use lightlike_core::cache::RegisterError;
 use lightlike_core::conn::{OfflineConfig, Replay};
 use lightlike_core::driver::{random_seed, time_of_day};
-use lightlike_core::journal::{Opened, QueuedCall, Saved, Store};
+use lightlike_core::guard::{self, Fenced, Panic};
+use lightlike_core::journal::{Opened, QueuedCall, Saved, Store, StoreError};
 use lightlike_core::schema::fingerprint;
 
 use super::hub::{BeforeReplay, lock};
@@ -110,7 +111,15 @@ impl Offline {
         token: Option<&str>,
     ) -> Result<Option<Loaded>, Error> {
         let Some(mut store) = self.store.take() else { return Ok(None) };
-        let saved = Saved::load(&mut *store).map_err(Repr::Load)?;
+        let loaded = guard::catch(|| Saved::load(&mut *store));
+        let saved = match loaded {
+            Ok(saved) => saved.map_err(Repr::Load)?,
+            Err(message) => {
+                guard::drop_quietly("store", store);
+                let panic = Panic::new("store", message);
+                return Err(Repr::Store(StoreError::new("load", "the offline store", panic)).into());
+            }
+        };
         let opened = saved.open(server, database, token);
         Ok(Some(Loaded { store, opened }))
     }
@@ -123,6 +132,7 @@ impl Offline {
         hub: &Arc<Hub>,
     ) -> Result<(), Error> {
         let Self { config, before_replay, .. } = self;
+        let before_replay = before_replay.map(|veto| Fenced::new("before_replay", veto));
         *lock(&hub.offline.before_replay) = before_replay;
         hub.offline.enable();
         hub.command(|connection, now| {

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use lightlike_core::conn::{Accepted, CallId, CallRequest, Replay, Reply, Restored, SyncState};
+use lightlike_core::guard::{self, Fenced};
 use lightlike_core::journal::QueuedCall;
 use lightlike_core::limits::Limits;
 use tokio::sync::oneshot;
 
 use super::{CallEnd, CallOutcome};
 use crate::callbacks::Callbacks;
-use crate::hub::{Caller, Hub};
+use crate::hub::{Caller, Hub, send};
 use crate::panics::Panics;
 use crate::stream::{Bounds, EventStream};
 use crate::watch::Source;
@@ -36,7 +37,7 @@ pub(crate) struct OfflineHub {
     stream_bytes: usize,
     /// `true` if outcomes are wanted, for calls, which are many.
     wants_outcomes: AtomicBool,
-    pub(super) before_replay: Mutex<Option<BeforeReplay>>,
+    pub(super) before_replay: Mutex<Option<Fenced<BeforeReplay>>>,
 }
 
 /// Feeds a stream of outcomes.
@@ -78,8 +79,9 @@ impl OfflineHub {
     }
 
     pub(crate) fn accepted(&self, call: CallId, accepted: Accepted) {
-        if let Some(sender) = lock(&self.accepting).remove(&call) {
-            let _ = sender.send(Ok(accepted));
+        let sender = lock(&self.accepting).remove(&call);
+        if let Some(sender) = sender {
+            let _ = send(sender, Ok(accepted));
         }
     }
 
@@ -133,8 +135,15 @@ impl Hub {
     /// Asks the application what becomes of calls that were made without a connection.
     pub(crate) fn before_replay(self: &Arc<Self>, calls: &[QueuedCall]) {
         let mut veto = lock(&self.offline.before_replay).take();
-        let verdicts: Vec<_> = match &mut veto {
-            Some(veto) => calls.iter().map(|call| (call.id, veto(call))).collect(),
+        let verdict = |veto: &mut BeforeReplay, call: &QueuedCall| {
+            // A veto that cannot be heard keeps nobody's call from being sent.
+            guard::catch(|| veto(call)).unwrap_or_else(|message| {
+                guard::note("before_replay", message);
+                Replay::Send
+            })
+        };
+        let verdicts: Vec<_> = match veto.as_mut().and_then(Fenced::get_mut) {
+            Some(veto) => calls.iter().map(|call| (call.id, verdict(veto, call))).collect(),
             None => Vec::new(),
         };
         *lock(&self.offline.before_replay) = veto;

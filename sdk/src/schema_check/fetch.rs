@@ -15,6 +15,7 @@ use crate::client::{Client, WeakClient};
 use crate::error::{Error, Repr};
 use crate::http::{self, Http};
 use crate::hub::Hub;
+use crate::panics::log;
 
 /// Begins with the check, for a client that has just been started.
 pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {
@@ -59,7 +60,8 @@ async fn compare(client: &WeakClient) -> Option<Outcome> {
     match fetch(&hub, us, |schema| hub.compare_kept(round, schema)).await {
         Ok(theirs) => Some(Ok(hub.compare_mentioned(theirs))),
         Err(error) => {
-            tracing::info!(
+            log!(
+                info,
                 %error,
                 "cannot compare the program, and kept calls, with the module's schema"
             );

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lightlike_core::conn::SubscriptionId;
+use lightlike_core::guard::{self, Fenced};
 use lightlike_core::limits::Limits;
 use lightlike_core::schema::{
     Difference, DifferenceKind, FunctionDef, Item, ServerSchema, TableDef, compare,
@@ -20,6 +21,7 @@ use lightlike_core::schema::{
 use tokio::sync::{Notify, oneshot};
 
 use crate::http;
+use crate::panics::log;
 use crate::plain_text::PlainText;
 
 pub(crate) use self::fetch::{connected, definitions, start};
@@ -60,7 +62,7 @@ pub enum SchemaCheck {
     Strict,
 }
 
-type DriftHook = Arc<dyn Fn(&[Difference]) + Send + Sync>;
+pub(crate) type DriftHook = Arc<Fenced<Box<dyn Fn(&[Difference]) + Send + Sync>>>;
 
 /// Settings of the builder.
 #[derive(Clone, Default)]
@@ -170,11 +172,12 @@ impl SchemaState {
 
     fn report(&self, differences: &[Difference]) {
         for difference in differences {
-            tracing::warn!(%difference, "the program differs from the module");
+            log!(warn, %difference, "the program differs from the module");
         }
         let hook = self.config.get().and_then(|(settings, _)| settings.hook.clone());
-        if let (Some(hook), false) = (hook, differences.is_empty()) {
-            hook(differences);
+        if let (Some(hook), false) = (hook.as_deref().and_then(Fenced::get), differences.is_empty())
+        {
+            guard::quietly("on_schema_drift", || hook(differences));
         }
     }
 

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use lightlike_core::driver::random_seed;
 
+use crate::panics::log;
+
 /// Owner of a file that is another user's.
 pub(super) struct Owner(pub(super) u32);
 
@@ -43,8 +45,11 @@ pub(super) fn open(path: &Path) -> io::Result<Result<File, Owner>> {
                 {
                     return Ok(Err(Owner(metadata.uid())));
                 }
-                Err(error) => tracing::warn!(
-                    path = %path.display(), %error, "others can read the token file, and that cannot be changed"
+                Err(error) => log!(
+                    warn,
+                    path = %path.display(),
+                    %error,
+                    "others can read the token file, and that cannot be changed"
                 ),
                 Ok(()) => (),
             }

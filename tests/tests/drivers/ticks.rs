@@ -9,7 +9,7 @@ use lightlike::{ErrorKind, Limits};
 use lightlike_tests::chat::{Message, User, send_message};
 use lightlike_tests::target::Target;
 
-use crate::support::{chat, tick_until, wait};
+use crate::support::{FRAME, chat, tick_until, wait};
 
 /// Somebody else, who talks.
 fn talk(target: &Target, lines: usize) {
@@ -142,4 +142,54 @@ fn held_view_over_limit_lets_ticks_return() {
     assert_eq!(view.table::<User>().iter().filter(|user| user.name.is_some()).count(), 0);
     drop(view);
     tick_until(&db, two).unwrap();
+}
+
+#[test]
+fn ticks_go_on_after_panic() {
+    /// Names that no index can hold.
+    #[derive(Clone, Debug, PartialEq, Eq, Bsatn)]
+    #[bsatn(transparent)]
+    struct Name(String);
+
+    impl PartialOrd for Name {
+        fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+            Some(self.cmp(other))
+        }
+    }
+
+    impl Ord for Name {
+        fn cmp(&self, _: &Self) -> std::cmp::Ordering {
+            panic!("no order")
+        }
+    }
+
+    #[derive(Bsatn, Table, Clone, Debug)]
+    #[table(name = "user")]
+    struct Nameless {
+        #[primary_key]
+        identity: Identity,
+        #[index(btree)]
+        name: Option<Name>,
+        online: bool,
+    }
+
+    let target = chat();
+    let others: Vec<_> = (0..2).map(|_| target.builder().connect_blocking().unwrap()).collect();
+    for other in &others {
+        wait(other.call(lightlike_tests::chat::set_name("a".into())).into_future()).unwrap();
+    }
+    let db = target.builder().build_manual().unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let panics = Arc::clone(&told);
+    db.on_panic(move |_, panicked| panics.lock().unwrap().push(panicked.message.to_string()));
+    let users = tick_until(&db, db.subscribe(Nameless::all()).into_future());
+    assert_eq!(users.err().unwrap().kind(), ErrorKind::Panicked);
+    let (_messages, heard) = listening(&db);
+    db.table::<Message>().on_insert(|_, _| panic!("no ear"));
+    for line in ["one", "two"] {
+        tick_until(&db, db.call(send_message(line.into())).into_future()).unwrap();
+    }
+    assert_eq!(heard.load(Ordering::Relaxed), 2);
+    assert_eq!(*told.lock().unwrap(), ["no order", "no ear", "no ear"]);
+    assert!(db.tick(FRAME).is_ok());
 }

@@ -151,8 +151,8 @@ fn one_driver_is_enough() {
     assert_eq!(db.start_thread().unwrap_err().kind(), ErrorKind::Driver);
     assert_eq!(wait(db.run()).unwrap_err().kind(), ErrorKind::Driver);
     assert_eq!(db.tick(Budget::unlimited()).unwrap_err().kind(), ErrorKind::Driver);
-    // As before, starting a started client does nothing.
-    current_thread().block_on(async { db.start() }).unwrap();
+    let again = current_thread().block_on(async { db.start() });
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::Driver);
     wait(story(&db));
     drop(db);
     driver.join().unwrap();

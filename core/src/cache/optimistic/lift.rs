@@ -90,6 +90,8 @@ impl<R: Row> TableStore<R> {
         if shown != NO_ROW {
             self.hide(RowId(shown), at);
         }
+        let members = server.as_ref().map_or(&[][..], |server| &server.members);
+        self.set_on_its_way(members);
         let came_back = server.as_ref().and_then(|server| {
             // It was decoded from this, or encoded to it.
             let row = R::decode_row(server.row.bytes()).ok()?;

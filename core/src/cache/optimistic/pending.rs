@@ -17,6 +17,7 @@ use crate::cache::epoch::View;
 use crate::cache::stamp::Stamp;
 use crate::cache::store::TableStore;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId};
+use crate::guard::Fenced;
 use crate::schema::{Row, Table};
 
 /// The mutations that have not ended, in order.
@@ -33,13 +34,17 @@ pub(in crate::cache) struct Mutations {
     pub(super) refused: Vec<(TypeId, RegisterError)>,
     /// Number of times that the change under way was started anew because a mutation came in between.
     restarts: u32,
+    /// Those that have to run again with the next change: a table that they read or wrote started over.
+    rerun: BTreeSet<Turn>,
 }
 
 pub(super) struct Pending {
     pub(super) id: MutationId,
     /// The number by which its temporary ids are told from others.
     pub(super) number: u64,
-    pub(super) mutation: Box<dyn Mutation>,
+    pub(super) mutation: Fenced<Box<dyn Mutation>>,
+    /// A row type panicked over what it wrote: it does not run again.
+    pub(super) is_silenced: bool,
     pub(super) error: Option<MutationError>,
     pub(super) footprints: Vec<(TableId, Footprint)>,
     pub(super) handed: Handed,
@@ -56,7 +61,7 @@ pub(super) struct Ran {
 impl Mutations {
     fn add(&mut self, turn: Turn, pending: Pending) {
         self.by_id.insert((pending.id, turn));
-        if pending.mutation.names_ids() {
+        if pending.mutation.get().is_some_and(|mutation| mutation.names_ids()) {
             self.naming.insert(turn);
         }
         self.handed.extend(pending.handed.ids.iter().map(|id| (*id, turn)));
@@ -74,7 +79,7 @@ impl Mutations {
             self.naming.remove(&turn);
         }
         if let Some(pending) = self.list.get_mut(&turn) {
-            pending.mutation = mutation;
+            pending.mutation = Fenced::new(MUTATOR, mutation);
         }
     }
 
@@ -117,6 +122,44 @@ impl Mutations {
         core::mem::replace(&mut pending.footprints, ran.footprints)
     }
 
+    /// Sees to it that a mutation does not run again.
+    pub(super) fn silence(&mut self, turn: Turn, message: &str) {
+        if let Some(pending) = self.list.get_mut(&turn) {
+            pending.error = Some(MutationError::Panicked(message.into()));
+            pending.is_silenced = true;
+            self.rerun.insert(turn);
+        }
+    }
+
+    /// A table starts over because its row type panicked: what mutations did there is gone. Those that wrote to it may be
+    /// why, and do not run again.
+    pub(in crate::cache) fn table_started_over(&mut self, table: TableId, message: &str) {
+        let mut wrote = Vec::new();
+        for (&turn, pending) in &mut self.list {
+            let before = pending.footprints.len();
+            wrote.extend(
+                pending
+                    .footprints
+                    .iter()
+                    .any(|(of, footprint)| *of == table && !footprint.written().is_empty())
+                    .then_some(turn),
+            );
+            pending.footprints.retain(|(of, _)| *of != table);
+            if pending.footprints.len() < before {
+                self.rerun.insert(turn);
+            }
+        }
+        wrote.into_iter().for_each(|turn| self.silence(turn, message));
+    }
+
+    pub(super) fn to_rerun(&self) -> impl Iterator<Item = Turn> {
+        self.rerun.iter().copied()
+    }
+
+    pub(super) fn have_rerun(&mut self) {
+        self.rerun.clear();
+    }
+
     pub(in crate::cache) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -147,6 +190,9 @@ pub enum RowStatus {
 /// Number of times that a change is started anew before it is finished at once.
 const RESTARTS_MAX: u32 = 3;
 
+/// The name of panics of mutations, where these are dropped.
+const MUTATOR: &str = "mutator";
+
 impl Cache {
     /// Adds a mutation behind the others and runs it: its rows are visible when this returns.
     ///
@@ -164,10 +210,27 @@ impl Cache {
         number: u64,
         mutation: Box<dyn Mutation>,
     ) -> Mutated {
+        let mutation = Fenced::new(MUTATOR, mutation);
+        let mutated = self.fenced(|cache| cache.run_first((id, number), mutation));
+        mutated.unwrap_or_else(|| Mutated {
+            transaction: self.empty_transaction(),
+            failed: Vec::new(),
+            error: Some(MutationError::Panicked("code of a row type".into())),
+        })
+    }
+
+    fn run_first(
+        &mut self,
+        (id, number): (MutationId, u64),
+        mutation: Fenced<Box<dyn Mutation>>,
+    ) -> Mutated {
         let mut failed = Vec::new();
         let (result, touches, handed) = loop {
             let mut tx = LocalTx::new(self.reader().read(), self.mutations.refused.clone());
-            let result = tx.run((id, number), &*mutation);
+            let result = match mutation.get() {
+                Some(mutation) => tx.run((id, number), &**mutation),
+                None => Ok(()),
+            };
             let wanted = tx.take_wanted();
             if wanted.is_empty() {
                 break (result, tx.take_touches(), tx.take_handed());
@@ -178,24 +241,34 @@ impl Cache {
         let turn = Turn(self.mutations.next);
         self.mutations.next += 1;
         let tables: Vec<_> = touches.iter().map(|touch| touch.table).collect();
-        let footprints = touches.into_iter().map(|touch| self.enter(turn, touch)).collect();
-        let error = result.err();
-        let pending = Pending { id, number, mutation, error: error.clone(), footprints, handed };
+        let (error, footprints, is_silenced) = (result.err(), Vec::new(), false);
+        let pending = Pending { id, number, mutation, is_silenced, error, footprints, handed };
         self.mutations.add(turn, pending);
+        touches.into_iter().for_each(|touch| self.enter(turn, touch));
         let transaction = self.commit_writes(&tables);
+        let error = self.mutations.get(turn).and_then(|pending| pending.error.clone());
         self.resume(restart);
         Mutated { transaction, failed, error }
     }
 
     /// Notes what a mutation did to a table when it ran for the first time.
-    fn enter(&mut self, turn: Turn, touch: Touch) -> (TableId, Footprint) {
+    fn enter(&mut self, turn: Turn, touch: Touch) {
         let Touch { table, reads, writes } = touch;
         self.touch(table);
-        let store = &mut *self.tables[table.0 as usize];
-        let written = writes.map_or_else(Vec::new, |writes| writes.push(store, turn));
-        let footprint = Footprint::new(reads, written);
-        store.any_layer().watch(turn, &footprint);
-        (table, footprint)
+        let written = self.fenced(|cache| {
+            cache.name(table);
+            let store = &mut *cache.tables[table.0 as usize];
+            writes.map_or_else(Vec::new, |writes| writes.push(store, turn))
+        });
+        if written.is_none() {
+            let recent = self.resets.take_recent().pop().map(|(_, reason)| reason.to_string());
+            self.mutations.silence(turn, &recent.unwrap_or_default());
+        }
+        let footprint = Footprint::new(reads, written.unwrap_or_default());
+        self.tables[table.0 as usize].any_layer().watch(turn, &footprint);
+        if let Some(pending) = self.mutations.list.get_mut(&turn) {
+            pending.footprints.push((table, footprint));
+        }
     }
 
     /// Gives tables their types, or notes that they have others: each is wanted once.
@@ -226,10 +299,11 @@ impl Cache {
         let version = self.version + 1;
         let mut moved = false;
         for &table in touched {
-            moved |= self.tables[table.0 as usize].show_layer(Stamp::of(version));
+            moved |= self.show_layer(table, Stamp::of(version));
         }
+        let mut tables = self.publish_resets();
         let before = View { epoch: self.shared.current() };
-        if !moved {
+        if !moved && tables.is_empty() {
             let view = before.clone();
             return Transaction {
                 before: view,
@@ -241,7 +315,7 @@ impl Cache {
         }
         let horizon = self.horizon();
         let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
-        let tables = touched.iter().filter_map(finish).collect();
+        tables.extend(touched.iter().filter_map(finish));
         let after = View { epoch: self.publish(version) };
         Transaction { before, after, tables, failed: Vec::new(), new_ids: NewIds::default() }
     }

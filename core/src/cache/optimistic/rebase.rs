@@ -16,7 +16,7 @@ use super::footprint::Turn;
 use super::layer::KeyId;
 use super::pending::Ran;
 use super::temp_id::NewIds;
-use super::tx::Want;
+use super::tx::{Rewritten, Want};
 use super::{LocalTx, Mutation};
 use crate::cache::apply::Applying;
 use crate::cache::epoch::{Epoch, Tables, View};
@@ -66,7 +66,8 @@ impl Cache {
 
     /// Looks for rows that mutations have read or written; whether it is through.
     pub(in crate::cache) fn look(&self, applying: &mut Applying, budget: &mut usize) -> bool {
-        while let Some((table, rows, from)) = applying.next_rows() {
+        while let Some((table, rows, from)) = applying.next_rows(&self.failed) {
+            self.name(table);
             let store = &self.tables[table.0 as usize];
             let left = if store.is_watched() { rows.len().saturating_sub(from) } else { 0 };
             if left > 0 && *budget == 0 {
@@ -95,12 +96,14 @@ impl Cache {
         }
         let mut is_lifted = false;
         for (table, keys) in by_table {
+            self.name(table);
             is_lifted |= self.tables[table.0 as usize].lift(&keys, at);
         }
         if !applying.drops().is_empty() {
             let mut watched = BTreeSet::new();
             for &table in applying.touched() {
                 let store = &mut self.tables[table.0 as usize];
+                self.resets.name(table);
                 is_lifted |= store.lift_sets(applying.drops(), at);
                 watched.extend(store.is_watched().then_some(table));
             }
@@ -120,6 +123,7 @@ impl Cache {
             if max == 0 && *budget == 0 {
                 return false;
             }
+            self.name(table);
             let store = &mut self.tables[table.0 as usize];
             let count = store.observe(from, max, &mut applying.rebasing.dirty);
             *budget -= count.div_ceil(4);
@@ -141,11 +145,13 @@ impl Cache {
             let Some(pending) = self.mutations.get(turn) else { continue };
             for (table, footprint) in &pending.footprints {
                 let store = &mut self.tables[table.0 as usize];
+                self.resets.name(*table);
                 store.withdraw(footprint.written(), turn, at, &mut applying.rebasing.dirty);
                 applying.add_touched(*table);
             }
         }
         applying.rebasing.ended = ended;
+        applying.rebasing.dirty.extend(self.mutations.to_rerun());
         if self.config.reruns_all_mutations {
             applying.rebasing.dirty = self.mutations.turns().collect();
         }
@@ -161,6 +167,7 @@ impl Cache {
             }
             let before = new_ids.iter().count();
             for (table, footprint) in &pending.footprints {
+                self.resets.name(*table);
                 let store = &self.tables[table.0 as usize];
                 store.find_new_ids(footprint.written(), turn, &pending.handed, new_ids);
             }
@@ -172,7 +179,8 @@ impl Cache {
             return;
         }
         for (turn, pending) in self.mutations.naming() {
-            if let Some(mutation) = pending.mutation.with_ids(new_ids) {
+            let bound = pending.mutation.get().and_then(|mutation| mutation.with_ids(new_ids));
+            if let Some(mutation) = bound {
                 rebound.insert(turn, mutation);
                 dirty.insert(turn);
             }
@@ -201,10 +209,17 @@ impl Cache {
         let mut tx = LocalTx::new(self.unpublished(), self.mutations.refused.clone());
         tx = tx.with_layers(layers);
         let wanted = self.run_over(&mut tx, &mut applying.rebasing, budget);
+        let panicked = tx.take_panicked();
         for (table, layer) in tx.into_layers() {
             if self.tables[table.0 as usize].take_layer(layer) {
                 applying.add_touched(table);
             }
+        }
+        if let Some(Rewritten { table, turn, message }) = panicked {
+            // The layers are back: from here on it is as if the table itself had panicked.
+            self.mutations.silence(turn, &message);
+            self.name(table);
+            std::panic::resume_unwind(Box::new(String::from(message)));
         }
         if wanted.is_empty() { Ok(applying.rebasing.dirty.is_empty()) } else { Err(wanted) }
     }
@@ -217,8 +232,12 @@ impl Cache {
             let Some(pending) = self.mutations.get(turn).filter(|_| !ended.contains(&turn)) else {
                 continue;
             };
-            let mutation = rebound.get(&turn).unwrap_or(&pending.mutation);
-            runs.push(tx.run_again(turn, pending, &**mutation, dirty));
+            let bound = rebound.get(&turn).map(|mutation| &**mutation);
+            let mutation = bound.or_else(|| pending.mutation.get().map(|mutation| &**mutation));
+            runs.push(tx.run_again(turn, pending, mutation, dirty));
+            if tx.has_panicked() {
+                return Vec::new();
+            }
             *budget = budget.saturating_sub(RUN_COST);
             let wanted = tx.take_wanted();
             if !wanted.is_empty() {
@@ -253,11 +272,22 @@ impl Cache {
         }
         let at = Stamp::of(self.version + 1);
         let mut moved = is_lifted;
+        self.mutations.have_rerun();
         for &table in applying.touched() {
             self.touch(table);
-            moved |= self.tables[table.0 as usize].show_layer(at);
+            moved |= self.show_layer(table, at);
         }
         (moved, new_ids)
+    }
+
+    /// Shows what mutations wrote to a table. What is shown of other tables cannot be undone: where the row type panics its
+    /// table starts over, and the transaction goes on.
+    pub(super) fn show_layer(&mut self, table: TableId, at: Stamp) -> bool {
+        let shown = self.fenced(|cache| {
+            cache.name(table);
+            cache.tables[table.0 as usize].show_layer(at)
+        });
+        shown.unwrap_or(false)
     }
 
     /// Gives tables their types that a mutation named while it ran over a change, which is to be started over.

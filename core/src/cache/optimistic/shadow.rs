@@ -1,5 +1,7 @@
 //! Showing what mutations wrote in place of the server's rows.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use foldhash::HashMap;
 
 use super::footprint::Turn;
@@ -53,9 +55,19 @@ impl<R: Row> TableStore<R> {
         act: impl FnOnce(&mut Self, &mut Layer<R>) -> T,
     ) -> Option<T> {
         let mut layer = self.layer.take()?;
-        let done = act(self, &mut layer);
+        let done = catch_unwind(AssertUnwindSafe(|| act(self, &mut layer)));
+        // After a panic too: whoever lets the table start over asks who held what.
         self.layer = Some(layer);
-        Some(done)
+        let result = done.unwrap_or_else(|panic| resume_unwind(panic));
+        // The rows have arrived: a set that is dropped later must not be named by a panic that comes later still.
+        self.on_its_way.clear();
+        Some(result)
+    }
+
+    /// Names the sets that hold the row which is on its way between the layer and a slot, while code of its type runs.
+    pub(super) fn set_on_its_way(&mut self, members: &[(SetId, u32)]) {
+        self.on_its_way.clear();
+        self.on_its_way.extend(members.iter().map(|member| member.0));
     }
 }
 
@@ -155,6 +167,9 @@ impl<R: Row> TableStore<R> {
         if is_same {
             return raw_id(bare);
         }
+        let held = bare.map_or(ListId::EMPTY, |id| self.list(id));
+        let members: Box<[_]> = self.lists.members(held).into();
+        self.set_on_its_way(&members);
         let server = bare.map(|id| self.shadow(id, at));
         let is_shown_before = |bytes| self.row_of(lifted).is_some_and(|row| encodes_as(row, bytes));
         let shown = if top.seen().is_some_and(|top| is_shown_before(top.bytes())) {
@@ -175,6 +190,8 @@ impl<R: Row> TableStore<R> {
         server: Option<Shadowed<R>>,
         at: Stamp,
     ) -> Option<Pair> {
+        let members = server.as_ref().map_or(&[][..], |server| &server.members);
+        self.set_on_its_way(members);
         let wanted = key.stack().top().map(|top| top.seen().map(Packed::bytes));
         let is_server = match (&wanted, &server) {
             (None, _) | (Some(None), None) => true,

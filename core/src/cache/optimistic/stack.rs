@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 
 use super::footprint::Turn;
 use crate::cache::identity::encodes_as;
+use crate::guard::{Fenced, ROW_TYPE};
 use crate::schema::Row;
 
 /// An encoded row, decoded when it is first read.
 #[derive(Debug)]
 pub(super) struct Packed<R> {
     bytes: Box<[u8]>,
-    row: OnceCell<Option<R>>,
+    row: OnceCell<Option<Fenced<R>>>,
 }
 
 impl<R: Row> Packed<R> {
@@ -20,7 +21,7 @@ impl<R: Row> Packed<R> {
     }
 
     /// A row with its encoding.
-    pub(super) fn of(bytes: &[u8], row: R) -> Self {
+    pub(super) fn of(bytes: &[u8], row: Fenced<R>) -> Self {
         Self { bytes: bytes.into(), row: OnceCell::from(Some(row)) }
     }
 
@@ -31,11 +32,13 @@ impl<R: Row> Packed<R> {
     /// Takes the decoded row out; it is decoded again if it is asked for again. None if its type does not decode what
     /// it encodes.
     pub(super) fn take(&mut self) -> Option<R> {
-        self.row.take().flatten().or_else(|| R::decode_row(&self.bytes).ok())
+        let row = self.row.take().flatten().and_then(Fenced::into_inner);
+        row.or_else(|| R::decode_row(&self.bytes).ok())
     }
 
     pub(super) fn row(&self) -> Option<&R> {
-        self.row.get_or_init(|| R::decode_row(&self.bytes).ok()).as_ref()
+        let decode = || R::decode_row(&self.bytes).ok().map(|row| Fenced::new(ROW_TYPE, row));
+        self.row.get_or_init(decode).as_ref()?.get()
     }
 }
 

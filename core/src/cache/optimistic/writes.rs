@@ -18,6 +18,7 @@ use crate::cache::stamp::Stamp;
 use crate::cache::store::TableStore;
 use crate::cache::table::AnyTable;
 use crate::cache::view::TableView;
+use crate::guard::{Fenced, ROW_TYPE};
 use crate::schema::{Row, Table};
 
 /// The writes of the mutation that runs, to one table.
@@ -37,7 +38,7 @@ struct Write<R> {
 }
 
 enum WriteState<R> {
-    Put(R),
+    Put(Fenced<R>),
     /// The row is the last of this identity that is known.
     Deleted(Packed<R>),
 }
@@ -117,7 +118,7 @@ impl<R: Row> TableWrites<R> {
 
     /// Writes a row of this hash; `at` is its earlier write, if there is one.
     pub(super) fn put(&mut self, at: Option<usize>, below: Below, row: R, hash: u64) {
-        self.write(at, below, WriteState::Put(row), hash);
+        self.write(at, below, WriteState::Put(Fenced::new(ROW_TYPE, row)), hash);
     }
 
     /// Deletes a row of this hash, which is encoded so.
@@ -145,7 +146,7 @@ impl<R: Row> TableWrites<R> {
         let written = self.writes.into_iter().map(|Write { hash, state }| match state {
             WriteState::Put(row) => {
                 bytes.clear();
-                row.encode(&mut bytes);
+                row.get().into_iter().for_each(|row| row.encode(&mut bytes));
                 Written { hash, row: Packed::of(bytes.as_slice(), row), is_deleted: false }
             }
             WriteState::Deleted(row) => Written { hash, row, is_deleted: true },
@@ -158,14 +159,14 @@ impl<R: Row> Write<R> {
     /// The row that it is about.
     fn subject(&self) -> Option<&R> {
         match &self.state {
-            WriteState::Put(row) => Some(row),
+            WriteState::Put(row) => row.get(),
             WriteState::Deleted(row) => row.row(),
         }
     }
 
     fn row(&self) -> Option<&R> {
         match &self.state {
-            WriteState::Put(row) => Some(row),
+            WriteState::Put(row) => row.get(),
             WriteState::Deleted(_) => None,
         }
     }

@@ -28,6 +28,7 @@ use self::dead::DeadLetters;
 use super::{Accepted, CallId, Connection, Event};
 use crate::calls::Gate;
 use crate::deadline::after;
+use crate::guard::log;
 use crate::journal::{Batch, Delivery, Elsewhere, Entry, Held, Op, QueuedCall, QueuedState, Scope};
 use crate::types::{Timestamp, Uuid};
 
@@ -187,7 +188,7 @@ impl Connection {
 
     /// The disk failed: from now on only what can be sent is taken.
     fn degrade(&mut self, why: Box<str>) {
-        tracing::error!(%why, "the offline store failed; nothing more is kept");
+        log!(error, %why, "the offline store failed; nothing more is kept");
         let Some(offline) = &mut self.offline else { return };
         offline.degraded = Some(why);
         offline.ops.clear();

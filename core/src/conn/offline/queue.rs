@@ -6,6 +6,7 @@ use super::{CallOptions, Offline, Overflow, Queued};
 use crate::calls::{Gate, Keep, Request, Waiting};
 use crate::conn::{Accepted, CallId, Connection, Event, NotSent, Reply, State, WhileDisconnected};
 use crate::deadline::after;
+use crate::guard::log;
 use crate::journal::{
     DeadLetter, Delivery, Entry, EntryState, Failure, Held, Op, QueuedCall, QueuedState, wall_after,
 };
@@ -310,7 +311,7 @@ impl Connection {
             && let Some(queued) = waiting.seq().and_then(|seq| offline.queue.get_mut(&seq))
         {
             let (id, reducer) = (queued.entry.id, &queued.entry.reducer);
-            tracing::warn!(%id, %reducer, %why, "a kept call is held");
+            log!(warn, %id, %reducer, %why, "a kept call is held");
             queued.state = QueuedState::NeedsMigration;
             queued.held = Some(why);
             offline.held += 1;

@@ -4,6 +4,7 @@ use super::{Queued, Replay};
 use crate::calls::{Gate, Sent, Waiting};
 use crate::conn::messages::excerpt;
 use crate::conn::{Connection, Event, Lost, NotSent, Reply, WhileDisconnected};
+use crate::guard::log;
 use crate::journal::{Delivery, EntryState, Op, QueuedState};
 use crate::types::Uuid;
 use crate::wire::{QueryRows, Text};
@@ -92,7 +93,7 @@ impl Connection {
             Err(why) => {
                 // It cannot be found out, so nobody knows.
                 let why = excerpt(&why);
-                tracing::warn!(%why, "the server refused a call's probe");
+                log!(warn, %why, "the server refused a call's probe");
                 let _ = self.calls.take_waiting(call);
                 self.answer(call, Reply::Unknown);
                 return self.send_calls();
@@ -236,7 +237,7 @@ impl Connection {
         for waiting in self.calls.take_all_waiting(is_over) {
             // A probe is sent in the call's place.
             let sent = waiting.attempts().max(1);
-            tracing::warn!(call = ?waiting.call, sent, %lost, "a call ends the connection each time, and is given up");
+            log!(warn, call = ?waiting.call, sent, %lost, "a call ends the connection each time, and is given up");
             self.answer(waiting.call, Reply::Abandoned { sent, reason: lost.clone() });
         }
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::cache::{Change, Part, SetId, Step};
 use crate::conn::{Cause, Connection, State};
 use crate::deadline::after;
+use crate::guard::log;
 use crate::journal::{KeptPart, LoadedSet, Op};
 use crate::schema::{Table, fingerprint};
 use crate::wire::TableName;
@@ -79,10 +80,14 @@ impl Connection {
         self.cache.begin(change);
         loop {
             match self.cache.step(usize::MAX) {
+                Step::More if self.cache.is_waiting_for_views() => {
+                    self.cache.abort();
+                    return false;
+                }
                 Step::More => (),
                 Step::Committed(transaction) => return transaction.failed_sets().is_empty(),
                 Step::OutOfSync(error) => {
-                    tracing::warn!(%error, "rows of the last run do not fit together");
+                    log!(warn, %error, "rows of the last run do not fit together");
                     return false;
                 }
             }
@@ -145,7 +150,7 @@ impl Connection {
         let (scope, name) = (offline.scope, T::DEF.name.into());
         offline.write(Op::Table { scope, name, fingerprint: now });
         for set in outdated {
-            tracing::info!(table = T::DEF.name, "kept rows are of another type, and dropped");
+            log!(info, table = T::DEF.name, "kept rows are of another type, and dropped");
             self.drop_loaded_table(*set, T::DEF.name);
         }
     }
@@ -190,7 +195,7 @@ impl Connection {
     }
 
     /// Drops the rows of a set of the last run; whoever has asked for it gets the server's.
-    fn drop_loaded(&mut self, rows: SetId) {
+    pub(in crate::conn) fn drop_loaded(&mut self, rows: SetId) {
         let transaction = self.drop_now(&[rows]);
         self.tell(transaction, Cause::Resync);
         if let Some(offline) = &mut self.offline {

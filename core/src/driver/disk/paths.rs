@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::at;
+use crate::guard::log;
 use crate::journal::{StoreError, StoreErrorKind};
 
 /// How often opening is tried again when somebody replaces the file meanwhile.
@@ -85,7 +86,7 @@ pub(super) fn keep_aside(path: &Path) -> io::Result<PathBuf> {
             Err(_) => copy(path, &aside)?,
         }
         sync_folder(path)?;
-        tracing::error!(path = %path.display(), aside = %aside.display(), "a damaged store was put aside");
+        log!(error, path = %path.display(), aside = %aside.display(), "a damaged store was put aside");
         return Ok(aside);
     }
     unreachable!("a folder has fewer files than there are numbers")
@@ -197,7 +198,7 @@ fn close_to_others(path: &Path, file: &File) {
         if mode & 0o077 != 0
             && let Err(error) = file.set_permissions(fs::Permissions::from_mode(mode & 0o700))
         {
-            tracing::warn!(path = %path.display(), %error, "others can read the offline store, in which there is a token");
+            log!(warn, path = %path.display(), %error, "others can read the offline store, in which there is a token");
         }
     }
     #[cfg(not(unix))]

@@ -9,6 +9,7 @@ use std::{io, thread};
 use tokio::sync::oneshot;
 
 use crate::driver::Shared;
+use crate::guard::{self, Panic, log};
 use crate::journal::fold::RowLogs;
 use crate::journal::{Batch, Store, StoreError};
 use crate::limits::Limits;
@@ -50,17 +51,22 @@ impl Disk {
         let unwritten = Arc::new(AtomicUsize::new(0));
         let log = Log { bytes: 0, folded: 0 };
         let gauge = Arc::clone(&unwritten);
-        let mut writer = Writer { store, log, shared, told, unwritten: gauge, last: 0, commits: 0 };
+        let (last, commits, has_panicked) = (0, 0, false);
+        let mut writer =
+            Writer { store, log, shared, told, unwritten: gauge, last, commits, has_panicked };
         thread::Builder::new().name("lightlike-disk".into()).spawn(move || {
-            writer.run(&received);
-            drop(writer);
+            if let Err(message) = guard::catch(|| writer.run(&received)) {
+                writer.tell(Err(format!("the thread that writes panicked: {message}").into()));
+            }
+            // The store's own end, and that of what is told.
+            guard::drop_quietly("store", writer);
             // Whoever waits for the file to be closed.
             let _ = ending.send(());
         })?;
         Ok(Self { batches, unwritten, ended })
     }
 
-    /// Hands a batch to the thread. False if it has ended, which it does only if the store panicked.
+    /// Hands a batch to the thread. False if it has ended.
     pub(crate) fn write(&self, batch: Batch) -> bool {
         self.unwritten.fetch_add(batch.row_bytes(), Ordering::Relaxed);
         self.batches.send(batch).is_ok()
@@ -90,6 +96,8 @@ struct Writer<F: Fn()> {
     /// The last batch that was received.
     last: u64,
     commits: u64,
+    /// The store panicked: nothing is known of what it has.
+    has_panicked: bool,
 }
 
 impl<F: Fn()> Writer<F> {
@@ -100,19 +108,19 @@ impl<F: Fn()> Writer<F> {
             let bytes: usize = batches.iter().map(Batch::row_bytes).sum();
             let writes: Vec<_> = batches.iter().flat_map(Batch::writes).collect();
             drop(batches);
-            let result = self.store.commit(&writes);
+            let result = self.guarded("write to", |writer| writer.store.commit(&writes));
             self.unwritten.fetch_sub(bytes, Ordering::Relaxed);
-            let failed = result.is_err();
-            self.tell(result);
-            if failed {
-                // The machine asks for nothing more, but it may have before it knew.
-                while received.recv().is_ok() {}
-                return;
+            if let Err(error) = result {
+                return self.give_up(Err(explained(&error)), received);
             }
+            self.tell(Ok(()));
             self.log.bytes += bytes;
             self.commits += 1;
-            if let Err(error) = self.tidy() {
-                tracing::warn!(%error, "the offline store could not be made smaller");
+            if let Err(error) = self.guarded("compact", Self::tidy) {
+                log!(warn, %error, "the offline store could not be made smaller");
+                if self.has_panicked {
+                    return self.give_up(Err(explained(&error)), received);
+                }
             }
         }
     }
@@ -140,28 +148,44 @@ impl<F: Fn()> Writer<F> {
         Ok(())
     }
 
-    fn tell(&self, result: Result<(), StoreError>) {
+    /// The store is asked for nothing more.
+    fn give_up(&self, result: Result<(), Box<str>>, received: &Receiver<Batch>) {
+        self.tell(result);
+        // The machine asks for nothing more either, but it may have before it knew.
+        while received.recv().is_ok() {}
+    }
+
+    /// Has the store do something. A panic is an error of its own.
+    fn guarded(
+        &mut self,
+        verb: &'static str,
+        act: impl FnOnce(&mut Self) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        guard::catch(|| act(self)).unwrap_or_else(|message| {
+            self.has_panicked = true;
+            let panic = Panic::new("store", message);
+            if let Some(shared) = self.shared.upgrade() {
+                shared.command(|connection, _| connection.note_panic(panic.clone()));
+            }
+            Err(StoreError::new(verb, "the store", panic))
+        })
+    }
+
+    fn tell(&self, result: Result<(), Box<str>>) {
         let Some(shared) = self.shared.upgrade() else { return };
-        let result = result.map_err(|error| {
-            let why = std::error::Error::source(&error).map(ToString::to_string);
-            format!("{error}: {}", why.unwrap_or_default()).into()
-        });
         shared.command(|connection, _| connection.handle_stored(self.last, result));
         drop(shared);
-        (self.told)();
+        guard::quietly("delivery", || (self.told)());
     }
 }
 
-impl<F: Fn()> Drop for Writer<F> {
-    fn drop(&mut self) {
-        if thread::panicking()
-            && let Some(shared) = self.shared.upgrade()
-        {
-            let why = "the store panicked";
-            shared.command(|connection, _| connection.handle_stored(self.last, Err(why.into())));
-            (self.told)();
-        }
-    }
+/// The error with the reason that the store gives, whose words may panic too.
+fn explained(error: &StoreError) -> Box<str> {
+    let explain = || {
+        let why = std::error::Error::source(error).map(ToString::to_string);
+        format!("{error}: {}", why.unwrap_or_default()).into()
+    };
+    guard::catch(explain).unwrap_or_else(|_| error.to_string().into())
 }
 
 /// Takes what there is; rows wait a little for more.

@@ -424,6 +424,15 @@ impl<R: Row> Layer<R> {
         }
     }
 
+    /// Shows the sets that hold rows of the server's which are in slots for the time of a change, some more than once.
+    pub(in crate::cache) fn held_by_lifted(&self, each: &mut dyn FnMut(SetId)) {
+        for key in self.keys.values() {
+            if let Place::Lifted { server: Some(server), .. } = key.place() {
+                server.members.iter().for_each(|(set, _)| each(*set));
+            }
+        }
+    }
+
     /// Shows the server's rows that a set holds and in whose place readers see others, and how often it does; in no
     /// order.
     pub(in crate::cache) fn shadowed_of(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {

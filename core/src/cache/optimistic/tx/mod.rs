@@ -45,6 +45,15 @@ pub struct LocalTx {
     wanted: RefCell<Vec<Want>>,
     /// Tables that cannot have the types by which they are named.
     refused: Vec<(TypeId, RegisterError)>,
+    /// A row type panicked over what a mutation wrote.
+    panicked: Option<Rewritten>,
+}
+
+/// A mutation's rows over which the code of their type panicked.
+pub(in crate::cache::optimistic) struct Rewritten {
+    pub(in crate::cache::optimistic) table: TableId,
+    pub(in crate::cache::optimistic) turn: Turn,
+    pub(in crate::cache::optimistic) message: Box<str>,
 }
 
 /// The layers of all tables, and who reads through them.

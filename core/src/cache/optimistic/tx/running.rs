@@ -1,6 +1,6 @@
 //! Running mutations in a transaction.
 
-use core::any::{Any, TypeId};
+use core::any::TypeId;
 use core::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -12,9 +12,10 @@ use super::super::new_ids::Handed;
 use super::super::pending::{Pending, Ran};
 use super::super::writes::AnyWrites;
 use super::super::{Mutation, MutationError, MutationId};
-use super::{Layers, LocalTx, RUNNING, Touch, Want};
+use super::{Layers, LocalTx, RUNNING, Rewritten, Touch, Want};
 use crate::cache::stamp::Stamp;
 use crate::cache::{RegisterError, TableId, View};
+use crate::guard;
 
 impl LocalTx {
     pub(in crate::cache::optimistic) fn new(
@@ -33,7 +34,16 @@ impl LocalTx {
             error: RefCell::new(None),
             wanted: RefCell::default(),
             refused,
+            panicked: None,
         }
+    }
+
+    pub(in crate::cache::optimistic) fn has_panicked(&self) -> bool {
+        self.panicked.is_some()
+    }
+
+    pub(in crate::cache::optimistic) fn take_panicked(&mut self) -> Option<Rewritten> {
+        self.panicked.take()
     }
 
     /// Lets mutations run in it that ran before, over the layers of tables.
@@ -63,7 +73,7 @@ impl LocalTx {
         let outcome = std::panic::catch_unwind(run);
         RUNNING.set(outer);
         if let Err(panic) = outcome {
-            self.fail_with(MutationError::Panicked(said(&*panic)));
+            self.fail_with(MutationError::Panicked(guard::take_text(panic)));
         }
         let result = self.error.get_mut().take().map_or(Ok(()), Err);
         if result.is_err() {
@@ -98,13 +108,18 @@ impl LocalTx {
         &mut self,
         turn: Turn,
         pending: &Pending,
-        mutation: &dyn Mutation,
+        mutation: Option<&dyn Mutation>,
         found: &mut BTreeSet<Turn>,
     ) -> Ran {
         if let Some(layers) = &mut self.layers {
             layers.turn = turn;
         }
-        let result = self.run((pending.id, pending.number), mutation);
+        let result = match (&pending.error, mutation) {
+            // What it wrote before is taken back.
+            (Some(error), _) if pending.is_silenced => Err(error.clone()),
+            (_, Some(mutation)) => self.run((pending.id, pending.number), mutation),
+            (_, None) => Ok(()),
+        };
         let mut footprints = Vec::new();
         let touches = self.take_touches();
         let only_before = pending.footprints.iter().filter(|(table, footprint)| {
@@ -137,7 +152,8 @@ impl LocalTx {
             return Vec::new();
         };
         let at = Stamp::of(epoch.version);
-        match (layers.by_table.get_mut(&table), writes) {
+        // The layers must get back to their tables: that of the one which panics is not used again.
+        let rewritten = guard::catch(|| match (layers.by_table.get_mut(&table), writes) {
             (Some(layer), Some(writes)) => {
                 writes.replace(&mut **layer, turn, before, (snapshot, at), found)
             }
@@ -151,7 +167,11 @@ impl LocalTx {
                 Vec::new()
             }
             (None, None) => Vec::new(),
-        }
+        });
+        rewritten.unwrap_or_else(|message| {
+            self.panicked.get_or_insert(Rewritten { table, turn, message });
+            Vec::new()
+        })
     }
 
     /// The tables that have to be given their types for the mutations to run. If there are any, what was run is void.
@@ -162,11 +182,4 @@ impl LocalTx {
     pub(super) fn fail_with(&self, error: MutationError) {
         self.error.borrow_mut().get_or_insert(error);
     }
-}
-
-/// Message of a panic.
-fn said(panic: &(dyn Any + Send)) -> Box<str> {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("without a text").into()
 }

@@ -21,6 +21,7 @@ use self::frame::{FileId, HEAD_BYTES, Head, Kind};
 use self::scan::{Found, Scan, scan};
 use super::paths::{self, Draft};
 use super::{at, checksum};
+use crate::guard::log;
 use crate::journal::{Loss, Store, StoreError, StoreErrorKind, Write};
 
 /// How much of a file may be of no use before it is written anew.
@@ -239,7 +240,7 @@ impl FileStore {
         match at.and_then(|_| self.file.write_all(&confirmation)) {
             Ok(()) => self.end += confirmation.len() as u64,
             // The next batch takes its place.
-            Err(error) => tracing::debug!(%error, "a batch could not be confirmed"),
+            Err(error) => log!(debug, %error, "a batch could not be confirmed"),
         }
     }
 }

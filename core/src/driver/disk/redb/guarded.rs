@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ::redb::{Builder, Database, StorageBackend};
 
 use super::super::BoxError;
+use crate::guard::log;
 
 /// How much of the file is kept in memory. Records are read once, when it is opened, so little is needed.
 const CACHE_BYTES: usize = 8 << 20;
@@ -50,7 +51,7 @@ impl Drop for Guarded {
             drop(database);
             Ok(())
         }) {
-            tracing::warn!(%error, "a database could not be closed");
+            log!(warn, %error, "a database could not be closed");
         }
     }
 }

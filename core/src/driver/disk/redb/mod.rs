@@ -18,6 +18,7 @@ use self::page::{PAGE_BYTES, Page};
 use self::records::{FIRST_COMMIT, Found, Record, Report};
 use super::paths::{self, Draft};
 use super::{BoxError, at};
+use crate::guard::log;
 use crate::journal::{Loss, Store, StoreError, StoreErrorKind, Write};
 
 /// A [`Store`] in one file of the embedded database redb: every batch is one transaction.
@@ -145,7 +146,7 @@ impl RedbStore {
         match self.copy_of(PAGE_BYTES, true) {
             Ok(mut database) => Found::read(&mut database),
             Err(error) => {
-                tracing::warn!(%error, "an offline store is damaged");
+                log!(warn, %error, "an offline store is damaged");
                 let mut found = match self.copy_of(PAGE_BYTES, false) {
                     Ok(mut database) => Found::read(&mut database),
                     Err(_) => Found::default(),
@@ -268,7 +269,7 @@ impl Store for RedbStore {
         (self.commit, self.report) = (number, Report::default());
         // It is synced with the next commit. Without it, damage to this one may be taken for what a crash has left.
         if let Err(error) = page::write(&*self.disk, number) {
-            tracing::debug!(%error, "a commit could not be noted");
+            log!(debug, %error, "a commit could not be noted");
         }
         Ok(())
     }
