@@ -6,6 +6,7 @@
 //! temporary ids has a *number*, which its ids contain, and which the journal keeps: so they are the same after a restart.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
 use foldhash::HashMap;
@@ -79,8 +80,8 @@ impl TempIds {
     pub(super) fn register(&mut self, number: u64, call: CallId) {
         self.next = self.next.max(number.wrapping_add(1));
         // One of another user's journal may be taken: it gets another when it is asked for.
-        if !self.calls.contains_key(&number) {
-            self.calls.insert(number, call);
+        if let Entry::Vacant(vacant) = self.calls.entry(number) {
+            vacant.insert(call);
             self.numbers.insert(call, number);
         }
     }
