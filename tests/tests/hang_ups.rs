@@ -1,5 +1,4 @@
 //! Calls on which a server closes the connection, on both servers.
-#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 use std::time::Duration;
 
