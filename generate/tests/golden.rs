@@ -9,7 +9,7 @@ use std::process::Command;
 use lightlike_generate::{Generated, Generator, ServerSchema};
 
 /// The schemas, by the name of the golden file.
-const SCHEMAS: [(&str, &str); 13] = [
+const SCHEMAS: [(&str, &str); 14] = [
     ("chat_v9", "fixtures/schema/chat.v9.json"),
     ("chat_v10", "fixtures/schema/chat.v10.json"),
     ("module_test_v9", "fixtures/schema/module-test.v9.json"),
@@ -22,6 +22,7 @@ const SCHEMAS: [(&str, &str); 13] = [
     ("view_v10", "fixtures/schema/sdk-test-view.v10.json"),
     ("conformance", "modules/conformance.v10.json"),
     ("chat", "modules/chat.v10.json"),
+    ("submodules", "modules/submodules.v10.json"),
     // Every name that is no name in Rust, every clash, every shape.
     ("names", "../generate/tests/schemas/names.v10.json"),
 ];

@@ -48,7 +48,9 @@
 //! Where it differs from the real engine, it is wrong, and a recorded conversation with the engine holds it to that. These
 //! are known: its schema has no schedules, defaults and sequences; SQL over HTTP only reads; schedules do not run by
 //! themselves (call the reducer with [`Server::run`]); views take no arguments; everything committed is durable at once,
-//! so confirmed reads make no difference; and tokens are only known by heart, not signed.
+//! so confirmed reads make no difference; and tokens are only known by heart, not signed. What a module is refused for before
+//! it runs is not refused here: a schedule on an event table, a sequence with a start, bounds or a step (neither can be
+//! declared to the kit), a name that is a namespace's too.
 
 //!
 //! # Features

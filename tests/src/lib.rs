@@ -6,5 +6,6 @@ pub mod hostile;
 pub mod notes;
 pub mod proxy;
 pub mod real;
+pub mod submodules;
 pub mod target;
 pub mod timers;

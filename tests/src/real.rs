@@ -25,6 +25,8 @@ pub enum Module {
     Notes,
     /// A later version of that, whose reducers take something else.
     NotesChanged,
+    /// Submodules, with other names in the source than on the wire.
+    Submodules,
     /// Calls that the database makes by itself.
     Timers,
 }
@@ -36,6 +38,7 @@ impl Module {
             Self::Conformance => "conformance",
             Self::Notes => "notes",
             Self::NotesChanged => "notes_changed",
+            Self::Submodules => "submodules",
             Self::Timers => "timers",
         }
     }

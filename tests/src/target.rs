@@ -53,6 +53,21 @@ impl Target {
         }
     }
 
+    /// A fresh database of the submodules module.
+    ///
+    /// # Panics
+    ///
+    /// If the real server does not take the module.
+    pub async fn submodules() -> Self {
+        match Real::from_env() {
+            Some(real) => {
+                let database = real.publish(Module::Submodules).await;
+                Self::Real(database.expect("the submodules module"))
+            }
+            None => Self::Embedded(crate::submodules::embedded().await),
+        }
+    }
+
     /// The database of the notes module, with the later version of it: the same one on a real server, a fresh one on an
     /// embedded server.
     ///

@@ -153,6 +153,69 @@ fn submodules_have_namespaces_and_own_types() {
 }
 
 #[test]
+fn submodules_take_their_wire_names() {
+    let schema = load("modules/submodules.v10.json");
+    let tables = names(schema.tables.iter().map(|table| &table.name));
+    let wire = ["Money.invoice", "account", "my_auth.user_session", "my_auth.vault.stored_item"];
+    assert_eq!(tables, wire);
+    let reducers = names(schema.reducers.iter().map(|reducer| &reducer.name));
+    let wire = ["Money.send_invoice", "add_account", "my_auth.log_in", "my_auth.vault.store_item"];
+    assert_eq!(reducers, wire);
+    assert_eq!(names(schema.procedures.iter().map(|it| &it.name)), ["my_auth.greet_user"]);
+    assert_eq!(names(schema.views.iter().map(|view| &view.name)), ["my_auth.all_sessions"]);
+    // Each has types of its own, numbered from zero, two of them called alike.
+    for (table, variants) in [
+        ("my_auth.user_session", ["guest", "member"]),
+        ("my_auth.vault.stored_item", ["low", "high"]),
+    ] {
+        let column = &schema.table(table).unwrap().columns[2];
+        assert_eq!(schema.display(&column.ty).to_string(), "Level");
+        let ServerType::Ref(at) = column.ty else { panic!("{column:?}") };
+        let ServerType::Sum(found) = &schema.typespace[at as usize] else { panic!("{column:?}") };
+        assert_eq!(names(found.iter().filter_map(|it| it.name.as_ref())).len(), 2);
+        assert!(found.iter().zip(variants).all(|(it, name)| it.name.as_deref() == Some(name)));
+    }
+    assert_eq!(schema.views[0].primary_key, Some(0));
+}
+
+/// Servers list tables in the order of a hash map.
+#[test]
+fn listing_order_of_server_changes_nothing() {
+    let listed = |order: fn(&mut Vec<serde_json::Value>)| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/modules/conformance.v10.json");
+        let mut reply: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for section in reply["sections"].as_array_mut().unwrap() {
+            for kind in ["Tables", "Views", "Reducers", "Procedures"] {
+                let listed = section.get_mut(kind).and_then(serde_json::Value::as_array_mut);
+                listed.into_iter().for_each(order);
+            }
+        }
+        ServerSchema::parse(&reply.to_string()).unwrap()
+    };
+    let schema = listed(|_| ());
+    assert_eq!(schema, listed(|tables| tables.reverse()));
+    assert_eq!(schema, listed(|tables| tables.rotate_left(1)));
+    let integers: Vec<_> =
+        schema.tables.iter().filter_map(|table| table.name.strip_prefix("one_i_")).collect();
+    assert_eq!(integers, ["8", "16", "32", "64", "128", "256"]);
+}
+
+#[test]
+fn environments_are_declared_with_their_values() {
+    let schema = load("modules/environment.v10.json");
+    let said: Vec<_> = schema.environment.iter().map(|it| format!("{} = {it}", it.name)).collect();
+    assert_eq!(
+        said,
+        [
+            "API_KEY = any text; required",
+            "GREETING = any text; optional",
+            r#"MODE = one of "dev", "prod"; required"#,
+        ]
+    );
+}
+
+#[test]
 fn what_is_no_schema_says_why() {
     let problem = |json: &str| ServerSchema::parse(json).unwrap_err().to_string();
     assert_eq!(

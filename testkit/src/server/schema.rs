@@ -1,8 +1,9 @@
 //! The database's schema, as the server's reply of version 10.
 //!
-//! It has what the tables' and functions' descriptors say. Schedules, defaults and sequences are not among that.
+//! It has what the tables' and functions' descriptors say. Schedules, defaults and sequences are not among that. What has a
+//! dot in its name is in a submodule.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use lightlike_core::schema::{
     FieldDef, FunctionDef, ProductDef, RowDef, SatsType, SumDef, TableKind,
@@ -30,22 +31,35 @@ pub(super) fn answer(shared: &Shared, request: &Request) -> Response {
 }
 
 fn reply(state: &State) -> Value {
+    module(state, "")
+}
+
+/// The module that is mounted at a namespace, with its submodules. Each has types of its own.
+fn module(state: &State, namespace: &str) -> Value {
     let mut types = Typespace::default();
-    let schemas = &state.database.schemas;
-    let tables: Vec<_> = schemas
-        .iter()
-        .filter(|schema| schema.kind != TableKind::View)
-        .map(|schema| table(schema, &mut types))
+    let own = |name: &'static str| local(name, namespace).filter(|name| !name.contains('.'));
+    let schemas = || {
+        let all = state.database.schemas.iter();
+        all.filter_map(move |schema| Some((own(schema.name)?, schema)))
+    };
+    let tables: Vec<_> = schemas()
+        .filter(|(_, schema)| schema.kind != TableKind::View)
+        .map(|(name, schema)| table(name, schema, &mut types))
         .collect();
-    let views: Vec<_> = schemas
-        .iter()
-        .filter(|schema| schema.kind == TableKind::View)
-        .map(|schema| view(schema, &mut types))
+    let views: Vec<_> = schemas()
+        .filter(|(_, schema)| schema.kind == TableKind::View)
+        .map(|(name, schema)| view(name, schema, &mut types))
         .collect();
-    let view_keys: Vec<_> = schemas.iter().filter_map(view_key).collect();
+    let view_keys: Vec<_> = schemas().filter_map(|(name, schema)| view_key(name, schema)).collect();
     let Module { reducer_defs, procedure_defs, .. } = &*state.module;
-    let reducers: Vec<_> = reducer_defs.iter().map(|def| reducer(def, &mut types)).collect();
-    let procedures: Vec<_> = procedure_defs.iter().map(|def| procedure(def, &mut types)).collect();
+    let reducers: Vec<_> = reducer_defs
+        .iter()
+        .filter_map(|def| Some(reducer(own(def.name)?, def, &mut types)))
+        .collect();
+    let procedures: Vec<_> = procedure_defs
+        .iter()
+        .filter_map(|def| Some(procedure(own(def.name)?, def, &mut types)))
+        .collect();
     let Typespace { types, names, .. } = types;
     json!({"sections": [
         {"Typespace": {"types": types}},
@@ -55,7 +69,33 @@ fn reply(state: &State) -> Value {
         {"Procedures": procedures},
         {"Views": views},
         {"ViewPrimaryKeys": view_keys},
+        {"Submodules": submodules(state, namespace)},
     ]})
+}
+
+/// The submodules right below a namespace: a dot in a name on the wire ends a namespace.
+fn submodules(state: &State, namespace: &str) -> Vec<Value> {
+    let tables = state.database.schemas.iter().map(|schema| schema.name);
+    let Module { reducer_defs, procedure_defs, .. } = &*state.module;
+    let functions = reducer_defs.iter().chain(procedure_defs).map(|def| def.name);
+    let below = |name| Some(local(name, namespace)?.split_once('.')?.0);
+    let names: BTreeSet<&str> = tables.chain(functions).filter_map(below).collect();
+    let mounted = |name: &str| match namespace {
+        "" => name.to_owned(),
+        namespace => format!("{namespace}.{name}"),
+    };
+    names
+        .into_iter()
+        .map(|name| json!({"namespace": name, "module": module(state, &mounted(name))}))
+        .collect()
+}
+
+/// A name without the namespace that it is in, if it is in that one.
+fn local(name: &'static str, namespace: &str) -> Option<&'static str> {
+    match namespace {
+        "" => Some(name),
+        namespace => name.strip_prefix(namespace)?.strip_prefix('.'),
+    }
 }
 
 /// The columns of a table's rows, as the reply to SQL has them: without references.
@@ -64,7 +104,7 @@ pub(super) fn columns(schema: &TableSchema) -> Value {
     json!({"elements": fields(columns, &mut inline)})
 }
 
-fn table(schema: &TableSchema, types: &mut Typespace) -> Value {
+fn table(name: &str, schema: &TableSchema, types: &mut Typespace) -> Value {
     let def = schema.def;
     let unique = schema.unique.iter().map(
         |column| json!({"source_name": {"none": []}, "data": {"Unique": {"columns": [column]}}}),
@@ -75,7 +115,7 @@ fn table(schema: &TableSchema, types: &mut Typespace) -> Value {
         .map(|index| json!({"source_name": {"none": []}, "algorithm": {"BTree": index.columns}}));
     let access = if schema.private { json!({"Private": []}) } else { json!({"Public": []}) };
     json!({
-        "source_name": schema.name,
+        "source_name": name,
         "product_type_ref": types.row(def.row),
         "primary_key": schema.primary_key.as_slice(),
         "indexes": indexes.collect::<Vec<_>>(),
@@ -85,9 +125,9 @@ fn table(schema: &TableSchema, types: &mut Typespace) -> Value {
     })
 }
 
-fn view(schema: &TableSchema, types: &mut Typespace) -> Value {
+fn view(name: &str, schema: &TableSchema, types: &mut Typespace) -> Value {
     json!({
-        "source_name": schema.name,
+        "source_name": name,
         "is_public": !schema.private,
         "is_anonymous": false,
         "params": {"elements": []},
@@ -95,16 +135,16 @@ fn view(schema: &TableSchema, types: &mut Typespace) -> Value {
     })
 }
 
-fn view_key(schema: &TableSchema) -> Option<Value> {
+fn view_key(name: &str, schema: &TableSchema) -> Option<Value> {
     let key = schema.primary_key.filter(|_| schema.kind == TableKind::View)?;
     let column = schema.columns.get(usize::from(key))?.name;
-    Some(json!({"view_source_name": schema.name, "columns": [column]}))
+    Some(json!({"view_source_name": name, "columns": [column]}))
 }
 
-fn reducer(def: &FunctionDef, types: &mut Typespace) -> Value {
+fn reducer(name: &str, def: &FunctionDef, types: &mut Typespace) -> Value {
     let unit = SatsType::Product(ProductDef { name: None, fields: &[] });
     json!({
-        "source_name": def.name,
+        "source_name": name,
         "params": {"elements": params(def.params, types)},
         "visibility": {"ClientCallable": []},
         "ok_return_type": types.reference(def.returns.get()),
@@ -112,9 +152,9 @@ fn reducer(def: &FunctionDef, types: &mut Typespace) -> Value {
     })
 }
 
-fn procedure(def: &FunctionDef, types: &mut Typespace) -> Value {
+fn procedure(name: &str, def: &FunctionDef, types: &mut Typespace) -> Value {
     json!({
-        "source_name": def.name,
+        "source_name": name,
         "params": {"elements": params(def.params, types)},
         "visibility": {"ClientCallable": []},
         "return_type": types.reference(def.returns.get()),

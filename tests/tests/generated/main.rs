@@ -42,6 +42,7 @@ golden! {
     view_v10
     conformance
     names
+    submodules
 }
 
 /// A client to begin with, and the module beside it.
