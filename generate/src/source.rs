@@ -29,6 +29,7 @@ use tokio::process::Command;
 pub struct ModuleSource {
     path: PathBuf,
     cargo: OsString,
+    options: Publish,
 }
 
 /// Errors of getting the schema of a module.
@@ -96,12 +97,25 @@ impl ModuleSource {
     /// The module at a path: a `.wasm` file, or the folder of a Rust package that is one.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        Self { path: path.into(), cargo }
+        Self { path: path.into(), cargo, options: Publish::default() }
     }
 
     /// The cargo that builds a folder: the one that runs us, or else `cargo`, unless this says otherwise.
     pub fn cargo(mut self, program: impl Into<OsString>) -> Self {
         self.cargo = program.into();
+        self
+    }
+
+    /// Sets an environment variable for as long as the module is published. One that requires some is not taken without.
+    ///
+    /// ```
+    /// use lightlike_generate::ModuleSource;
+    ///
+    /// let module = ModuleSource::new("server").environment("API_KEY", "any");
+    /// # let _ = module;
+    /// ```
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.options = self.options.environment(name, value);
         self
     }
 
@@ -139,7 +153,7 @@ impl ModuleSource {
             let database = database.clone();
             move |source| SourceError::Server { verb, database, source }
         };
-        http.publish(&database, wasm, Publish::default()).await.map_err(failed("publish"))?;
+        http.publish(&database, wasm, self.options.clone()).await.map_err(failed("publish"))?;
         let schema = http.schema(&database).await;
         // Whatever came of it, nothing stays.
         http.delete(&database).await.map_err(failed("delete"))?;

@@ -23,7 +23,8 @@ pub struct Claims {
     pub audience: Vec<String>,
     /// `iat`: when it was made.
     pub issued_at: Option<Timestamp>,
-    /// `exp`: when it ends. Some never do.
+    /// `exp`: when it ends; none if it never does, which tokens say by leaving it out or by `null`. Servers accept a token for
+    /// a minute longer.
     pub expires_at: Option<Timestamp>,
     /// `hex_identity`: the identity, in tokens that a SpacetimeDB server made.
     pub identity: Option<Identity>,

@@ -16,6 +16,8 @@ use super::error::SignInError;
 use super::form;
 
 /// A provider of identities that speaks OpenID Connect, and how it knows the application.
+///
+/// It has to sign its tokens with ES256 or RS256: servers accept no others.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Provider {
     authorize_uri: Box<str>,

@@ -184,7 +184,8 @@ impl Http {
     }
 
     /// Sends a request to a path of the module's own (`..` in `/v1/database/NAME/route/..`), and returns the reply
-    /// whatever its status and content. A redirect (3xx) is a reply as well: it is not followed.
+    /// whatever its status and content. A redirect (3xx) is a reply as well: it is not followed. The sender
+    /// that a handler is given is not the token's identity: it is one of the request alone, zero before 2.14.
     ///
     /// # Errors
     ///

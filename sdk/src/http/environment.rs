@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 
 use super::request::Request;
 
-/// Header of one assignment, which may come several times.
+/// Header of assignments with commas between, which may come several times.
 const ASSIGN: HeaderName = HeaderName::from_static("spacetime-environment");
 /// Header of the names to forget.
 const REMOVE: HeaderName = HeaderName::from_static("spacetime-environment-remove");
@@ -23,6 +23,8 @@ const REMOVE: HeaderName = HeaderName::from_static("spacetime-environment-remove
 pub(super) const MAX_VARIABLES: usize = 256;
 /// Longest name, in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 256;
+/// Length up to which assignments share a line: a server reads a hundred lines of headers, and proxies lines of 8 KiB.
+const MAX_LINE_BYTES: usize = 4 * 1024;
 /// Longest value, in bytes.
 pub(super) const MAX_VALUE_BYTES: usize = 8 * 1024;
 
@@ -92,9 +94,33 @@ impl Environment {
 
     /// Adds the headers of a change that [`check`](Self::check) found good.
     pub(super) fn write_to(&self, mut request: Request) -> Request {
+        let mut line = String::new();
         for (name, value) in &self.values {
-            request = request.header(ASSIGN, sensitive(format!("{name}={}", quoted(value))));
+            let assignment = format!("{name}={}", quoted(value));
+            if !line.is_empty() && line.len() + assignment.len() > MAX_LINE_BYTES {
+                request = request.header(ASSIGN, sensitive(std::mem::take(&mut line)));
+            }
+            line.push_str(if line.is_empty() { "" } else { ", " });
+            line.push_str(&assignment);
         }
+        if !line.is_empty() {
+            request = request.header(ASSIGN, sensitive(line));
+        }
+        self.write_removals_to(request)
+    }
+
+    /// Returns `true` if all that is not set is forgotten.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.remove, Remove::All)
+    }
+
+    /// The values as JSON, for a route that takes them as its body.
+    pub(super) fn json(&self) -> String {
+        serde_json::json!(self.values).to_string()
+    }
+
+    /// Adds the header of what is forgotten.
+    pub(super) fn write_removals_to(&self, request: Request) -> Request {
         match &self.remove {
             Remove::All => request.header(REMOVE, HeaderValue::from_static("*")),
             Remove::Named(names) if names.is_empty() => request,
@@ -176,7 +202,8 @@ pub(super) fn refusal(text: &str) -> Option<String> {
 
 #[derive(Deserialize)]
 struct Reply {
-    #[serde(rename = "EnvironmentError")]
+    /// Of a publication, or of a change without one.
+    #[serde(rename = "EnvironmentError", alias = "Err")]
     error: Refusal,
 }
 
@@ -222,18 +249,29 @@ mod tests {
         ] {
             environment.set(name, value);
         }
-        assert_eq!(
-            headers(&environment),
-            [
-                "spacetime-environment: API_KEY=abc123",
-                "spacetime-environment: EMPTY=",
-                r#"spacetime-environment: GREETING="h\u00e9llo, \"world\" \\ \ud83d\ude00""#,
-                r#"spacetime-environment: PEM="line1\u000aline2\u0000\u007f""#,
-                r#"spacetime-environment: QUOTE="it's""#,
-                "spacetime-environment: URL=https://x.io/a?b=1&c=%20",
-                r#"spacetime-environment: _PADDED="  padded  ""#,
-            ]
-        );
+        let line = [
+            "API_KEY=abc123",
+            "EMPTY=",
+            r#"GREETING="h\u00e9llo, \"world\" \\ \ud83d\ude00""#,
+            r#"PEM="line1\u000aline2\u0000\u007f""#,
+            r#"QUOTE="it's""#,
+            "URL=https://x.io/a?b=1&c=%20",
+            r#"_PADDED="  padded  ""#,
+        ];
+        let line = format!("spacetime-environment: {}", line.join(", "));
+        assert_eq!(headers(&environment), [line]);
+    }
+
+    #[test]
+    fn many_variables_share_few_lines() {
+        let mut environment = Environment::default();
+        (0..MAX_VARIABLES).for_each(|n| environment.set(&format!("N{n}"), &"v".repeat(100)));
+        let lines = headers(&environment);
+        assert!(lines.len() < 10 && lines.iter().all(|line| line.len() < 5 << 10));
+        let assignments = lines.iter().flat_map(|line| line.split(", ")).count();
+        assert_eq!(assignments, MAX_VARIABLES);
+        environment.set("BIG", &"x".repeat(MAX_VALUE_BYTES));
+        assert_eq!(headers(&environment).len(), lines.len() + 1);
     }
 
     #[test]
@@ -274,6 +312,8 @@ mod tests {
         let missing =
             r#"{"EnvironmentError":{"MissingRequiredEnvironment":{"keys":["API_KEY","MODE"]}}}"#;
         assert!(refusal(missing).unwrap().contains("API_KEY, MODE"));
+        let alone = r#"{"Err":{"MissingRequiredEnvironment":{"keys":["MODE"]}}}"#;
+        assert!(refusal(alone).unwrap().contains("was not given: MODE"));
         let conflict = r#"{"EnvironmentError":{"VersionConflict":[]}}"#;
         assert!(refusal(conflict).unwrap().contains("another module"));
         assert_eq!(refusal("No such database."), None);

@@ -60,6 +60,7 @@ mod schema;
 mod server;
 mod short;
 mod sql;
+mod stored;
 mod transport;
 mod upload;
 
@@ -78,5 +79,6 @@ pub use self::request::Request;
 pub use self::server::Health;
 pub(crate) use self::short::ShortTokens;
 pub use self::sql::{IntoStatements, SqlOptions, SqlReply, SqlStats, StatementReply};
+pub use self::stored::{EnvironmentChange, StoredEnvironment};
 #[cfg(feature = "auth")]
 pub(crate) use self::transport::post_form;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use lightlike::http::reqwest::{Method, redirect};
-use lightlike::http::{Error, ErrorKind, Http, Json, LogOptions, Publish, Request, reqwest};
+use lightlike::http::{
+    EnvironmentChange, Error, ErrorKind, Http, Json, LogOptions, Publish, Request, reqwest,
+};
 use lightlike::prelude::*;
 
 use crate::scripted::{Scripted, json, reply};
@@ -17,6 +19,7 @@ fn set_name(name: String) -> Result<(), String>;
 async fn every_route(http: &Http) -> Vec<(&'static str, Result<(), Error>)> {
     let identity = Identity::ZERO;
     let module = || vec![0; 8];
+    let change = EnvironmentChange::default().set("MODE", "prod").of_module("0");
     vec![
         ("ping", http.ping().await),
         ("lock", http.lock("chat").await),
@@ -37,6 +40,8 @@ async fn every_route(http: &Http) -> Vec<(&'static str, Result<(), Error>)> {
         ("add_name", http.add_name("chat", "lobby").await),
         ("set_names", http.set_names("chat", &["lobby"]).await),
         ("publish", http.publish("chat", module(), Publish::default()).await.map(drop)),
+        ("environment", http.environment("chat").await.map(drop)),
+        ("change_environment", http.change_environment("chat", change).await),
         ("publish_unnamed", http.publish_unnamed(module()).await.map(drop)),
         ("pre_publish", http.pre_publish("chat", module()).await.map(drop)),
         ("timestamp", http.timestamp("chat").await.map(drop)),
@@ -48,7 +53,7 @@ async fn every_route(http: &Http) -> Vec<(&'static str, Result<(), Error>)> {
 }
 
 /// As many replies as there are routes.
-const ROUTES: usize = 26;
+const ROUTES: usize = 28;
 
 async fn asked_with(answer: Vec<u8>) -> Vec<(&'static str, Error)> {
     let server = Scripted::new(vec![answer; ROUTES]);

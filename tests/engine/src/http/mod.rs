@@ -44,6 +44,10 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/v1/database/{name}/identity", get(database::identity))
         .route("/v1/database/{name}/names", get(names::list).post(names::add).put(names::set))
         .route("/v1/database/{name}/schema", get(database::schema))
+        .route(
+            "/v1/database/{name}/environment",
+            get(environment::read).put(environment::replace).patch(environment::change),
+        )
         .route("/v1/database/{name}/logs", get(database::logs))
         .route("/v1/database/{name}/call/{function}", post(call::call))
         .route("/v1/database/{name}/sql", post(sql::sql))

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use spacetimedb_client_api_messages::name::EnvironmentVersionConflict;
 use spacetimedb_lib::environment::EnvironmentSchemaError;
 
 /// Refusal of a request.
@@ -42,8 +43,10 @@ impl<E: Into<anyhow::Error>> From<E> for Refusal {
         let error = error.into();
         let environment = error.chain().find_map(|cause| cause.downcast_ref()).cloned();
         let why = format!("{error:#}");
+        let is_conflict = error.is::<EnvironmentVersionConflict>();
         let status = match environment {
             Some(_) => StatusCode::BAD_REQUEST,
+            None if is_conflict => StatusCode::CONFLICT,
             None => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self { environment, ..Self::new(status, why) }

@@ -5,11 +5,13 @@ use crate::http::Refusal;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use spacetimedb::host::UpdateDatabaseResult;
+use spacetimedb::host::module_host::UpdateEnvironmentResult;
 use spacetimedb::messages::control_db::HostType;
 use spacetimedb_client_api_messages::name::{PublishOp, parse_database_name};
+use spacetimedb_client_api_messages::publish::EnvironmentMetadata;
 use spacetimedb_datastore::traits::Program;
-use spacetimedb_lib::Identity;
 use spacetimedb_lib::environment::{EnvironmentMap, EnvironmentUpdate};
+use spacetimedb_lib::{Hash, Identity};
 use spacetimedb_schema::auto_migrate::MigrationPolicy;
 
 /// Result of publishing.
@@ -143,6 +145,30 @@ impl Node {
             UpdateDatabaseResult::NoUpdateNeeded
             | UpdateDatabaseResult::UpdatePerformed { .. }
             | UpdateDatabaseResult::UpdatePerformedWithClientDisconnect { .. } => Ok(()),
+        }
+    }
+
+    /// Which variables a database's module declares, and which have values.
+    pub(crate) async fn environment(&self, record: &Record) -> anyhow::Result<EnvironmentMetadata> {
+        self.module(record).await?;
+        self.host.environment_metadata(record.id).await
+    }
+
+    /// Changes the environment of a database that has the expected module.
+    pub(crate) async fn change_environment(
+        &self,
+        record: &Record,
+        update: EnvironmentUpdate,
+        expected: Hash,
+    ) -> Result<(), Refusal> {
+        self.module(record).await?;
+        let (database, id) = (record.database(), record.id);
+        match self.host.update_module_environment(database, id, update, expected).await? {
+            UpdateEnvironmentResult::NoUpdateNeeded
+            | UpdateEnvironmentResult::UpdatePerformed { .. } => Ok(()),
+            UpdateEnvironmentResult::ErrorExecutingMigration(error) => {
+                Err(Refusal::bad_request(format!("{error:#}")))
+            }
         }
     }
 }
