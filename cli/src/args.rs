@@ -51,6 +51,7 @@ pub(crate) struct Cli {
 const SERVER_VARIABLE: &str = "LIGHTLIKE_SERVER";
 const TOKEN_VARIABLE: &str = "LIGHTLIKE_TOKEN";
 const NAME_VARIABLE: &str = "LIGHTLIKE_AS";
+const OVERLAY_VARIABLE: &str = "LIGHTLIKE_OVERLAY";
 
 impl Cli {
     /// Reads the command line and the environment, and ends the program where they make no sense or ask for help.
@@ -79,8 +80,12 @@ fn is_typed(matches: &ArgMatches, id: &str) -> bool {
 
 /// A variable without anything in it is one that is not set, as in shells that cannot unset one.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
-    let variables =
-        [("server", SERVER_VARIABLE), ("token", TOKEN_VARIABLE), ("name", NAME_VARIABLE)];
+    let variables = [
+        ("server", SERVER_VARIABLE),
+        ("token", TOKEN_VARIABLE),
+        ("name", NAME_VARIABLE),
+        ("overlay", OVERLAY_VARIABLE),
+    ];
     variables.into_iter().fold(command, |command, (id, variable)| {
         match std::env::var_os(variable) {
             Some(value) if value.is_empty() => {
@@ -95,17 +100,16 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// The server: an address, `local` (http://127.0.0.1:3000) or `maincloud`.
+    /// The server: an address, `local` (http://127.0.0.1:3000) or `maincloud` [default: that of spacetime.json, or `local`].
     #[arg(
         long,
         short,
         global = true,
         env = SERVER_VARIABLE,
         hide_env_values = true,
-        value_name = "URL",
-        default_value = "local"
+        value_name = "URL"
     )]
-    pub(crate) server: String,
+    pub(crate) server: Option<String>,
     /// The token to present, in place of the one that `login` keeps; `-` reads it from standard input.
     #[arg(
         long,
@@ -130,6 +134,15 @@ pub(crate) struct Global {
     /// Say nothing but results and errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Say of each value of the project's files where it is from.
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Go without spacetime.json.
+    #[arg(long, global = true)]
+    pub(crate) no_config: bool,
+    /// Lay spacetime.NAME.json and spacetime.NAME.local.json over spacetime.json.
+    #[arg(long, global = true, env = OVERLAY_VARIABLE, value_name = "NAME")]
+    pub(crate) overlay: Option<String>,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy)]

@@ -41,18 +41,26 @@ pub(crate) struct Failure {
     exit: Exit,
     message: String,
     tip: Option<String>,
+    /// Values that were not given by hand, each with where it is from.
+    notes: Vec<String>,
     /// Nothing is left to be said.
     is_told: bool,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string(), tip: None, is_told: false }
+        Self { exit, message: message.to_string(), tip: None, notes: Vec::new(), is_told: false }
     }
 
     /// Adds a remedy.
     pub(crate) fn tip(mut self, tip: impl fmt::Display) -> Self {
         self.tip = Some(tip.to_string());
+        self
+    }
+
+    /// Adds which values were not given by hand.
+    pub(crate) fn notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
         self
     }
 
@@ -69,6 +77,11 @@ impl Failure {
             source = error.source();
         }
         self
+    }
+
+    /// Returns `true` if a text is in its message.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.message.contains(text)
     }
 
     /// Wrong usage, of which everything is said.
@@ -97,6 +110,9 @@ impl Failure {
         let _ = writeln!(err, "{ERROR}error:{ERROR:#} {}", lines(&self.message));
         if let Some(tip) = &self.tip {
             let _ = writeln!(err, "\n  {TIP}tip:{TIP:#} {}", lines(tip));
+        }
+        for note in &self.notes {
+            let _ = writeln!(err, "  {TIP}note:{TIP:#} {}", lines(note));
         }
         ExitCode::from(self.exit as u8)
     }
@@ -286,7 +302,7 @@ impl<E: fmt::Display> From<CallError<E>> for Failure {
             CallErrorKind::Undecodable => (Exit::Content, None),
             _ => (Exit::Refused, None),
         };
-        Self { exit, message, tip: tip.map(str::to_owned), is_told: false }
+        Self { tip: tip.map(str::to_owned), ..Self::new(exit, message) }
     }
 }
 

@@ -1,7 +1,8 @@
 //! `lightlike`: look into a SpacetimeDB database, watch it, call it, publish to it.
 //!
-//! [`args`] is what it understands, [`commands`] what each command does, [`output`] how things look, [`terminal`] what of others' text gets to a terminal, [`failure`] how it
-//! ends when something goes wrong.
+//! [`args`] is what it understands, [`project`] what the project's files say beside that, [`commands`] what each command does,
+//! [`output`] how things look, [`terminal`] what of others' text gets to a terminal, [`failure`] how it ends when something goes
+//! wrong.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +12,7 @@ mod commands;
 mod context;
 mod failure;
 mod output;
+mod project;
 mod session;
 mod terminal;
 

@@ -27,8 +27,8 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
-    database: String,
+    /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
+    pub(super) database: String,
     /// The reducer or procedure.
     function: String,
     /// Its arguments; a text that starts with a dash comes behind `--`.

@@ -8,6 +8,7 @@ use lightlike_generate::drift;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::project::HERE;
 use crate::terminal::{line, stdout};
 
 const EXAMPLES: &str = "\
@@ -20,8 +21,9 @@ Keep a schema beside the program, and let CI ask whether it still holds:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
-    database: String,
+    /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
+    #[arg(default_value = HERE)]
+    pub(super) database: String,
     /// The schema that was kept, as `describe --json` shows it.
     #[arg(long, value_name = "FILE", default_value = "schema.json")]
     schema: PathBuf,

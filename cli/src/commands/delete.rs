@@ -12,8 +12,8 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
-    database: String,
+    /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
+    pub(super) database: String,
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,

@@ -15,6 +15,7 @@ use crate::arguments::params;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::style::{BOLD, DIM, NAME};
+use crate::project::HERE;
 use crate::terminal::{data, line, stdout};
 
 const EXAMPLES: &str = "\
@@ -26,8 +27,9 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
-    database: String,
+    /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
+    #[arg(default_value = HERE)]
+    pub(super) database: String,
     /// Only the tables, views, functions and types of this name.
     name: Option<String>,
     /// The schema as the server sends it, for `generate` and `replay --schema`.

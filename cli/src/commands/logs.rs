@@ -11,6 +11,7 @@ use super::interrupted;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::style::{CHANGED, DIM, ERROR};
+use crate::project::HERE;
 use crate::terminal::{Data, data, line as printable, stdout};
 
 const EXAMPLES: &str = "\
@@ -23,8 +24,9 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
-    database: String,
+    /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
+    #[arg(default_value = HERE)]
+    pub(super) database: String,
     /// Go on with what is logged later.
     #[arg(long, short)]
     follow: bool,

@@ -24,7 +24,7 @@ use clap::{CommandFactory as _, Subcommand};
 
 pub(crate) use call::{hex, unhex};
 
-use crate::args::Cli;
+use crate::args::{Cli, Global};
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -84,29 +84,65 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Replay(args) => return replay::run(&global, args).await,
         _ => (),
     }
-    // A store that is damaged is mended by those that do not read it.
-    let context = match &command {
-        Command::Login(_) | Command::Logout => Context::without_store(&global)?,
-        Command::Generate(args) if !args.asks_server() => Context::without_store(&global)?,
-        _ => Context::new(&global)?,
-    };
     match command {
-        Command::Describe(args) => describe::run(&context, args).await,
-        Command::Generate(args) => generate::run(&context, args).await,
-        Command::Check(args) => check::run(&context, args).await,
-        Command::Sql(args) => sql::run(&context, args).await,
-        Command::Call(args) => call::run(&context, args).await,
-        Command::Subscribe(args) => subscribe::run(&context, args).await,
-        Command::Logs(args) => logs::run(&context, args).await,
-        Command::Publish(args) => publish::run(&context, args).await,
-        Command::Delete(args) => delete::run(&context, args).await,
-        Command::Names(args) => names::run(&context, args).await,
-        Command::Identity(args) => identity::run(&context, args).await,
-        Command::Login(args) => login::run(&context, args).await,
-        Command::Logout => login::logout(&context),
-        Command::Ping(args) => ping::run(&context, args).await,
-        Command::Record(args) => record::run(&context, args).await,
-        Command::Completions(_) | Command::Man(_) | Command::Replay(_) => Ok(()),
+        Command::Generate(args) => generate::run(&global, &args).await,
+        Command::Publish(args) => publish::run(&global, &args).await,
+        command => about_one(&global, command).await,
+    }
+}
+
+/// Runs a command that is about one database at most.
+async fn about_one(global: &Global, mut command: Command) -> Result<(), Failure> {
+    // A store that is damaged is mended by those that do not read it.
+    let context = match &mut command {
+        Command::Login(_) | Command::Logout => Context::without_store(global)?,
+        command => Context::new(global, command.database().map(|it| &**it))?,
+    };
+    if let Some(database) = command.database() {
+        *database = context.database(database).to_owned();
+    }
+    let ended = ask(&context, command).await;
+    ended.map_err(|failure| failure.notes(context.used()))
+}
+
+impl Command {
+    /// The database that it is about.
+    fn database(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Describe(args) => Some(&mut args.database),
+            Self::Check(args) => Some(&mut args.database),
+            Self::Sql(args) => Some(&mut args.database),
+            Self::Call(args) => Some(&mut args.database),
+            Self::Subscribe(args) => Some(&mut args.database),
+            Self::Logs(args) => Some(&mut args.database),
+            Self::Delete(args) => Some(&mut args.database),
+            Self::Names(args) => Some(&mut args.database),
+            Self::Record(args) => args.database.as_mut(),
+            _ => None,
+        }
+    }
+}
+
+async fn ask(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Describe(args) => describe::run(context, args).await,
+        Command::Check(args) => check::run(context, args).await,
+        Command::Sql(args) => sql::run(context, args).await,
+        Command::Call(args) => call::run(context, args).await,
+        Command::Subscribe(args) => subscribe::run(context, args).await,
+        Command::Logs(args) => logs::run(context, args).await,
+        Command::Delete(args) => delete::run(context, args).await,
+        Command::Names(args) => names::run(context, args).await,
+        Command::Identity(args) => identity::run(context, args).await,
+        Command::Login(args) => login::run(context, args).await,
+        Command::Logout => login::logout(context),
+        Command::Ping(args) => ping::run(context, args).await,
+        Command::Record(args) => record::run(context, args).await,
+        Command::Generate(_)
+        | Command::Publish(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Replay(_) => Ok(()),
     }
 }
 

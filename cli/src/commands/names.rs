@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::project::HERE;
 use crate::terminal::data;
 
 const EXAMPLES: &str = "\
@@ -13,8 +14,9 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
-    database: String,
+    /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
+    #[arg(default_value = HERE)]
+    pub(super) database: String,
     /// Add this name. Can be given several times.
     #[arg(long, value_name = "NAME")]
     add: Vec<String>,

@@ -1,14 +1,18 @@
 //! `lightlike publish`.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use lightlike::http::{ErrorKind, MigrationPlan, Publish, PublishOp};
+use lightlike::http::{EnvironmentChange, ErrorKind, MigrationPlan, Publish, PublishOp};
+use lightlike_generate::{ModuleSource, SourceError};
 
 use super::delete::confirm;
+use crate::args::Global;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::progress::Progress;
+use crate::project::{HERE, Sourced};
 use crate::terminal::{data, lines, stdout};
 
 const EXAMPLES: &str = "\
@@ -20,15 +24,18 @@ Examples:
   lightlike publish chat chat.wasm --break-clients     though old clients will not understand
   lightlike publish chat chat.wasm --clear             delete all rows first
   lightlike publish chat chat.wasm --env MODE=prod --env API_KEY
-                                                       with variables; API_KEY is taken from the shell";
+                                                       with variables; API_KEY is taken from the shell
+  lightlike publish chat --env-only --env MODE=prod    the variables alone
+  lightlike publish                                    as spacetime.json says";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
+    /// The database: its name, or its identity in hex; `.` is each of spacetime.json.
+    #[arg(default_value = HERE)]
     database: String,
-    /// The module, built.
-    module: PathBuf,
+    /// The module: a .wasm file, or the folder of its source. By default that of spacetime.json.
+    module: Option<PathBuf>,
     /// Show what it would do to the database that is there, and do nothing.
     #[arg(long, conflicts_with_all = ["clear", "break_clients"])]
     plan: bool,
@@ -38,36 +45,85 @@ pub(crate) struct Args {
     /// Go on though clients of the old module will not understand the new one.
     #[arg(long)]
     break_clients: bool,
-    /// An environment variable of the module: `NAME=VALUE`, or `NAME` with the value that it has here. May come several times.
-    #[arg(long, value_name = "NAME[=VALUE]")]
-    env: Vec<String>,
+    #[command(flatten)]
+    env: SetEnv,
     /// Forget an environment variable, or `*` for all that are not given anew. May come several times.
     #[arg(long, value_name = "NAME")]
     env_remove: Vec<String>,
+    /// Change the environment alone, and leave the module that is there.
+    #[arg(long, conflicts_with_all = ["module", "plan", "clear", "break_clients"])]
+    env_only: bool,
     /// Do not ask before rows are deleted.
     #[arg(long, short)]
     yes: bool,
 }
 
-pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
-    context.needs_login()?;
-    let database = &*args.database;
-    let module =
-        std::fs::read(&args.module).map_err(|error| Failure::file("read", &args.module, &error))?;
-    if !module.starts_with(b"\0asm") {
-        let message = format!("{} is no WebAssembly module", args.module.display());
-        return Err(Failure::new(Exit::File, message).tip(
-            "give the file that `cargo build --release --target wasm32-unknown-unknown` made",
-        ));
-    }
-    let mut options = environment(&args)?;
-    if args.plan || args.break_clients {
-        let plan = plan(context, database, &module).await?;
-        if args.plan {
-            return show(&plan);
+/// Environment variables of a module.
+#[derive(clap::Args)]
+pub(super) struct SetEnv {
+    /// An environment variable of the module: `NAME=VALUE`, or `NAME` with the value that it has here. May come several times.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+}
+
+impl SetEnv {
+    /// The variables by name: those of the project's files, and over them those that are given by hand.
+    pub(super) fn values(&self, context: &Context) -> Result<BTreeMap<String, String>, Failure> {
+        let mut values = BTreeMap::new();
+        for (name, Sourced { value, file }) in context.target.iter().flat_map(|it| &it.env) {
+            values.insert(name.clone(), value.clone());
+            context.uses(format_args!("the environment variable {name}"), file);
         }
-        if let MigrationPlan::Auto { breaks_clients: true, token, .. } = &plan {
-            options = options.break_clients(token);
+        for assignment in &self.env {
+            let (name, value) = match assignment.split_once('=') {
+                Some((name, value)) => (name, value.to_owned()),
+                None => (&**assignment, inherited(assignment)?),
+            };
+            values.insert(name.to_owned(), value);
+        }
+        Ok(values)
+    }
+}
+
+pub(crate) async fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let databases = Context::all(global, &args.database)?;
+    if let (Some(module), [_, _, ..]) = (&args.module, &databases[..]) {
+        let message =
+            format!("{} would be that of {} databases", module.display(), databases.len());
+        return Err(Failure::new(Exit::Usage, message).tip("name the one that is meant"));
+    }
+    for context in databases {
+        let published = publish(&context, args).await;
+        published.map_err(|failure| failure.notes(context.used()))?;
+    }
+    Ok(())
+}
+
+async fn publish(context: &Context, args: &Args) -> Result<(), Failure> {
+    context.needs_login()?;
+    let database = context.database(&args.database);
+    if args.env_only {
+        return change_environment(context, database, args).await;
+    }
+    let module = module(context, args.module.as_deref()).await?;
+    let mut options = Publish::default();
+    for change in changes(context, args)? {
+        options = match change {
+            Change::Set(name, value) => options.environment(&name, &value),
+            Change::Remove(name) => options.remove_environment(&name),
+            Change::RemoveOthers => options.clear_environment(),
+        };
+    }
+    let breaks_clients = !args.clear && context.target.as_ref().is_some_and(|it| it.break_clients);
+    if args.plan || args.break_clients || breaks_clients {
+        let plan = plan(context, database, &module).await?;
+        match (&plan, args.plan) {
+            (Some(plan), true) => return show(plan),
+            (None, true) => return Err(no_database(database)),
+            (Some(MigrationPlan::Auto { breaks_clients: true, token, .. }), false) => {
+                options = options.break_clients(token);
+            }
+            _ => (),
         }
     }
     if args.clear {
@@ -79,23 +135,104 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     upload(context, database, module, options).await
 }
 
-/// Options with the environment that is asked for.
-fn environment(args: &Args) -> Result<Publish, Failure> {
-    let mut options = Publish::default();
-    for assignment in &args.env {
-        let (name, value) = match assignment.split_once('=') {
-            Some((name, value)) => (name, value.to_owned()),
-            None => (&**assignment, inherited(assignment)?),
-        };
-        options = options.environment(name, &value);
+/// The module: the one that is given, or else the project's.
+async fn module(context: &Context, given: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    let project = || project_module(context);
+    let Some(path) = given.map(Path::to_owned).or_else(project) else {
+        return Err(Failure::new(Exit::Usage, "no module is named").tip(
+            "give the .wasm file or the folder of its source, or `bin-path` or `module-path` in spacetime.json",
+        ));
+    };
+    let spinner = Progress::spinner("building", context.global.quiet);
+    let module = ModuleSource::new(path).wasm().await;
+    spinner.finish();
+    module.map_err(no_module)
+}
+
+/// The module of the project, if it has one: where its files say it is, or where the official command takes it to be.
+pub(super) fn project_module(context: &Context) -> Option<PathBuf> {
+    let (target, project) = (context.target.as_ref()?, context.project.as_ref()?);
+    if let Some(Sourced { value, file }) = &target.module {
+        context.uses(format_args!("the module {}", value.display()), file);
+        return Some(value.clone());
     }
-    for name in &args.env_remove {
-        options = match &**name {
-            "*" => options.clear_environment(),
-            name => options.remove_environment(name),
+    let usual = project.folder().join("spacetimedb");
+    usual.is_dir().then(|| {
+        context.uses("the module's folder, spacetimedb beside it,", project.file());
+        usual
+    })
+}
+
+pub(super) fn no_module(error: SourceError) -> Failure {
+    let failure = Failure::new(Exit::File, &error);
+    let failure = match &error {
+        SourceError::NoModule { .. } => failure
+            .tip("give the file that `cargo build --release --target wasm32-unknown-unknown` made"),
+        _ => failure,
+    };
+    match std::error::Error::source(&error) {
+        Some(source) => failure.because(source),
+        None => failure,
+    }
+}
+
+fn no_database(database: &str) -> Failure {
+    Failure::new(Exit::NotFound, format_args!("there is no `{database}`, so nothing is in the way"))
+        .tip("the same without `--plan` makes it")
+}
+
+/// Change to an environment.
+enum Change {
+    Set(String, String),
+    Remove(String),
+    RemoveOthers,
+}
+
+/// The changes to the environment that are asked for.
+fn changes(context: &Context, args: &Args) -> Result<Vec<Change>, Failure> {
+    let by_hand = |name: &str| args.env.env.iter().any(|it| it.split('=').next() == Some(name));
+    // What is forgotten by hand is not set by a file.
+    let forgotten = |name: &String| !by_hand(name) && args.env_remove.contains(name);
+    let values = args.env.values(context)?.into_iter().filter(|(name, _)| !forgotten(name));
+    let set = values.map(|(name, value)| Change::Set(name, value));
+    let remove = args.env_remove.iter().map(|name| match &**name {
+        "*" => Change::RemoveOthers,
+        name => Change::Remove(name.to_owned()),
+    });
+    Ok(set.chain(remove).collect())
+}
+
+/// Changes the environment of a database whose module stays.
+async fn change_environment(context: &Context, database: &str, args: &Args) -> Result<(), Failure> {
+    let mut change = EnvironmentChange::default();
+    for one in changes(context, args)? {
+        change = match one {
+            Change::Set(name, value) => change.set(&name, &value),
+            Change::Remove(name) => change.remove(&name),
+            Change::RemoveOthers => change.remove_others(),
         };
     }
-    Ok(options)
+    let http = context.http();
+    let changed = http.change_environment(database, change).await;
+    changed.map_err(|error| {
+        with_remedy(context.refused(&format!("change the environment of `{database}`"))(error))
+    })?;
+    let now = http.environment(database).await;
+    let now = now.map_err(context.refused(&format!("read the environment of `{database}`")))?;
+    for name in &now.names {
+        data().text(name)?;
+    }
+    Ok(())
+}
+
+/// Says what to do about a variable that is missing or refused.
+fn with_remedy(failure: Failure) -> Failure {
+    if failure.says("environment variable") {
+        return failure.tip(
+            "`--env NAME=VALUE` gives one, `--env NAME` takes it from the shell, `env` in spacetime.json keeps it",
+        );
+    }
+    failure
 }
 
 /// The value of a variable in the command's own environment.
@@ -127,6 +264,7 @@ async fn upload(
         let kind = error.kind();
         let failure = context.refused(&format!("publish `{database}`"))(error);
         match kind {
+            ErrorKind::Refused if failure.says("environment variable") => with_remedy(failure),
             ErrorKind::Refused => failure.tip(
                 "`--plan` shows what stands in the way, `--break-clients` goes on, `--clear` deletes all rows first",
             ),
@@ -144,9 +282,18 @@ async fn upload(
     Ok(())
 }
 
-async fn plan(context: &Context, database: &str, module: &[u8]) -> Result<MigrationPlan, Failure> {
+/// The plan of an update; none if there is no database yet.
+async fn plan(
+    context: &Context,
+    database: &str,
+    module: &[u8],
+) -> Result<Option<MigrationPlan>, Failure> {
     let spinner = Progress::spinner("the server compares", context.global.quiet);
-    let plan = context.http().pre_publish(database, module.to_vec()).await;
+    let exists = context.http().database(database).await;
+    let plan = match exists {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        _ => context.http().pre_publish(database, module.to_vec()).await.map(Some),
+    };
     spinner.finish();
     plan.map_err(context.refused(&format!("plan the update of `{database}`")))
 }

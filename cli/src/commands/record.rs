@@ -28,8 +28,8 @@ Examples:
 pub(crate) struct Args {
     /// The file to write, which must not be there; of further connections, `FILE-2`, `FILE-3`, ..
     file: PathBuf,
-    /// Connect to this database: its name, or its identity in hex.
-    database: Option<String>,
+    /// Connect to this database: its name, or its identity in hex; `.` is that of spacetime.json.
+    pub(super) database: Option<String>,
     /// Tables or queries to subscribe to. Without any, everything that clients may see.
     #[arg(value_name = "TABLE|SQL", requires = "database")]
     queries: Vec<String>,

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// The schema, as `describe --json` prints it.
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// A database that has the schema.
+    /// A database that has the schema; `.` is that of spacetime.json.
     #[arg(long, value_name = "DATABASE", conflicts_with = "schema")]
     database: Option<String>,
     /// Changes as JSON, one object a line.
@@ -67,7 +67,11 @@ pub(crate) async fn run(global: &Global, args: Args) -> Result<(), Failure> {
             })?;
             Some(Arc::new(schema))
         }
-        (None, Some(database)) => Some(Arc::new(Context::new(global)?.schema(database).await?)),
+        (None, Some(database)) => {
+            let context = Context::new(global, Some(database))?;
+            let schema = context.schema(context.database(database)).await;
+            Some(Arc::new(schema.map_err(|failure| failure.notes(context.used()))?))
+        }
         (None, None) => None,
     };
     let mut replay =

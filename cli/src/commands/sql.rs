@@ -27,8 +27,8 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
-    database: String,
+    /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
+    pub(super) database: String,
     /// The statements. Without any, they are read from standard input.
     sql: Vec<String>,
     /// Read the statements from a file.

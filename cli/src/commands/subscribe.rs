@@ -32,8 +32,8 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The database: its name, or its identity in hex.
-    database: String,
+    /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
+    pub(super) database: String,
     /// Tables, views, or queries (`SELECT * FROM .. WHERE ..`). Without any, all public tables.
     #[arg(value_name = "TABLE|SQL")]
     queries: Vec<String>,

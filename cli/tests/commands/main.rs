@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as its tests do")]
 
 mod bad_input;
+mod environment;
 mod files;
 mod on_a_real_server;
 mod on_both_servers;
 mod program;
+mod project;
 mod secrets;
+mod submodules;
 #[cfg(unix)]
 mod terminal;
 mod usage;

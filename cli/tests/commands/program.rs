@@ -8,7 +8,7 @@ use tempfile::TempDir;
 /// A user of the program, with a home of its own.
 pub(crate) struct User {
     home: TempDir,
-    server: String,
+    pub(crate) server: String,
 }
 
 /// Result of a run.
@@ -38,7 +38,8 @@ impl User {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lightlike"));
         command.args(args).current_dir(self.home());
-        for variable in ["LIGHTLIKE_TOKEN", "LIGHTLIKE_AS", "NO_COLOR", "CLICOLOR_FORCE"] {
+        let others = ["LIGHTLIKE_TOKEN", "LIGHTLIKE_AS", "LIGHTLIKE_OVERLAY"];
+        for variable in others.into_iter().chain(["NO_COLOR", "CLICOLOR_FORCE"]) {
             command.env_remove(variable);
         }
         command.env("LIGHTLIKE_SERVER", &self.server).env("XDG_DATA_HOME", self.home());
@@ -49,6 +50,13 @@ impl User {
     /// Runs the program to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Run {
         self.command(args).output().unwrap().into()
+    }
+
+    /// Runs the program in a folder, where no variable names a server.
+    pub(crate) fn run_in(&self, folder: &str, args: &[&str]) -> Run {
+        let mut command = self.command(args);
+        command.current_dir(self.home().join(folder)).env_remove("LIGHTLIKE_SERVER");
+        command.output().unwrap().into()
     }
 
     /// Runs the program while something else happens.

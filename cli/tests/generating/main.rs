@@ -144,7 +144,7 @@ fn what_cannot_be_read_is_named() {
     fs::write(folder.path().join("no.json"), "{}").unwrap();
     fs::write(folder.path().join("no.wasm"), "text").unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
-    ends(&["generate"], 2, "<DATABASE|--schema <FILE>|--module <PATH>>");
+    ends(&["generate"], 2, "no database is named, and there is no spacetime.json here or above");
     ends(&["generate", "chat"], 3, "cannot reach http://127.0.0.1:1");
     ends(&["generate", "--schema", "far.json"], 8, "cannot read far.json");
     ends(&["generate", "--schema", "no.json"], 6, "no.json: this is not the schema of a module");
