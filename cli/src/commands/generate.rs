@@ -161,7 +161,7 @@ fn outputs_of(context: &Context, args: &Args) -> Result<Vec<Output>, Failure> {
                 .out
                 .clone()
                 .or_else(|| Some(out?.parent()?.to_owned()))
-                .unwrap_or("src".into()),
+                .unwrap_or_else(|| "src".into()),
             name: args
                 .name
                 .clone()

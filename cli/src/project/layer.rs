@@ -26,7 +26,7 @@ impl<T> Sourced<T> {
 pub(super) struct Layer {
     fields: BTreeMap<String, Sourced<Value>>,
     env: BTreeMap<String, Sourced<String>>,
-    pub(super) children: Vec<Layer>,
+    pub(super) children: Vec<Self>,
 }
 
 impl Layer {
@@ -79,8 +79,9 @@ impl Layer {
         const SOURCES: [&str; 3] = ["bin-path", "module-path", "js-path"];
         let has_source = SOURCES.iter().any(|source| self.fields.contains_key(*source));
         for (key, value) in &parent.fields {
-            let is_own = matches!(&**key, "database" | "generate" | "dev");
-            if !is_own && !(has_source && SOURCES.contains(&&**key)) {
+            let is_own = matches!(&**key, "database" | "generate" | "dev")
+                || (has_source && SOURCES.contains(&&**key));
+            if !is_own {
                 self.fields.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
