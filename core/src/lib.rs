@@ -30,4 +30,8 @@ pub mod schema;
 pub mod secret;
 mod subs;
 pub mod types;
+#[doc(hidden)]
+pub mod whole;
 pub mod wire;
+#[cfg(all(test, feature = "driver"))]
+mod words;

@@ -310,6 +310,7 @@ impl Rig {
                 | Event::Restored(_)
                 | Event::ArgumentsChanged { .. }
                 | Event::SchemaWanted
+                | Event::UserChanged
                 | Event::Receiving(_)
                 | Event::Sync(_)) => panic!("{event:?} was not asked for"),
                 Event::Answered { call, reply, .. } => {

@@ -6,6 +6,7 @@
 
 mod error;
 mod impls;
+mod readable;
 mod reader;
 #[doc(hidden)]
 pub mod size;
@@ -16,6 +17,9 @@ mod writer;
 use std::sync::Arc;
 
 pub use error::{DecodeError, DecodeErrorKind, EncodeError};
+#[doc(hidden)]
+pub use readable::Readable;
+pub(crate) use readable::Refusal;
 pub use reader::Reader;
 #[doc(inline)]
 pub use unknown::UnknownVariant;

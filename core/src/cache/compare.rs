@@ -1,5 +1,7 @@
 //! Comparing the rows of a set with those that the server says it has.
 
+use std::fmt;
+
 use foldhash::{HashMap, HashMapExt};
 
 use super::sets::SetId;
@@ -20,6 +22,16 @@ pub struct Drift {
     pub missing: u64,
     /// Number of rows here that the server does not have. A row that differs is one of each.
     pub surplus: u64,
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, missing, surplus } = self;
+        write!(
+            f,
+            "table `{table}` lacks {missing} of the server's rows and has {surplus} that the server has not"
+        )
+    }
 }
 
 impl Cache {

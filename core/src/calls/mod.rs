@@ -163,6 +163,11 @@ impl Calls {
         call
     }
 
+    /// Number of calls that are not sent.
+    pub(crate) fn unsent(&self) -> usize {
+        self.waiting.len() + self.aside.len()
+    }
+
     /// Number of calls that are not answered.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len() + self.aside.len() + self.in_flight.len() - self.probes

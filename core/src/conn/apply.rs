@@ -265,6 +265,22 @@ impl Connection {
         }
     }
 
+    /// Takes out of the changes that are not made what they say of rows under these names. The one under way starts anew.
+    pub(super) fn forget_queued(&mut self, names: &[SetId]) {
+        let Applying { queue, under_way } = &mut self.applying;
+        let is_about =
+            |change: &Change| change.parts.iter().any(|part| names.contains(&part.set()));
+        if self.cache.under_way().is_some_and(is_about)
+            && let Some(change) = self.cache.abort()
+            && let Some(why) = under_way.take()
+        {
+            queue.push_front((change, Why { kept: None, ..why }));
+        }
+        for (change, _) in queue {
+            change.parts.retain(|part| !names.contains(&part.set()));
+        }
+    }
+
     /// Drops sets at once, ahead of whatever is queued.
     pub(super) fn drop_now(&mut self, sets: &[SetId]) -> Transaction {
         sets.iter().for_each(|set| self.forget_rows(*set));

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use super::{
-    Action, CallId, CallOptions, CloseReason, Connection, ConnectionState, Event, Lost, NotSent,
-    Reply, SetEnd, State, WhileDisconnected,
+    Action, CallId, CallOptions, Cause, CloseReason, Connection, ConnectionState, Event, Lost,
+    NotSent, Reply, SetEnd, State, WhileDisconnected,
 };
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
 use crate::deadline::{after, earlier};
 use crate::guard::Panic;
 use crate::schema::{ClientIndex, Table, TableDef};
-use crate::subs::{End, SubscriptionId, queries_bytes};
+use crate::subs::{End, QuerySet, SubscriptionId, queries_bytes};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, Text, call_len, query_len, subscribe_len};
 
 /// Commands.
@@ -153,6 +153,28 @@ impl Connection {
     pub fn unsubscribe(&mut self, set: SubscriptionId) {
         let end = self.subs.end(set);
         self.end_set(set, end, SetEnd::Unsubscribed);
+    }
+
+    /// Queries of a set, as they were given; none of one that is over.
+    pub fn queries(&self, set: SubscriptionId) -> &[Box<str>] {
+        self.subs.get(set).map_or(&[], QuerySet::queries)
+    }
+
+    /// Ends a query set at once: what was received of it and is not applied never is, and its rows leave in a transaction of
+    /// their own, the last with the set's rows. Takes time in proportion to the rows. Does nothing if the set is over.
+    pub fn unsubscribe_now(&mut self, set: SubscriptionId) {
+        let Some(End::Over { rows, wire }) = self.subs.end_now(set) else { return };
+        if let Some(wire) = wire {
+            self.send_unsubscribe(wire);
+        }
+        let names = rows.into_names();
+        if !names.is_empty() {
+            self.forget_queued(&names);
+            let transaction = self.drop_now(&names);
+            self.tell(transaction, Cause::Unsubscribed(set));
+        }
+        self.say(Event::Ended { set, reason: SetEnd::Unsubscribed });
+        self.leave_resync(set);
     }
 
     /// Makes a call or a query. [`Event::Answered`] brings the answer, [`Reply::TimedOut`] if there is none by `deadline`.

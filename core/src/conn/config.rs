@@ -25,6 +25,10 @@ pub struct Config {
     /// How long the server may take to answer our close frame, and then applying what had come before it. 2 s each:
     /// nothing is lost by hanging up then. Zero: nothing is waited for.
     pub close_timeout: Duration,
+    /// Time that the end of a client waits for what it was asked to send to be handed to the system: where the runtime ends, or
+    /// the last handle goes and another thread has the socket. 1 s: far more than it takes on a network that is well. Zero:
+    /// nothing is waited for. More than 10 s is 10 s.
+    pub linger: Duration,
     /// Policy of reconnecting.
     pub reconnect: Reconnect,
     /// Policy of calls while there is no connection.
@@ -91,6 +95,7 @@ impl Config {
             ping_after,
             pong_timeout,
             close_timeout,
+            linger,
             reconnect,
             while_disconnected: _,
             slow_after,
@@ -110,7 +115,7 @@ impl Config {
         } = reconnect;
         #[rustfmt::skip]
         let all = vec![
-            connect_timeout, ping_after, pong_timeout, close_timeout, slow_after, pause_min, pause_max, stable_after,
+            connect_timeout, ping_after, pong_timeout, close_timeout, linger, slow_after, pause_min, pause_max, stable_after,
             retry_after_max, auth_pause, session_busy_pause, grace, resync_timeout,
         ];
         all
@@ -141,6 +146,7 @@ impl Default for Config {
             ping_after: Duration::from_secs(20),
             pong_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
+            linger: Duration::from_secs(1),
             reconnect: Reconnect::default(),
             while_disconnected: WhileDisconnected::Fail,
             slow_after: Duration::from_secs(1),

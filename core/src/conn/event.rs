@@ -1,5 +1,7 @@
 //! Input and output of the machine: ids of commands, actions for the driver, events for the application.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::offline::{Restored, SyncState};
@@ -46,8 +48,8 @@ pub struct Dial {
     pub attempt: u32,
 }
 
-impl std::fmt::Debug for Dial {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Dial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The token is a secret.
         f.debug_struct("Dial").finish_non_exhaustive()
     }
@@ -81,6 +83,8 @@ pub enum Event {
     },
     /// The connection has been lost for [`Reconnect::grace`](super::Reconnect::grace). Told once an outage.
     LostForLong,
+    /// The client [is another user](super::Connection::switch_user): every query set is as if it had just been made.
+    UserChanged,
     /// A query set is over. Its rows are gone, unless the connection is [closed](SetEnd::Closed): then all rows stay
     /// readable as they are.
     Ended {
@@ -164,8 +168,8 @@ pub struct Greeting {
     pub token: Box<str>,
 }
 
-impl std::fmt::Debug for Greeting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Greeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Greeting")
             .field("identity", &self.identity)
             .field("connection_id", &self.connection_id)
@@ -207,6 +211,8 @@ pub enum Cause {
     },
     /// A call of this client's is expected to do this: it was made with a mutation, and is not answered.
     Optimistic(CallId),
+    /// The client [is another user](super::Connection::switch_user): what was here was the user's before.
+    UserChanged,
     /// Calls of this client's ended without a commit that is known of: what was expected of them is taken back.
     Reverted(Box<[CallId]>),
     /// Anything else: another client's call, a schedule, a procedure, SQL.
@@ -218,9 +224,11 @@ impl Cause {
     pub(super) fn is_servers(&self) -> bool {
         match self {
             Self::Applied(_) | Self::Resync | Self::Call { .. } | Self::Other => true,
-            Self::Unsubscribed(_) | Self::Failed(_) | Self::Optimistic(_) | Self::Reverted(_) => {
-                false
-            }
+            Self::Unsubscribed(_)
+            | Self::Failed(_)
+            | Self::Optimistic(_)
+            | Self::Reverted(_)
+            | Self::UserChanged => false,
         }
     }
 
@@ -342,8 +350,11 @@ pub enum NotSent {
     #[error("the connection is closed")]
     Closed,
     /// The connection was lost or could not be made.
-    #[error("there is no connection")]
-    Lost(#[source] Lost),
+    #[error("there is no connection: {0}")]
+    Lost(Lost),
+    /// The client became another user first.
+    #[error("the client became another user before it was sent")]
+    UserChanged,
     /// Code of the application panicked where the client could not go on without it.
     #[error("the connection is closed, because {0}")]
     Panicked(Panic),
@@ -401,4 +412,18 @@ pub enum NotSent {
         /// Number that is allowed.
         limit: usize,
     },
+}
+
+/// Why a client cannot become another user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotSwitch {
+    /// It is closed, or about to be.
+    #[error("the connection is closed: make another client")]
+    Closed,
+    /// It has an offline store, which is one user's.
+    #[error(
+        "the client has an offline store, which is one user's: close the client, and make another with a store of the other user's"
+    )]
+    Offline,
 }

@@ -53,8 +53,10 @@ mod state;
 mod stats;
 mod temp_ids;
 mod times;
+mod user;
 mod vacuum;
 mod verify;
+mod words;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -75,8 +77,8 @@ pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Accepted, Action, AlarmId, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd, StaleReason,
-    TransactionEvent,
+    Accepted, Action, AlarmId, CannotSwitch, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
+    StaleReason, TransactionEvent,
 };
 pub use self::histogram::Histogram;
 use self::inbox::Inbox;
@@ -313,6 +315,11 @@ impl Connection {
     /// Number of calls and queries that are not answered.
     pub fn pending_calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Number of calls that wait to be sent.
+    pub fn unsent_calls(&self) -> usize {
+        self.calls.unsent()
     }
 
     /// Returns `true` if events wait to be delivered.

@@ -150,8 +150,12 @@ impl Recovery {
         }
         let again = std::mem::replace(&mut self.faulted, reason.is_fault());
         let heals = matches!(reason, Lost::OutOfSync(_)) && self.heal(again);
-        let hopeless = if self.greeted { reason.is_final() } else { !reason.is_retryable() };
-        if hopeless || (again && reason.is_fault() && !heals) {
+        let repeats = again && reason.is_fault() && !heals;
+        let hopeless = match self.greeted {
+            true => reason.is_final() || repeats && !reason.is_garbled(),
+            false => !reason.is_retryable() || repeats,
+        };
+        if hopeless {
             return Next::GiveUp;
         }
         // What was asked for, and then spread as all pauses are: others were asked for the same.

@@ -266,7 +266,7 @@ impl Connection {
         }
     }
 
-    fn forget_socket(&mut self) {
+    pub(super) fn forget_socket(&mut self) {
         self.give_up_verifying();
         self.resync = None;
         self.arrivals.cut_off();

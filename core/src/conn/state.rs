@@ -1,17 +1,23 @@
 //! The states of a connection, and the reasons for leaving them.
 
-use std::io;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fmt, io, mem};
 
 use crate::cache::OutOfSync;
 use crate::guard::Panic;
 use crate::secret::InvalidToken;
 use crate::types::Identity;
+use crate::whole::Whole;
 use crate::wire::{FrameError, Protocol, WireError};
 
 /// State of a connection, as the application sees it.
-#[derive(Debug, Clone)]
+///
+/// Two states are equal if they say the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionState {
     /// Not started yet.
@@ -40,8 +46,25 @@ pub enum ConnectionState {
     Closed(CloseReason),
 }
 
+/// In words, such as `reconnecting (3 failed): the server hung up ..`.
+impl fmt::Display for ConnectionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle => f.write_str("not started"),
+            Self::Connecting => f.write_str("connecting"),
+            Self::Resyncing => f.write_str("connected, and catching up"),
+            Self::Ready => f.write_str("ready"),
+            Self::Reconnecting { attempt, reason, .. } => {
+                write!(f, "reconnecting ({attempt} failed): {reason}")
+            }
+            Self::NeedsAuth(reason) => write!(f, "waiting for another token: {reason}"),
+            Self::Closed(reason) => write!(f, "closed: {reason}"),
+        }
+    }
+}
+
 /// Reason for which a connection is closed for good.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseReason {
     /// The application closed it, or let go of its last handle.
@@ -52,18 +75,30 @@ pub enum CloseReason {
     Panicked(Panic),
 }
 
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested => f.write_str("by the application"),
+            Self::Lost(lost) => lost.fmt(f),
+            Self::Panicked(panic) => write!(f, "because {panic}"),
+        }
+    }
+}
+
 /// Reason for which there is no socket, or no longer.
+///
+/// Two are equal if they are of one kind and say the same.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lost {
     /// The socket could not be opened.
-    #[error("cannot connect to the server")]
-    Dial(#[source] DialError),
+    #[error("{0}")]
+    Dial(DialError),
     /// The server opened the socket and did not greet.
-    #[error("the server did not greet within {0:?}")]
+    #[error("the server did not greet within {0:?}; `connect_timeout` says how long to wait")]
     NotGreeted(Duration),
     /// The server sent a close frame.
-    #[error("the server closed the connection with code {code}: {reason}")]
+    #[error("the server closed the connection with code {code}{}", said(reason))]
     Closed {
         /// The WebSocket close code.
         code: u16,
@@ -76,31 +111,32 @@ pub enum Lost {
     )]
     HungUp,
     /// Reading or writing failed.
-    #[error("the socket failed")]
-    Io(#[source] Arc<io::Error>),
+    #[error("the socket failed: {}", Whole(&**.0))]
+    Io(Arc<io::Error>),
     /// Nothing was heard for too long.
-    #[error("nothing was heard from the server for {0:?}")]
+    #[error("nothing was heard from the server for {0:?}; `idle_timeout` says how long to wait")]
     Silent(Duration),
     /// A frame could not be opened.
-    #[error("cannot open a frame of the server's")]
-    Frame(#[source] FrameError),
+    #[error("cannot take a frame of the server's: {0}")]
+    Frame(FrameError),
     /// A message could not be decoded.
-    #[error("cannot decode a message of the server's")]
-    Wire(#[source] WireError),
+    #[error("cannot read a message of the server's: {0}")]
+    Wire(WireError),
     /// A message could not be applied.
-    #[error("a message of the server's does not follow from those before it")]
-    OutOfSync(#[source] OutOfSync),
+    #[error("a message of the server's does not follow from those before it: {0}")]
+    OutOfSync(OutOfSync),
     /// A message came that the protocol does not allow here.
     #[error("the server broke the protocol: {0}")]
     Violation(&'static str),
     /// The server gave a token that cannot be one: it is neither kept nor sent back.
     #[error(
-        "the server greeted with a token that cannot be one, which is neither kept nor sent back"
+        "the server greeted with a token that cannot be one, which is neither kept nor sent back: {0}"
     )]
-    Token(#[source] InvalidToken),
-    /// The server takes the same token for somebody else than before.
+    Token(InvalidToken),
+    /// The server takes the token for somebody else than before.
     #[error(
-        "the server took us for {before} and now takes us for {now}; the rows here are not this identity's"
+        "the server took us for {before} and now takes us for {now}; the rows here are not this identity's: \
+         `switch_user` becomes another user"
     )]
     IdentityChanged {
         /// Identity before.
@@ -115,20 +151,19 @@ pub enum Lost {
 #[non_exhaustive]
 pub enum DialError {
     /// The name did not resolve, the server refused, or the network failed.
-    #[error("cannot reach {authority}")]
+    #[error("cannot reach {authority}: {}", Whole(&**.source))]
     Io {
         /// Host and port.
         authority: Box<str>,
         /// Error of the system.
-        #[source]
-        source: Arc<io::Error>,
+        r#source: Arc<io::Error>,
     },
     /// It took too long.
     #[error("no connection within {0:?}; `connect_timeout` says how long to wait")]
     TimedOut(Duration),
     /// The server's certificate, or TLS itself.
-    #[error("TLS failed")]
-    Tls(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    #[error("TLS failed: {}", Whole(&**.0))]
+    Tls(Arc<dyn std::error::Error + Send + Sync>),
     /// The handshake was answered with another status than 101.
     #[error("{}", answered(*status, body, location.as_deref(), *origin))]
     Status {
@@ -144,20 +179,19 @@ pub enum DialError {
         origin: AnswerOrigin,
     },
     /// The proxy cannot be reached, or opens no tunnel to the server.
-    #[error("no way through the proxy {proxy}")]
+    #[error("no way through the proxy {proxy}: {source}")]
     Proxy {
         /// Host and port of the proxy.
         proxy: Box<str>,
         /// What went wrong with it.
-        #[source]
-        source: Arc<Self>,
+        r#source: Arc<Self>,
     },
     /// There is no token that the server would accept.
-    #[error("no token is to be had")]
-    NoToken(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    #[error("no token is to be had: {}", Whole(&**.0))]
+    NoToken(Arc<dyn std::error::Error + Send + Sync>),
     /// The handshake cannot be written: a header of the application's has characters that no header has.
-    #[error("the handshake cannot be written")]
-    Request(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    #[error("the handshake cannot be written: {}", Whole(&**.0))]
+    Request(Arc<dyn std::error::Error + Send + Sync>),
     /// The application's own code panicked while it opened a stream, asked for a token, or checked a certificate.
     #[error("code of the application panicked while a socket was being opened: {0}")]
     Panicked(Box<str>),
@@ -168,8 +202,8 @@ pub enum DialError {
     )]
     Protocol(Box<str>),
     /// The server's answer is not a WebSocket handshake.
-    #[error("the server's answer is not a WebSocket handshake")]
-    Handshake(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    #[error("the server's answer is not a WebSocket handshake: {}", Whole(&**.0))]
+    Handshake(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 /// Who answered a handshake that failed.
@@ -188,11 +222,7 @@ pub enum AnswerOrigin {
 const EXCERPT_CHARS: usize = 160;
 
 fn answered(status: u16, body: &str, location: Option<&str>, origin: AnswerOrigin) -> String {
-    let who = match origin {
-        AnswerOrigin::Elsewhere => "not SpacetimeDB but something on the way to it",
-        AnswerOrigin::Server | AnswerOrigin::Unknown => "the server",
-    };
-    let mut text = format!("{who} answered with HTTP status {status}");
+    let mut text = format!("{origin} answered with HTTP status {status}");
     if let Some(location) = location {
         text.push_str(", Location: ");
         text.push_str(location);
@@ -206,6 +236,20 @@ fn answered(status: u16, body: &str, location: Option<&str>, origin: AnswerOrigi
     }
     text
 }
+
+/// What a peer said, behind a colon; nothing if it said nothing.
+fn said(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(": {words}") }
+}
+
+impl PartialEq for Lost {
+    fn eq(&self, other: &Self) -> bool {
+        // What the system said has no equality, but its text has.
+        mem::discriminant(self) == mem::discriminant(other) && self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Lost {}
 
 impl DialError {
     /// A status and a body, and nothing else that is known of the answer.
@@ -264,7 +308,11 @@ impl Lost {
     /// identity is another, or the program's runtime has no I/O.
     ///
     /// Everything else passes. A captive portal answers with pages, redirects and statuses of its own, and with
-    /// certificates that nobody trusts, until its user has signed in.
+    /// certificates that nobody trusts, until its user has signed in. Bytes that make no sense are waited out too.
+    ///
+    /// Three reasons are final where they come twice in a row: a message that is larger than [`Limits`](crate::limits::Limits)
+    /// allow or compressed as this build does not know, a token that cannot be one, and rows that do not fit even after all
+    /// were loaded anew ([`OutOfSync`](Self::OutOfSync)).
     pub fn is_final(&self) -> bool {
         match self {
             Self::Dial(error) if error.has_no_io() => true,
@@ -321,6 +369,17 @@ impl Lost {
                 | Self::Violation(_)
                 | Self::Token(_)
         )
+    }
+
+    /// Returns `true` if bytes came that make no sense here, as where something on the way changes or mixes them up. What
+    /// reaches a limit, or needs what this build lacks, does so again.
+    pub(super) fn is_garbled(&self) -> bool {
+        match self {
+            Self::Frame(error) => !error.is_of_this_client(),
+            Self::Wire(error) => !error.kind().is_limit(),
+            Self::Violation(_) => true,
+            _ => false,
+        }
     }
 
     /// Returns `true` if another token may help: the server does not accept this one (401, 403), or there is none.

@@ -7,6 +7,7 @@ mod dial;
 mod disk;
 mod handshake;
 mod held;
+mod linger;
 mod meter;
 mod pace;
 mod proxy;

@@ -23,9 +23,10 @@ use crate::conn::{EndpointError, Server};
 /// - This machine (`localhost`, `*.localhost`, `127.0.0.0/8`, `::1`) is always reached directly.
 ///
 /// ```
-/// use lightlike_core::driver::Proxy;
+/// # mod lightlike { pub use lightlike_core::driver::{Proxy, ProxyError}; }
+/// use lightlike::Proxy;
 ///
-/// # fn main() -> Result<(), lightlike_core::driver::ProxyError> {
+/// # fn main() -> Result<(), lightlike::ProxyError> {
 /// let direct = Proxy::none();
 /// let company = Proxy::url("http://ada:secret@proxy.example:3128")?.except("intern.example, 10.0.0.0/8");
 /// assert!(!format!("{company:?}").contains("secret"));
@@ -49,13 +50,14 @@ enum Choice {
 #[non_exhaustive]
 pub enum ProxyError {
     /// It is not an address.
-    #[error("{from} names a proxy by no address: it looks like `http://proxy.example:3128`")]
+    #[error(
+        "{from} names a proxy by no address: {source}; it looks like `http://proxy.example:3128`"
+    )]
     Address {
         /// Where it was given.
         from: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: EndpointError,
+        /// Error of the address.
+        r#source: EndpointError,
     },
     /// Proxies of its kind are not supported.
     #[error(
@@ -387,8 +389,7 @@ mod tests {
         let error = Proxy::url("socks5://tor:9050").unwrap_err();
         assert!(matches!(&error, ProxyError::Scheme { scheme, .. } if &**scheme == "socks5"));
         let error = Proxy::url("http://ada:secret@proxy:port").unwrap_err();
-        let source = std::error::Error::source(&error).unwrap();
-        assert!(!format!("{error} {source}").contains("secret"), "{error} {source}");
+        assert!(!error.to_string().contains("secret"), "{error}");
         let var = |name: &str| (name == "ALL_PROXY").then(|| "socks5://tor:9050".to_owned());
         let error = Proxy::environment().hop_in(&server("http://db.example"), var).unwrap_err();
         assert!(error.to_string().starts_with("ALL_PROXY names"), "{error}");

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::dial::{Dialer, Dialing, Opened};
 use super::disk::has_room;
+use super::linger::{self, LeftBehind};
 use super::now;
 use super::shared::{AppliedBy, MACHINE, Shared};
 use super::socket::{Socket, SocketEvent};
@@ -84,7 +85,10 @@ pub fn drive(
         yielded: now(),
         broken: 0,
     };
-    Some(async move { while run.guarded_turn().await {} })
+    Some(async move {
+        while run.guarded_turn().await {}
+        linger::stored(&run.shared).await;
+    })
 }
 
 struct Run<C, D: FnMut(Event)> {
@@ -135,6 +139,7 @@ impl Next {
             shared.tell_ticks();
         }
         if let Some(action) = connection.poll_action() {
+            shared.set_unwritten(true);
             return Self::Act(action);
         }
         let progress = if shared.is_ticked() {
@@ -253,7 +258,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         let mut woken = pin!(async {
             tokio::select! {
                 biased;
-                event = link.next(can_receive, opener, limits) => Woken::Link(event),
+                event = link.next(can_receive, opener, limits, shared) => Woken::Link(event),
                 () = shared.woken() => Woken::Command,
                 () = tokio::task::yield_now(), if has_more => Woken::More,
                 () = at(until) => Woken::Time,
@@ -292,10 +297,8 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                     Err(message) => self.panicked(message),
                 }
             }
-            (Action::Send(frame), Link::Open(socket)) => socket.send(frame),
-            (Action::Ping, Link::Open(socket)) => socket.ping(),
-            (Action::Close, Link::Open(socket)) => socket.close(),
             (Action::Abandon, _) => self.drop_link(),
+            (action, Link::Open(socket)) => socket.act(action),
             (Action::Send(_) | Action::Ping | Action::Close, Link::None | Link::Dialing(_)) => (),
         }
     }
@@ -371,10 +374,31 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     }
 }
 
+impl<C, D: FnMut(Event)> Run<C, D> {
+    /// Closes the connection, and writes what was asked for before.
+    fn leave(&mut self) {
+        let calls = self.shared.command(|connection, now| {
+            let calls = connection.unsent_calls();
+            connection.close(now);
+            calls
+        });
+        let frames = !self.write_rest();
+        LeftBehind { calls, frames, unsaved: !self.shared.until_stored() }.log();
+    }
+
+    /// Writes what the socket has to write, if there is one; false if that is not all.
+    fn write_rest(&mut self) -> bool {
+        let Link::Open(socket) = &mut self.link else { return true };
+        while let Some(action) = self.shared.with(Connection::poll_action) {
+            socket.act(action);
+        }
+        linger::write_rest(socket, self.shared.linger_time())
+    }
+}
+
 impl<C, D: FnMut(Event)> Drop for Run<C, D> {
     /// Ends the connection. What was received is applied as far as that goes on by itself: nothing is waited for.
     fn drop(&mut self) {
-        self.set_link(Link::None);
         let ended = guard::catch(|| self.end());
         if let Err(message) = ended {
             self.shared.break_off(Panic::new(MACHINE, message));
@@ -398,8 +422,13 @@ impl<C, D: FnMut(Event)> Run<C, D> {
     }
 
     fn end(&mut self) {
+        if self.shared.read(Connection::is_closed) {
+            self.shared.linger_for_store();
+        } else if let Err(message) = guard::catch(|| self.leave()) {
+            self.note("transport", message);
+        }
+        self.set_link(Link::None);
         self.shared.with(|connection| {
-            connection.close(now());
             connection.handle_lost(now(), Lost::HungUp);
         });
         loop {
@@ -448,6 +477,11 @@ pub(super) fn deliver_guarded(shared: &Shared, deliver: &mut impl FnMut(Event), 
 }
 
 impl Link {
+    /// Whether the socket has something to write.
+    fn is_unwritten(&self) -> bool {
+        matches!(self, Self::Open(socket) if socket.is_unwritten())
+    }
+
     /// The next thing that happens to the socket; never, while there is none. What came compressed is opened a piece at a
     /// time, with the rest of the loop in between.
     async fn next(
@@ -455,10 +489,12 @@ impl Link {
         can_receive: bool,
         opener: &mut FrameOpener,
         limits: &Limits,
+        shared: &Shared,
     ) -> LinkEvent {
         poll_fn(|cx| {
             // What panicked is dropped before it is polled again.
             let polled = guard::catch(|| self.poll_next(cx, can_receive, opener, limits));
+            shared.set_unwritten(self.is_unwritten());
             polled.unwrap_or_else(|message| Poll::Ready(LinkEvent::Panicked(message)))
         })
         .await

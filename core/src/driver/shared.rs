@@ -32,6 +32,8 @@ pub struct Shared {
     reading: AtomicBool,
     /// A tick found that applying waits for views to be let go.
     held_up: AtomicBool,
+    /// The loop has something to write, or may have. Set under the lock, with what takes that out of the machine.
+    unwritten: AtomicBool,
     /// Wakes the loop.
     wake: Notify,
     /// Wakes whoever ticks.
@@ -79,6 +81,7 @@ impl Shared {
             ticked: AtomicBool::new(false),
             reading: AtomicBool::new(true),
             held_up: AtomicBool::new(false),
+            unwritten: AtomicBool::new(false),
             wake: Notify::new(),
             work: Notify::new(),
             pace: Mutex::new(Pace::default()),
@@ -276,13 +279,27 @@ impl Shared {
         true
     }
 
-    pub(super) fn is_ticked(&self) -> bool {
+    /// Returns `true` if somebody applies and delivers by ticks: a loop has the socket, elsewhere.
+    pub fn is_ticked(&self) -> bool {
         self.ticked.load(Ordering::Relaxed)
     }
 
-    /// Returns true if somebody drives the machine, who delivers the events.
+    /// Returns `true` if a loop runs, or somebody ticks.
     pub fn is_driven(&self) -> bool {
         self.looping.load(Ordering::Relaxed) || self.is_ticked()
+    }
+
+    /// Returns `true` if no loop has anything to write, nor will have of what was asked for.
+    pub(super) fn is_written(&self) -> bool {
+        // Under the lock, as both change under it.
+        self.read(|connection| {
+            let writes = connection.has_actions() || self.unwritten.load(Ordering::Relaxed);
+            !writes || !self.looping.load(Ordering::Relaxed)
+        })
+    }
+
+    pub(super) fn set_unwritten(&self, unwritten: bool) {
+        self.unwritten.store(unwritten, Ordering::Relaxed);
     }
 
     pub(super) fn wake_loop(&self) {

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::meter::Metered;
-use crate::conn::{Lost, PartialMessage};
+use crate::conn::{Action, Lost, PartialMessage};
 use crate::limits::Limits;
 use crate::wire::FrameError;
 
@@ -86,7 +86,18 @@ impl Socket {
         Self { stream, outgoing: VecDeque::new(), unflushed: false }
     }
 
-    pub(super) fn send(&mut self, mut message: Bytes) {
+    /// Takes what the machine wants done with an open socket.
+    pub(super) fn act(&mut self, action: Action) {
+        match action {
+            Action::Send(message) => self.send(message),
+            Action::Ping => self.ping(),
+            Action::Close => self.close(),
+            // What these do to a socket is to end it.
+            Action::Abandon | Action::Dial(_) => (),
+        }
+    }
+
+    fn send(&mut self, mut message: Bytes) {
         let mut data = Data::Binary;
         while message.len() > FRAGMENT_BYTES {
             let fragment = message.split_to(FRAGMENT_BYTES);
@@ -99,13 +110,13 @@ impl Socket {
     }
 
     /// Sends a ping, unless one waits to leave: a server that does not read gets no more of them for being late.
-    pub(super) fn ping(&mut self) {
+    fn ping(&mut self) {
         if !self.outgoing.iter().any(Message::is_ping) {
             self.outgoing.push_back(Message::Ping(Bytes::new()));
         }
     }
 
-    pub(super) fn close(&mut self) {
+    fn close(&mut self) {
         let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         self.outgoing.push_back(Message::Close(Some(frame)));
     }
@@ -128,6 +139,19 @@ impl Socket {
             Poll::Pending => Poll::Pending,
             Poll::Ready(message) => Poll::Ready(self.received(cx, message)),
         }
+    }
+
+    /// Writes what can be written; ready when that is all.
+    pub(super) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.poll_write(cx) {
+            Ok(()) if self.is_unwritten() => Poll::Pending,
+            written => Poll::Ready(written),
+        }
+    }
+
+    /// Whether something is to be written, or may not be written yet.
+    pub(super) fn is_unwritten(&self) -> bool {
+        self.unflushed || !self.outgoing.is_empty()
     }
 
     /// How many bytes came since this was asked last, and how far the message is that is arriving.

@@ -9,14 +9,16 @@ use super::run::deliver_guarded;
 use super::shared::{MACHINE, Shared};
 use super::span;
 use crate::conn::{Connection, Event, Progress};
+use crate::deadline::{after, at_last};
 use crate::guard::{self, Panic};
 
 /// Bounds of one tick. All that are given apply; what is not given does not bound.
 ///
 /// ```
+/// # mod lightlike { pub use lightlike_core::driver::Budget; }
 /// use std::time::Duration;
 ///
-/// use lightlike_core::driver::Budget;
+/// use lightlike::Budget;
 ///
 /// let frame = Budget::time(Duration::from_millis(2));
 /// let step = Budget::messages(1).and_rows(10_000);
@@ -149,7 +151,7 @@ impl Shared {
                     break 'tick Progress::More;
                 }
             }
-            if left.spent || left.is_late(now() + pace.next_step()) && acted {
+            if left.spent || left.is_late(at_last(now(), pace.next_step())) && acted {
                 break Progress::More;
             }
             let rows = left.rows.unwrap_or(usize::MAX).min(pace.rows());
@@ -204,7 +206,7 @@ impl Shared {
 impl Left {
     fn new(budget: Budget, messages: u64) -> Self {
         Self {
-            until: budget.time.and_then(|time| now().checked_add(time)),
+            until: budget.time.and_then(|time| after(now(), time)),
             rows: budget.rows.map(|rows| rows.max(1)),
             messages: budget.messages.map(|more| messages.saturating_add(more.max(1))),
             spent: false,

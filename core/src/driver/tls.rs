@@ -6,6 +6,8 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::whole::Whole;
+
 /// TLS settings: the web's root certificates and those added here; and the certificate by which the client shows who it
 /// is, where the server asks for one.
 ///
@@ -13,7 +15,8 @@ use rustls::{ClientConfig, RootCertStore};
 /// all clients of the default. An application makes one value for its clients, and not one for each.
 ///
 /// ```no_run
-/// use lightlike_core::driver::Tls;
+/// # mod lightlike { pub use lightlike_core::driver::Tls; }
+/// use lightlike::Tls;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let tls = Tls::new()
@@ -42,13 +45,12 @@ static WEB: LazyLock<Made> = LazyLock::new(Made::default);
 #[non_exhaustive]
 pub enum TlsError {
     /// The text is not PEM.
-    #[error("cannot read the {what}: it is not PEM")]
+    #[error("cannot read the {what}: it is not PEM: {}", Whole(&**.source))]
     Pem {
         /// Kind of PEM item.
         what: &'static str,
         /// Error of the PEM reader.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        r#source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The text has no certificate.
     #[error(
@@ -59,13 +61,12 @@ pub enum TlsError {
         what: &'static str,
     },
     /// A certificate, or the key to one, cannot be used.
-    #[error("the {what} cannot be used")]
+    #[error("the {what} cannot be used: {}", Whole(&**.source))]
     Unusable {
         /// Kind of PEM item.
         what: &'static str,
         /// Error of rustls.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        r#source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
+use crate::bsatn::{self, Decode, DecodeError, Encode, Reader, Refusal, Writer};
 use crate::named_ids::NamedId;
+use crate::schema::Reducer;
 use crate::types::{TimeDuration, Timestamp, Uuid};
 use crate::wire::Text;
 
@@ -59,6 +60,36 @@ pub enum Failure {
         /// The temporary id.
         id: Box<str>,
     },
+}
+
+/// In words, with the reducer's where it refused with a text.
+impl core::fmt::Display for Failure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Rejected(error) => Refusal(error).fmt(f),
+            Self::Failed(why) => write!(f, "the server could not run it: {why}"),
+            Self::Unknown => f.write_str("its answer was lost; it may have run, or not"),
+            Self::Abandoned { sent, reason, .. } => write!(
+                f,
+                "it was sent {sent} times, and each time the connection ended before the answer; it may have run, or not: {reason}"
+            ),
+            Self::TimedOut { sent: true } => {
+                f.write_str("no answer came in time; it may have run, or may yet")
+            }
+            Self::TimedOut { sent: false } => f.write_str("it could not be sent in time"),
+            Self::Expired => f.write_str("it became too old before it could be sent"),
+            Self::Dropped => f.write_str("it was dropped before it was sent"),
+            Self::TempId { id } => write!(
+                f,
+                "it was not sent: the server's id for the temporary id {id}, which it names, did not become known"
+            ),
+        }
+    }
+}
+
+/// Decodes the arguments of a call of `reducer`, if that is `R` and they are of its types.
+fn decode_args<R: Reducer>(reducer: &Text, args: &Bytes) -> Option<R> {
+    (reducer.as_str() == R::DEF.name).then(|| bsatn::from_slice(args).ok()).flatten()
 }
 
 /// State of a call on disk.
@@ -159,6 +190,16 @@ pub enum QueuedState {
     NeedsMigration,
 }
 
+impl core::fmt::Display for QueuedState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Queued => "waits to be sent",
+            Self::Sent => "waits for its answer",
+            Self::NeedsMigration => "is held",
+        })
+    }
+}
+
 /// A call that failed, kept to be looked at, made again or discarded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -173,6 +214,38 @@ pub struct DeadLetter {
     pub created_at: Timestamp,
     /// Failure of the call.
     pub failure: Failure,
+}
+
+impl QueuedCall {
+    /// The call's arguments, if it is one of the reducer `R` and was made with arguments of these types.
+    pub fn decode<R: Reducer>(&self) -> Option<R> {
+        decode_args(&self.reducer, &self.args)
+    }
+}
+
+/// The reducer, and how far the call is. Its arguments are shown by [`decode`](QueuedCall::decode).
+impl core::fmt::Display for QueuedCall {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "`{}` of {}", self.reducer.as_str(), self.created_at)?;
+        match &self.held {
+            Some(held) => write!(f, " is held: {held}"),
+            None => write!(f, " {}", self.state),
+        }
+    }
+}
+
+impl DeadLetter {
+    /// The call's arguments, if it is one of the reducer `R` and was made with arguments of these types.
+    pub fn decode<R: Reducer>(&self) -> Option<R> {
+        decode_args(&self.reducer, &self.args)
+    }
+}
+
+/// The reducer, when it was called, and how that failed. Its arguments are shown by [`decode`](DeadLetter::decode).
+impl core::fmt::Display for DeadLetter {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "`{}` of {}: {}", self.reducer.as_str(), self.created_at, self.failure)
+    }
 }
 
 impl Entry {

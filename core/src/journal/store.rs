@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use crate::whole::Whole;
+
 /// A place that keeps records: bytes under a key, of a few dozen bytes. It knows nothing of what they mean.
 ///
 /// Its methods block; a client calls them on a thread of their own, one at a time. It is dropped there too, after
@@ -80,6 +82,19 @@ impl Loss {
     }
 }
 
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.keys.len(), self.unnamed) {
+            (0, false) => f.write_str("no write is lost"),
+            (keys, false) => write!(f, "the last writes of {keys} keys are lost, or may be"),
+            (keys, true) => write!(
+                f,
+                "the last writes of {keys} keys are lost, or may be, and writes of unknown keys"
+            ),
+        }
+    }
+}
+
 /// One change of a record.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Write {
@@ -121,13 +136,12 @@ impl Write {
 
 /// A store failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {verb} {place}{kind}")]
+#[error("cannot {verb} {place}{kind}{}", behind(*.kind, &**.source))]
 pub struct StoreError {
     verb: &'static str,
     place: Box<str>,
     kind: StoreErrorKind,
-    #[source]
-    source: Box<dyn std::error::Error + Send + Sync>,
+    r#source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 /// What is known of why a store failed.
@@ -142,7 +156,7 @@ pub enum StoreErrorKind {
     Foreign,
     /// What was read is not what was written.
     Damaged,
-    /// Anything else: the [source](std::error::Error::source) says what.
+    /// Anything else: the [cause](StoreError::cause) says what.
     #[default]
     Other,
 }
@@ -165,6 +179,15 @@ impl fmt::Display for StoreErrorKind {
     }
 }
 
+/// The cause, where the kind does not say it.
+fn behind(kind: StoreErrorKind, cause: &(dyn std::error::Error + 'static)) -> String {
+    let cause = Whole(cause);
+    match kind {
+        StoreErrorKind::Other => format!(": {cause}"),
+        _ => format!(" ({cause})"),
+    }
+}
+
 impl StoreError {
     /// Makes an error from the operation (`"write to"`), its place, and its cause.
     pub fn new(
@@ -180,6 +203,11 @@ impl StoreError {
     #[must_use]
     pub fn of_kind(self, kind: StoreErrorKind) -> Self {
         Self { kind, ..self }
+    }
+
+    /// What the file system, or the store's library, said. Its text is in this error's own.
+    pub fn cause(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        &*self.source
     }
 
     /// What is known of why it failed.

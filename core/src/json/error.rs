@@ -9,7 +9,6 @@ use crate::bsatn::{DecodeError, EncodeError};
 #[error("{path}{repr}")]
 pub struct JsonError {
     path: Path,
-    #[source]
     repr: Repr,
 }
 

@@ -7,13 +7,12 @@ use super::value::{NoLiteral, SqlValue};
 #[non_exhaustive]
 pub enum QueryError {
     /// A value stands in it that SQL has no literal for.
-    #[error("cannot ask for rows by `{what}`")]
+    #[error("cannot ask for rows by `{what}`: {source}")]
     NoLiteral {
         /// The column that it is compared with, or the view that it is an argument of.
         what: Box<str>,
         /// The value, and why.
-        #[source]
-        source: NoLiteral,
+        r#source: NoLiteral,
     },
     /// "And" and "or" alternate more deeply than a server reads. Conditions that are joined by one of them in a loop do
     /// not.

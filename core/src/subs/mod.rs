@@ -293,6 +293,11 @@ impl Subscriptions {
         })
     }
 
+    /// The application lets go of a set, and of all that is still to come of it. None if it is over already.
+    pub(crate) fn end_now(&mut self, id: SubscriptionId) -> Option<End> {
+        self.fail(id)
+    }
+
     /// The server says that a set is over.
     pub(crate) fn ended(&mut self, wire: QuerySetId) -> Ended {
         let Some((id, set)) = self.by_wire(wire) else { return Ended::Unknown };
@@ -350,6 +355,29 @@ impl Subscriptions {
             (set.rows, set.stage) = (rows, Stage::Waiting);
         }
         true
+    }
+
+    /// Every set is as if it had just been made: there is no server that knows of it, and its rows are to be dropped. Gives the
+    /// names of all rows that any had, and the sets that were about to end, which have. Oldest first.
+    pub(crate) fn restart(&mut self) -> (Vec<SetId>, Vec<SubscriptionId>) {
+        self.by_wire.clear();
+        let mut names: Vec<_> = self.by_rows.drain().map(|(rows, _)| rows).collect();
+        names.sort_unstable();
+        let over = |stage| matches!(stage, Stage::Ending { .. } | Stage::Failed);
+        let gone = self.sets.extract_if(|_, set| over(set.stage));
+        let mut ended: Vec<_> =
+            gone.filter(|(_, set)| set.stage != Stage::Failed).map(|(id, _)| id).collect();
+        ended.sort_unstable();
+        let mut ids: Vec<_> = self.sets.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            let rows = self.name_rows(id);
+            if let Some(set) = self.sets.get_mut(&id) {
+                *set = QuerySet::new(std::mem::take(&mut set.queries), Stage::Waiting, rows);
+            }
+        }
+        self.bytes = self.recounted_bytes();
+        (names, ended)
     }
 
     /// Takes its rows from a set that the server still has.

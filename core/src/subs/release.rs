@@ -22,6 +22,11 @@ impl Released {
         self.0.iter().all(Option::is_none)
     }
 
+    /// The names, for rows that are dropped at once.
+    pub(crate) fn into_names(self) -> Vec<SetId> {
+        self.0.into_iter().flatten().collect()
+    }
+
     /// What drops the rows.
     pub(crate) fn into_drops(self) -> Vec<Part> {
         self.0.into_iter().flatten().map(|set| Part::DropSet { set }).collect()

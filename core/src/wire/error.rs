@@ -91,6 +91,13 @@ pub enum WireErrorKind {
     },
 }
 
+impl WireErrorKind {
+    /// Returns `true` if a limit is reached.
+    pub(crate) fn is_limit(self) -> bool {
+        matches!(self, Self::RowTooLarge { .. } | Self::TooManyParts { .. })
+    }
+}
+
 impl WireError {
     #[cold]
     #[inline(never)]

@@ -79,6 +79,17 @@ pub enum FrameError {
     },
 }
 
+impl FrameError {
+    /// Returns `true` if a limit of this client is reached, or its build lacks the compression: the same frame will not do
+    /// later either.
+    pub(crate) fn is_of_this_client(&self) -> bool {
+        matches!(
+            self,
+            Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } | Self::NotBuilt(_)
+        )
+    }
+}
+
 /// Takes the compression off a server's frame, as [`FrameOpener::open`] does.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 mod fairness;
 mod handshakes;
 mod large;
+mod leaving;
 mod panicking;
 mod proxies;
 mod rig;

@@ -48,7 +48,7 @@ fn contradict(rig: &mut Rig, set: QuerySetId) {
 }
 
 /// Waits for the next socket, and answers the sets with these versions of the row.
-fn come_back_with(rig: &mut Rig, values: [u32; 2]) -> Vec<String> {
+fn come_back_with<const SETS: usize>(rig: &mut Rig, values: [u32; SETS]) -> Vec<String> {
     dial(rig, Protocol::V2);
     for ((request, set), value) in asked(rig).into_iter().zip(values) {
         rig.server(applied(request, set, &slices(&bytes(&[item(1, value)]))));
@@ -154,10 +154,16 @@ fn rows_applied_during_the_load_of_everything_stay() {
 
 #[test]
 fn local_changes_between_two_faults_are_no_progress() {
-    let mut rig = out_of_sync();
-    rig.connection.unsubscribe(SubscriptionId(0));
-    assert_eq!(told(&rig.events()), ["set 0 ended: Unsubscribed"]);
-    dial(&mut rig, Protocol::V2);
-    rig.body(vec![99]);
-    assert_eq!(told(&rig.events()), ["set 1 ended: Closed", "Closed"]);
+    let mut rig = typed(Protocol::V2);
+    let row = bytes(&[item(1, 0), item(2, 0)]);
+    for _ in 0..3 {
+        rig.applied(&slices(&row));
+    }
+    contradict(&mut rig, QuerySetId(0));
+    assert_eq!(told(&rig.events()), ["Reconnecting"]);
+    assert_eq!(come_back_with(&mut rig, [1, 2, 2]), ["Reconnecting"]);
+    rig.connection.unsubscribe(SubscriptionId(2));
+    assert_eq!(told(&rig.events()), ["set 2 ended: Unsubscribed"]);
+    let end = ["set 0 ended: Closed", "set 1 ended: Closed", "Closed"];
+    assert_eq!(come_back_with(&mut rig, [1, 2]), end);
 }

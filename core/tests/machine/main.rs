@@ -7,6 +7,7 @@ mod rig;
 mod bounds;
 mod calling;
 mod connecting;
+mod ending;
 mod event_tables;
 mod finishing;
 mod hang_ups;

@@ -16,6 +16,8 @@ enum Input {
     Greeting,
     Subscribe,
     Unsubscribe(u32),
+    UnsubscribeNow(u32),
+    SwitchUser,
     Call {
         timeout_ms: Option<u64>,
     },
@@ -42,6 +44,8 @@ fn input() -> impl Strategy<Value = Input> {
         2 => Just(Input::Greeting),
         3 => Just(Input::Subscribe),
         1 => id.clone().prop_map(Input::Unsubscribe),
+        1 => id.clone().prop_map(Input::UnsubscribeNow),
+        1 => Just(Input::SwitchUser),
         3 => prop::option::of(0..5_000_u64).prop_map(|timeout_ms| Input::Call { timeout_ms }),
         3 => (id.clone(), rows()).prop_map(|(id, rows)| Input::Applied(id, rows)),
         3 => (id.clone(), rows(), rows()).prop_map(|(id, ins, del)| Input::Update(id, ins, del)),
@@ -89,6 +93,11 @@ fn feed(rig: &mut Rig, story: &mut Story, input: Input) {
             story.sets.entry(set).or_default();
         }
         Input::Unsubscribe(set) => rig.connection.unsubscribe(SubscriptionId(set)),
+        Input::UnsubscribeNow(set) => rig.connection.unsubscribe_now(SubscriptionId(set)),
+        Input::SwitchUser => {
+            // It may be closed.
+            let _ = rig.connection.switch_user(rig.now, None);
+        }
         Input::Call { timeout_ms } => {
             let deadline = timeout_ms.map(|ms| rig.now + Duration::from_millis(ms));
             let call = rig.connection.call(reducer("f"), deadline);

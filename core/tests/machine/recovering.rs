@@ -89,6 +89,25 @@ fn no_odd_answer_ends_a_connection_that_was_there() {
     }
 }
 
+/// Something on the way changes what the server says.
+#[test]
+fn bytes_without_sense_end_no_connection_that_was_there() {
+    let mut rig = Rig::with(Config::default()).greeted(Protocol::V3);
+    for body in [vec![99], vec![], vec![0, 1], vec![99]].into_iter().cycle().take(20) {
+        rig.body(body);
+        let events = rig.events();
+        let ConnectionState::Reconnecting { reason, .. } = state(&events) else {
+            panic!("{events:?}")
+        };
+        let text = reason.to_string();
+        assert!(text.contains("cannot read a message of the server's: cannot decode"), "{text}");
+        dial(&mut rig);
+        rig.connection.handle_opened(Protocol::V3);
+        rig.server(greeting());
+        assert_eq!(told(&rig.events()).last().unwrap(), "Ready");
+    }
+}
+
 #[test]
 fn a_database_that_is_gone_is_the_end() {
     let mut rig = lost();

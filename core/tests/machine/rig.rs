@@ -233,6 +233,7 @@ fn tell(event: &Event) -> String {
         Event::Slow(slow) => format!("slow: {:?}, {:?} behind", slow.reason, slow.behind),
         Event::Panicked(panic) => panic.to_string(),
         Event::LostForLong => "lost for long".into(),
+        Event::UserChanged => "another user".into(),
         Event::Applied(set) => format!("set {} applied", set.0),
         Event::Ended { set, reason } => format!("set {} ended: {}", set.0, end(reason)),
         Event::Answered { call, reply, .. } => format!("call {}: {}", call.0, answer(reply)),

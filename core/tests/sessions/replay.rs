@@ -221,6 +221,7 @@ impl<'s> Replay<'s> {
             Event::State(_) => None,
             event @ (Event::Stale { .. }
             | Event::LostForLong
+            | Event::UserChanged
             | Event::Alarm(_)
             | Event::Panicked(_)
             | Event::Verified { .. }

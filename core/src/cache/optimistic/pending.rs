@@ -2,6 +2,7 @@
 
 use core::any::{Any, TypeId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use foldhash::HashMap;
 
@@ -185,6 +186,18 @@ pub enum RowStatus {
     Stale,
     /// These pending mutations', in their order.
     Pending(Vec<MutationId>),
+}
+
+impl fmt::Display for RowStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Confirmed => f.write_str("the server's"),
+            Self::Stale => f.write_str("the server's, as it was when it was last heard"),
+            Self::Pending(mutations) => {
+                write!(f, "expected of {} calls that are not answered", mutations.len())
+            }
+        }
+    }
 }
 
 /// Number of times that a change is started anew before it is finished at once.

@@ -68,6 +68,8 @@ pub(super) struct Offline {
     urgent: bool,
     /// The number of the next batch.
     ticket: u64,
+    /// The last one that a call waits for.
+    urgent_ticket: u64,
     /// The last one that is written.
     stored: u64,
     /// Calls that are accepted when a batch is written.
@@ -154,6 +156,9 @@ impl Connection {
         let urgent = std::mem::take(&mut offline.urgent);
         let ticket = offline.ticket;
         offline.ticket += 1;
+        if urgent {
+            offline.urgent_ticket = ticket;
+        }
         Some(Batch { ticket, ops, urgent })
     }
 
@@ -177,6 +182,13 @@ impl Connection {
             }
         }
         self.send_calls();
+    }
+
+    /// Returns `true` if everything that calls wait for is written, or cannot be.
+    pub fn has_stored(&self) -> bool {
+        self.offline.as_ref().is_none_or(|offline| {
+            !offline.is_good() || !offline.urgent && offline.is_stored(offline.urgent_ticket)
+        })
     }
 
     /// Tells the time of day, whenever it may have been changed.

@@ -72,6 +72,7 @@ impl Connection {
             ops: first,
             urgent: true,
             ticket: 1,
+            urgent_ticket: 0,
             stored: 0,
             accepting: VecDeque::new(),
             degraded: None,

@@ -52,6 +52,21 @@ pub enum DifferenceKind {
     Returns,
 }
 
+impl fmt::Display for DifferenceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "missing on the server",
+            Self::Kind => "of another kind",
+            Self::Field => "another column or parameter",
+            Self::PrimaryKey => "another primary key",
+            Self::Unique => "a column that is not unique on the server",
+            Self::Index => "an index that the server has not",
+            Self::Visibility => "not for clients",
+            Self::Returns => "another return type",
+        })
+    }
+}
+
 impl Difference {
     fn new(item: Item, kind: DifferenceKind, text: impl fmt::Display) -> Self {
         Self { item, kind, text: text.to_string().into() }
