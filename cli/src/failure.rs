@@ -177,13 +177,6 @@ impl Failure {
         }
     }
 
-    fn because_of_source(self, error: &dyn Error) -> Self {
-        match error.source() {
-            Some(source) => self.because(source),
-            None => self,
-        }
-    }
-
     /// A connection, or something asked on one, that failed.
     pub(crate) fn client(error: &lightlike::Error, presented: &Presented) -> Self {
         let (exit, tip) = match error.kind() {
@@ -198,19 +191,18 @@ impl Failure {
             ErrorKind::TokenStore => (Exit::File, None),
             _ => (Exit::Refused, None),
         };
-        Self { tip, ..Self::new(exit, error).because_of_source(error) }
+        Self { tip, ..Self::new(exit, error) }
     }
 }
 
 /// Innermost cause: the layers in between say nothing to whoever types a command.
-fn root(error: &dyn Error) -> String {
-    let mut last = None;
-    let mut source = error.source();
-    while let Some(error) = source {
-        last = Some(error);
-        source = error.source();
+fn root(error: &http::Error) -> String {
+    let Some(cause) = error.cause() else { return String::new() };
+    let mut last: &dyn Error = cause;
+    while let Some(source) = last.source() {
+        last = source;
     }
-    last.map_or_else(String::new, |error| format!(": {error}"))
+    format!(": {last}")
 }
 
 /// Where the token is from that was presented.
@@ -268,7 +260,7 @@ impl From<UntypedError> for Failure {
             }
             _ => Exit::Usage,
         };
-        let failure = Self::new(exit, "").because_only(&error);
+        let failure = Self::new(exit, &error);
         match exit {
             Exit::NotFound => failure.tip(DESCRIBE),
             _ => failure,
@@ -276,19 +268,10 @@ impl From<UntypedError> for Failure {
     }
 }
 
-impl Failure {
-    /// The error's own words and what is behind it.
-    fn because_only(mut self, error: &dyn Error) -> Self {
-        self.message = error.to_string();
-        self.because_of_source(error)
-    }
-}
-
-impl<E: fmt::Display> From<CallError<E>> for Failure {
+impl<E: fmt::Display + fmt::Debug + 'static> From<CallError<E>> for Failure {
     fn from(error: CallError<E>) -> Self {
         let message = match &error {
             CallError::Rejected(why) => format!("the reducer refused: {why}"),
-            CallError::NotSent(why) => format!("it was not sent: {why}"),
             CallError::Undecodable { source, .. } => {
                 format!("what came back cannot be read: {source}")
             }

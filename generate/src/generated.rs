@@ -26,12 +26,19 @@ pub struct GeneratedFile {
 
 /// A file or a folder that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {verb} {}", path.display())]
+#[error("cannot {verb} {}: {source}", path.display())]
 pub struct WriteError {
     verb: &'static str,
     path: PathBuf,
-    #[source]
-    source: io::Error,
+    r#source: io::Error,
+}
+
+impl WriteError {
+    /// What the system said, or that a file was not generated ([`AlreadyExists`](io::ErrorKind::AlreadyExists)). Its text is in
+    /// this error's own.
+    pub fn cause(&self) -> &io::Error {
+        &self.source
+    }
 }
 
 /// Files that are not what the schema makes now.

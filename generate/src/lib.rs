@@ -82,6 +82,7 @@ mod print;
 #[cfg(feature = "http")]
 mod source;
 
+#[doc(inline)]
 pub use lightlike_core::schema::{SchemaError, ServerSchema};
 
 pub use self::drift::{Drift, drift};

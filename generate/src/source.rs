@@ -37,13 +37,12 @@ pub struct ModuleSource {
 #[non_exhaustive]
 pub enum SourceError {
     /// The file or the folder cannot be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file or the folder.
         path: PathBuf,
         /// Error of the system.
-        #[source]
-        source: io::Error,
+        r#source: io::Error,
     },
     /// A folder without a package of Rust.
     #[error("{} has no Cargo.toml: build the module, and give the .wasm file", path.display())]
@@ -58,13 +57,12 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// Cargo cannot be run.
-    #[error("cannot run {}", cargo.display())]
+    #[error("cannot run {}: {source}", cargo.display())]
     NoCargo {
         /// The program.
         cargo: OsString,
         /// Error of the system.
-        #[source]
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The module does not build.
     #[error("{} does not build: {message}", path.display())]
@@ -81,15 +79,14 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// The server did not take it, or did not tell.
-    #[error("cannot {verb} the module as `{database}`")]
+    #[error("cannot {verb} the module as `{database}`: {source}")]
     Server {
         /// Operation that failed.
         verb: &'static str,
         /// The name of the moment. It may be left on the server if it could not be deleted.
         database: Box<str>,
         /// Error of the request.
-        #[source]
-        source: http::Error,
+        r#source: http::Error,
     },
 }
 

@@ -240,6 +240,9 @@ impl<F: ?Sized> Run<'_, F> {
     /// As [`each`](Self::each); those that say so are removed.
     pub(crate) fn each_kept(&mut self, mut invoke: impl FnMut(&mut F) -> Keep) {
         for (id, callback) in &mut self.entries {
+            if self.callbacks.panics.is_silenced() {
+                return;
+            }
             if self.callbacks.removals.load(Ordering::Relaxed) != self.seen {
                 let list = self.callbacks.lock();
                 self.seen = self.callbacks.removals.load(Ordering::Relaxed);

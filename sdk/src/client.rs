@@ -21,6 +21,7 @@ use crate::error::{Error, Repr};
 use crate::event::Event;
 use crate::hooks::RowEvents;
 use crate::hub::Hub;
+use crate::io_thread::IoThread;
 use crate::link::Route;
 use crate::listen::Unhandled;
 use crate::panics::Panicked;
@@ -42,6 +43,22 @@ const TRANSACTION_CAPACITY: usize = 256;
 /// keeps the connection open until somebody [closes](Self::disconnect) it. Callbacks are therefore given a client with each
 /// event; one that needs it in between keeps a [`WeakClient`]. When the connection is closed for good, all callbacks
 /// are dropped with what they hold.
+///
+/// # Ending
+///
+/// | | calls without an answer | rows that came and are not applied |
+/// | --- | --- | --- |
+/// | [`close`](Self::close) waits for answers | are answered, within the time given | are applied, and told to callbacks |
+/// | [`disconnect`](Self::disconnect) | are sent, and not answered | are applied, and told to callbacks |
+/// | the last handle goes | are sent, and not answered | are applied; nobody is left to be told |
+/// | [`abort`](Self::abort) | are not sent, if they were not | are not applied; no callback runs any more |
+///
+/// A program that ends loses nothing that it called before its last handle went: what is called leaves at once where
+/// nothing is in the way, and where the system takes it slowly the end of the last handle, or of the tokio runtime that
+/// drives the client, waits for up to [`linger`](ClientBuilder::linger), a second by default. The log is told of what is left
+/// behind then. Calls that wait for a connection are not sent any more, and neither is anything when the process is ended from
+/// within, such as by [`std::process::exit`]. That something was sent does not say that it was carried out: an answer does,
+/// and [`close`](Self::close) waits for those of [forgotten](crate::Call::forget) calls too.
 #[derive(Clone)]
 pub struct Client {
     handle: Arc<Handle>,
@@ -63,10 +80,22 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        let shared = &self.hub.shared;
+        // A loop on this thread writes when this is over: in the task's next turn, or with the runtime's end.
+        let writes_elsewhere = shared.is_ticked() && !IoThread::is_current();
         if self.manual {
-            self.hub.shared.stop_ticking();
+            shared.stop_ticking();
         }
-        self.hub.command(|connection, now| connection.close(now));
+        let calls = self.hub.command(|connection, now| {
+            let calls = connection.unsent_calls();
+            connection.close(now);
+            calls
+        });
+        if writes_elsewhere {
+            shared.linger(calls);
+        } else if !shared.is_driven() {
+            shared.linger_for_store();
+        }
     }
 }
 
@@ -118,6 +147,9 @@ impl Client {
     /// It closes whether what this returns is awaited or not; awaiting it waits until it is closed, and the offline store
     /// too. A callback, which cannot wait, drops it. Streams and watches end, also those that are asked for later; calls
     /// and subscriptions are refused.
+    ///
+    /// What was received before is still applied, and told to callbacks, in order; so is what comes before the server answers.
+    /// [`abort`](Self::abort) stops at once.
     pub fn disconnect(&self) -> Disconnecting {
         let state = self.state();
         self.hub().command(|connection, now| connection.close(now));
@@ -127,14 +159,30 @@ impl Client {
         Disconnecting { state, closing }
     }
 
+    /// Closes the connection at once: no callback is started after this has returned, and none after the one that it is called
+    /// in. One that is running on another thread finishes.
+    ///
+    /// What was received and is not applied never is; what is in the cache stays readable as it is. Streams and watches end,
+    /// without what was not applied. The server is not told, and hears from the network that the client is gone. Calls without
+    /// an answer end as [`CallError::Unknown`] if they were sent and as [`CallError::NotSent`] if they were not; those that
+    /// an offline store has stay there for the next run. [`disconnect`](Self::disconnect) closes in order.
+    pub fn abort(&self) {
+        self.hub().panics.silence();
+        self.hub().command(lightlike_core::conn::Connection::close_at_once);
+    }
+
     /// Something changed, such as the network: a lost connection is tried again at once, and one that seems to be there
     /// is asked whether it is.
     pub fn reconnect_now(&self) {
         self.hub().command(|connection, now| connection.reconnect_now(now));
     }
 
-    /// Presents another token from the next connection on; one that waits for it
+    /// Presents another token of the same user's from the next connection on; one that waits for it
     /// ([`NeedsAuth`](ConnectionState::NeedsAuth)) is opened at once.
+    ///
+    /// Rows and calls that are here are one user's. So if the server says that the token stands for another identity, the
+    /// connection is closed with [`Lost::IdentityChanged`](crate::Lost::IdentityChanged):
+    /// [`switch_user`](Self::switch_user) is the way to become another user.
     ///
     /// # Errors
     ///
@@ -145,6 +193,27 @@ impl Client {
         self.hub().session.presents_another();
         self.hub().command(|connection, now| connection.set_token(now, token.into()));
         Ok(())
+    }
+
+    /// Becomes another user: the one that `token` stands for, or a new one, whom the server makes, if there is none. With a
+    /// [`Refresh`](crate::auth::Refresh) that is asked for the token where there is none.
+    ///
+    /// The connection is made anew. What is here was the user's before, and is given up when this returns:
+    ///
+    /// - All rows leave, in one transaction with the cause [`UserChanged`](crate::Cause::UserChanged).
+    /// - Calls without an answer end as [`CallError::Unknown`] if they were sent, and as [`CallError::NotSent`] if not.
+    /// - Query sets stay, and are asked for again as if they had just been made: [`applied`](Subscription::applied) waits for
+    ///   the other user's rows. Callbacks, streams and watches stay.
+    /// - The token that the server gives is kept in the token store, in place of the one before.
+    ///
+    /// # Errors
+    ///
+    /// [`Configuration`](crate::ErrorKind::Configuration) if it cannot be a token, or if the client has an
+    /// [offline store](crate::ClientBuilder::offline), which is one user's: close that client and make another;
+    /// [`Disconnected`](crate::ErrorKind::Disconnected) if the connection is closed, or being closed. Nothing has changed then.
+    pub fn switch_user(&self, token: Option<&str>) -> Result<(), Error> {
+        token.map_or(Ok(()), check_token).map_err(Repr::Token)?;
+        Ok(self.hub().switch_user(token.map(Box::from)).map_err(Repr::CannotSwitch)?)
     }
 
     /// Runs `callback` once an outage, when the connection has been lost for [`Reconnect::grace`](crate::Reconnect::grace).
@@ -241,7 +310,7 @@ fn decode_rows<R>(
     let encoded = rows.tables.iter().flat_map(|table| table.rows.iter());
     let decoded = encoded
         .enumerate()
-        .map(|(row, bytes)| decode(bytes).map_err(|source| Repr::QueryRow { row, source }.into()));
+        .map(|(row, bytes)| decode(bytes).map_err(|error| Repr::QueryRow { row, error }.into()));
     decoded.collect()
 }
 

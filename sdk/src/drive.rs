@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -210,6 +210,36 @@ impl Client {
         self.end_after(within);
         let _ = state.wait_for(|state| matches!(state, ConnectionState::Closed(_))).await;
         self.hub().shared.read(lightlike_core::conn::Connection::unanswered)
+    }
+
+    /// As [`close`](Self::close), for programs without a runtime: this thread waits. A client that is made for ticks is
+    /// ticked meanwhile, so that its callbacks run here. Not to be called in asynchronous code, nor in a callback, which
+    /// holds up what it would wait for.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use lightlike::prelude::*;
+    /// # #[reducer]
+    /// # fn set_name(name: String) -> Result<(), String>;
+    /// # fn example() -> Result<(), lightlike::Error> {
+    /// let db = Client::builder("http://127.0.0.1:3000", "chat").connect_blocking()?;
+    /// db.call(set_name("Ada".into())).forget();
+    /// let unanswered = db.close_blocking(Duration::from_secs(5));
+    /// # let _ = unanswered;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn close_blocking(&self, within: Duration) -> usize {
+        let mut closing = pin!(self.close(within));
+        if self.handle().manual {
+            // It begins when it is polled.
+            let _ = closing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let (hub, handle) = (self.hub(), Arc::downgrade(self.handle()));
+            while hub.turn(&handle) {
+                block_on(hub.shared.work());
+            }
+        }
+        block_on(closing)
     }
 
     /// Lets a client that is made for ticks connect.

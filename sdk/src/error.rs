@@ -1,23 +1,30 @@
 //! The one error of the crate.
 
+#[cfg(test)]
+mod tests;
+
 use std::convert::Infallible;
 use std::fmt;
 
 use lightlike_core::cache::{RegisterError, SetFailure};
-use lightlike_core::conn::{AnswerOrigin, CloseReason, DialError, EndpointError, Lost};
+use lightlike_core::conn::{
+    AnswerOrigin, CannotSwitch, CloseReason, DialError, EndpointError, Lost,
+};
 use lightlike_core::driver::{Busy, InvalidHeader, InvalidToken, RouteError, TlsError};
 use lightlike_core::guard::Panic;
 use lightlike_core::journal::{LoadError, StoreError};
 #[cfg(feature = "http")]
 use lightlike_core::schema::Difference;
+use lightlike_core::whole::Whole;
 
-use crate::call::{CallError, CallErrorKind};
+use crate::call::{CallError, CallErrorKind, words};
 use crate::untyped::UntypedError;
 
 /// Anything that can go wrong.
 ///
-/// [`kind`](Self::kind) is for matching, `Display` for people, [`source`](std::error::Error::source) for what is
-/// behind it: a message never repeats its source's.
+/// [`kind`](Self::kind) is for matching, `Display` for people: it says all on one line, what happened and what the peer or the
+/// system said, so that nothing is lost where it becomes a `Box<dyn Error>`. What is behind it is had by its type
+/// ([`lost`](Self::lost), [`cause`](Self::cause)), and not as a [`source`](std::error::Error::source), which would say it twice.
 #[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Box<Repr>);
@@ -60,6 +67,28 @@ pub enum ErrorKind {
     Panicked,
 }
 
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Configuration => "a setting that cannot work",
+            Self::NoRuntime => "no tokio runtime to run in",
+            Self::Driver => "a client that cannot be driven in this way",
+            Self::Connect => "no connection could be made",
+            Self::Auth => "the token is not accepted, or does not allow it",
+            Self::NotFound => "no such database",
+            Self::Disconnected => "the connection is lost or closed",
+            Self::Subscription => "a query set was refused or ended",
+            Self::Schema => "a Rust type differs from the module's",
+            Self::Call => "a call was not committed",
+            Self::Query => "a query was refused",
+            Self::TokenStore => "the token store failed",
+            Self::Storage => "the offline store failed",
+            Self::TimedOut => "it took too long",
+            Self::Panicked => "code of the application panicked",
+        })
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Repr {
     #[error(transparent)]
@@ -84,8 +113,8 @@ pub(crate) enum Repr {
     NotManual,
     #[error(transparent)]
     Busy(#[from] Busy),
-    #[error("the system has no thread for the client")]
-    NoThread(#[source] std::io::Error),
+    #[error("the system has no thread for the client: {0}")]
+    NoThread(std::io::Error),
     #[error("a callback cannot wait for the end of the thread that runs it")]
     JoinsItself,
     #[error("the client's thread panicked: {0}")]
@@ -94,37 +123,32 @@ pub(crate) enum Repr {
     Tls(#[from] TlsError),
     #[error(transparent)]
     Route(#[from] RouteError),
+    #[error(transparent)]
+    CannotSwitch(#[from] CannotSwitch),
     #[error("this build has no {0:?}: build `lightlike` with its feature `brotli`")]
     NotBuilt(lightlike_core::wire::Compression),
-    #[error("cannot connect to `{database}` at {server}{}", refused_token(.stored.as_deref(), .lost))]
+    #[error(
+        "cannot connect to `{database}` at {server}: {lost}{}", refused_token(.stored.as_deref(), .lost)
+    )]
     Connect {
         database: Box<str>,
         server: Box<str>,
         /// Where the token is kept that was presented, if it came from a store.
         stored: Option<Box<str>>,
-        #[source]
         lost: Lost,
     },
     #[error("the connection is closed")]
     Closed,
-    #[error("the connection is lost")]
-    Lost(#[source] Lost),
+    #[error("the connection is lost: {0}")]
+    Lost(Lost),
     #[error("the server refused the query set {queries:?}: {message}")]
     Refused { queries: Box<[Box<str>]>, message: Box<str> },
-    #[error("rows of the query set {queries:?} do not decode")]
-    Undecodable {
-        queries: Box<[Box<str>]>,
-        #[source]
-        failure: SetFailure,
-    },
-    #[error("code of a row type in the query set {queries:?} panicked")]
-    RowPanicked {
-        queries: Box<[Box<str>]>,
-        #[source]
-        failure: SetFailure,
-    },
-    #[error("the connection is closed")]
-    Panicked(#[source] Panic),
+    #[error("rows of the query set {queries:?} do not decode: {failure}")]
+    Undecodable { queries: Box<[Box<str>]>, failure: SetFailure },
+    #[error("code of a row type in the query set {queries:?} panicked: {failure}")]
+    RowPanicked { queries: Box<[Box<str>]>, failure: SetFailure },
+    #[error("the connection is closed, because {0}")]
+    Panicked(Panic),
     #[error("the query set was ended before it was applied")]
     Unsubscribed,
     #[error(transparent)]
@@ -133,12 +157,12 @@ pub(crate) enum Repr {
     #[error("the program differs from the module: {}", differences(.0))]
     SchemaDrift(std::sync::Arc<[Difference]>),
     #[cfg(feature = "http")]
-    #[error("cannot compare the program with the module")]
-    NoSchema(#[source] crate::http::Error),
-    #[error("a reducer refused: {message}")]
+    #[error("cannot compare the program with the module: {0}")]
+    NoSchema(crate::http::Error),
+    #[error("the reducer refused{}", behind(.message))]
     Rejected { message: Box<str> },
-    #[error("a call failed")]
-    CallFailed { kind: CallErrorKind, source: CallError<Infallible> },
+    #[error("a call failed: {error}")]
+    CallFailed { kind: CallErrorKind, error: CallError<Infallible> },
     #[error("the server refused the query: {0}")]
     Query(Box<str>),
     #[error(
@@ -147,43 +171,31 @@ pub(crate) enum Repr {
     NoTables,
     #[error(transparent)]
     Unwritable(lightlike_core::query::QueryError),
-    #[error("row {row} of the answer does not decode")]
-    QueryRow {
-        row: usize,
-        #[source]
-        source: lightlike_core::bsatn::DecodeError,
-    },
+    #[error("row {row} of the answer does not decode: {error}")]
+    QueryRow { row: usize, error: lightlike_core::bsatn::DecodeError },
     #[error(transparent)]
     NotSent(#[from] lightlike_core::conn::NotSent),
-    #[error("the query was not answered")]
-    Unanswered(#[source] crate::call::Unanswered),
+    #[error("the query was not answered: {0}")]
+    Unanswered(crate::call::Unanswered),
     #[cfg(feature = "http")]
-    #[error("the server's HTTP API cannot be used, which short-lived tokens are from")]
-    Http(#[source] crate::http::Error),
-    #[error("the offline store cannot be used")]
-    Load(#[source] LoadError),
+    #[error("the server's HTTP API cannot be used, which short-lived tokens are from: {0}")]
+    Http(crate::http::Error),
+    #[error("the offline store cannot be used: {0}")]
+    Load(LoadError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the offline store's thread cannot be started")]
-    DiskThread(#[source] std::io::Error),
+    #[error("the offline store's thread cannot be started: {0}")]
+    DiskThread(std::io::Error),
     #[error(transparent)]
     Untyped(#[from] UntypedError),
     #[error("it did not come within {0:?}")]
     TimedOut(std::time::Duration),
     #[error(
-        "what is kept in {location} cannot be a token; clear it (`TokenStore::clear`), or save another"
+        "what is kept in {location} cannot be a token: {error}; clear it (`TokenStore::clear`), or save another"
     )]
-    StoredToken {
-        location: Box<str>,
-        #[source]
-        source: InvalidToken,
-    },
-    #[error("cannot {verb} the token")]
-    TokenStore {
-        verb: &'static str,
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    StoredToken { location: Box<str>, error: InvalidToken },
+    #[error("cannot {verb} the token: {}", Whole(&**.error))]
+    TokenStore { verb: &'static str, error: Box<dyn std::error::Error + Send + Sync> },
 }
 
 impl Error {
@@ -197,6 +209,7 @@ impl Error {
             | Repr::Tls(_)
             | Repr::Route(_)
             | Repr::NotBuilt(_)
+            | Repr::CannotSwitch(CannotSwitch::Offline)
             | Repr::NoTables => ErrorKind::Configuration,
             #[cfg(feature = "http")]
             Repr::Http(_) => ErrorKind::Configuration,
@@ -209,7 +222,7 @@ impl Error {
             | Repr::DriverPanicked(_) => ErrorKind::Driver,
             Repr::Connect { lost, .. } => refusal(lost).unwrap_or(ErrorKind::Connect),
             Repr::Lost(lost) => refusal(lost).unwrap_or(ErrorKind::Disconnected),
-            Repr::Closed | Repr::NotSent(_) => ErrorKind::Disconnected,
+            Repr::Closed | Repr::NotSent(_) | Repr::CannotSwitch(_) => ErrorKind::Disconnected,
             Repr::Refused { .. } | Repr::Unsubscribed => ErrorKind::Subscription,
             #[cfg(feature = "http")]
             Repr::SchemaDrift(_) => ErrorKind::Schema,
@@ -246,6 +259,37 @@ impl Error {
             Repr::Connect { lost, .. } | Repr::Lost(lost) => lost.http_status(),
             _ => None,
         }
+    }
+
+    /// The error behind this one, whose words are among its own: to be asked for its type, by `downcast_ref`.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        Some(match &*self.0 {
+            Repr::Endpoint(error) => error,
+            Repr::Limit(error) => error,
+            Repr::Token(error) | Repr::StoredToken { error, .. } => error,
+            Repr::Header(error) => error,
+            Repr::Busy(error) => error,
+            Repr::Tls(error) | Repr::Route(RouteError::Tls(error)) => error,
+            Repr::Route(RouteError::Proxy(error)) => error,
+            Repr::CannotSwitch(error) => error,
+            Repr::NoThread(error) | Repr::DiskThread(error) => error,
+            Repr::Connect { lost, .. } | Repr::Lost(lost) => lost,
+            Repr::Undecodable { failure, .. } | Repr::RowPanicked { failure, .. } => failure,
+            Repr::Panicked(error) => error,
+            Repr::Register(error) => error,
+            Repr::CallFailed { error, .. } => error,
+            Repr::Unwritable(error) => error,
+            Repr::QueryRow { error, .. } => error,
+            Repr::NotSent(error) => error,
+            Repr::Unanswered(error) => error,
+            #[cfg(feature = "http")]
+            Repr::NoSchema(error) | Repr::Http(error) => error,
+            Repr::Load(error) => error,
+            Repr::Store(error) => error,
+            Repr::Untyped(error) => error,
+            Repr::TokenStore { error, .. } => &**error,
+            _ => return None,
+        })
     }
 
     /// Reason for which the connection could not be made or was lost, if that is what went wrong.
@@ -289,11 +333,16 @@ fn refusal(lost: &Lost) -> Option<ErrorKind> {
 }
 
 /// Says which kept token the server does not accept: of a program that ran before, nobody remembers where it is.
+/// What somebody said, behind a colon; nothing if nothing was said.
+fn behind(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(": {words}") }
+}
+
 fn refused_token(stored: Option<&str>, lost: &Lost) -> String {
     match stored {
         // Something on the way may answer so too, and an application's provider of tokens may have none.
         Some(stored) if lost.needs_auth() && lost.http_status().is_some() => format!(
-            ": it does not accept the token in {stored}, which another server gave, or this one before its data was reset; \
+            "; it does not accept the token in {stored}, which another server gave, or this one before its data was reset; \
              remove it to be a new identity (`TokenStore::clear`), or give another token"
         ),
         _ => String::new(),
@@ -305,16 +354,10 @@ fn differences(differences: &[Difference]) -> String {
     differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+/// As `Display`: what `fn main() -> Result<(), Error>` prints.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What `fn main() -> Result<(), Error>` prints: the whole story in a line.
-        write!(f, "{self}")?;
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -343,29 +386,31 @@ impl From<UntypedError> for Error {
 }
 
 /// Keeps what a reducer rejected a call with as text: match on the [`CallError`] for the value.
-impl<E: fmt::Debug> From<CallError<E>> for Error {
+impl<E: fmt::Debug + 'static> From<CallError<E>> for Error {
     fn from(error: CallError<E>) -> Self {
         let kind = error.kind();
         match error {
-            CallError::Rejected(why) => Repr::Rejected { message: format!("{why:?}").into() },
-            CallError::Failed(why) => Repr::CallFailed { kind, source: CallError::Failed(why) },
-            CallError::Unknown => Repr::CallFailed { kind, source: CallError::Unknown },
+            CallError::Rejected(why) => {
+                Repr::Rejected { message: words(&why).unwrap_or_default().into() }
+            }
+            CallError::Failed(why) => Repr::CallFailed { kind, error: CallError::Failed(why) },
+            CallError::Unknown => Repr::CallFailed { kind, error: CallError::Unknown },
             CallError::Abandoned { sent, reason } => {
-                Repr::CallFailed { kind, source: CallError::Abandoned { sent, reason } }
+                Repr::CallFailed { kind, error: CallError::Abandoned { sent, reason } }
             }
-            CallError::Dropped => Repr::CallFailed { kind, source: CallError::Dropped },
-            CallError::Expired => Repr::CallFailed { kind, source: CallError::Expired },
-            CallError::Cancelled => Repr::CallFailed { kind, source: CallError::Cancelled },
-            CallError::Kept => Repr::CallFailed { kind, source: CallError::Kept },
+            CallError::Dropped => Repr::CallFailed { kind, error: CallError::Dropped },
+            CallError::Expired => Repr::CallFailed { kind, error: CallError::Expired },
+            CallError::Cancelled => Repr::CallFailed { kind, error: CallError::Cancelled },
+            CallError::Kept => Repr::CallFailed { kind, error: CallError::Kept },
             CallError::TimedOut { sent } => {
-                Repr::CallFailed { kind, source: CallError::TimedOut { sent } }
+                Repr::CallFailed { kind, error: CallError::TimedOut { sent } }
             }
-            CallError::NotSent(why) => Repr::CallFailed { kind, source: CallError::NotSent(why) },
+            CallError::NotSent(why) => Repr::CallFailed { kind, error: CallError::NotSent(why) },
             CallError::Arguments(why) => {
-                Repr::CallFailed { kind, source: CallError::Arguments(why) }
+                Repr::CallFailed { kind, error: CallError::Arguments(why) }
             }
             CallError::Undecodable { committed, source } => {
-                Repr::CallFailed { kind, source: CallError::Undecodable { committed, source } }
+                Repr::CallFailed { kind, error: CallError::Undecodable { committed, source } }
             }
         }
         .into()

@@ -42,6 +42,17 @@ impl FirstBatches {
         self.lock().asked.insert(set, returned);
     }
 
+    /// Nothing has arrived, and these sets are all that is asked for.
+    pub(crate) fn restart<'q>(&self, sets: impl Iterator<Item = (SubscriptionId, &'q [Box<str>])>) {
+        {
+            let mut inner = self.lock();
+            inner.asked.clear();
+            inner.arrived.clear();
+            inner.everything_arrived = false;
+        }
+        sets.for_each(|(set, queries)| self.asked(set, queries));
+    }
+
     /// The set's rows are in the cache.
     pub(crate) fn applied(&self, set: SubscriptionId) {
         let mut inner = self.lock();

@@ -135,6 +135,9 @@ impl Hooks {
                 event.keep()
             });
         }
+        if self.panics.is_silenced() {
+            return;
+        }
         for (hooks, diff) in &touched {
             hooks.set_watches(changes, diff);
         }

@@ -1,5 +1,6 @@
 //! The thread that does the I/O of clients which have no runtime to do it in.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -11,6 +12,10 @@ pub(crate) struct IoThread {
     runtime: Handle,
     /// Dropping it ends the thread.
     _end: oneshot::Sender<()>,
+}
+
+thread_local! {
+    static IS_CURRENT: Cell<bool> = const { Cell::new(false) };
 }
 
 static RUNNING: Mutex<Weak<IoThread>> = Mutex::new(Weak::new());
@@ -32,6 +37,7 @@ impl IoThread {
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
         let run = move || {
+            IS_CURRENT.set(true);
             // Either way nobody needs it any more.
             let _ = runtime.block_on(ended);
             // A name may still be resolved, on a thread of the runtime's; nobody waits for it.
@@ -39,6 +45,11 @@ impl IoThread {
         };
         std::thread::Builder::new().name("lightlike-io".to_owned()).spawn(run)?;
         Ok(Self { runtime: handle, _end: end })
+    }
+
+    /// Returns `true` on the thread itself.
+    pub(crate) fn is_current() -> bool {
+        IS_CURRENT.get()
     }
 
     /// Its runtime, which is gone when nobody needs the thread.

@@ -139,30 +139,46 @@ mod watch_table;
 #[path = "private.rs"]
 pub mod __private;
 
+// Documented here, where a program finds them: their own crate is not for programs to name.
+#[doc(inline)]
 pub use lightlike_core::cache::{
-    AnyId, Drift, LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RegisterError,
-    RowChange, RowStatus, SetFailure, TempId,
+    AnyId, Drift, LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, OutOfSync,
+    OutOfSyncKind, RegisterError, RowChange, RowMismatch, RowStatus, SetFailure, SetId, TableId,
+    TempId,
 };
+#[doc(inline)]
 pub use lightlike_core::conn::{
-    Accepted, AnswerOrigin, CallId, Cause, CloseReason, ConnectionState, DialError, EndpointError,
-    Histogram, Lost, NotSent, OfflineConfig, Overflow, PartialMessage, Receiving, Reconnect,
-    Replay, Server, SlowConsumer, SlowReason, StaleReason, Stats, Storage, SubscriptionId,
-    SyncState, WhileDisconnected,
+    Accepted, AnswerOrigin, CallId, CannotSwitch, Cause, CloseReason, ConnectionState, DialError,
+    EndpointError, Histogram, Lost, NotSent, OfflineConfig, Overflow, PartialMessage, Receiving,
+    Reconnect, Replay, Server, SlowConsumer, SlowReason, StaleReason, Stats, Storage,
+    SubscriptionId, SyncState, Verification, WhileDisconnected,
 };
 #[cfg(feature = "redb")]
+#[doc(inline)]
 pub use lightlike_core::driver::RedbStore;
-pub use lightlike_core::driver::{Budget, Io, Proxy, ProxyError, Tls, TlsError};
-pub use lightlike_core::driver::{Coded, FileStore, RecordCodec};
+#[doc(inline)]
+pub use lightlike_core::driver::{
+    Budget, Coded, FileStore, InvalidHeader, Io, Proxy, ProxyError, RecordCodec, Tls, TlsError,
+};
+#[doc(inline)]
 pub use lightlike_core::journal::{
-    DeadLetter, Delivery, Failure, Held, Loss, MemoryStore, QueuedCall, QueuedState, Store,
-    StoreError, StoreErrorKind, Write,
+    DeadLetter, Delivery, Failure, Held, LoadError, Loss, MemoryStore, QueuedCall, QueuedState,
+    Store, StoreError, StoreErrorKind, Write,
 };
 #[cfg(feature = "json")]
+#[doc(inline)]
 pub use lightlike_core::json;
-pub use lightlike_core::limits::Limits;
+#[doc(inline)]
+pub use lightlike_core::limits::{LimitError, Limits};
+#[doc(inline)]
 pub use lightlike_core::schema::ClientIndex;
-pub use lightlike_core::wire::Compression;
+#[doc(inline)]
+pub use lightlike_core::secret::InvalidToken;
+#[doc(inline)]
+pub use lightlike_core::wire::{Compression, FrameError, WireError, WireErrorKind};
+#[doc(inline)]
 pub use lightlike_core::{bsatn, schema, types};
+#[doc(inline)]
 pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
 
 pub use self::broadcast::{Broadcast, BroadcastEvent, BroadcastRow};

@@ -29,6 +29,15 @@ pub enum FunctionKind {
     Procedure,
 }
 
+impl fmt::Display for FunctionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reducer => "reducer",
+            Self::Procedure => "procedure",
+        })
+    }
+}
+
 /// A call of this client's that was answered, or will not be. Cheap to clone.
 #[derive(Clone)]
 pub struct Called {
@@ -171,6 +180,13 @@ impl fmt::Debug for Called {
     }
 }
 
+/// The function, and how the call ended: in words, for the types of its values are not known here.
+impl fmt::Display for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.function(), self.inner.reply)
+    }
+}
+
 /// Outcome of a call, in a word for logs.
 pub(crate) fn kind_of(reply: &Reply) -> &'static str {
     match reply {
@@ -234,17 +250,25 @@ pub struct Unhandled {
     pub function: Box<str>,
     /// Kind of the outcome.
     pub kind: CallErrorKind,
-    /// The server's words or ours. What a reducer rejected a call with is of its own type: see [`call`](Self::call).
+    /// How it ended, with the reducer's words, the server's or ours. What a reducer rejected a call with is of its own type, for
+    /// which see [`call`](Self::call); here it is the text, if it is one, or else bytes in hex.
     pub message: Box<str>,
     /// The call.
     pub call: Called,
+}
+
+/// The function, and how the call ended.
+impl fmt::Display for Unhandled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.function, self.message)
+    }
 }
 
 impl Unhandled {
     /// None of a call that succeeded.
     pub(crate) fn of(call: Called) -> Option<Self> {
         let error = call.result().err()?;
-        let (function, message) = (call.function().into(), error.to_string().into());
+        let (function, message) = (call.function().into(), call.inner.reply.to_string().into());
         Some(Self { function, kind: error.kind(), message, call })
     }
 }

@@ -97,7 +97,7 @@ fn log_state(origin: &Origin, stored: Option<&str>, state: &ConnectionState) {
             name: "lightlike.state",
             database,
             state = "Closed",
-            ?reason,
+            %reason,
             "the connection is closed"
         ),
         state => {
@@ -131,6 +131,7 @@ pub(crate) fn cause(cause: &conn::Cause) -> &'static str {
         Cause::Call { .. } => "call",
         Cause::Optimistic(_) => "optimistic",
         Cause::Reverted(_) => "reverted",
+        Cause::UserChanged => "user changed",
         Cause::Other => "other",
         _ => "unknown",
     }
@@ -145,10 +146,10 @@ fn log_set_ended(set: conn::SubscriptionId, reason: &SetEnd) {
     let set = set.0;
     match reason {
         SetEnd::Unsubscribed | SetEnd::Closed => {
-            tracing::debug!(name: "lightlike.set.ended", set, ?reason, "a query set is over");
+            tracing::debug!(name: "lightlike.set.ended", set, %reason, "a query set is over");
         }
         reason => {
-            tracing::warn!(name: "lightlike.set.ended", set, ?reason, "a query set has failed");
+            tracing::warn!(name: "lightlike.set.ended", set, %reason, "a query set has failed");
         }
     }
 }

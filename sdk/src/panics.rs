@@ -1,5 +1,6 @@
 //! Code of the application that panicked: caught, kept until nothing runs any more, and told.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
@@ -27,6 +28,16 @@ pub struct Panicked {
     pub message: Box<str>,
 }
 
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { callback, table, message } = self;
+        match table {
+            Some(table) => write!(f, "{callback} of the table `{table}` panicked: {message}"),
+            None => write!(f, "{callback} panicked: {message}"),
+        }
+    }
+}
+
 /// Panics that were caught and are not told yet.
 #[derive(Debug, Default)]
 pub(crate) struct Panics {
@@ -35,6 +46,8 @@ pub(crate) struct Panics {
     list: Mutex<Vec<Panicked>>,
     /// The machine, which has an event delivered for a panic that was caught outside of any.
     machine: OnceLock<Weak<Shared>>,
+    /// The client was aborted: no callback is started any more, which would have to be told of.
+    silenced: AtomicBool,
 }
 
 impl Panics {
@@ -82,6 +95,15 @@ impl Panics {
         if !told {
             self.tell(panic);
         }
+    }
+
+    /// No callback is started after this.
+    pub(crate) fn silence(&self) {
+        self.silenced.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_silenced(&self) -> bool {
+        self.silenced.load(Ordering::SeqCst)
     }
 
     /// Takes those that are not told yet.

@@ -42,14 +42,14 @@ impl Session {
             return Ok((Self { store, state: Mutex::default() }, Some(given.into_exposed())));
         }
         let loaded = guarded(|| of(&store).map_or(Ok(None), |store| store.load()));
-        let kept = loaded.map_err(|source| Repr::TokenStore { verb: "load", source })?;
+        let kept = loaded.map_err(|error| Repr::TokenStore { verb: "load", error })?;
         let (presents_kept, secret) = (kept.is_some(), kept.clone().map(Secret::from));
         let state = State { kept: secret, presents_kept, ..State::default() };
         let session = Self { store, state: Mutex::new(state) };
         match kept.as_deref().map(check_token) {
-            Some(Err(source)) => {
+            Some(Err(error)) => {
                 let location = session.presented().unwrap_or_default();
-                Err(Repr::StoredToken { location, source }.into())
+                Err(Repr::StoredToken { location, error }.into())
             }
             _ => Ok((session, kept.map(Box::from))),
         }
@@ -94,7 +94,7 @@ impl Session {
     /// Checks that the last token could be kept. Reported once.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.lock().failure.take() {
-            Some(source) => Err(Repr::TokenStore { verb: "save", source }.into()),
+            Some(error) => Err(Repr::TokenStore { verb: "save", error }.into()),
             None => Ok(()),
         }
     }
@@ -105,7 +105,7 @@ impl Session {
         state.forgotten = true;
         state.kept = None;
         let cleared = guarded(|| of(&self.store).map_or(Ok(()), |store| store.clear()));
-        cleared.map_err(|source| Repr::TokenStore { verb: "forget", source }.into())
+        cleared.map_err(|error| Repr::TokenStore { verb: "forget", error }.into())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

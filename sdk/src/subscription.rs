@@ -19,6 +19,10 @@ use crate::watch::{Source, Watch};
 /// A query set: its rows are in the cache, and kept in step, while this is held. Dropping it unsubscribes;
 /// [`keep`](Self::keep) leaves the set for as long as the connection lives.
 ///
+/// The server is asked to end a set, and until it has answered the set goes on: what it tells of the rows is applied and told
+/// to callbacks, in its order with other sets', and then the rows leave in one transaction
+/// ([`Unsubscribed`](crate::Cause::Unsubscribed)). [`unsubscribe_now`](Self::unsubscribe_now) does not wait for that.
+///
 /// Await it, by value or by reference, for the set's first rows or the reason why there are none.
 #[must_use = "dropping a subscription ends it; `keep` it to leave it for as long as the connection lives"]
 pub struct Subscription {
@@ -149,7 +153,8 @@ impl Subscription {
         }
     }
 
-    /// Ends the set and waits until its rows are gone, except those that other sets hold.
+    /// Ends the set and waits until its rows are gone, except those that other sets hold. Until the server has answered, what
+    /// it tells of them is still told to callbacks.
     ///
     /// # Errors
     ///
@@ -161,6 +166,18 @@ impl Subscription {
     pub async fn unsubscribe(self) -> Result<(), Error> {
         self.end();
         self.ended().await
+    }
+
+    /// Ends the set at once. When this returns its rows are gone from the cache, except those that other sets hold, and nothing
+    /// more of the set is applied, whatever has come or will. Callbacks hear of what was applied before, and then of the rows
+    /// that left, in one transaction ([`Unsubscribed`](crate::Cause::Unsubscribed)), and then of no more.
+    ///
+    /// This takes time in proportion to the set's rows, where it is called; of a client for ticks too, between two of them.
+    /// Does nothing if the set is over.
+    pub fn unsubscribe_now(self) {
+        if let Some(set) = self.set {
+            self.hub.command(|connection, _| connection.unsubscribe_now(set));
+        }
     }
 
     /// Asks for the set again if it is over, such as after an error whose reason is gone; does nothing otherwise.

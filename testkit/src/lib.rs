@@ -74,6 +74,7 @@ mod sql;
 pub use builder::Builder;
 pub use database::{InsertError, TableMut, TableRef, Tx};
 pub use fault::Fault;
+#[doc(inline)]
 pub use lightlike_core::wire;
 pub use procedure::ProcedureCtx;
 pub use server::state::ConnectionInfo;

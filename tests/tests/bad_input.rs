@@ -1,8 +1,6 @@
 //! Everything that can be wrong from outside: a typed error that names the thing, and nothing harmed beside it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
-use std::error::Error as _;
-
 use lightlike::prelude::*;
 use lightlike::{Error, ErrorKind};
 use lightlike_testkit::Fault;
@@ -11,18 +9,6 @@ use lightlike_tests::target::Target;
 
 async fn refused(uri: &str, database: &str) -> Error {
     Client::builder(uri, database).connect().await.unwrap_err()
-}
-
-/// The error and its sources, as a person would see them.
-fn story(error: &Error) -> String {
-    let mut story = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        story += ": ";
-        story += &error.to_string();
-        source = error.source();
-    }
-    story
 }
 
 #[tokio::test]
@@ -50,7 +36,10 @@ async fn an_address_with_secrets_is_named_without_them() {
     ] {
         let error = refused(uri, "chat").await;
         assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
-        assert!(error.to_string().contains(shown) && !story(&error).contains("secret"), "{error}");
+        assert!(
+            error.to_string().contains(shown) && !error.to_string().contains("secret"),
+            "{error}"
+        );
     }
 }
 
@@ -83,7 +72,7 @@ async fn invalid_token_is_not_sent() {
 async fn unreachable_server_is_named_with_address() {
     let error = refused("http://127.0.0.1:1", "chat").await;
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Connect, true));
-    assert!(story(&error).contains("cannot reach 127.0.0.1:1: "), "{}", story(&error));
+    assert!(error.to_string().contains("cannot reach 127.0.0.1:1: "), "{error}");
 }
 
 #[tokio::test]
@@ -92,14 +81,14 @@ async fn an_unknown_database_is_said_to_be_one() {
     let error = refused(&target.uri(), "no-such-database").await;
     assert_eq!((error.kind(), error.http_status()), (ErrorKind::NotFound, Some(404)));
     assert!(!error.is_retryable());
-    assert!(story(&error).contains("404"), "{}", story(&error));
+    assert!(error.to_string().contains("404"), "{error}");
 }
 
 #[tokio::test]
 async fn unknown_token_is_refused_with_status() {
     let target = Target::chat().await;
     let error = target.builder().token("eyJhbGciOiJub25lIn0.e30.").connect().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Auth, "{}", story(&error));
+    assert_eq!(error.kind(), ErrorKind::Auth, "{error}");
     assert!(!error.is_retryable());
 }
 
@@ -125,8 +114,8 @@ async fn mismatched_struct_ends_only_its_tables_sets() {
     let ada = target.connect().await;
     let messages = ada.subscribe(Message::all()).await.unwrap();
     let error = ada.subscribe((WrongUser::all(), Message::all())).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Schema, "{}", story(&error));
-    let story = story(&error);
+    assert_eq!(error.kind(), ErrorKind::Schema, "{error}");
+    let story = error.to_string();
     assert!(story.contains("user") && story.contains("online") && story.contains("u64"), "{story}");
     assert!(ada.table::<WrongUser>().is_empty());
     assert!(messages.is_applied());
@@ -152,7 +141,7 @@ async fn second_row_type_is_refused_by_name() {
     let _users = ada.subscribe(User::all()).await.unwrap();
     let error = ada.subscribe(OtherUser::all()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Schema);
-    assert!(story(&error).contains("OtherUser"), "{}", story(&error));
+    assert!(error.to_string().contains("OtherUser"), "{error}");
     let table = ada.table::<OtherUser>();
     assert!(table.error().is_some() && table.is_empty());
     assert_eq!(ada.table::<User>().len(), 1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use lightlike::schema::ServerSchema;
@@ -296,13 +296,9 @@ fn check(folder: &Path, generated: &Generated) -> Result<(), Failure> {
 }
 
 fn file(error: WriteError) -> Failure {
-    let mut failure = Failure::new(Exit::File, &error);
-    if let Some(source) = std::error::Error::source(&error) {
-        let exists = |source: &io::Error| source.kind() == ErrorKind::AlreadyExists;
-        if source.downcast_ref().is_some_and(exists) {
-            failure = failure.tip("`--name` or `--out` writes elsewhere");
-        }
-        failure = failure.because(source);
+    let failure = Failure::new(Exit::File, &error);
+    match error.cause().kind() {
+        ErrorKind::AlreadyExists => failure.tip("`--name` or `--out` writes elsewhere"),
+        _ => failure,
     }
-    failure
 }

@@ -165,14 +165,10 @@ pub(super) fn project_module(context: &Context) -> Option<PathBuf> {
 
 pub(super) fn no_module(error: SourceError) -> Failure {
     let failure = Failure::new(Exit::File, &error);
-    let failure = match &error {
+    match &error {
         SourceError::NoModule { .. } => failure
             .tip("give the file that `cargo build --release --target wasm32-unknown-unknown` made"),
         _ => failure,
-    };
-    match std::error::Error::source(&error) {
-        Some(source) => failure.because(source),
-        None => failure,
     }
 }
 

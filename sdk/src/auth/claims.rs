@@ -4,6 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
 use lightlike_core::types::{Identity, Timestamp};
+use lightlike_core::whole::Whole;
 use serde::{Deserialize, Deserializer};
 
 /// Claims of a token, as far as it has them. **Nothing of it is verified**: that is the server's to do. It is good for
@@ -42,25 +43,24 @@ pub enum InvalidClaims {
     Json(Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// The token is a secret, so it is not shown.
 impl fmt::Display for InvalidClaims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The token is a secret, so it is not shown.
-        f.write_str(match self {
-            Self::Shape => "the token is no JWT: that is three parts with a dot between each two",
-            Self::Base64(_) => "the token's claims are not base64",
-            Self::Json(_) => "the token's claims are not the JSON that they should be",
-        })
-    }
-}
-
-impl std::error::Error for InvalidClaims {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Shape => None,
-            Self::Base64(source) | Self::Json(source) => Some(&**source),
+            Self::Shape => {
+                f.write_str("the token is no JWT: that is three parts with a dot between each two")
+            }
+            Self::Base64(why) => write!(f, "the token's claims are not base64: {}", Whole(&**why)),
+            Self::Json(why) => write!(
+                f,
+                "the token's claims are not the JSON that they should be: {}",
+                Whole(&**why)
+            ),
         }
     }
 }
+
+impl std::error::Error for InvalidClaims {}
 
 #[derive(Deserialize)]
 struct Payload {

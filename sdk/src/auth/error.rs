@@ -2,6 +2,7 @@
 
 use lightlike_core::conn::EndpointError;
 use lightlike_core::secret::InvalidToken;
+use lightlike_core::whole::Whole;
 
 /// Signing in did not work.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +24,7 @@ pub enum SignInError {
     #[error("the callback's `state` is not the one of this attempt at signing in")]
     State,
     /// The provider says no, in its words.
-    #[error("the provider refused: {error}: {description}")]
+    #[error("the provider refused: {error}{}", behind(.description))]
     Refused {
         /// The code of the error, as RFC 6749 lists them.
         error: Box<str>,
@@ -46,11 +47,15 @@ pub enum SignInError {
         location: Option<Box<str>>,
     },
     /// The provider's reply to a code is not one.
-    #[error("the provider's reply is not what a provider says here")]
-    Reply(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the provider's reply is not what a provider says here: {}", Whole(&**.0))]
+    Reply(Box<dyn std::error::Error + Send + Sync>),
     /// The provider cannot be asked.
-    #[error("cannot ask the provider")]
-    Network(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("cannot ask the provider: {}", Whole(&**.0))]
+    Network(Box<dyn std::error::Error + Send + Sync>),
+}
+
+fn behind(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(": {words}") }
 }
 
 fn to(location: Option<&str>) -> String {

@@ -58,6 +58,16 @@ pub enum RefreshReason {
     Refused,
 }
 
+impl fmt::Display for RefreshReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "there is no token yet",
+            Self::Expiring => "the token ends soon, or has ended",
+            Self::Refused => "the server did not accept the token",
+        })
+    }
+}
+
 impl Refresh {
     /// Time before its end at which a token is renewed, unless [`leeway`](Self::leeway) says otherwise: a minute.
     pub const LEEWAY: Duration = Duration::from_secs(60);

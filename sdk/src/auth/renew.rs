@@ -52,8 +52,18 @@ async fn renew(hub: &Arc<Hub>, refresh: &Refresh) {
         }
         match refresh.ask(RefreshReason::Expiring, Some(&token)).await {
             Ok(fresh) => {
-                hub.session.keep(&fresh);
-                hub.command(|connection, now| connection.set_token(now, fresh));
+                let presented = fresh.clone();
+                let is_renewed = hub.command(|connection, now| {
+                    // Meanwhile the client may have become another user, whose token this is not.
+                    let is_renewed = connection.token() == Some(token);
+                    if is_renewed {
+                        connection.set_token(now, presented);
+                    }
+                    is_renewed
+                });
+                if is_renewed {
+                    hub.session.keep(&fresh);
+                }
             }
             Err(error) => {
                 if let Some(panic) = error.downcast_ref::<Panic>() {

@@ -1,73 +1,115 @@
 //! Errors of calls.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use lightlike_core::bsatn::{self, DecodeError, EncodeError};
+use lightlike_core::bsatn::{self, DecodeError, EncodeError, Readable};
 use lightlike_core::conn::{Lost, NotSent, Reply};
 use lightlike_core::schema::{Procedure, Reducer};
 
+use crate::untyped::UntypedValue;
+
 /// Error of a call that did not commit, or may not have. `E` is the reducer's own error type.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its text says all: what the reducer refused with, what the server said, why something was not sent. A refusal that is a text
+/// is shown as it is, one of another type by its `Debug`.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError<E> {
     /// The reducer refused: its own error. Nothing was changed.
-    #[error("the reducer refused")]
     Rejected(E),
     /// It panicked, does not exist, or could not be run, in the server's words. Nothing was changed by a reducer; a
     /// procedure may have committed transactions before.
-    #[error("the server could not run it: {0}")]
     Failed(Box<str>),
     /// It was sent, and the connection was lost before the answer: it may have run, or not.
-    #[error("the connection was lost before the answer; it may have run, or not")]
     Unknown,
     /// It is of a reducer that is called again when its answer is lost, and each time the connection ended before the
     /// answer, as often as [`max_call_losses`](crate::Limits::max_call_losses) allows: the server hangs up on it. It may
     /// have run, or not.
-    #[error(
-        "it was sent {sent} times, and each time the connection ended before the answer, so it is given up; \
-         it may have run, or not"
-    )]
     Abandoned {
         /// Number of times that it was sent.
         sent: u32,
         /// End of the last connection.
-        #[source]
         reason: Lost,
     },
     /// No answer came within the call's timeout.
-    #[error("no answer came in time")]
     TimedOut {
         /// `true` if it was sent. Then it may have run, or may yet; its changes will still be applied.
         sent: bool,
     },
     /// It was not sent: it was to be dropped without a connection, or a full queue or a veto dropped it.
-    #[error("it was dropped before it was sent")]
     Dropped,
     /// It was not sent: it became older than its time to live, or than
     /// [`max_age`](crate::OfflineConfig::max_age).
-    #[error("it was not sent in time")]
     Expired,
     /// It was not sent: it was taken back.
-    #[error("it was taken back before it was sent")]
     Cancelled,
     /// It is not over: the connection is closed, the offline store has the call, and the next run of the program goes on
     /// with it.
-    #[error("it is kept in the offline store for the next run of the program")]
     Kept,
     /// It was not sent.
-    #[error("it was not sent")]
-    NotSent(#[source] NotSent),
+    NotSent(NotSent),
     /// Its arguments have no encoding. It was not sent.
-    #[error("its arguments cannot be encoded")]
-    Arguments(#[source] EncodeError),
+    Arguments(EncodeError),
     /// The answer came and does not decode as the Rust type that was declared. `committed` says which answer it was.
-    #[error("the answer does not decode as the declared type")]
     Undecodable {
         /// `true` if the reducer has committed, or the procedure returned; it has refused otherwise.
         committed: bool,
         /// Error of decoding it.
-        #[source]
         source: DecodeError,
     },
+}
+
+impl<E: fmt::Debug + 'static> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(why) => match words(why) {
+                Some(words) => write!(f, "the reducer refused: {words}"),
+                None => f.write_str("the reducer refused"),
+            },
+            Self::Failed(why) => write!(f, "the server could not run it: {why}"),
+            Self::Unknown => write!(f, "{}", Reply::Unknown),
+            Self::Abandoned { sent, reason } => {
+                write!(f, "{}", Reply::Abandoned { sent: *sent, reason: reason.clone() })
+            }
+            Self::TimedOut { sent } => write!(f, "{}", Reply::TimedOut { sent: *sent }),
+            Self::Dropped => write!(f, "{}", Reply::Dropped),
+            Self::Expired => write!(f, "{}", Reply::Expired),
+            Self::Cancelled => write!(f, "{}", Reply::Cancelled),
+            Self::Kept => write!(f, "{}", Reply::Kept),
+            Self::NotSent(why) => write!(f, "it was not sent: {why}"),
+            Self::Arguments(why) => write!(f, "it was not sent: {why}"),
+            Self::Undecodable { committed, source } => {
+                let what = if *committed { "what it returned" } else { "what it was refused with" };
+                write!(f, "{what} is of another type than was declared: {source}")
+            }
+        }
+    }
+}
+
+impl<E: fmt::Debug + 'static> std::error::Error for CallError<E> {}
+
+/// What a reducer refused with, in words; none if that has no type.
+pub(crate) fn words<E: fmt::Debug + 'static>(error: &E) -> Option<String> {
+    let any: &dyn Any = error;
+    let text = |text: &str| Some(text.to_owned());
+    if any.is::<()>() {
+        None
+    } else if let Some(error) = any.downcast_ref::<String>() {
+        text(error)
+    } else if let Some(error) = any.downcast_ref::<Box<str>>() {
+        text(error)
+    } else if let Some(error) = any.downcast_ref::<Arc<str>>() {
+        text(error)
+    } else if let Some(error) = any.downcast_ref::<UntypedValue>() {
+        Some(error.text().unwrap_or_else(|| error.to_string()))
+    } else if let Some(error) = any.downcast_ref::<Bytes>() {
+        (!error.is_empty()).then(|| Readable(error).to_string())
+    } else {
+        Some(format!("{error:?}"))
+    }
 }
 
 /// [`CallError`] without what it carries.
@@ -87,6 +129,25 @@ pub enum CallErrorKind {
     NotSent,
     Arguments,
     Undecodable,
+}
+
+impl fmt::Display for CallErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rejected => "refused by the reducer",
+            Self::Failed => "not run by the server, or ended by a panic",
+            Self::Unknown => "sent and not answered",
+            Self::Abandoned => "sent again and again and never answered",
+            Self::TimedOut => "not answered in time",
+            Self::Dropped => "dropped before it was sent",
+            Self::Expired => "too old before it was sent",
+            Self::Cancelled => "taken back before it was sent",
+            Self::Kept => "kept for the next run of the program",
+            Self::NotSent => "not sent",
+            Self::Arguments => "not sent, because its arguments have no encoding",
+            Self::Undecodable => "answered with another type than was declared",
+        })
+    }
 }
 
 impl<E> CallError<E> {
@@ -117,8 +178,8 @@ pub enum Unanswered {
     #[error("the connection was lost before the answer")]
     Lost,
     /// It was not sent.
-    #[error("it was not sent")]
-    NotSent(#[source] NotSent),
+    #[error("it was not sent: {0}")]
+    NotSent(NotSent),
 }
 
 /// Outcome of a call of the reducer `R`.

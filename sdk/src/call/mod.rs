@@ -24,7 +24,7 @@ use crate::optimistic::Expected;
 use crate::outcome::Outcome;
 
 pub use self::error::{CallError, CallErrorKind, Unanswered};
-pub(crate) use self::error::{failure, procedure_outcome, reducer_outcome};
+pub(crate) use self::error::{failure, procedure_outcome, reducer_outcome, words};
 pub use self::pending::Pending;
 
 /// A call of the reducer `R`, not made yet: await it for its outcome, or [`send`](Self::send) or
@@ -108,6 +108,9 @@ impl<R: Reducer> Call<R> {
     /// Makes the call now and lets its outcome go by. If it is not committed,
     /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log. Arguments without an
     /// encoding (text or a list of 4 GiB) make no call: of those only the log is told.
+    ///
+    /// It leaves also if the program ends now, unless it waits for a connection, or for those before it:
+    /// [how a client ends](crate::Client#ending).
     pub fn forget(self) {
         if let Err(error) = self.make(Sink::Forget, None) {
             observe::unencodable(R::DEF.name, &error);
@@ -208,7 +211,8 @@ impl<P: Procedure> ProcedureCall<P> {
     }
 
     /// Makes the call now and lets its outcome go by. If it fails,
-    /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log.
+    /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log. It leaves also if the
+    /// program ends now, as [a reducer's](Call::forget) does.
     pub fn forget(self) {
         let Self { hub, args, timeout } = self;
         match bsatn::to_vec(&args) {

@@ -6,11 +6,13 @@ use std::fmt;
 use lightlike_core::conn::EndpointError;
 use lightlike_core::driver::InvalidToken;
 use lightlike_core::json::JsonError;
+use lightlike_core::whole::Whole;
 use reqwest::StatusCode;
 
 /// A request that did not do what it was made for.
 ///
-/// [`kind`](Self::kind) is for matching, `Display` for people: it names the request and has the server's own words.
+/// [`kind`](Self::kind) is for matching, `Display` for people: it names the request, has the server's own words, and says what is
+/// behind it, which is had by its type by [`cause`](Self::cause) and is no [`source`](std::error::Error::source) too.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -53,6 +55,26 @@ pub enum ErrorKind {
     Content,
 }
 
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidInput => "it cannot be sent",
+            Self::Connect => "the server cannot be reached",
+            Self::Timeout => "no reply in time",
+            Self::Interrupted => "the exchange broke off",
+            Self::Auth => "the token is not accepted, or does not allow it",
+            Self::NotFound => "no such database, function or route",
+            Self::Rejected => "the reducer refused or panicked",
+            Self::OutOfEnergy => "the database is out of energy",
+            Self::Refused => "the server refused the request",
+            Self::Server => "the server failed",
+            Self::Redirected => "redirected to another address",
+            Self::TooLarge => "the reply is longer than the limits allow",
+            Self::Content => "the reply is not what was asked for",
+        })
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Repr {
     #[error(transparent)]
@@ -63,14 +85,14 @@ pub(super) enum Repr {
     Input(Box<str>),
     #[error("the arguments have no JSON: {0}")]
     Arguments(JsonError),
-    #[error("no HTTP client can be made")]
-    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("the server cannot be reached")]
-    Connect(#[source] reqwest::Error),
+    #[error("no HTTP client can be made: {}", Whole(&**.0))]
+    Client(Box<dyn std::error::Error + Send + Sync>),
+    #[error("the server cannot be reached: {}", Whole(.0))]
+    Connect(reqwest::Error),
     #[error("no reply in time")]
     Timeout,
-    #[error("the exchange broke off")]
-    Interrupted(#[source] reqwest::Error),
+    #[error("the exchange broke off: {}", Whole(.0))]
+    Interrupted(reqwest::Error),
     #[error("the reducer refused: {0}")]
     Rejected(Box<str>),
     #[error("{}{}{}", status_line(*.status), separated(.text), advice(*.status, .text))]
@@ -88,12 +110,8 @@ pub(super) enum Repr {
     Followed { location: Box<str> },
     #[error("more than {limit} bytes, which is the limit `max_http_reply_bytes`")]
     TooLarge { limit: usize },
-    #[error("{what}")]
-    Content {
-        what: Box<str>,
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
+    #[error("{what}{}", behind(.error.as_deref()))]
+    Content { what: Box<str>, error: Option<Box<dyn std::error::Error + Send + Sync>> },
 }
 
 fn status_line(status: u16) -> String {
@@ -134,6 +152,11 @@ pub(super) fn excerpt(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The text of what is behind an error, if something is.
+fn behind(error: Option<&(dyn std::error::Error + Send + Sync + 'static)>) -> String {
+    error.map_or_else(String::new, |error| format!(": {}", Whole(error)))
+}
+
 fn separated(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }
@@ -151,9 +174,9 @@ impl Error {
     pub(super) fn content(
         request: impl fmt::Display,
         what: impl fmt::Display,
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+        error: Option<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::new(request, Repr::Content { what: what.to_string().into(), source })
+        Self::new(request, Repr::Content { what: what.to_string().into(), error })
     }
 
     /// Replaces the server's text, where `words` knows better ones for it.
@@ -200,6 +223,19 @@ impl Error {
             Repr::Redirect { .. } | Repr::Followed { .. } => ErrorKind::Redirected,
             Repr::TooLarge { .. } => ErrorKind::TooLarge,
             Repr::Content { .. } => ErrorKind::Content,
+        }
+    }
+
+    /// The error behind this one, whose words are among its own: to be asked for its type, by `downcast_ref`.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        match &self.0.repr {
+            Repr::Endpoint(error) => Some(error),
+            Repr::Token(error) => Some(error),
+            Repr::Arguments(error) => Some(error),
+            Repr::Client(error) => Some(&**error),
+            Repr::Connect(error) | Repr::Interrupted(error) => Some(error),
+            Repr::Content { error, .. } => error.as_deref().map(|error| error as _),
+            _ => None,
         }
     }
 
@@ -254,22 +290,12 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.repr.source()
-    }
-}
+impl std::error::Error for Error {}
 
+/// As `Display`: what `fn main() -> Result<(), Error>` prints.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What `fn main() -> Result<(), Error>` prints: the whole story in a line.
-        write!(f, "{self}")?;
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        fmt::Display::fmt(self, f)
     }
 }
 

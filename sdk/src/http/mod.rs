@@ -64,6 +64,7 @@ mod stored;
 mod transport;
 mod upload;
 
+#[doc(inline)]
 pub use lightlike_core::json::{self, Form, JsonError};
 pub use reqwest;
 

@@ -130,6 +130,15 @@ pub enum PublishOp {
     Updated,
 }
 
+impl fmt::Display for PublishOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+        })
+    }
+}
+
 /// Plan of publishing a module over the database that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

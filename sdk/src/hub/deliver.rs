@@ -46,6 +46,7 @@ impl Hub {
             }
             conn::Event::Ended { set, reason } => self.ended(set, reason),
             conn::Event::LostForLong => self.lost_for_long(handle),
+            conn::Event::UserChanged => self.restart_sets().into_iter().for_each(guard::wake),
             conn::Event::Answered { call, reply, times } => {
                 self.answered(handle, call, reply, times);
             }
@@ -90,7 +91,11 @@ impl Hub {
             let client = Client::from_handle(handle);
             let mut callbacks = self.panicked.run();
             for panicked in panics {
-                callbacks.each(|callback| callback(&client, &panicked));
+                callbacks.each(|callback| {
+                    if !self.panics.is_silenced() {
+                        callback(&client, &panicked);
+                    }
+                });
             }
         }
     }
@@ -127,7 +132,7 @@ impl Hub {
 
     fn transaction(self: &Arc<Self>, handle: &Weak<Handle>, event: TransactionEvent) {
         // With the last handle gone nobody is left to be told.
-        let Some(handle) = handle.upgrade() else { return };
+        let Some(handle) = handle.upgrade().filter(|_| !self.panics.is_silenced()) else { return };
         let client = Client::from_handle(handle);
         let changes = Changes::new(event.transaction, event.cause);
         observe::transaction(&changes);

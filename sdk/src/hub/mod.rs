@@ -7,11 +7,12 @@ mod deliver;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, RegisterError, TableId};
 use lightlike_core::conn::{
-    AlarmId, Connection, ConnectionState, NotSent, Receiving, SetEnd, SubscriptionId,
+    AlarmId, CannotSwitch, Connection, ConnectionState, NotSent, Receiving, SetEnd, SubscriptionId,
 };
 use lightlike_core::deadline;
 use lightlike_core::driver::Shared;
@@ -190,6 +191,30 @@ impl Hub {
         let limit = connection.config().limits.max_query_set_bytes;
         let bytes = lock(&self.sets).len() * SET_BYTES;
         (bytes > limit.saturating_mul(2)).then_some(NotSent::TooManySets { bytes, limit })
+    }
+
+    /// Becomes another user.
+    pub(crate) fn switch_user(
+        self: &Arc<Self>,
+        token: Option<Box<str>>,
+    ) -> Result<(), CannotSwitch> {
+        let wakers = self.command(|connection, now| {
+            connection.switch_user(now, token)?;
+            // Before the lock is let go: the answers find everything as it was before the first.
+            self.session.presents_another();
+            let sets: Vec<_> = lock(&self.sets).keys().copied().collect();
+            self.batches.restart(sets.into_iter().map(|set| (set, connection.queries(set))));
+            Ok(self.restart_sets())
+        })?;
+        wakers.into_iter().for_each(guard::wake);
+        Ok(())
+    }
+
+    /// Every set waits for its first rows again. The caller wakes who waits, to look again.
+    #[must_use]
+    fn restart_sets(&self) -> Vec<Waker> {
+        let sets = lock(&self.sets);
+        sets.values().flat_map(|stage| stage.set_quietly(Stage::Pending)).collect()
     }
 
     /// Rings once, after this time; `None` if that is beyond all times. Ends without ringing if the connection is

@@ -99,10 +99,11 @@ impl OfflineHub {
         if !self.wants_outcomes.load(Ordering::Relaxed) {
             return;
         }
-        let CallRequest::Reducer { name, .. } = &caller.request else { return };
+        let CallRequest::Reducer { name, args } = &caller.request else { return };
         let Some(end) = CallEnd::of(reply) else { return };
-        let (id, reducer, restored) = (caller.id, name.clone(), caller.restored);
-        let outcome = CallOutcome { id, reducer, restored, end };
+        let (id, restored) = (caller.id, caller.restored);
+        let (reducer, args) = (name.clone(), args.clone());
+        let outcome = CallOutcome { id, reducer, args, restored, end };
         let mut first = lock(&self.first);
         if !first.asked && first.stream.is_none() {
             first.stream = Some(self.feed_stream());

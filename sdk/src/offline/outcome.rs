@@ -1,9 +1,15 @@
 //! Outcomes of calls, for whoever watches all of them.
 
+use std::fmt;
+
 use bytes::Bytes;
+use lightlike_core::bsatn;
 use lightlike_core::conn::{Lost, NotSent, Reply};
+use lightlike_core::schema::Reducer;
 use lightlike_core::types::{Timestamp, Uuid};
 use lightlike_core::wire::Text;
+
+use crate::call::CallError;
 
 /// Outcome of one call of a reducer: see [`Client::call_outcomes`](crate::Client::call_outcomes).
 #[derive(Debug, Clone)]
@@ -13,10 +19,55 @@ pub struct CallOutcome {
     pub id: Option<Uuid>,
     /// The reducer's name.
     pub reducer: Text,
+    /// The BSATN of the call's arguments, one after the other: see [`decode`](Self::decode).
+    pub args: Bytes,
     /// `true` if an earlier run of the program made the call.
     pub restored: bool,
     /// Outcome.
     pub end: CallEnd,
+}
+
+impl CallOutcome {
+    /// The call's arguments, if it is one of the reducer `R` and was made with arguments of these types.
+    ///
+    /// ```
+    /// use lightlike::CallOutcome;
+    /// use lightlike::prelude::*;
+    ///
+    /// #[reducer]
+    /// #[derive(Debug)]
+    /// fn add_note(title: String) -> Result<(), String>;
+    ///
+    /// fn log(outcome: &CallOutcome) {
+    ///     match outcome.decode::<AddNote>() {
+    ///         Some(call) => println!("{outcome}; it was {call:?}"),
+    ///         None => println!("{outcome}"),
+    ///     }
+    /// }
+    /// # let _ = (log, add_note);
+    /// ```
+    pub fn decode<R: Reducer>(&self) -> Option<R> {
+        self.is_of::<R>().then(|| bsatn::from_slice(&self.args).ok()).flatten()
+    }
+
+    /// What the reducer `R` refused the call with; none if it is another's, or did not refuse.
+    pub fn rejection<R: Reducer>(&self) -> Option<R::Error> {
+        match &self.end {
+            CallEnd::Rejected(error) if self.is_of::<R>() => bsatn::from_slice(error).ok(),
+            _ => None,
+        }
+    }
+
+    fn is_of<R: Reducer>(&self) -> bool {
+        self.reducer.as_str() == R::DEF.name
+    }
+}
+
+/// The reducer, and how the call ended.
+impl fmt::Display for CallOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.reducer.as_str(), self.end)
+    }
 }
 
 /// Outcome of a call.
@@ -65,7 +116,28 @@ impl CallOutcome {
             CallEnd::Failed(why) => why.len(),
             _ => 0,
         };
-        self.reducer.as_bytes().len() + end
+        self.reducer.as_bytes().len() + self.args.len() + end
+    }
+}
+
+/// In words, with the reducer's where it refused with a text.
+impl fmt::Display for CallEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let error: CallError<Bytes> = match self {
+            Self::Committed { .. } => return f.write_str("committed"),
+            Self::Rejected(error) => CallError::Rejected(error.clone()),
+            Self::Failed(why) => CallError::Failed(why.clone()),
+            Self::Unknown => CallError::Unknown,
+            Self::Abandoned { sent, reason } => {
+                CallError::Abandoned { sent: *sent, reason: reason.clone() }
+            }
+            Self::TimedOut { sent } => CallError::TimedOut { sent: *sent },
+            Self::Dropped => CallError::Dropped,
+            Self::Expired => CallError::Expired,
+            Self::Cancelled => CallError::Cancelled,
+            Self::NotSent(why) => CallError::NotSent(why.clone()),
+        };
+        error.fmt(f)
     }
 }
 

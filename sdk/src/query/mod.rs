@@ -50,6 +50,7 @@ mod returned;
 mod tables;
 mod typed;
 
+#[doc(inline)]
 pub use lightlike_core::query::{
     Filter, NoLiteral, Operand, QueryError, Sender, SqlValue, ViewArgument,
 };

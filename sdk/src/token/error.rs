@@ -20,22 +20,20 @@ pub enum TokenFileError {
     )]
     NoHome,
     /// The file cannot be read.
-    #[error("cannot read the token file {}; saving a token replaces it", path.display())]
+    #[error("cannot read the token file {}: {source}; saving a token replaces it", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        #[source]
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The file, or its folder, cannot be written.
-    #[error("cannot write the token file {}; may its folder be written, and is it a folder?", path.display())]
+    #[error("cannot write the token file {}: {source}; may its folder be written, and is it a folder?", path.display())]
     Unwritable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        #[source]
-        source: io::Error,
+        r#source: io::Error,
     },
     /// The path names a folder, a device or the like.
     #[error("{} is no file; remove it, or name another with `FileTokens::at`", path.display())]
@@ -68,13 +66,12 @@ pub enum TokenFileError {
         path: PathBuf,
     },
     /// What is in the file cannot be a token.
-    #[error("the token file {} has no token in it; {REMEDY}", path.display())]
+    #[error("the token file {} has no token in it: {source}; {REMEDY}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
         /// Why.
-        #[source]
-        source: InvalidToken,
+        r#source: InvalidToken,
     },
 }
 

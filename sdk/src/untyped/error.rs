@@ -87,30 +87,30 @@ pub enum UntypedError {
     },
     /// The JSON is not that of the function's arguments.
     #[cfg(feature = "json")]
-    #[error("the arguments do not fit `{signature}`")]
+    #[error("the arguments do not fit `{signature}`: {source}")]
     Arguments {
         /// The function's parameters and their types.
         signature: Box<str>,
         /// Error, with its place.
-        #[source]
-        source: JsonError,
+        r#source: JsonError,
     },
     /// A row is not what the schema says: the module was published anew since the schema was read.
-    #[error("a row of `{table}` does not fit the schema; it may have changed since it was read")]
+    #[error(
+        "a row of `{table}` does not fit the schema, which may have changed since it was read: {source}"
+    )]
     Row {
         /// The table.
         table: Arc<str>,
         /// Error of decoding it.
-        #[source]
-        source: DecodeError,
+        r#source: DecodeError,
     },
     /// The returned value is not what the schema says.
-    #[error("what was returned does not fit the schema")]
-    Returned(#[source] DecodeError),
+    #[error("what was returned does not fit the schema: {0}")]
+    Returned(DecodeError),
     /// A value has no JSON, or is not what the schema says.
     #[cfg(feature = "json")]
-    #[error("there is no JSON for it")]
-    Json(#[source] JsonError),
+    #[error("there is no JSON for it: {0}")]
+    Json(JsonError),
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

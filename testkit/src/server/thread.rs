@@ -18,7 +18,7 @@ use super::state::Shared;
 #[error("cannot start a server on {address}: {source}")]
 pub struct StartError {
     address: SocketAddr,
-    source: io::Error,
+    r#source: io::Error,
 }
 
 /// A thread with a runtime, and the listener on it.

@@ -4,10 +4,13 @@
 
 mod closing;
 mod databases;
+mod floods;
+mod leaving;
 mod links;
 mod offers;
 mod support;
 mod ticks;
 mod tls_front;
 mod tokens;
+mod users;
 mod ways;
