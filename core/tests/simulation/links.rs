@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use lightlike_core::conn::{
-    Config, Connection, ConnectionState, Endpoint, Event, Server as Address, SubscribeParameters,
+    Config, Connection, ConnectionState, Endpoint, Event, Reconnect, Server as Address,
+    SubscribeParameters,
 };
 use lightlike_core::driver::{
     AppliedBy, Connect, Connecting, DialOptions, Io, Shared, StreamDialer, accept_key, drive,
@@ -359,7 +360,7 @@ impl Life {
             broken: Vec::new(),
         };
         let world = Arc::new(Mutex::new(world));
-        let mut config = Config::default();
+        let mut config = config(&mut random);
         config.limits.max_resync_bytes = MAX_RESYNC_BYTES;
         let mut connection = Connection::new(config, None, u128::from(random.next()));
         connection.register::<Item>().unwrap();
@@ -495,6 +496,32 @@ async fn stay_within_bounds(shared: &Shared) {
         assert_eq!(shared.read(Connection::bound_faults), []);
         sleep(Duration::from_millis(250)).await;
     }
+}
+
+/// The defaults, but that some times never end: an application may wish so, and no promise rests on them.
+fn config(random: &mut Random) -> Config {
+    let mut config = Config::default();
+    let Config { connect_timeout, slow_after, close_timeout, linger, reconnect, .. } = &mut config;
+    let Reconnect {
+        grace, stable_after, retry_after_max, session_busy_pause, resync_timeout, ..
+    } = reconnect;
+    let times = [
+        connect_timeout,
+        slow_after,
+        close_timeout,
+        linger,
+        grace,
+        stable_after,
+        retry_after_max,
+        session_busy_pause,
+        resync_timeout,
+    ];
+    for time in times {
+        if random.chance(10) {
+            *time = Duration::MAX;
+        }
+    }
+    config
 }
 
 fn options() -> DialOptions {

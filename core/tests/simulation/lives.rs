@@ -124,7 +124,8 @@ impl<T: Rows> Life<T> {
             0..=4 => self.subscribe(),
             5..=9 => self.unsubscribe_one(),
             10..=14 => self.change(),
-            15..FEW_KINDS => {
+            15 => self.switch_user(),
+            16..FEW_KINDS => {
                 self.lose();
                 // There is no socket for a while, or one before anything else happens.
                 if self.random.chance(70) {
@@ -170,7 +171,17 @@ impl<T: Rows> Life<T> {
     fn unsubscribe_one(&mut self) {
         if !self.sets.is_empty() {
             let at = self.random.below(self.sets.len() as u64) as usize;
-            self.unsubscribe(at);
+            match self.random.chance(30) {
+                true => self.connection.unsubscribe_now(self.sets[at].0),
+                false => self.unsubscribe(at),
+            }
+        }
+    }
+
+    fn switch_user(&mut self) {
+        // A store is one user's.
+        if self.connection.switch_user(self.now, None).is_ok() {
+            self.stale.clear();
         }
     }
 
