@@ -105,7 +105,7 @@ async fn temporary_ids_in_arguments_become_the_servers() {
         let swap = swapping.optimistic(|tx, SwapAutoIncNames { a, b }| {
             let rows = [a, b].map(|id| tx.find(AutoInc::ID, id).cloned());
             if let [Some(a), Some(b)] = rows {
-                tx.update(AutoInc { name: b.name.clone(), ..a.clone() });
+                tx.update(AutoInc { name: b.name.clone(), ..a });
                 tx.update(AutoInc { name: a.name, ..b });
             }
         });

@@ -248,16 +248,19 @@ fn suspect_that_times_out_unsent_leaves_no_prediction() {
     let mut rig = rig();
     rig.connection.register::<Item>().unwrap();
     rig.idempotent("slow");
-    let deadline = Some(rig.now + Duration::from_secs(100));
-    let options =
-        CallOptions { delivery: Delivery::AtLeastOnce, deadline, ..CallOptions::default() };
+    let deadline = rig.now + Duration::from_secs(100);
+    let options = CallOptions {
+        delivery: Delivery::AtLeastOnce,
+        deadline: Some(deadline),
+        ..CallOptions::default()
+    };
     let call = rig.connection.call_with(rig.now, reducer("late"), options);
     let run = |tx: &mut LocalTx| tx.upsert(item(1, 1));
     rig.connection.optimistic(rig.now, call, Box::new(run)).unwrap();
     rig.hang_up(Lost::HungUp);
     assert_eq!(items(&rig.connection).len(), 1);
     // It was in flight on the last connection, and waits for the first suspect on this one.
-    rig.now = deadline.unwrap();
+    rig.now = deadline;
     rig.connection.handle_timeout(rig.now);
     let told = told(&rig.events());
     assert!(told.contains(&"call 1: timed out, sent: true".to_owned()), "{told:?}");
