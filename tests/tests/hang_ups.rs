@@ -20,10 +20,9 @@ fn too_large() -> String {
     "x".repeat(33 << 20)
 }
 
-/// The code with which the real server closes a connection on a message that is too large. The embedded one hangs up.
-fn code(target: &Target) -> Option<u16> {
-    matches!(target, Target::Real(_)).then_some(1009)
-}
+/// The real server closes a connection on a message that is too large with this code, which is lost where the reset that
+/// follows overtakes it. The embedded one hangs up.
+const TOO_LARGE: u16 = 1009;
 
 fn titles(db: &Client) -> Vec<String> {
     db.table::<Note>().iter().map(|note| note.title).collect()
@@ -39,9 +38,7 @@ async fn call_that_the_server_closes_on_is_abandoned() {
     let error = bad.await.unwrap_err();
     let CallError::Abandoned { sent, reason } = error else { panic!("{error}") };
     assert!((3..=8).contains(&sent), "{sent}");
-    if let Some(code) = code(&target) {
-        assert_eq!(reason.close_code(), Some(code));
-    }
+    assert!(reason.close_code().is_none_or(|code| code == TOO_LARGE), "{reason:?}");
     good.await.unwrap();
     db.call(add_note("eggs".into())).await.unwrap();
     assert_eq!(titles(&db).len(), 2);
@@ -62,9 +59,7 @@ async fn kept_calls_behind_one_that_is_abandoned_are_delivered() {
     let letters = db.dead_letters();
     let [letter] = &letters[..] else { panic!("{} dead letters", letters.len()) };
     let Failure::Abandoned { close_code, .. } = &letter.failure else { panic!("{letter:?}") };
-    if let Some(code) = code(&target) {
-        assert_eq!(*close_code, Some(code));
-    }
+    assert!(close_code.is_none_or(|code| code == TOO_LARGE), "{letter:?}");
     let mut titles = titles(&db);
     titles.sort();
     assert_eq!(titles, ["eggs", "milk"]);
