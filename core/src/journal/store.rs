@@ -181,8 +181,9 @@ impl fmt::Display for StoreErrorKind {
 
 /// The cause, where the kind does not say it.
 fn behind(kind: StoreErrorKind, cause: &(dyn std::error::Error + 'static)) -> String {
-    let cause = Whole(cause);
+    let cause = Whole(cause).to_string();
     match kind {
+        _ if cause.is_empty() => cause,
         StoreErrorKind::Other => format!(": {cause}"),
         _ => format!(" ({cause})"),
     }

@@ -44,7 +44,7 @@ fn wrong_secret_is_refused_and_store_stays() {
     Coded::new(disk.clone(), Shift(3)).commit(&[put("k", "abc")]).unwrap();
     let mut wrong = Coded::new(disk.clone(), Shift(4));
     let error = wrong.load(&mut |_, _| panic!("nothing is shown")).unwrap_err();
-    assert_eq!(error.to_string(), "cannot decode a record of the store");
+    assert_eq!(error.to_string(), "cannot decode a record of the store: another secret");
     assert_eq!(disk.len(), 1);
 }
 
@@ -54,7 +54,7 @@ fn record_that_is_not_encoded_leaves_the_store_as_it_was() {
     let mut store = Coded::new(disk, Shift(3));
     store.commit(&[put("k", "abc")]).unwrap();
     let error = store.commit(&[put("k", "def"), put("l", "no")]).unwrap_err();
-    assert_eq!(error.to_string(), "cannot encode a record");
+    assert_eq!(error.to_string(), "cannot encode a record: not that");
     assert_eq!(contents(&mut store), records(&[("k", "abc")]));
 }
 
