@@ -50,6 +50,8 @@ pub struct Socket {
     outgoing: VecDeque<Message>,
     /// Something was handed to the stream that it may not have written yet.
     unflushed: bool,
+    /// Error for which nothing can be written any more.
+    unwritable: Option<Lost>,
 }
 
 impl std::fmt::Debug for Socket {
@@ -83,7 +85,7 @@ impl Socket {
         let io = Metered::new(io, &read);
         let stream =
             WebSocketStream::from_partially_read(io, read, Role::Client, Some(config)).await;
-        Self { stream, outgoing: VecDeque::new(), unflushed: false }
+        Self { stream, outgoing: VecDeque::new(), unflushed: false, unwritable: None }
     }
 
     /// Takes what the machine wants done with an open socket.
@@ -122,21 +124,23 @@ impl Socket {
     }
 
     /// Writes what can be written, then reads. Safe to call again after `Pending`, whatever else was done meanwhile.
+    ///
+    /// A server that hangs up on a message says why and stops reading. So when writing fails, what it said is read first.
     pub(super) fn poll_event(
         &mut self,
         cx: &mut Context<'_>,
         can_receive: bool,
     ) -> Poll<SocketEvent> {
-        if let Err(error) = self.poll_write(cx) {
-            return Poll::Ready(SocketEvent::Lost(lost(error)));
+        if self.unwritable.is_none() {
+            self.unwritable = self.poll_write(cx).err().map(lost);
         }
         if !can_receive {
-            return Poll::Pending;
+            return self.unwritable();
         }
         self.stream.get_mut().allow(TURN_BYTES);
         match Pin::new(&mut self.stream).poll_next(cx) {
             Poll::Pending if self.stream.get_ref().has_bytes() => Poll::Ready(SocketEvent::Part),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => self.unwritable(),
             Poll::Ready(message) => Poll::Ready(self.received(cx, message)),
         }
     }
@@ -152,6 +156,11 @@ impl Socket {
     /// Whether something is to be written, or may not be written yet.
     pub(super) fn is_unwritten(&self) -> bool {
         self.unflushed || !self.outgoing.is_empty()
+    }
+
+    /// The end of the socket, where nothing can be written any more.
+    fn unwritable(&mut self) -> Poll<SocketEvent> {
+        self.unwritable.take().map_or(Poll::Pending, |lost| Poll::Ready(SocketEvent::Lost(lost)))
     }
 
     /// How many bytes came since this was asked last, and how far the message is that is arriving.

@@ -99,6 +99,19 @@ async fn the_servers_close_code_and_reason_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn close_code_is_told_where_writing_fails() {
+    let (rig, mut peer) = Rig::greeted(Config::default(), 1024).await;
+    rig.shared.command(|connection, _| connection.call(call(500_000), None));
+    // The server reads none of it.
+    let close = CloseFrame { code: CloseCode::Size, reason: "too large".into() };
+    peer.feed(Message::Close(Some(close))).await.unwrap();
+    peer.flush().await.unwrap();
+    drop(peer);
+    let lost = rig.lost().await;
+    assert!(matches!(lost, Lost::Closed { code: 1009, .. }), "{lost:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn abrupt_end_is_reported() {
     let (rig, peer) = Rig::greeted(Config::default(), ROOM).await;
     drop(peer);
