@@ -40,8 +40,8 @@ async fn events_have_stable_names_and_tell_no_secrets() {
             ("lightlike.callback.panicked", r#""callback": "on_insert""#),
             ("lightlike.callback.panicked", r#""table": "pk_u_32""#),
             ("lightlike.call.unhandled", r#""function": "fail_with_string""#),
-            ("lightlike.set.ended", "Refused"),
-            ("lightlike.set.ended", "Unsubscribed"),
+            ("lightlike.set.ended", "the server refused it: no such table"),
+            ("lightlike.set.ended", "the application ended it"),
             ("lightlike.state", r#""state": "Closed""#),
         ] {
             let told = lines.iter().any(|line| {
