@@ -1,7 +1,5 @@
 //! Tables that nobody mentioned: how many there may be, and when they are forgotten.
 
-use std::time::{Duration, Instant};
-
 use lightlike_core::cache::{
     Cache, CacheConfig, OutOfSync, OutOfSyncKind, Part, RowChange, SetId, Transaction,
 };
@@ -35,11 +33,6 @@ fn names(cache: &Cache) -> usize {
 /// Reclaims until there is nothing to do.
 fn rest(cache: &mut Cache) {
     while cache.reclaim(1000) {}
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long something takes is what is tested")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 fn is_too_many(result: Result<Transaction, OutOfSync>, limit: usize) {
@@ -140,22 +133,4 @@ fn ids_of_forgotten_tables_are_used_again() {
     apply(&mut cache, [come(A, 9), inserts::<Player>(A, &[player(2, 0)])]);
     assert_eq!(rows::<Player>(&cache), [player(2, 0)]);
     assert_eq!(names(&cache), 2);
-}
-
-#[test]
-fn new_name_costs_same_however_many_there_are() {
-    let mut cache = cache_of(8000);
-    let mut fastest = |tables: std::ops::Range<usize>| {
-        let tables: Vec<_> = tables.collect();
-        let times = tables.chunks(100).map(|tables| {
-            let start = now();
-            tables.iter().for_each(|&table| drop(apply(&mut cache, [come(A, table)])));
-            start.elapsed()
-        });
-        times.min().unwrap_or(Duration::MAX)
-    };
-    let few = fastest(0..1000);
-    let _ = fastest(1000..7000);
-    let many = fastest(7000..8000);
-    assert!(many < 4 * few, "{few:?} for a hundred names, then {many:?}");
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use lightlike_core::conn::{
     Accepted, Action, CallId, CallOptions, CallRequest, Config, Connection, ConnectionState, Event,
-    Lost, NotSent, OfflineConfig, Progress, Reply, WhileDisconnected,
+    Lost, OfflineConfig, Progress, Reply, WhileDisconnected,
 };
 use lightlike_core::journal::{Delivery, MemoryStore, Saved, Store as _};
 use lightlike_core::limits::Limits;
@@ -69,6 +69,8 @@ pub(crate) struct HangUps {
     end: Lost,
     is_open: bool,
     is_ready: bool,
+    /// Whether the last socket was ready when it ended.
+    was_ready: bool,
     inbox: VecDeque<ClientMessage>,
     outbox: VecDeque<ServerMessage>,
     calls: BTreeMap<CallId, Call>,
@@ -103,6 +105,7 @@ impl HangUps {
             end,
             is_open: false,
             is_ready: false,
+            was_ready: false,
             inbox: VecDeque::new(),
             outbox: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -255,7 +258,9 @@ impl HangUps {
     }
 
     fn forget_socket(&mut self) {
-        (self.is_open, self.is_ready) = (false, false);
+        if std::mem::take(&mut self.is_open) {
+            self.was_ready = std::mem::take(&mut self.is_ready);
+        }
         self.inbox.clear();
         self.outbox.clear();
     }
@@ -377,9 +382,11 @@ impl HangUps {
                 assert!(!kind.repeats, "{deed:?} may be sent again");
                 assert!(kind.is_exposed, "{deed:?} paid for another call");
             }
-            // No server is there: it waited for that, and not for a suspect.
-            Reply::NotSent(NotSent::Lost(Lost::NotGreeted(_))) => (),
-            Reply::NotSent(_) => assert!(!call.made_ready, "{deed:?} was held back, and paid"),
+            // Where no server was there last, it waited for that, and not for a suspect.
+            Reply::NotSent(why) => assert!(
+                !call.made_ready || !self.was_ready,
+                "{deed:?} was held back, and paid: {why:?}"
+            ),
             other => panic!("{other:?}"),
         }
     }

@@ -179,13 +179,11 @@ impl<F: Fn()> Writer<F> {
     }
 }
 
-/// The error with the reason that the store gives, whose words may panic too.
+/// The text of a store's error, which may panic too.
 fn explained(error: &StoreError) -> Box<str> {
-    let explain = || {
-        let why = std::error::Error::source(error).map(ToString::to_string);
-        format!("{error}: {}", why.unwrap_or_default()).into()
-    };
-    guard::catch(explain).unwrap_or_else(|_| error.to_string().into())
+    guard::catch(|| error.to_string().into()).unwrap_or_else(|message| {
+        format!("the store failed, and its error panicked: {message}").into()
+    })
 }
 
 /// Takes what there is; rows wait a little for more.
