@@ -294,5 +294,4 @@ async fn unreachable_schema_compares_nothing() {
     assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
     let said = error.to_string();
     assert!(said.starts_with("cannot compare the program with the module: GET "), "{said}");
-    assert!(said.contains("the server cannot be reached"), "{said}");
 }
