@@ -361,7 +361,9 @@ impl Cache {
                     }
                     applying.next();
                 }
-                applying.enter(if self.has_mutations() { Phase::Observe } else { Phase::Done });
+                let is_concerned = self.concerns_mutations(applying);
+                applying.rebasing.is_concerned = is_concerned;
+                applying.enter(if is_concerned { Phase::Observe } else { Phase::Done });
             }
             Phase::Observe => {
                 if !self.observe(applying, budget) {
@@ -528,7 +530,7 @@ impl Cache {
         }
         let failed = core::mem::take(&mut applying.failed);
         self.change_is_over();
-        let (moved, new_ids) = match self.has_mutations() {
+        let (moved, new_ids) = match applying.rebasing.is_concerned {
             true => self.show_rebased(applying),
             false => (false, NewIds::default()),
         };

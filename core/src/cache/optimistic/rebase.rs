@@ -34,6 +34,8 @@ pub(in crate::cache) struct Rebasing {
     /// The tables of which mutations read or wrote rows that the change is about.
     met: BTreeSet<TableId>,
     is_lifted: bool,
+    /// Whether mutations have to do with the change, decided when its rows are committed.
+    pub(in crate::cache) is_concerned: bool,
     /// The mutations that end with the change.
     ended: BTreeSet<Turn>,
     /// Those that have to run again.
@@ -62,6 +64,15 @@ impl Cache {
     /// Returns `true` if changes have to be checked against the footprints of mutations.
     pub(in crate::cache) fn has_mutations(&self) -> bool {
         !self.mutations.is_empty()
+    }
+
+    /// Returns `true` if the change may make another row of one that a mutation read or wrote, or ends one, or comes when
+    /// some have to run again anyway. Most changes of others do not, and cost what they cost without mutations.
+    pub(in crate::cache) fn concerns_mutations(&self, applying: &Applying) -> bool {
+        let Rebasing { met, is_lifted, .. } = &applying.rebasing;
+        let is_concerned = !met.is_empty() || *is_lifted || !applying.ends().is_empty();
+        let reruns = self.mutations.to_rerun().next().is_some() || self.config.reruns_all_mutations;
+        self.has_mutations() && (is_concerned || reruns)
     }
 
     /// Looks for rows that mutations have read or written; whether it is through.
