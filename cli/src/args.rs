@@ -71,7 +71,7 @@ impl Cli {
     }
 }
 
-/// Whether an argument for everywhere was typed, before the command or after it.
+/// Returns `true` if a global argument was typed, before the command or after it.
 fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     let inner = matches.subcommand().is_some_and(|(_, inner)| is_typed(inner, id));
     let source = matches.try_contains_id(id).ok().and_then(|_| matches.value_source(id));

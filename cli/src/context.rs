@@ -138,7 +138,7 @@ impl Context {
         })
     }
 
-    /// Which user of the command line it is, after "logged in" and the like.
+    /// The selected user, as text to stand after "logged in" and the like.
     pub(crate) fn place(&self) -> String {
         match &self.global.name {
             Some(name) => format!("as `{name}`"),
@@ -192,7 +192,7 @@ impl Context {
         Failure::http(error, what, &self.server, &self.presented())
     }
 
-    /// Where the token came from.
+    /// Source of the token.
     pub(crate) fn presented(&self) -> Presented {
         match &self.token {
             None => Presented::Nothing,

@@ -205,7 +205,7 @@ fn root(error: &http::Error) -> String {
     format!(": {last}")
 }
 
-/// Where the token is from that was presented.
+/// Source of the token that was presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Presented {
     /// None was.
@@ -217,7 +217,7 @@ pub(crate) enum Presented {
 }
 
 impl Presented {
-    /// What to do about one that is not accepted.
+    /// Remedy for a token of this source that is not accepted.
     fn advice(&self) -> String {
         match self {
             Self::Nothing => {

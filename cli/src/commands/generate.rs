@@ -145,7 +145,7 @@ async fn generate(
     Ok(())
 }
 
-/// Where declarations are written: as the arguments say, or else as the project's files.
+/// Destination of generated declarations: the arguments', or else the project files'.
 fn outputs_of(context: &Context, args: &Args) -> Result<Vec<Output>, Failure> {
     let entries: Vec<_> = context.target.iter().flat_map(|target| &target.generate).collect();
     let by_hand = args.out.is_some() || args.name.is_some();

@@ -26,7 +26,7 @@ pub(crate) enum Happened<'r> {
     Delete(RowRef<'r>),
 }
 
-/// Where changes go: to a person, as lines, or to a program, as JSON.
+/// Form of printed changes: lines for a person, or JSON for a program.
 pub(crate) enum Sink {
     Person(Box<dyn Write>),
     Program(Data<io::Stdout>),

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn record_of_one_empty_cell_is_no_empty_line() {
+    fn single_empty_cell_is_quoted() {
         assert_eq!(written(&[""]), "\"\"\r\n");
         assert_eq!(written(&["", ""]), ",\r\n");
         assert_eq!(written(&["\r"]), "\"\r\"\r\n");

@@ -24,7 +24,7 @@ pub(crate) struct Target {
     pub(crate) break_clients: bool,
     /// `true` if no token is presented.
     pub(crate) anonymous: bool,
-    /// What is generated for Rust.
+    /// Settings of the declarations that are generated for Rust.
     pub(crate) generate: Vec<Sourced<Rust>>,
 }
 

@@ -141,7 +141,7 @@ fn one_of_several_databases_has_to_be_named() {
 }
 
 #[test]
-fn token_given_by_hand_needs_a_server_named_by_hand() {
+fn given_token_needs_given_server() {
     let user = User::alone();
     write(&user, "spacetime.json", r#"{"server": "https://elsewhere.invalid"}"#);
     for hand in [&["--token", "abc"][..], &["--as", "bot"]] {

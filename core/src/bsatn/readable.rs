@@ -49,7 +49,7 @@ mod tests {
     use crate::bsatn::to_vec;
 
     #[test]
-    fn text_is_shown_as_such_and_bytes_in_hex() {
+    fn text_is_verbatim_and_bytes_are_hex() {
         let shown = |bytes: &[u8]| Readable(bytes).to_string();
         assert_eq!(shown(&to_vec("too long").unwrap()), "too long");
         assert_eq!(shown(&to_vec(&7_u32).unwrap()), "0x07000000");

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_have_a_scheme_a_host_and_a_port() {
+    fn addresses_have_scheme_host_and_port() {
         #[rustfmt::skip]
         let cases = [
             ("http://127.0.0.1:3000", false, "127.0.0.1", 3000, "127.0.0.1:3000"),
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_an_error_without_its_secrets() {
+    fn invalid_address_error_hides_secrets() {
         for uri in ["", "http://", "://host", "http://ho st", "/path", "http://:3000"] {
             assert!(Server::parse(uri).is_err(), "{uri}");
         }

@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_and_a_password_are_presented_and_not_shown() {
+    fn proxy_credentials_are_presented_and_hidden() {
         let proxy = Proxy::url("http://ada:p%40ss@word@proxy.example:3128").unwrap();
         let hop = proxy.hop(&server("http://db.example")).unwrap().unwrap();
         let value = hop.authorization.as_deref().unwrap();
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_proxy_is_an_error_that_says_where_it_stands() {
+    fn invalid_proxy_error_names_its_variable() {
         let error = Proxy::url("socks5://tor:9050").unwrap_err();
         assert!(matches!(&error, ProxyError::Scheme { scheme, .. } if &**scheme == "socks5"));
         let error = Proxy::url("http://ada:secret@proxy:port").unwrap_err();

@@ -378,17 +378,6 @@ impl Offline {
     }
 }
 
-/// An error and what caused it, in one line.
-fn with_sources(error: &dyn std::error::Error) -> Box<str> {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text.into()
-}
-
 /// Failure of a call, if it is worth keeping.
 fn failure_of(reply: &Reply) -> Option<Failure> {
     match reply {
@@ -401,7 +390,7 @@ fn failure_of(reply: &Reply) -> Option<Failure> {
         Reply::Abandoned { sent, reason } => Some(Failure::Abandoned {
             sent: *sent,
             close_code: reason.close_code(),
-            reason: with_sources(reason),
+            reason: reason.to_string().into(),
         }),
         Reply::TimedOut { sent } => Some(Failure::TimedOut { sent: *sent }),
         Reply::Expired => Some(Failure::Expired),

@@ -97,7 +97,7 @@ fn all() -> Vec<Lost> {
 }
 
 #[test]
-fn each_loss_says_what_the_peer_said_and_has_no_source() {
+fn loss_quotes_peer_and_has_no_source() {
     for lost in all() {
         let text = lost.to_string();
         assert!(text.contains(expected(&lost)), "{text}");
