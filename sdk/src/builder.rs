@@ -149,9 +149,9 @@ impl ClientBuilder {
         self
     }
 
-    /// How long the end of a client waits for what it was asked to send to be handed to the system: where the tokio runtime
-    /// ends that drives it, or its last handle goes and a thread of its own has the socket. The default is 1 s, and nothing is
-    /// waited for where nothing is in the way. Zero: nothing is waited for at all. More than 10 s is 10 s. See
+    /// Longest time that the end of a client waits for the answers to its calls: after its last handle goes, after
+    /// [`disconnect`](Client::disconnect), and when the tokio runtime ends that drives it. The default is 1 s; without calls on
+    /// their way nothing is waited for. Zero: nothing is waited for at all. More than 10 s is 10 s. See
     /// [how a client ends](Client#ending).
     pub fn linger(mut self, linger: Duration) -> Self {
         self.config.linger = linger;

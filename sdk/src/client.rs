@@ -4,7 +4,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use lightlike_core::bsatn::{self, Bsatn, DecodeError};
 use lightlike_core::conn::{CallRequest, ConnectionState, Reply};
@@ -49,16 +48,16 @@ const TRANSACTION_CAPACITY: usize = 256;
 /// | | calls without an answer | rows that came and are not applied |
 /// | --- | --- | --- |
 /// | [`close`](Self::close) waits for answers | are answered, within the time given | are applied, and told to callbacks |
-/// | [`disconnect`](Self::disconnect) | are sent, and not answered | are applied, and told to callbacks |
-/// | the last handle goes | are sent, and not answered | are applied; nobody is left to be told |
+/// | [`disconnect`](Self::disconnect) | are answered, within [`linger`](ClientBuilder::linger) | are applied, and told to callbacks |
+/// | the last handle goes | are answered, within [`linger`](ClientBuilder::linger) | are applied; nobody is left to be told |
 /// | [`abort`](Self::abort) | are not sent, if they were not | are not applied; no callback runs any more |
 ///
-/// A program that ends loses nothing that it called before its last handle went: what is called leaves at once where
-/// nothing is in the way, and where the system takes it slowly the end of the last handle, or of the tokio runtime that
-/// drives the client, waits for up to [`linger`](ClientBuilder::linger), a second by default. The log is told of what is left
-/// behind then. Calls that wait for a connection are not sent any more, and neither is anything when the process is ended from
-/// within, such as by [`std::process::exit`]. That something was sent does not say that it was carried out: an answer does,
-/// and [`close`](Self::close) waits for those of [forgotten](crate::Call::forget) calls too.
+/// A program that ends loses nothing that it called before its last handle went, [forgotten](crate::Call::forget) calls
+/// included. A server may forget what it has read and not begun when a connection ends, so the connection lasts until the calls
+/// are answered, for up to [`linger`](ClientBuilder::linger), a second by default: it closes by itself where its driver goes on,
+/// and where it does not, the end of the last handle, or of the tokio runtime that drives the client, waits for that. The log
+/// is told of calls that are left behind then. Calls that wait for a lost connection are not sent any more, and neither is
+/// anything when the process is ended from within, such as by [`std::process::exit`].
 #[derive(Clone)]
 pub struct Client {
     handle: Arc<Handle>,
@@ -86,13 +85,9 @@ impl Drop for Handle {
         if self.manual {
             shared.stop_ticking();
         }
-        let calls = self.hub.command(|connection, now| {
-            let calls = connection.unsent_calls();
-            connection.close(now);
-            calls
-        });
+        self.hub.command(|connection, now| connection.leave(now));
         if writes_elsewhere {
-            shared.linger(calls);
+            shared.linger();
         } else if !shared.is_driven() {
             shared.linger_for_store();
         }
@@ -138,8 +133,8 @@ impl Client {
         self.hub().shared.read(lightlike_core::conn::Connection::token).map(String::from)
     }
 
-    /// Closes the connection in order. What is in the cache stays readable; calls without an answer by then end as
-    /// [`CallError::Unknown`], and those that an offline store has as [`CallError::Kept`].
+    /// Closes the connection in order. What is in the cache stays readable. Calls that were made are waited for, up to
+    /// [`linger`](ClientBuilder::linger); those without an answer by then end as [`CallError::Unknown`], and those that an offline store has as [`CallError::Kept`].
     ///
     /// It waits for nothing that the application holds up: neither for [views](View), nor, for longer than a few seconds, for a
     /// callback that does not return. What is left is delivered without callbacks then.
@@ -152,8 +147,11 @@ impl Client {
     /// [`abort`](Self::abort) stops at once.
     pub fn disconnect(&self) -> Disconnecting {
         let state = self.state();
-        self.hub().command(|connection, now| connection.close(now));
-        self.end_after(Duration::ZERO);
+        let linger = self.hub().command(|connection, now| {
+            connection.leave(now);
+            connection.config().linger
+        });
+        self.end_after(linger);
         let hub = Arc::clone(self.hub());
         let closing = Box::pin(async move { hub.shared.close_disk().await });
         Disconnecting { state, closing }

@@ -173,6 +173,15 @@ impl Calls {
         self.waiting.len() + self.aside.len() + self.in_flight.len() - self.probes
     }
 
+    /// Number of calls that the end of the connection leaves lost or in doubt: those that were sent, and those that wait and
+    /// that the journal does not have.
+    pub(crate) fn losable(&self) -> usize {
+        let waiting = self.waiting.iter().chain(&self.aside);
+        let unsaved =
+            waiting.filter(|call| call.keep.as_ref().is_none_or(|keep| keep.seq.is_none()));
+        self.in_flight.len() - self.probes + unsaved.count()
+    }
+
     /// Returns `true` if a call is not answered; fast for those that were made last.
     pub(crate) fn contains(&self, call: CallId) -> bool {
         self.waiting.iter().rev().chain(&self.aside).any(|waiting| waiting.call == call)

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::{
-    Action, CallId, CallOptions, Cause, CloseReason, Connection, ConnectionState, Event, Lost,
-    NotSent, Reply, SetEnd, State, WhileDisconnected,
+    Action, CallId, CallOptions, Cause, CloseReason, Connection, ConnectionState, Event, Finish,
+    Lost, NotSent, Reply, SetEnd, State, WhileDisconnected,
 };
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
@@ -29,6 +29,7 @@ impl Connection {
     /// Closes the connection in order: what was applied stays readable, calls that are not answered by then end as
     /// [`Reply::Unknown`].
     pub fn close(&mut self, now: Instant) {
+        self.finish = Finish::default();
         match &mut self.state {
             State::Closing { .. } | State::Closed(_) => (),
             State::Draining { reason, until, .. } => {
@@ -128,6 +129,7 @@ impl Connection {
         let bytes = subscribe_len(&queries);
         let refusal = match self.state {
             State::Closing { .. } | State::Closed(_) => Some(SetEnd::Closed),
+            _ if self.is_leaving() => Some(SetEnd::Closed),
             _ => {
                 let refused = self.too_large(bytes).or_else(|| self.too_many_sets(&queries));
                 refused.map(SetEnd::NotSent)
@@ -297,7 +299,7 @@ impl Connection {
             matches!(self.state, State::Closing { .. } | State::Closed(CloseReason::Requested));
         let not_sent = if let State::Closed(CloseReason::Panicked(panic)) = &self.state {
             NotSent::Panicked(panic.clone())
-        } else if closing || self.is_finishing() {
+        } else if closing || self.finish.is_wanted() {
             NotSent::Closed
         } else if let Some(lost) = self.gone(policy) {
             if policy == WhileDisconnected::Drop {

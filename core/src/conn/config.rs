@@ -25,9 +25,8 @@ pub struct Config {
     /// How long the server may take to answer our close frame, and then applying what had come before it. 2 s each:
     /// nothing is lost by hanging up then. Zero: nothing is waited for.
     pub close_timeout: Duration,
-    /// Time that the end of a client waits for what it was asked to send to be handed to the system: where the runtime ends, or
-    /// the last handle goes and another thread has the socket. 1 s: far more than it takes on a network that is well. Zero:
-    /// nothing is waited for. More than 10 s is 10 s.
+    /// Longest time that [`leave`](super::Connection::leave) waits for the answers to what was asked for. 1 s: far more than
+    /// reducers take on a network that is well. Zero: nothing is waited for. More than [`LINGER_MAX`](super::LINGER_MAX) is that.
     pub linger: Duration,
     /// Policy of reconnecting.
     pub reconnect: Reconnect,

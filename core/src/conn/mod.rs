@@ -80,6 +80,8 @@ pub use self::event::{
     Accepted, Action, AlarmId, CannotSwitch, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
     StaleReason, TransactionEvent,
 };
+use self::finish::Finish;
+pub use self::finish::LINGER_MAX;
 pub use self::histogram::Histogram;
 use self::inbox::Inbox;
 use self::liveness::Liveness;
@@ -133,10 +135,8 @@ pub struct Connection {
     reading: bool,
     /// Greeted and in step: calls may be sent.
     ready: bool,
-    /// The connection closes when every call is answered.
-    finishing: bool,
-    /// Then at the latest, if there is a latest.
-    finish_by: Option<Instant>,
+    /// End that was asked for and waits for answers.
+    finish: Finish,
     /// Messages that are received are not applied any more.
     has_stopped: bool,
     /// Number of calls without an answer when the connection was closed.
@@ -252,8 +252,7 @@ impl Connection {
             resync: None,
             reading: true,
             ready: false,
-            finishing: false,
-            finish_by: None,
+            finish: Finish::default(),
             has_stopped: false,
             unanswered: 0,
             next_request: 0,

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::recovery::Next;
 use super::{
-    Action, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Lost, NotSent, Reply,
-    SetEnd, State,
+    Action, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Finish, Lost,
+    NotSent, Reply, SetEnd, State,
 };
 use crate::deadline::{after, at_last};
 use crate::guard::log;
@@ -156,7 +156,7 @@ impl Connection {
             self.alarms.next(),
             self.vacuum.due(),
             self.resync_ends(),
-            self.finish_by,
+            self.finish.until(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -230,6 +230,9 @@ impl Connection {
     /// There is no socket any more: settles what hung on it, and says what comes next.
     fn lost(&mut self, now: Instant, reason: Lost) {
         self.stats.losses += 1;
+        if self.is_leaving() {
+            return self.end(now, CloseReason::Requested);
+        }
         let next = self.recovery.lost(now, &reason);
         log!(debug, %reason, ?next, "the connection is lost");
         match next {
@@ -292,7 +295,7 @@ impl Connection {
             self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
         }
         self.recovery.end();
-        self.stop_finishing();
+        self.finish = Finish::default();
         self.tell_panics();
         self.end_alarms();
         self.state = State::Closed(reason.clone());

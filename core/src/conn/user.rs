@@ -54,7 +54,7 @@ impl Connection {
         }
         match self.state {
             State::Closing { .. } | State::Closed(_) => Err(CannotSwitch::Closed),
-            _ if self.is_finishing() => Err(CannotSwitch::Closed),
+            _ if self.finish.is_wanted() => Err(CannotSwitch::Closed),
             _ => Ok(()),
         }
     }

@@ -1,27 +1,22 @@
-//! The last moments of a client: what was asked for leaves before the socket goes.
+//! The last moments of a client: what was asked for is answered before the socket goes.
 //!
-//! A socket ends with its driver, and a driver with its runtime, which may be ending while calls are on their way to the
-//! kernel. Whoever drops the last handle, or the driver, writes what can be written within
-//! [`Config::linger`](crate::conn::Config::linger), and logs what is left behind.
+//! A socket ends with its driver, and a driver with its runtime, which may be ending while calls are on their way. Whoever drops
+//! the last handle, or the driver, waits for the answers for as long as the connection [lingers](Connection::leave), and logs
+//! what is left behind.
 
-use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use super::run::sleep;
 use super::shared::Shared;
-use super::socket::Socket;
-use crate::conn::Connection;
+use crate::conn::{Connection, LINGER_MAX};
 use crate::guard::log;
 
-/// Longest time that anybody lingers: a program that ends must end.
-const LINGER_MAX: Duration = Duration::from_secs(10);
-
-/// Time between two looks at whether more can be written.
+/// Time between two looks at whether there is more to do.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Asks until the answer is yes, or the time is up: then no. Counts pauses: the driver's clock may stand still.
-fn until(within: Duration, mut is_done: impl FnMut() -> bool) -> bool {
+pub(super) fn until(within: Duration, mut is_done: impl FnMut() -> bool) -> bool {
     for _ in 0..within.min(LINGER_MAX).as_millis() {
         if is_done() {
             return true;
@@ -31,25 +26,10 @@ fn until(within: Duration, mut is_done: impl FnMut() -> bool) -> bool {
     is_done()
 }
 
-/// Writes what a socket has to write. No runtime is asked: it may be ending, and takes no more orders then. So what the kernel
-/// does not take in one go may be left behind.
-pub(super) fn write_rest(socket: &mut Socket, within: Duration) -> bool {
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut failed = false;
-    let written = until(within, || match socket.poll_written(&mut cx) {
-        Poll::Ready(written) => {
-            failed = written.is_err();
-            true
-        }
-        Poll::Pending => false,
-    });
-    written && !failed
-}
-
 /// Work that a client leaves behind when it ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LeftBehind {
-    /// Number of calls that were not sent.
+    /// Number of calls without an answer.
     pub(super) calls: usize,
     /// `true` if frames were not written to the end.
     pub(super) frames: bool,
@@ -68,19 +48,27 @@ impl LeftBehind {
                 calls,
                 frames,
                 unsaved,
-                "the client ended before all that it was asked to send had left; `close` waits for the answers"
+                "the client ended before all that it was asked to send was answered; `close` waits longer"
             );
         }
     }
 }
 
 impl Shared {
-    /// Waits until the loop, which another thread runs, has written what was asked for, and the offline store's thread what was
-    /// called; for the time that the connection is [configured](crate::conn::Config::linger) to linger, at most. Logs what is left
-    /// behind then: `calls` that were not sent, and what was not written to the end.
-    pub fn linger(&self, calls: usize) {
-        let _ = until(self.linger_time(), || self.is_written() && self.has_stored());
-        LeftBehind { calls, frames: !self.is_written(), unsaved: !self.has_stored() }.log();
+    /// Waits until the loop, which another thread runs, has the answers to what was asked for, and the offline store's thread
+    /// has written what was called; for the time that the connection is [configured](crate::conn::Config::linger) to linger, at
+    /// most. Logs what is left behind then.
+    pub fn linger(&self) {
+        let has_left = || !self.read(Connection::is_leaving) && self.is_written();
+        if !until(self.linger_time(), || has_left() && self.has_stored()) {
+            let calls = self.unanswered_yet();
+            LeftBehind { calls, frames: !self.is_written(), unsaved: !self.has_stored() }.log();
+        }
+    }
+
+    /// Number of calls that a connection still waits for that is left; one that has closed has told of them.
+    pub(super) fn unanswered_yet(&self) -> usize {
+        self.read(|connection| if connection.is_leaving() { connection.unanswered() } else { 0 })
     }
 
     /// As [`linger`](Self::linger), for the offline store alone.

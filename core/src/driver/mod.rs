@@ -16,6 +16,7 @@ mod shared;
 mod socket;
 mod span;
 mod stream;
+mod tcp;
 mod tick;
 mod tls;
 

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use super::now;
 use super::shared::{AppliedBy, MACHINE, Shared};
 use super::socket::{Socket, SocketEvent};
 use super::span;
+use super::tcp::Unattended;
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::deadline::{after, at_last, earlier, has_passed};
 use crate::guard::{self, Collector, Fenced, Panic};
@@ -91,7 +92,7 @@ pub fn drive(
     })
 }
 
-struct Run<C, D: FnMut(Event)> {
+struct Run<C: Dialer, D: FnMut(Event) + Send> {
     shared: Arc<Shared>,
     dialer: Fenced<C>,
     deliver: Fenced<D>,
@@ -223,14 +224,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     async fn turn(&mut self) -> bool {
         self.let_others_run().await;
         let ends = at_last(now(), TURN);
-        let Rest { progress, deadline, mut can_receive } = loop {
-            match self.shared.with(|connection| Next::of(connection, &self.shared, ends)) {
-                Next::Act(action) => self.act(action),
-                Next::Deliver(event) => deliver_one(&self.shared, &mut self.deliver, event),
-                Next::Again => (),
-                Next::Rest(rest) => break rest,
-            }
-        };
+        let Rest { progress, deadline, mut can_receive } = self.work(ends);
         self.large.retain(|frame| !frame.is_unique());
         if matches!(self.link, Link::None) && self.shared.retire_loop() {
             return false;
@@ -250,6 +244,18 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
         }
         self.shared.tell_ticks();
         true
+    }
+
+    /// Acts, delivers and applies until nothing is left to do, or `ends`.
+    fn work(&mut self, ends: Instant) -> Rest {
+        loop {
+            match self.shared.with(|connection| Next::of(connection, &self.shared, ends)) {
+                Next::Act(action) => self.act(action),
+                Next::Deliver(event) => deliver_one(&self.shared, &mut self.deliver, event),
+                Next::Again => (),
+                Next::Rest(rest) => return rest,
+            }
+        }
     }
 
     /// Waits for what comes next.
@@ -374,29 +380,42 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     }
 }
 
-impl<C, D: FnMut(Event)> Run<C, D> {
-    /// Closes the connection, and writes what was asked for before.
+impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
+    /// Closes the connection as one that is [left](Connection::leave), without the runtime: it may be ending, and takes no more
+    /// orders then.
     fn leave(&mut self) {
-        let calls = self.shared.command(|connection, now| {
-            let calls = connection.unsent_calls();
-            connection.close(now);
-            calls
-        });
-        let frames = !self.write_rest();
-        LeftBehind { calls, frames, unsaved: !self.shared.until_stored() }.log();
+        self.shared.command(Connection::leave);
+        let _unattended = Unattended::begin();
+        let left = linger::until(self.shared.linger_time(), || self.has_left());
+        LeftBehind {
+            calls: self.shared.unanswered_yet(),
+            frames: !left,
+            unsaved: !self.shared.until_stored(),
+        }
+        .log();
     }
 
-    /// Writes what the socket has to write, if there is one; false if that is not all.
-    fn write_rest(&mut self) -> bool {
-        let Link::Open(socket) = &mut self.link else { return true };
-        while let Some(action) = self.shared.with(Connection::poll_action) {
-            socket.act(action);
+    /// Goes on without waiting for anything; returns `true` if nothing is left to be answered or written.
+    fn has_left(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..ROUNDS {
+            let rest = self.work(at_last(now(), TURN));
+            if !matches!(self.link, Link::Open(_)) {
+                return true;
+            }
+            let Self { link, shared, opener, limits, .. } = self;
+            match link.poll_guarded(&mut cx, rest.can_receive, opener, limits, shared) {
+                Poll::Ready(event) => self.handle(event),
+                Poll::Pending if rest.progress == Progress::More => (),
+                Poll::Pending => break,
+            }
         }
-        linger::write_rest(socket, self.shared.linger_time())
+        !self.shared.read(|machine| machine.is_leaving() || machine.has_actions())
+            && !self.link.is_unwritten()
     }
 }
 
-impl<C, D: FnMut(Event)> Drop for Run<C, D> {
+impl<C: Dialer, D: FnMut(Event) + Send> Drop for Run<C, D> {
     /// Ends the connection. What was received is applied as far as that goes on by itself: nothing is waited for.
     fn drop(&mut self) {
         let ended = guard::catch(|| self.end());
@@ -408,7 +427,7 @@ impl<C, D: FnMut(Event)> Drop for Run<C, D> {
     }
 }
 
-impl<C, D: FnMut(Event)> Run<C, D> {
+impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     fn set_link(&mut self, link: Link) {
         let old = std::mem::replace(&mut self.link, link);
         // A stream of the application's may do anything when it is dropped.
@@ -491,13 +510,21 @@ impl Link {
         limits: &Limits,
         shared: &Shared,
     ) -> LinkEvent {
-        poll_fn(|cx| {
-            // What panicked is dropped before it is polled again.
-            let polled = guard::catch(|| self.poll_next(cx, can_receive, opener, limits));
-            shared.set_unwritten(self.is_unwritten());
-            polled.unwrap_or_else(|message| Poll::Ready(LinkEvent::Panicked(message)))
-        })
-        .await
+        poll_fn(|cx| self.poll_guarded(cx, can_receive, opener, limits, shared)).await
+    }
+
+    fn poll_guarded(
+        &mut self,
+        cx: &mut Context<'_>,
+        can_receive: bool,
+        opener: &mut FrameOpener,
+        limits: &Limits,
+        shared: &Shared,
+    ) -> Poll<LinkEvent> {
+        // What panicked is dropped before it is polled again.
+        let polled = guard::catch(|| self.poll_next(cx, can_receive, opener, limits));
+        shared.set_unwritten(self.is_unwritten());
+        polled.unwrap_or_else(|message| Poll::Ready(LinkEvent::Panicked(message)))
     }
 
     fn poll_next(

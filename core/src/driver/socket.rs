@@ -145,14 +145,6 @@ impl Socket {
         }
     }
 
-    /// Writes what can be written; ready when that is all.
-    pub(super) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match self.poll_write(cx) {
-            Ok(()) if self.is_unwritten() => Poll::Pending,
-            written => Poll::Ready(written),
-        }
-    }
-
     /// Whether something is to be written, or may not be written yet.
     pub(super) fn is_unwritten(&self) -> bool {
         self.unflushed || !self.outgoing.is_empty()

@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::answer::{self, not_a_handshake};
 use super::proxy::{Hop, Proxy, ProxyError};
 use super::socket::Io;
+use super::tcp::Tcp;
 use super::tls::{Tls, TlsError};
 use crate::conn::{DialError, Server};
 
@@ -132,7 +133,7 @@ async fn tcp(server: &Server) -> Result<Box<dyn Io>, DialError> {
     let stream = with_io(connecting).await.map_err(|source| unreachable(server, source))?;
     // A call is one small message that should leave at once.
     stream.set_nodelay(true).map_err(|source| unreachable(server, source))?;
-    Ok(Box::new(stream))
+    Ok(Box::new(Tcp::new(stream)))
 }
 
 /// Does what needs the runtime's I/O. A runtime without any panics then, and there is no way to ask before.

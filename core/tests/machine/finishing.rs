@@ -107,3 +107,71 @@ fn stand_in_token_keeps_and_presents_original() {
     let _ = rig.events();
     assert_eq!(rig.connection.greeting().map(|greeting| &*greeting.token), Some("token"));
 }
+
+fn leave(rig: &mut Rig) {
+    rig.connection.leave(rig.now);
+}
+
+#[test]
+fn leaving_waits_for_answer_to_sent_call() {
+    let mut rig = Rig::online();
+    let _ = rig.call("f");
+    leave(&mut rig);
+    assert!(rig.connection.is_leaving());
+    let sent = rig.sent();
+    assert!(rig.actions().is_empty());
+    let _ = rig.call("too late");
+    assert_eq!(told(&rig.events()), ["call 1: NotSent"]);
+    rig.server(committed(sent[0].request_id(), TransactionUpdate::default()));
+    assert_eq!(told(&rig.events()), ["call 0: Committed"]);
+    assert!(!rig.connection.is_leaving());
+    assert!(matches!(rig.actions()[..], [Action::Close]));
+}
+
+#[test]
+fn leaving_ends_after_linger_without_answer() {
+    let mut rig = Rig::online();
+    let _ = rig.call("f");
+    let _ = rig.sent();
+    leave(&mut rig);
+    assert_eq!(rig.sleep(), Config::default().linger);
+    assert!(matches!(rig.actions()[..], [Action::Close]));
+    rig.lose();
+    assert_eq!(told(&rig.events()), ["call 0: Unknown", "Closed"]);
+    assert_eq!(rig.connection.unanswered(), 1);
+}
+
+#[test]
+fn leaving_without_calls_closes_at_once() {
+    let mut rig = Rig::online();
+    leave(&mut rig);
+    assert!(matches!(rig.actions()[..], [Action::Close]));
+}
+
+#[test]
+fn left_connection_is_not_made_again() {
+    let mut rig = Rig::online();
+    let _ = rig.call("f");
+    let _ = rig.sent();
+    leave(&mut rig);
+    rig.lose();
+    assert_eq!(told(&rig.events()), ["call 0: Unknown", "Closed"]);
+    assert!(rig.actions().is_empty());
+}
+
+#[test]
+fn leaving_while_dialing_sends_waiting_call() {
+    let mut config = Config::default();
+    config.while_disconnected = WhileDisconnected::Wait;
+    let mut rig = Rig::with(config);
+    assert!(rig.connection.start(rig.now));
+    let _ = (rig.actions(), rig.call("f"));
+    leave(&mut rig);
+    rig.connection.handle_opened(Protocol::V3);
+    rig.server(greeting());
+    assert_eq!(told(&rig.events()), ["Connecting", "Connected", "Ready"]);
+    let sent = rig.sent();
+    rig.server(committed(sent[0].request_id(), TransactionUpdate::default()));
+    assert_eq!(told(&rig.events()), ["call 0: Committed"]);
+    assert!(matches!(rig.actions()[..], [Action::Close]));
+}

@@ -134,11 +134,10 @@ fn forgotten_calls_are_kept_though_the_program_ends() {
     }
 }
 
-/// The embedded server runs while this waits for the program. The real one forgets what it has read and not run when the
-/// socket ends: there nothing but an answer is certain, which `close_blocking` waits for.
+/// A server forgets what it has read and not run when the socket ends: so the program's end waits for answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forgotten_calls_leave_though_the_program_ends() {
-    let target = Target::Embedded(lightlike_tests::chat::embedded().await);
+    let target = Target::chat().await;
     let witness = target.connect().await;
     let _messages = witness.subscribe(Message::all()).await.unwrap();
     let mut expected = 0;
