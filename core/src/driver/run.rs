@@ -386,13 +386,13 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
     fn leave(&mut self) {
         self.shared.command(Connection::leave);
         let _unattended = Unattended::begin();
-        let left = linger::until(self.shared.linger_time(), || self.has_left());
-        LeftBehind {
-            calls: self.shared.unanswered_yet(),
-            frames: !left,
-            unsaved: !self.shared.until_stored(),
+        let mut left = linger::until(self.shared.linger_time(), || self.has_left());
+        let calls = self.shared.unanswered_yet();
+        if !left {
+            self.shared.command(|connection, now| connection.close(now));
+            left = self.has_left();
         }
-        .log();
+        LeftBehind { calls, frames: !left, unsaved: !self.shared.until_stored() }.log();
     }
 
     /// Goes on without waiting for anything; returns `true` if nothing is left to be answered or written.

@@ -95,7 +95,7 @@ async fn lingering_handle_waits_until_the_loop_has_written() {
                 let _ = connection.call(call(100), None);
                 connection.close(now);
             });
-            shared.linger(0);
+            shared.linger();
             // Nothing is polled between this and the end of the process.
         }
     });
@@ -114,7 +114,7 @@ async fn lingering_handle_waits_for_no_reader_longer_than_configured() {
             connection.close(now);
         });
         // Nobody reads: this would not end.
-        shared.linger(0);
+        shared.linger();
     })
     .await
     .unwrap();
@@ -132,5 +132,5 @@ fn connection_that_never_opened_leaves_nothing_to_wait_for() {
         let _ = connection.call(call(1), None);
         connection.close(now);
     });
-    shared.linger(0);
+    shared.linger();
 }
