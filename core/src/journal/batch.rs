@@ -3,7 +3,7 @@
 use super::Write;
 use super::entry::Entry;
 use super::format::{self, Key};
-use super::saved::Scope;
+use super::saved::{Scope, SetRecord};
 use crate::wire::{RowList, TableName};
 
 /// Changes of the journal that are made together, or not at all.
@@ -34,8 +34,8 @@ pub enum Op {
         scope: u32,
         /// Its number there.
         set: u32,
-        /// Queries that were asked for.
-        queries: Vec<Box<str>>,
+        /// Record of it.
+        record: SetRecord,
     },
     /// A query set's rows are not kept any more.
     ForgetSet {
@@ -109,9 +109,7 @@ impl Op {
             Self::Scope(scope, record) => Key::Scope(*scope).put(format::encode(record)),
             Self::Entry(entry) => Key::Entry(entry.seq).put(format::encode(&**entry)),
             Self::Forget(seq) => Key::Entry(*seq).delete(),
-            Self::Set { scope, set, queries } => {
-                Key::Set(*scope, *set).put(format::encode(queries))
-            }
+            Self::Set { scope, set, record } => Key::Set(*scope, *set).put(format::encode(record)),
             Self::ForgetSet { scope, set } => Key::Set(*scope, *set).delete(),
             Self::Table { scope, name, fingerprint } => {
                 Key::Table(*scope, name).put(format::encode(fingerprint))

@@ -13,7 +13,7 @@ use super::loss::Doubts;
 use super::{Store, StoreError};
 use crate::bsatn::{self, Decode, DecodeError, Encode, Reader, Writer};
 use crate::limits::Limits;
-use crate::types::Identity;
+use crate::types::{Identity, Timestamp};
 use crate::wire::{RowList, TableName};
 
 /// Scope of a queue and of rows: one user of one database on one server.
@@ -38,6 +38,15 @@ impl std::fmt::Debug for Scope {
             .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
+}
+
+/// A query set whose rows are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetRecord {
+    /// Queries that were asked for.
+    pub(crate) queries: Vec<Box<str>>,
+    /// Time of day at which a run first was ready without having asked for it, after the last that had.
+    pub(crate) unclaimed_since: Option<Timestamp>,
 }
 
 /// A store cannot be used.
@@ -66,7 +75,7 @@ pub struct Saved {
     begun: bool,
     scopes: BTreeMap<u32, Scope>,
     entries: BTreeMap<u64, Entry>,
-    sets: BTreeMap<(u32, u32), Vec<Box<str>>>,
+    sets: BTreeMap<(u32, u32), SetRecord>,
     tables: BTreeMap<(u32, Box<str>), u64>,
     rows: BTreeMap<(u32, u64), Bytes>,
     put_aside: Option<PathBuf>,
@@ -78,7 +87,7 @@ pub struct Saved {
 #[derive(Debug)]
 pub struct LoadedSet {
     pub(crate) number: u32,
-    pub(crate) queries: Vec<Box<str>>,
+    pub(crate) record: SetRecord,
     pub(crate) rows: Vec<(TableName, RowList)>,
 }
 
@@ -305,9 +314,9 @@ impl Saved {
                 Err(_) => broken = true,
             }
         }
-        let queries = self.sets.range((scope, 0)..=(scope, u32::MAX));
-        let loaded = queries.map(|((_, number), queries)| {
-            let set = LoadedSet { number: *number, queries: queries.clone(), rows: Vec::new() };
+        let records = self.sets.range((scope, 0)..=(scope, u32::MAX));
+        let loaded = records.map(|((_, number), record)| {
+            let set = LoadedSet { number: *number, record: record.clone(), rows: Vec::new() };
             (*number, set)
         });
         let mut sets: BTreeMap<u32, LoadedSet> = loaded.collect();
@@ -349,6 +358,27 @@ enum Wrong {
 impl From<DecodeError> for Wrong {
     fn from(_: DecodeError) -> Self {
         Self::Record
+    }
+}
+
+/// Without the second field where there is none, as earlier versions wrote it.
+impl Encode for SetRecord {
+    fn encode(&self, out: &mut Writer) {
+        self.queries.encode(out);
+        if let Some(since) = self.unclaimed_since {
+            since.encode(out);
+        }
+    }
+}
+
+impl<'de> Decode<'de> for SetRecord {
+    const SIZE: Option<usize> = None;
+
+    fn decode(reader: &mut Reader<'de>) -> Result<Self, DecodeError> {
+        let queries = Vec::decode(reader)?;
+        let unclaimed_since =
+            if reader.is_empty() { None } else { Some(Timestamp::decode(reader)?) };
+        Ok(Self { queries, unclaimed_since })
     }
 }
 

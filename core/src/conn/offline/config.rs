@@ -31,8 +31,9 @@ pub struct OfflineConfig {
     pub sent_window: usize,
     /// Keeps the rows of query sets too, to be there at the next start before any network. Yes by default.
     pub keeps_rows: bool,
-    /// How long rows of the last run stay that nobody subscribed to again, once the connection is ready. 30 s.
-    /// Zero: they go when it is. One that never ends: they stay.
+    /// Time for which rows of an earlier run stay that nobody has subscribed to again, counted over all runs from the first that
+    /// was ready without them. 30 s.
+    /// Zero: they go when the connection is ready. One that never ends: they stay, and what is kept grows with every new set.
     pub unclaimed_after: Duration,
     /// Asks the application before calls are sent that were made without a connection. No by default.
     pub asks_before_replay: bool,

@@ -19,6 +19,7 @@ mod queue;
 mod replay;
 mod rows;
 mod sync;
+mod unclaimed;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;

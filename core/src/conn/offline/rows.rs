@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
+use super::unclaimed::Unclaimed;
 use crate::cache::{Change, Part, SetId, Step};
 use crate::conn::{Cause, Connection, State};
-use crate::deadline::after;
 use crate::guard::log;
-use crate::journal::{KeptPart, LoadedSet, Op};
+use crate::journal::{KeptPart, LoadedSet, Op, SetRecord};
 use crate::schema::{Table, fingerprint};
 use crate::wire::TableName;
 
@@ -18,20 +18,11 @@ pub(super) struct Kept {
     next_set: u32,
     /// The numbers in the journal of the sets that have rows there.
     numbers: HashMap<SetId, u32>,
-    /// Sets of the last run that nobody has asked for again.
-    unclaimed: Vec<Unclaimed>,
-    /// Time at which those are dropped.
-    until: Option<Instant>,
+    unclaimed: Unclaimed,
     /// The tables of those sets whose rows are still those of the last run.
     loaded: BTreeMap<SetId, Vec<TableName>>,
     /// Fingerprints of the tables' rows, as the journal says.
     tables: BTreeMap<Box<str>, u64>,
-}
-
-#[derive(Debug)]
-struct Unclaimed {
-    queries: Vec<Box<str>>,
-    rows: SetId,
 }
 
 impl Kept {
@@ -40,8 +31,7 @@ impl Kept {
             next_rows,
             next_set,
             numbers: HashMap::new(),
-            unclaimed: Vec::new(),
-            until: None,
+            unclaimed: Unclaimed::default(),
             loaded: BTreeMap::new(),
             tables,
         }
@@ -57,7 +47,7 @@ pub fn table_fingerprint<T: Table>() -> u64 {
 impl Connection {
     /// Puts the rows of the last run into the cache, as rows of sets that are stale.
     pub(super) fn load_rows(&mut self, sets: Vec<LoadedSet>) {
-        for LoadedSet { number, queries, rows: tables } in sets {
+        for LoadedSet { number, record, rows: tables } in sets {
             let set = self.subs.reserve_rows();
             let names = tables.iter().map(|(table, _)| table.clone()).collect();
             let parts = tables.into_iter().map(|(table, rows)| Part::Inserts { set, table, rows });
@@ -67,7 +57,7 @@ impl Connection {
             if loaded {
                 self.cache.mark_stale(set);
                 offline.rows.loaded.insert(set, names);
-                offline.rows.unclaimed.push(Unclaimed { queries, rows: set });
+                offline.rows.unclaimed.add(record.queries, set, record.unclaimed_since);
             } else {
                 let _ = self.cache.drop_now([set]);
                 self.forget_rows(set);
@@ -96,35 +86,35 @@ impl Connection {
 
     /// The set of the last run that these queries asked for: its rows are the new set's, until the server says more.
     pub(in crate::conn) fn claim_rows(&mut self, queries: &[Box<str>]) -> Option<SetId> {
-        let unclaimed = &mut self.offline.as_mut()?.rows.unclaimed;
-        let at = unclaimed.iter().position(|set| set.queries == queries)?;
-        Some(unclaimed.swap_remove(at).rows)
+        let offline = self.offline.as_mut()?;
+        let (rows, marked) = offline.rows.unclaimed.claim(queries)?;
+        if let Some(queries) = marked {
+            offline.write_set(rows, SetRecord { queries, unclaimed_since: None });
+        }
+        Some(rows)
     }
 
     /// Rows of the last run that nobody asked for again may stay a while.
     pub(in crate::conn) fn start_unclaimed(&mut self, now: Instant) {
-        if let Some(offline) = &mut self.offline
-            && !offline.rows.unclaimed.is_empty()
-            && offline.rows.until.is_none()
-        {
-            offline.rows.until = after(now, offline.config.unclaimed_after);
+        let Some(offline) = &mut self.offline else { return };
+        let grace = offline.config.unclaimed_after;
+        for (rows, queries, since) in offline.rows.unclaimed.start(now, offline.clock, grace) {
+            offline.write_set(rows, SetRecord { queries, unclaimed_since: Some(since) });
         }
     }
 
     pub(in crate::conn) fn unclaimed_until(&self) -> Option<Instant> {
-        self.offline.as_ref()?.rows.until
+        self.offline.as_ref()?.rows.unclaimed.next_due()
     }
 
     /// Drops the rows of the last run that nobody asked for again.
     pub(in crate::conn) fn drop_unclaimed(&mut self, now: Instant) {
         let Some(offline) = &mut self.offline else { return };
-        if offline.rows.until.is_none_or(|until| now < until) {
-            return;
+        let expired = offline.rows.unclaimed.take_expired(now);
+        if !expired.is_empty() {
+            let parts = expired.into_iter().map(|set| Part::DropSet { set }).collect();
+            self.apply(Change::of(parts), Cause::Resync, Vec::new());
         }
-        offline.rows.until = None;
-        let unclaimed = std::mem::take(&mut offline.rows.unclaimed);
-        let parts = unclaimed.iter().map(|set| Part::DropSet { set: set.rows }).collect();
-        self.apply(Change::of(parts), Cause::Resync, Vec::new());
     }
 
     /// Sets of the last run that have rows of the table `T` under another fingerprint: these are not to become visible.
@@ -175,15 +165,13 @@ impl Connection {
 
     /// Whether nobody has asked yet for these rows of the last run.
     pub(in crate::conn) fn is_unclaimed(&self, rows: SetId) -> bool {
-        let Some(offline) = &self.offline else { return false };
-        offline.rows.unclaimed.iter().any(|set| set.rows == rows)
+        self.offline.as_ref().is_some_and(|offline| offline.rows.unclaimed.contains(rows))
     }
 
     /// The rows of the last run that nobody asked for yet are gone.
     pub(in crate::conn) fn forget_unclaimed(&mut self) {
         if let Some(offline) = &mut self.offline {
             offline.rows.unclaimed.clear();
-            offline.rows.until = None;
         }
     }
 
@@ -200,7 +188,7 @@ impl Connection {
         self.tell(transaction, Cause::Resync);
         if let Some(offline) = &mut self.offline {
             offline.rows.loaded.remove(&rows);
-            offline.rows.unclaimed.retain(|set| set.rows != rows);
+            offline.rows.unclaimed.remove(rows);
         }
         if let Some(set) = self.subs.by_rows(rows)
             && self.subs.start_over(set)
@@ -252,8 +240,7 @@ impl Connection {
                 None => {
                     let query_set = self.subs.by_rows(set).and_then(|set| self.subs.get(set));
                     let Some(query_set) = query_set else { continue };
-                    let (scope, queries) = (offline.scope, query_set.queries().to_vec());
-                    offline.name_set(scope, set, queries)
+                    offline.name_set(set, query_set.queries().to_vec())
                 }
             };
             match part {
@@ -281,12 +268,18 @@ impl Connection {
 }
 
 impl super::Offline {
-    fn name_set(&mut self, scope: u32, set: SetId, queries: Vec<Box<str>>) -> u32 {
+    fn name_set(&mut self, set: SetId, queries: Vec<Box<str>>) -> u32 {
         let number = self.rows.next_set;
         self.rows.next_set += 1;
         self.rows.numbers.insert(set, number);
-        self.write(Op::Set { scope, set: number, queries });
+        self.write_set(set, SetRecord { queries, unclaimed_since: None });
         number
+    }
+
+    fn write_set(&mut self, set: SetId, record: SetRecord) {
+        if let Some(&set) = self.rows.numbers.get(&set) {
+            self.write(Op::Set { scope: self.scope, set, record });
+        }
     }
 
     fn write_rows(&mut self, parts: Vec<KeptPart>) {

@@ -103,6 +103,42 @@ fn unclaimed_rows_expire() {
     assert!(offline.restart().rig.rows().is_empty());
 }
 
+/// Runs that end before rows expire do not keep them for ever.
+#[test]
+fn unclaimed_rows_expire_over_several_runs() {
+    let mut offline = with_rows(&[b"a"]);
+    for seconds in [20, 9] {
+        offline = offline.restart();
+        let _ = offline.connect();
+        offline.store();
+        offline.rig.now += Duration::from_secs(seconds);
+        offline.rig.connection.handle_timeout(offline.rig.now);
+        assert_eq!(offline.rig.rows(), [b"a"]);
+    }
+    let mut offline = offline.restart();
+    let _ = offline.connect();
+    offline.rig.now += Duration::from_secs(1);
+    offline.rig.connection.handle_timeout(offline.rig.now);
+    assert_eq!(offline.told(), ["transaction: Resync"]);
+    offline.store();
+    assert!(offline.restart().rig.rows().is_empty());
+}
+
+#[test]
+fn claimed_rows_expire_from_their_last_claim() {
+    let mut offline = with_rows(&[b"a"]).restart();
+    let _ = offline.connect();
+    offline.rig.now += Duration::from_secs(20);
+    subscribe(&mut offline);
+    let _ = answer(&mut offline, &[b"a"]);
+    offline.store();
+    let mut offline = offline.restart();
+    let _ = offline.connect();
+    offline.rig.now += Duration::from_secs(29);
+    offline.rig.connection.handle_timeout(offline.rig.now);
+    assert_eq!(offline.rig.rows(), [b"a"]);
+}
+
 #[test]
 fn ended_set_is_absent_after_restart() {
     let mut offline = with_rows(&[b"a"]);
