@@ -81,6 +81,8 @@ mod names;
 mod print;
 #[cfg(feature = "http")]
 mod source;
+#[cfg(test)]
+mod words;
 
 #[doc(inline)]
 pub use lightlike_core::schema::{SchemaError, ServerSchema};

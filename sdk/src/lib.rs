@@ -134,6 +134,8 @@ mod wait;
 mod watch;
 mod watch_row;
 mod watch_table;
+#[cfg(test)]
+mod words;
 
 #[doc(hidden)]
 #[path = "private.rs"]
