@@ -1,7 +1,6 @@
 //! One client of the soak: what it does, and how it is checked.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -93,18 +92,13 @@ struct Heard {
 }
 
 impl Life {
-    pub(crate) fn new(
-        database: Arc<Database>,
-        number: usize,
-        random: Random,
-        folder: &Path,
-    ) -> Self {
+    pub(crate) fn new(database: Arc<Database>, number: usize, random: Random, kept: Kept) -> Self {
         Self {
             database,
             number,
             random,
             ended: Ended { number, ..Ended::default() },
-            kept: Kept::of(number, folder),
+            kept,
             waiting: HashMap::new(),
         }
     }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::life::Life;
 use crate::random::Random;
 use crate::report::Report;
+use crate::stores::{Kept, Kind};
 use crate::witness::Witness;
 
 /// Rows that the database keeps; older ones are deleted, so that rows leave as well as come.
@@ -30,17 +31,19 @@ struct Args {
     minutes: u64,
     clients: usize,
     seed: u64,
+    stores: Option<Kind>,
 }
 
 impl Args {
     fn parse() -> Result<Self, lexopt::Error> {
         use lexopt::prelude::*;
-        let mut args = Self { minutes: 10, clients: 60, seed: 1 };
+        let mut args = Self { minutes: 10, clients: 60, seed: 1, stores: None };
         let mut parser = lexopt::Parser::from_env();
         while let Some(arg) = parser.next()? {
             match arg {
                 Long("minutes") => args.minutes = parser.value()?.parse()?,
                 Long("clients") => args.clients = parser.value()?.parse()?,
+                Long("stores") => args.stores = Some(parser.value()?.parse()?),
                 Long("seed") => args.seed = parser.value()?.parse()?,
                 _ => return Err(arg.unexpected()),
             }
@@ -87,7 +90,8 @@ async fn soak(real: &Real, args: &Args) -> Result<Report, Box<dyn std::error::Er
     let mut lives = JoinSet::new();
     for number in 0..args.clients {
         let random = Random::new(args.seed, number);
-        let life = Life::new(Arc::clone(&database), number, random, folder.path());
+        let kept = Kept::of(number, args.stores, folder.path());
+        let life = Life::new(Arc::clone(&database), number, random, kept);
         let (witness, stopped) = (witness.clone(), stopped.clone());
         lives.spawn(async move { life.run(stopped, witness).await });
     }

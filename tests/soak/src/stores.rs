@@ -1,8 +1,38 @@
 //! Stores of clients, which outlive them.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use lightlike::{ClientBuilder, FileStore, MemoryStore, RedbStore, StoreError};
+
+/// Kind of store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Nothing,
+    Memory,
+    File,
+    Redb,
+}
+
+/// Kinds of eight clients, where each may be of another.
+const KINDS: [Kind; 8] = {
+    use Kind::{File, Memory, Nothing, Redb};
+    [Nothing, Memory, Nothing, File, Nothing, File, Nothing, Redb]
+};
+
+impl FromStr for Kind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::Nothing),
+            "memory" => Ok(Self::Memory),
+            "file" => Ok(Self::File),
+            "redb" => Ok(Self::Redb),
+            _ => Err("stores are none, memory, file or redb"),
+        }
+    }
+}
 
 /// A store that a client is made with again and again.
 pub(crate) enum Kept {
@@ -13,13 +43,13 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
-    /// Half of the clients keep nothing.
-    pub(crate) fn of(client: usize, folder: &Path) -> Self {
-        match client % 8 {
-            1 => Self::Memory(MemoryStore::new()),
-            3 | 5 => Self::File(folder.join(format!("{client}.journal"))),
-            7 => Self::Redb(folder.join(format!("{client}.redb"))),
-            _ => Self::Nothing,
+    /// Half of the clients keep nothing, unless all are to be of one kind.
+    pub(crate) fn of(client: usize, kind: Option<Kind>, folder: &Path) -> Self {
+        match kind.unwrap_or(KINDS[client % KINDS.len()]) {
+            Kind::Nothing => Self::Nothing,
+            Kind::Memory => Self::Memory(MemoryStore::new()),
+            Kind::File => Self::File(folder.join(format!("{client}.journal"))),
+            Kind::Redb => Self::Redb(folder.join(format!("{client}.redb"))),
         }
     }
 
