@@ -4,10 +4,10 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::lifecycle::state::{ConnectionState, Lost};
 use super::offline::{Restored, SyncState};
 use super::receiving::Receiving;
 use super::slow::SlowConsumer;
-use super::state::{ConnectionState, Lost};
 use super::times::CallTimes;
 use super::{Verification, VerificationId};
 use crate::bsatn;

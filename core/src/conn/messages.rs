@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::apply::Then;
-use super::recovery::BatchSupport;
+use super::lifecycle::recovery::BatchSupport;
 use super::{
     Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Reply, SetEnd, State,
 };

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::apply::Then;
 use super::inbox::Frame;
+use super::lifecycle::recovery::BatchSupport;
 use super::messages::excerpt;
 use super::net::net_parts;
-use super::recovery::BatchSupport;
 use super::{Cause, Connection, Event, StaleReason, State};
 use crate::cache::{Change, Part, SetId};
 use crate::deadline::after;
@@ -25,7 +25,7 @@ pub(super) struct Resync {
     parts: Vec<Part>,
     /// The frames that these keep.
     frames: KeptFrames,
-    /// They take the place of everything that is here, whoever has it: see [`Recovery`](super::recovery::Recovery).
+    /// They take the place of everything that is here, whoever has it: see [`Recovery`](super::lifecycle::recovery::Recovery).
     reloads: bool,
     /// Time at which sets that are not answered are left as they are.
     until: Option<Instant>,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::recovery::Next;
+use super::lifecycle::recovery::Next;
 use super::{
     Action, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Finish, Lost,
     NotSent, Reply, SetEnd, State,

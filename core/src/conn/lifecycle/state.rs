@@ -28,7 +28,7 @@ pub enum ConnectionState {
     Resyncing,
     /// Greeted, and every query set whose first rows have come is in step with the server.
     ///
-    /// Whether a set's first rows have come its own handle says; how far they are, [`Receiving`](super::Receiving).
+    /// Whether a set's first rows have come its own handle says; how far they are, [`Receiving`](crate::conn::Receiving).
     Ready,
     /// The socket was lost and will be opened again. Rows are as they were.
     Reconnecting {
@@ -40,7 +40,7 @@ pub enum ConnectionState {
         reason: Lost,
     },
     /// The server does not accept the token. Another one is waited for; where the server has greeted before, this one is
-    /// also tried again every [`auth_pause`](super::Reconnect::auth_pause).
+    /// also tried again every [`auth_pause`](crate::conn::Reconnect::auth_pause).
     NeedsAuth(Lost),
     /// It is over, and will not come back by itself.
     Closed(CloseReason),
@@ -360,7 +360,7 @@ impl Lost {
 
     /// Returns `true` if the server said something that cannot be: the same again, without anything in between, is no
     /// accident.
-    pub(super) fn is_fault(&self) -> bool {
+    pub(in crate::conn) fn is_fault(&self) -> bool {
         matches!(
             self,
             Self::Frame(_)
@@ -373,7 +373,7 @@ impl Lost {
 
     /// Returns `true` if bytes came that make no sense here, as where something on the way changes or mixes them up. What
     /// reaches a limit, or needs what this build lacks, does so again.
-    pub(super) fn is_garbled(&self) -> bool {
+    pub(in crate::conn) fn is_garbled(&self) -> bool {
         match self {
             Self::Frame(error) => !error.is_of_this_client(),
             Self::Wire(error) => !error.kind().is_limit(),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Config;
+use crate::conn::Config;
 use crate::deadline::after;
 
 /// The shortest pause between two pings, whatever [`Config::ping_after`] says: zero must not make a loop of them.
@@ -14,7 +14,7 @@ const PING_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// minutes is no silence. But nothing goes the other way meanwhile: the server's pings wait behind that message, and the
 /// server drops a client that it has not heard for 30 s. So a ping is due when either side has been quiet.
 #[derive(Debug)]
-pub(super) struct Liveness {
+pub(in crate::conn) struct Liveness {
     /// When a byte last came.
     heard: Instant,
     /// When something of ours last left: pings of the server's are answered without the machine.
@@ -24,39 +24,39 @@ pub(super) struct Liveness {
 }
 
 impl Liveness {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(in crate::conn) fn new(now: Instant) -> Self {
         Self { heard: now, spoke: now, pinged: None }
     }
 
     /// Any bytes came: a whole message, or a part of one.
-    pub(super) fn heard(&mut self, now: Instant) {
+    pub(in crate::conn) fn heard(&mut self, now: Instant) {
         self.heard = now;
         self.pinged = None;
     }
 
     /// A ping came, and is answered; or an answer to ours did.
-    pub(super) fn answered(&mut self, now: Instant) {
+    pub(in crate::conn) fn answered(&mut self, now: Instant) {
         *self = Self::new(now);
     }
 
     /// A message leaves.
-    pub(super) fn spoke(&mut self, now: Instant) {
+    pub(in crate::conn) fn spoke(&mut self, now: Instant) {
         self.spoke = now;
     }
 
     /// A ping leaves.
-    pub(super) fn pinged(&mut self, now: Instant) {
+    pub(in crate::conn) fn pinged(&mut self, now: Instant) {
         self.spoke = now;
         self.pinged = Some(now);
     }
 
     /// Returns `true` while a ping waits for any byte.
-    pub(super) fn is_pinged(&self) -> bool {
+    pub(in crate::conn) fn is_pinged(&self) -> bool {
         self.pinged.is_some()
     }
 
     /// When to ping, or to give the socket up.
-    pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
+    pub(in crate::conn) fn deadline(&self, config: &Config) -> Option<Instant> {
         match self.pinged {
             Some(pinged) => after(pinged, config.pong_timeout),
             None => after(self.heard.min(self.spoke), config.ping_after.max(PING_PAUSE_MIN)),
@@ -64,7 +64,7 @@ impl Liveness {
     }
 
     /// How long nothing came.
-    pub(super) fn silence(&self, now: Instant) -> Duration {
+    pub(in crate::conn) fn silence(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.heard)
     }
 }

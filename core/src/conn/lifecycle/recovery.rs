@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
-use super::config::Reconnect;
 use super::state::Lost;
+use crate::conn::config::Reconnect;
 use crate::deadline::{after, has_passed};
 use crate::guard::log;
 
@@ -15,7 +15,7 @@ const NOT_UNDERSTOOD: u16 = 1011;
 
 /// History of a connection's sockets, as far as recovery needs it.
 #[derive(Debug)]
-pub(super) struct Recovery {
+pub(in crate::conn) struct Recovery {
     config: Reconnect,
     backoff: Backoff,
     /// Pauses after [`SESSION_BUSY`], which is no failed attempt.
@@ -35,12 +35,12 @@ pub(super) struct Recovery {
     /// The last socket ended by a fault of the server's, and nothing was applied since.
     faulted: bool,
     healing: Healing,
-    pub(super) batch: BatchSupport,
+    pub(in crate::conn) batch: BatchSupport,
 }
 
 /// Support of the server for `SubscribeBatch`. There is no way to ask: it is tried once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BatchSupport {
+pub(in crate::conn) enum BatchSupport {
     Unknown,
     /// One was sent on this socket and is not answered.
     Tried,
@@ -65,7 +65,7 @@ enum Healing {
 
 /// Decision after a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::conn) enum Next {
     /// Nothing helps.
     GiveUp,
     /// Another token may help, or this one after a pause.
@@ -75,7 +75,7 @@ pub(super) enum Next {
 }
 
 impl Recovery {
-    pub(super) fn new(config: Reconnect, seed: u64) -> Self {
+    pub(in crate::conn) fn new(config: Reconnect, seed: u64) -> Self {
         let pauses = |min, max, salt: u64| Backoff::new(min, max, seed ^ salt);
         Self {
             backoff: pauses(config.pause_min, config.pause_max, 0),
@@ -94,15 +94,15 @@ impl Recovery {
     }
 
     /// Number of attempts that failed since the connection was last stable.
-    pub(super) fn attempt(&self) -> u32 {
+    pub(in crate::conn) fn attempt(&self) -> u32 {
         self.backoff.attempt()
     }
 
-    pub(super) fn greeted(&mut self) {
+    pub(in crate::conn) fn greeted(&mut self) {
         self.greeted = true;
     }
 
-    pub(super) fn ready(&mut self, now: Instant) {
+    pub(in crate::conn) fn ready(&mut self, now: Instant) {
         self.ready_since = Some(now);
         self.busy.reset();
         self.lost_since = None;
@@ -111,17 +111,17 @@ impl Recovery {
     }
 
     /// Reason for which there is no connection, if there was one or an attempt at one.
-    pub(super) fn last_loss(&self) -> Option<&Lost> {
+    pub(in crate::conn) fn last_loss(&self) -> Option<&Lost> {
         self.last_loss.as_ref()
     }
 
     /// A message was applied: what ends the socket now is another failure than before.
-    pub(super) fn progress(&mut self) {
+    pub(in crate::conn) fn progress(&mut self) {
         self.faulted = false;
     }
 
     /// The socket is gone.
-    pub(super) fn lost(&mut self, now: Instant, reason: &Lost) -> Next {
+    pub(in crate::conn) fn lost(&mut self, now: Instant, reason: &Lost) -> Next {
         let ready_since = self.ready_since.take();
         if ready_since.is_some_and(|since| has_passed(since, self.config.stable_after, now)) {
             self.backoff.reset();
@@ -181,33 +181,33 @@ impl Recovery {
     }
 
     /// Whether the rows that come next take the place of everything that is here.
-    pub(super) fn reloads(&self) -> bool {
+    pub(in crate::conn) fn reloads(&self) -> bool {
         self.healing == Healing::Reload
     }
 
     /// They have.
-    pub(super) fn reloaded(&mut self) {
+    pub(in crate::conn) fn reloaded(&mut self) {
         self.healing = Healing::Resync;
     }
 
     /// It is over: nothing more is to be told.
-    pub(super) fn end(&mut self) {
+    pub(in crate::conn) fn end(&mut self) {
         self.lost_since = None;
     }
 
     /// The application knows better: the pauses start over.
-    pub(super) fn hasten(&mut self) {
+    pub(in crate::conn) fn hasten(&mut self) {
         self.backoff.reset();
     }
 
     /// Time at which the application is to be told that the connection has been lost for long.
-    pub(super) fn grace_ends(&self) -> Option<Instant> {
+    pub(in crate::conn) fn grace_ends(&self) -> Option<Instant> {
         let since = self.lost_since.filter(|_| self.greeted && !self.told)?;
         after(since, self.config.grace)
     }
 
     /// Returns `true` if it is to be told now: once an outage.
-    pub(super) fn tell(&mut self, now: Instant) -> bool {
+    pub(in crate::conn) fn tell(&mut self, now: Instant) -> bool {
         let due = self.grace_ends().is_some_and(|end| now >= end);
         self.told |= due;
         due
