@@ -26,7 +26,6 @@
 //! `step` applies nothing while events wait: so the application has seen one transaction whole, and nothing of the
 //! next, when its callbacks run.
 
-mod alarm;
 mod apply;
 mod bounds;
 mod command;
@@ -34,7 +33,6 @@ mod config;
 mod endpoint;
 mod event;
 mod finish;
-mod histogram;
 mod inbox;
 mod lifecycle;
 mod messages;
@@ -45,11 +43,9 @@ mod outbox;
 mod ownership;
 mod receiving;
 mod resync;
-mod slow;
 mod socket;
-mod stats;
+mod telemetry;
 mod temp_ids;
-mod times;
 mod user;
 mod vacuum;
 mod verify;
@@ -66,7 +62,6 @@ use crate::secret::Secret;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
 
-use self::alarm::Alarms;
 use self::apply::Applying;
 pub use self::bounds::BoundFault;
 pub use self::config::{Config, Reconnect};
@@ -79,7 +74,6 @@ pub use self::event::{
 };
 use self::finish::Finish;
 pub use self::finish::LINGER_MAX;
-pub use self::histogram::Histogram;
 use self::inbox::Inbox;
 use self::lifecycle::liveness::Liveness;
 use self::lifecycle::recovery::Recovery;
@@ -94,12 +88,14 @@ pub use self::ownership::OwnershipFault;
 use self::receiving::Arrivals;
 pub use self::receiving::{PartialMessage, Receiving};
 use self::resync::Resync;
-use self::slow::Pace;
-pub use self::slow::{SlowConsumer, SlowReason};
-pub use self::stats::Stats;
+pub use self::telemetry::histogram::Histogram;
+use self::telemetry::slow::Pace;
+pub use self::telemetry::slow::{SlowConsumer, SlowReason};
+pub use self::telemetry::stats::Stats;
+use self::telemetry::timers::Alarms;
+pub use self::telemetry::times::CallTimes;
 pub use self::temp_ids::NamedArgs;
 use self::temp_ids::TempIds;
-pub use self::times::CallTimes;
 use self::vacuum::Vacuum;
 use self::verify::Verifying;
 pub use self::verify::{Verification, VerificationId};

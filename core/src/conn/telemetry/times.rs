@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Connection, Event};
+use crate::conn::{Connection, Event};
 
 /// Times of a call's phases, by the clock that the machine was told; `None` for what did not happen, such as an answer
 /// to a call that timed out. Good to a ten-millionth.
@@ -61,7 +61,7 @@ impl Span {
 impl Connection {
     /// The times of a call that was made and sent then, and whose answer is the message that was just read. Its rows come
     /// later, if there are any.
-    pub(super) fn answered_now(
+    pub(in crate::conn) fn answered_now(
         &mut self,
         made: Option<Instant>,
         sent: Option<Instant>,
@@ -80,7 +80,7 @@ impl Connection {
     }
 
     /// An event that waited for the rows of the message that was read last, which are there now.
-    pub(super) fn applied_now(&self, event: Event, now: Instant) -> Event {
+    pub(in crate::conn) fn applied_now(&self, event: Event, now: Instant) -> Event {
         match event {
             Event::Answered { call, reply, times } => {
                 let applying = Span::between(self.inbox.came(), Some(now));

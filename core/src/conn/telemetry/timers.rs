@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::{AlarmId, Connection, Event};
+use crate::conn::{AlarmId, Connection, Event};
 
 /// Alarms that have not come yet.
 #[derive(Debug, Default)]
-pub(super) struct Alarms {
+pub(in crate::conn) struct Alarms {
     named: u64,
     pending: BTreeSet<(Instant, AlarmId)>,
 }
 
 impl Alarms {
     /// The next moment of any.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(in crate::conn) fn next(&self) -> Option<Instant> {
         self.pending.first().map(|(at, _)| *at)
     }
 }
@@ -36,7 +36,7 @@ impl Connection {
         self.alarms.pending.remove(&(at, alarm));
     }
 
-    pub(super) fn ring_alarms(&mut self, now: Instant) {
+    pub(in crate::conn) fn ring_alarms(&mut self, now: Instant) {
         while let Some((at, alarm)) = self.alarms.pending.first().copied()
             && at <= now
         {
@@ -46,7 +46,7 @@ impl Connection {
     }
 
     /// There will be no more alarms.
-    pub(super) fn end_alarms(&mut self) {
+    pub(in crate::conn) fn end_alarms(&mut self) {
         self.alarms.pending.clear();
     }
 }

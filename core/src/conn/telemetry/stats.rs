@@ -1,14 +1,14 @@
 //! Counters of a connection's work, done and pending.
 
-use super::Connection;
 use super::histogram::Histogram;
+use crate::conn::Connection;
 
 /// Work of a connection since it was made, over all its sockets, and its pending work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
     /// Bytes that were read from sockets: compressed, parts of messages and the WebSocket's own included. See
-    /// [`Receiving`](super::Receiving).
+    /// [`Receiving`](crate::conn::Receiving).
     pub socket_bytes_received: u64,
     /// Bytes of binary frames that came, as they came: compressed, without the WebSocket's own.
     pub bytes_received: u64,

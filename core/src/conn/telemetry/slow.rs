@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Connection, Event};
+use crate::conn::{Connection, Event};
 
 /// The application does not keep up with the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum SlowReason {
 
 /// Observed pace of the application.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(in crate::conn) struct Pace {
     /// Time at which the last step was over, if it left events to be delivered.
     delivering_since: Option<Instant>,
     /// Since when applying waits for views.
@@ -41,14 +41,14 @@ pub(super) struct Pace {
 
 impl Connection {
     /// The application has been told everything, and the next step begins.
-    pub(super) fn pace_step(&mut self, now: Instant) {
+    pub(in crate::conn) fn pace_step(&mut self, now: Instant) {
         if let Some(since) = self.pace.delivering_since.take() {
             self.notice(SlowReason::Callbacks, now.saturating_duration_since(since));
         }
     }
 
     /// The next message is read. One that waited alone is late, but nothing piles up behind it.
-    pub(super) fn pace_message(&mut self, now: Instant) {
+    pub(in crate::conn) fn pace_message(&mut self, now: Instant) {
         if self.inbox.waiting_bytes() > 0
             && let Some(came) = self.inbox.came()
         {
@@ -57,7 +57,7 @@ impl Connection {
     }
 
     /// Applying waits for views, or does not.
-    pub(super) fn pace_views(&mut self, now: Instant, waits: bool) {
+    pub(in crate::conn) fn pace_views(&mut self, now: Instant, waits: bool) {
         if waits {
             let since = *self.pace.held_since.get_or_insert(now);
             self.notice(SlowReason::Views, now.saturating_duration_since(since));
@@ -67,7 +67,7 @@ impl Connection {
     }
 
     /// A step is over.
-    pub(super) fn pace_rest(&mut self, now: Instant, idle: bool) {
+    pub(in crate::conn) fn pace_rest(&mut self, now: Instant, idle: bool) {
         if !self.events.is_empty() {
             self.pace.delivering_since = Some(now);
         } else if idle {
