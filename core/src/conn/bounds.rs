@@ -30,7 +30,7 @@ impl Connection {
     #[doc(hidden)]
     pub fn bound_faults(&self) -> Vec<BoundFault> {
         let limits = &self.config.limits;
-        let resync = self.resync.as_ref().map_or(0, super::resync::Resync::bytes);
+        let resync = self.resync.as_ref().map_or(0, super::subscriptions::resync::Resync::bytes);
         let held = [
             // One frame may exceed it: the last, or the one under way.
             ("max_received_bytes", self.inbox.bytes_before_last(), limits.max_received_bytes),

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Connection, Event, State};
 use crate::cache::Drift;
+use crate::conn::{Connection, Event, State};
 use crate::subs::{Stage, SubscriptionId, queries_bytes};
 use crate::wire::{ClientMessage, QueryRows, QuerySetId, Text};
 
@@ -29,7 +29,7 @@ pub struct Verification {
 
 /// The verifications under way.
 #[derive(Debug, Default)]
-pub(super) struct Verifying {
+pub(in crate::conn) struct Verifying {
     next: u64,
     under_way: BTreeMap<VerificationId, (Verification, usize)>,
     /// The sets on the wire that are there to be compared.
@@ -51,7 +51,7 @@ struct Asked {
 
 impl Verifying {
     /// Memory of the sets that the server has not answered, or not ended.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::conn) fn bytes(&self) -> usize {
         self.bytes
     }
 
@@ -72,17 +72,17 @@ impl Verifying {
     }
 
     /// Returns `true` if the server has answered everything that was asked for a comparison.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(in crate::conn) fn is_idle(&self) -> bool {
         self.asked.is_empty() && self.ending.is_empty()
     }
 
     /// Returns `true` if the set is on the wire for this alone.
-    pub(super) fn has(&self, wire: QuerySetId) -> bool {
+    pub(in crate::conn) fn has(&self, wire: QuerySetId) -> bool {
         self.asked.contains_key(&wire) || self.ending.contains(&wire)
     }
 
     /// The server has ended a set that was compared.
-    pub(super) fn ended(&mut self, wire: QuerySetId) -> bool {
+    pub(in crate::conn) fn ended(&mut self, wire: QuerySetId) -> bool {
         let ended = self.ending.remove(&wire);
         if ended {
             self.bytes -= queries_bytes(&[]);
@@ -127,7 +127,11 @@ impl Connection {
     }
 
     /// The server says what a set has; false if that was not asked for.
-    pub(super) fn compare_set(&mut self, wire: QuerySetId, rows: Option<&QueryRows>) -> bool {
+    pub(in crate::conn) fn compare_set(
+        &mut self,
+        wire: QuerySetId,
+        rows: Option<&QueryRows>,
+    ) -> bool {
         let Some(Asked { id, set, .. }) = self.verifying.answered(wire) else { return false };
         let held = self.subs.get(set).filter(|set| set.stage() == Stage::Applied);
         let drifts = held.zip(rows).map(|(held, rows)| self.cache.compare(held.rows(), rows));
@@ -163,7 +167,7 @@ impl Connection {
     }
 
     /// There is no socket any more to hear from.
-    pub(super) fn give_up_verifying(&mut self) {
+    pub(in crate::conn) fn give_up_verifying(&mut self) {
         let Verifying { next, under_way, .. } = std::mem::take(&mut self.verifying);
         self.verifying.next = next;
         for id in under_way.into_keys() {

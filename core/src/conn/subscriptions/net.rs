@@ -13,7 +13,7 @@ type Counts<'a> = HashMap<&'a [u8], usize, foldhash::fast::RandomState>;
 /// and the new version of a row cannot both come in. What is deleted and did not come is left for the cache to judge.
 ///
 /// Only tables of which something is deleted are looked at.
-pub(super) fn net_parts(parts: Vec<Part>) -> Vec<Part> {
+pub(in crate::conn) fn net_parts(parts: Vec<Part>) -> Vec<Part> {
     if !parts.iter().any(|part| matches!(part, Part::Deletes { .. })) {
         return parts;
     }

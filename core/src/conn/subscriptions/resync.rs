@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::apply::Then;
-use super::inbox::Frame;
-use super::lifecycle::recovery::BatchSupport;
-use super::messages::excerpt;
 use super::net::net_parts;
-use super::{Cause, Connection, Event, StaleReason, State};
 use crate::cache::{Change, Part, SetId};
+use crate::conn::apply::Then;
+use crate::conn::inbox::Frame;
+use crate::conn::lifecycle::recovery::BatchSupport;
+use crate::conn::messages::excerpt;
+use crate::conn::{Cause, Connection, Event, StaleReason, State};
 use crate::deadline::after;
 use crate::guard::log;
 use crate::subs::{Arrival, QuerySet, Stage, SubscriptionId};
@@ -17,7 +17,7 @@ use crate::wire::{BatchSet, ClientMessage, Protocol, Text, subscribe_batch_len};
 
 /// Answers to a resync so far.
 #[derive(Debug)]
-pub(super) struct Resync {
+pub(in crate::conn) struct Resync {
     /// The sets that are not answered.
     pending: BTreeSet<SubscriptionId>,
     answered: Vec<Arrival>,
@@ -25,7 +25,7 @@ pub(super) struct Resync {
     parts: Vec<Part>,
     /// The frames that these keep.
     frames: KeptFrames,
-    /// They take the place of everything that is here, whoever has it: see [`Recovery`](super::lifecycle::recovery::Recovery).
+    /// They take the place of everything that is here, whoever has it: see [`Recovery`](crate::conn::lifecycle::recovery::Recovery).
     reloads: bool,
     /// Time at which sets that are not answered are left as they are.
     until: Option<Instant>,
@@ -49,19 +49,19 @@ impl KeptFrames {
 
 impl Resync {
     /// Memory of the answers so far.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::conn) fn bytes(&self) -> usize {
         self.frames.bytes + self.parts.len() * size_of::<Part>()
     }
 
     /// Gives the server this much longer.
-    pub(super) fn put_off(&mut self, time: Duration) {
+    pub(in crate::conn) fn put_off(&mut self, time: Duration) {
         self.until = self.until.and_then(|until| after(until, time));
     }
 }
 
 impl Connection {
     /// Asks again for every set that has rows. False if there is none.
-    pub(super) fn start_resync(&mut self, now: Instant) -> bool {
+    pub(in crate::conn) fn start_resync(&mut self, now: Instant) -> bool {
         let State::Online { protocol, .. } = self.state else { return false };
         let stale = self.subs.at(Stage::Stale);
         let reloads = self.recovery.reloads();
@@ -112,7 +112,11 @@ impl Connection {
     }
 
     /// The server has answered a set that was asked for again, with these rows.
-    pub(super) fn resync_answered(&mut self, arrival: Arrival, rows: impl Iterator<Item = Part>) {
+    pub(in crate::conn) fn resync_answered(
+        &mut self,
+        arrival: Arrival,
+        rows: impl Iterator<Item = Part>,
+    ) {
         let frame = self.inbox.frame();
         if let Some(resync) = &mut self.resync
             && resync.pending.remove(&arrival.set)
@@ -130,7 +134,7 @@ impl Connection {
     }
 
     /// A change of a set that is being resynced: it belongs to the rows that came before it.
-    pub(super) fn resync_changed(&mut self, part: Part) {
+    pub(in crate::conn) fn resync_changed(&mut self, part: Part) {
         let frame = self.inbox.frame();
         if let Some(resync) = &mut self.resync {
             resync.frames.add(frame);
@@ -139,14 +143,14 @@ impl Connection {
     }
 
     /// The server refuses to resync a set.
-    pub(super) fn resync_refused(&mut self, set: SubscriptionId, why: &str) {
+    pub(in crate::conn) fn resync_refused(&mut self, set: SubscriptionId, why: &str) {
         let reason = StaleReason::Refused(excerpt(why));
         self.events.push_back(Event::Stale { set, reason });
         self.leave_resync(set);
     }
 
     /// A set is no longer waited for.
-    pub(super) fn leave_resync(&mut self, set: SubscriptionId) {
+    pub(in crate::conn) fn leave_resync(&mut self, set: SubscriptionId) {
         if let Some(resync) = &mut self.resync {
             resync.pending.remove(&set);
             resync.answered.retain(|answered| answered.set != set);
@@ -155,18 +159,18 @@ impl Connection {
     }
 
     /// When the sets that are not answered are left as they are. Not while a message is arriving: nothing behind it can.
-    pub(super) fn resync_ends(&self) -> Option<Instant> {
+    pub(in crate::conn) fn resync_ends(&self) -> Option<Instant> {
         self.resync.as_ref()?.until.filter(|_| !self.arrivals.has_part())
     }
 
     /// Time is up: sets that are not answered stay as they are.
-    pub(super) fn resync_timed_out(&mut self) {
+    pub(in crate::conn) fn resync_timed_out(&mut self) {
         self.resync_without_the_rest(&StaleReason::NotAnswered);
     }
 
     /// A message was handled: where more is kept than may be, what is here is applied without the sets that are not answered.
     /// Their answers are a resync of their own.
-    pub(super) fn bound_resync(&mut self) {
+    pub(in crate::conn) fn bound_resync(&mut self) {
         let limit = self.config.limits.max_resync_bytes;
         if self.resync.as_ref().is_some_and(|resync| resync.bytes() > limit) {
             self.resync_without_the_rest(&StaleReason::NotGathered { limit });
@@ -205,7 +209,7 @@ impl Connection {
 
     /// What a change that takes the place of everything drops besides what it says: all that the cache has, but for rows that
     /// are kept in step. It is asked when the change begins, because rows may have come since it was queued.
-    pub(super) fn drops_of_the_rest(&self, change: &Change) -> Vec<Part> {
+    pub(in crate::conn) fn drops_of_the_rest(&self, change: &Change) -> Vec<Part> {
         let held = self.cache.held().into_iter().map(|held| held.set);
         let mut sets: BTreeSet<SetId> = held.chain(self.cache.remembered()).collect();
         sets.retain(|set| !self.subs.keeps_in_step(*set));
@@ -214,7 +218,7 @@ impl Connection {
     }
 
     /// Everything was loaded anew.
-    pub(super) fn reloaded(&mut self) {
+    pub(in crate::conn) fn reloaded(&mut self) {
         self.recovery.reloaded();
         self.stats.reloads += 1;
         self.forget_unclaimed();
