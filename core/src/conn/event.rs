@@ -4,9 +4,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::apply::receiving::Receiving;
 use super::lifecycle::state::{ConnectionState, Lost};
 use super::offline::{Restored, SyncState};
-use super::receiving::Receiving;
 use super::telemetry::slow::SlowConsumer;
 use super::telemetry::times::CallTimes;
 use super::{Verification, VerificationId};

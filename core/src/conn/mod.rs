@@ -33,20 +33,16 @@ mod config;
 mod endpoint;
 mod event;
 mod finish;
-mod inbox;
 mod lifecycle;
-mod messages;
 mod offline;
 mod optimistic;
 mod outbox;
 mod ownership;
-mod receiving;
 mod socket;
 mod subscriptions;
 mod telemetry;
 mod temp_ids;
 mod user;
-mod vacuum;
 mod words;
 
 use std::collections::VecDeque;
@@ -60,7 +56,11 @@ use crate::secret::Secret;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
 
-use self::apply::Applying;
+use self::apply::changes::Applying;
+use self::apply::inbox::Inbox;
+use self::apply::receiving::Arrivals;
+pub use self::apply::receiving::{PartialMessage, Receiving};
+use self::apply::vacuum::Vacuum;
 pub use self::bounds::BoundFault;
 pub use self::config::{Config, Reconnect};
 pub use self::endpoint::{
@@ -72,7 +72,6 @@ pub use self::event::{
 };
 use self::finish::Finish;
 pub use self::finish::LINGER_MAX;
-use self::inbox::Inbox;
 use self::lifecycle::liveness::Liveness;
 use self::lifecycle::recovery::Recovery;
 pub use self::lifecycle::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
@@ -83,8 +82,6 @@ pub use self::offline::{
 };
 use self::outbox::Outbox;
 pub use self::ownership::OwnershipFault;
-use self::receiving::Arrivals;
-pub use self::receiving::{PartialMessage, Receiving};
 use self::subscriptions::resync::Resync;
 use self::subscriptions::verify::Verifying;
 pub use self::subscriptions::verify::{Verification, VerificationId};
@@ -96,7 +93,6 @@ use self::telemetry::timers::Alarms;
 pub use self::telemetry::times::CallTimes;
 pub use self::temp_ids::NamedArgs;
 use self::temp_ids::TempIds;
-use self::vacuum::Vacuum;
 pub use crate::calls::{CallId, Request as CallRequest, WhileDisconnected};
 pub use crate::subs::SubscriptionId;
 

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use super::apply::Then;
+use super::apply::changes::Then;
 use super::{CallId, CallTimes, Cause, Connection, Event, Reply, TransactionEvent};
 use crate::cache::{Change, Mutation, MutationError, MutationId, RowStatus, Step};
 use crate::guard::{Fenced, log};

@@ -2,7 +2,7 @@
 
 use super::{Queued, Replay};
 use crate::calls::{Gate, Sent, Waiting};
-use crate::conn::messages::excerpt;
+use crate::conn::apply::messages::excerpt;
 use crate::conn::{Connection, Event, Lost, NotSent, Reply, WhileDisconnected};
 use crate::guard::log;
 use crate::journal::{Delivery, EntryState, Op, QueuedState};

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::net::net_parts;
 use crate::cache::{Change, Part, SetId};
-use crate::conn::apply::Then;
-use crate::conn::inbox::Frame;
+use crate::conn::apply::changes::Then;
+use crate::conn::apply::inbox::Frame;
+use crate::conn::apply::messages::excerpt;
 use crate::conn::lifecycle::recovery::BatchSupport;
-use crate::conn::messages::excerpt;
 use crate::conn::{Cause, Connection, Event, StaleReason, State};
 use crate::deadline::after;
 use crate::guard::log;

@@ -4,18 +4,18 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::messages::Violation;
-use super::{
+use crate::cache::{Change, Part, RowMismatch, SetFailure, SetId, Step, TableDiff, Transaction};
+use crate::conn::{
     CallId, CallTimes, Cause, CloseReason, Connection, Event, Lost, Progress, Reply, SetEnd, State,
     TransactionEvent,
 };
-use crate::cache::{Change, Part, RowMismatch, SetFailure, SetId, Step, TableDiff, Transaction};
 use crate::guard::log;
 use crate::subs::{Arrival, Released};
 use crate::wire::{Protocol, ServerMessage};
 
 /// Changes that are to be applied, in order, and the one that is being applied.
 #[derive(Debug, Default)]
-pub(super) struct Applying {
+pub(in crate::conn) struct Applying {
     queue: VecDeque<(Change, Why)>,
     under_way: Option<Why>,
 }
@@ -51,7 +51,7 @@ impl Applying {
     }
 
     /// Number of changes that are not made.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::conn) fn len(&self) -> usize {
         self.queue.len() + usize::from(self.under_way.is_some())
     }
 }
@@ -67,7 +67,7 @@ struct Why {
 
 /// Consequence of a change, once it is visible.
 #[derive(Debug)]
-pub(super) enum Then {
+pub(in crate::conn) enum Then {
     /// The application is told.
     Say(Event),
     /// A call that was told to have timed out is answered.
@@ -100,7 +100,7 @@ impl Connection {
     }
 
     /// Goes on with the change under way, or starts the next one.
-    pub(super) fn step_change(&mut self, now: Instant, max_rows: usize) -> Progress {
+    pub(in crate::conn) fn step_change(&mut self, now: Instant, max_rows: usize) -> Progress {
         if self.cache.is_applying() {
             return self.step_cache(now, max_rows);
         }
@@ -132,7 +132,7 @@ impl Connection {
     }
 
     /// Tells of code of the application that panicked inside of the cache.
-    pub(super) fn tell_panics(&mut self) {
+    pub(in crate::conn) fn tell_panics(&mut self) {
         let panics = self.cache.take_panics().into_iter();
         self.events.extend(panics.map(Event::Panicked));
     }
@@ -192,7 +192,7 @@ impl Connection {
         Progress::Idle
     }
 
-    pub(super) fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {
+    pub(in crate::conn) fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {
         let step = self.cache.step(max_rows);
         self.tell_panics();
         match step {
@@ -235,19 +235,19 @@ impl Connection {
     }
 
     /// The changes that are not made.
-    pub(super) fn changes_to_make(&self) -> impl Iterator<Item = &Change> {
+    pub(in crate::conn) fn changes_to_make(&self) -> impl Iterator<Item = &Change> {
         let queued = self.applying.queue.iter().map(|(change, _)| change);
         self.cache.under_way().into_iter().chain(queued)
     }
 
     /// Makes a change, and then what follows it.
-    pub(super) fn apply(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
+    pub(in crate::conn) fn apply(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
         self.applying.push(change, Why { cause, then, kept: None });
     }
 
     /// Gives up what the server said and is not applied. Rows of sets that are over go all the same, what was expected of
     /// calls stays to be taken back, and what can be told of the others is.
-    pub(super) fn abort_all(&mut self) {
+    pub(in crate::conn) fn abort_all(&mut self) {
         let under_way = self.cache.abort();
         let applying = std::mem::take(&mut self.applying);
         let under_way = applying.under_way.map(|why| (under_way.unwrap_or_default(), why));
@@ -266,7 +266,7 @@ impl Connection {
     }
 
     /// Takes out of the changes that are not made what they say of rows under these names. The one under way starts anew.
-    pub(super) fn forget_queued(&mut self, names: &[SetId]) {
+    pub(in crate::conn) fn forget_queued(&mut self, names: &[SetId]) {
         let Applying { queue, under_way } = &mut self.applying;
         let is_about =
             |change: &Change| change.parts.iter().any(|part| names.contains(&part.set()));
@@ -282,7 +282,7 @@ impl Connection {
     }
 
     /// Drops sets at once, ahead of whatever is queued.
-    pub(super) fn drop_now(&mut self, sets: &[SetId]) -> Transaction {
+    pub(in crate::conn) fn drop_now(&mut self, sets: &[SetId]) -> Transaction {
         sets.iter().for_each(|set| self.forget_rows(*set));
         self.cache.drop_now(sets.iter().copied())
     }
@@ -304,14 +304,14 @@ impl Connection {
     }
 
     /// Forgets every change that is not made, as [`abort_all`](Self::abort_all) does, and leaves the cache alone.
-    pub(super) fn forget_changes(&mut self) {
+    pub(in crate::conn) fn forget_changes(&mut self) {
         let Applying { queue, under_way } = std::mem::take(&mut self.applying);
         let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
         why.flat_map(|why| why.then).for_each(|then| self.skip(then));
     }
 
     /// Gives up every change that is not made, and says what was to be told of them, as it was to be told.
-    pub(super) fn skip_all(&mut self) {
+    pub(in crate::conn) fn skip_all(&mut self) {
         drop(self.cache.abort());
         let Applying { queue, under_way } = std::mem::take(&mut self.applying);
         let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
@@ -351,7 +351,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn tell(&mut self, transaction: Transaction, cause: Cause) {
+    pub(in crate::conn) fn tell(&mut self, transaction: Transaction, cause: Cause) {
         if !transaction.is_empty() {
             self.stats.transactions += 1;
             let rows: usize = transaction.tables().iter().map(TableDiff::len).sum();
@@ -388,7 +388,7 @@ impl Connection {
     }
 
     /// Rows of a set do not decode as their Rust type, or that panicked: it is over, here and on the server.
-    pub(super) fn fail_set(&mut self, failure: SetFailure) {
+    pub(in crate::conn) fn fail_set(&mut self, failure: SetFailure) {
         if self.is_loaded(failure.set) {
             log!(info, %failure, "kept rows are dropped");
             self.cache.readmit(failure.set);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Connection, Event, State};
+use crate::conn::{Connection, Event, State};
 use crate::deadline::has_passed;
 
 /// How long a message must have been arriving to be told of, and how long it is until more is told of it: what is quick
@@ -36,7 +36,7 @@ pub struct PartialMessage {
 
 /// What has arrived of a connection, over all its sockets.
 #[derive(Debug, Default)]
-pub(super) struct Arrivals {
+pub(in crate::conn) struct Arrivals {
     now: Receiving,
     /// When the first part of the message came.
     since: Option<Instant>,
@@ -62,21 +62,21 @@ impl Arrivals {
     }
 
     /// The socket is gone, and the part of a message with it.
-    pub(super) fn cut_off(&mut self) {
+    pub(in crate::conn) fn cut_off(&mut self) {
         (self.now.message, self.since, self.last) = (None, None, None);
     }
 
     /// Returns `true` while a part of a message is here.
-    pub(super) fn has_part(&self) -> bool {
+    pub(in crate::conn) fn has_part(&self) -> bool {
         self.now.message.is_some()
     }
 
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::conn) fn bytes(&self) -> u64 {
         self.now.bytes
     }
 
     /// Returns `true` if the application is to be told.
-    pub(super) fn is_news(&self) -> bool {
+    pub(in crate::conn) fn is_news(&self) -> bool {
         let Some((message, last)) = self.now.message.zip(self.last) else {
             return self.told.is_some();
         };
@@ -89,7 +89,7 @@ impl Arrivals {
     }
 
     /// What is to be told, if anything is.
-    pub(super) fn news(&mut self) -> Option<Event> {
+    pub(in crate::conn) fn news(&mut self) -> Option<Event> {
         if !self.is_news() {
             return None;
         }
@@ -117,7 +117,7 @@ impl Connection {
         self.arrivals.now
     }
 
-    pub(super) fn sign_of_life(&mut self, now: Instant) {
+    pub(in crate::conn) fn sign_of_life(&mut self, now: Instant) {
         self.set_clock(now);
         if let State::Online { liveness, .. } = &mut self.state {
             liveness.heard(now);
@@ -126,7 +126,7 @@ impl Connection {
 
     /// A message is whole. While it was arriving nothing else could be answered: the time does not count against the
     /// resync.
-    pub(super) fn message_arrived(&mut self, now: Instant) {
+    pub(in crate::conn) fn message_arrived(&mut self, now: Instant) {
         let took = self.arrivals.complete(now);
         if let Some(resync) = &mut self.resync {
             resync.put_off(took);

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::apply::Then;
-use super::lifecycle::recovery::BatchSupport;
-use super::{
-    Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Reply, SetEnd, State,
-};
+use super::changes::Then;
 use crate::cache::{Change, Part, SetId};
 use crate::calls::{InFlight, Kind};
+use crate::conn::lifecycle::recovery::BatchSupport;
+use crate::conn::{
+    Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Reply, SetEnd, State,
+};
 use crate::guard::log;
 use crate::secret::{InvalidToken, check_token};
 use crate::subs::{
@@ -35,10 +35,10 @@ pub(in crate::conn) fn excerpt(text: &str) -> Box<str> {
 }
 
 /// A message that the protocol does not allow.
-pub(super) struct Violation(pub(super) &'static str);
+pub(in crate::conn) struct Violation(pub(in crate::conn) &'static str);
 
 impl Connection {
-    pub(super) fn handle_message(
+    pub(in crate::conn) fn handle_message(
         &mut self,
         now: Instant,
         message: ServerMessage,
@@ -154,7 +154,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn become_ready(&mut self, now: Instant) {
+    pub(in crate::conn) fn become_ready(&mut self, now: Instant) {
         let State::Online { .. } = self.state else { return };
         self.ready = true;
         self.recovery.ready(now);
@@ -184,7 +184,7 @@ impl Connection {
     }
 
     /// Makes a change that brings a set's rows in.
-    pub(super) fn bring(&mut self, change: Change, cause: Cause, arrival: Arrival) {
+    pub(in crate::conn) fn bring(&mut self, change: Change, cause: Cause, arrival: Arrival) {
         self.apply(change, cause, vec![Then::Arrived(vec![arrival])]);
     }
 
@@ -238,7 +238,12 @@ impl Connection {
 
     /// Drops the rows that a set owned, then says that it is over; at once, where it owned none and nothing is to be applied
     /// before.
-    pub(super) fn drop_set(&mut self, set: SubscriptionId, rows: Released, reason: SetEnd) {
+    pub(in crate::conn) fn drop_set(
+        &mut self,
+        set: SubscriptionId,
+        rows: Released,
+        reason: SetEnd,
+    ) {
         let cause = match reason {
             SetEnd::Unsubscribed | SetEnd::Closed => Cause::Unsubscribed(set),
             _ => Cause::Failed(set),

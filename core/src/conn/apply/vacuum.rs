@@ -16,7 +16,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// When to look next whether garbage can be freed.
 #[derive(Debug, Default)]
-pub(super) struct Vacuum {
+pub(in crate::conn) struct Vacuum {
     /// How much garbage there was at the last look, and the pause that followed it.
     seen: Option<(usize, Duration)>,
     due: Option<Instant>,
@@ -24,7 +24,7 @@ pub(super) struct Vacuum {
 
 impl Vacuum {
     /// All is done that can be done, and so many bytes of garbage are left.
-    pub(super) fn rest(&mut self, now: Instant, garbage: usize) {
+    pub(in crate::conn) fn rest(&mut self, now: Instant, garbage: usize) {
         if garbage < LEAST_BYTES {
             *self = Self::default();
             return;
@@ -41,12 +41,12 @@ impl Vacuum {
     }
 
     /// When to look again, if there is something to look for.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(in crate::conn) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// It is `now`: whoever steps next looks.
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
+    pub(in crate::conn) fn handle_timeout(&mut self, now: Instant) {
         if self.due.is_some_and(|due| now >= due) {
             self.due = None;
         }
