@@ -28,6 +28,7 @@
 
 mod apply;
 mod bounds;
+mod calls;
 mod command;
 mod config;
 mod endpoint;
@@ -35,13 +36,11 @@ mod event;
 mod finish;
 mod lifecycle;
 mod offline;
-mod optimistic;
 mod outbox;
 mod ownership;
 mod socket;
 mod subscriptions;
 mod telemetry;
-mod temp_ids;
 mod user;
 mod words;
 
@@ -62,6 +61,8 @@ use self::apply::receiving::Arrivals;
 pub use self::apply::receiving::{PartialMessage, Receiving};
 use self::apply::vacuum::Vacuum;
 pub use self::bounds::BoundFault;
+pub use self::calls::temp_ids::NamedArgs;
+use self::calls::temp_ids::TempIds;
 pub use self::config::{Config, Reconnect};
 pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
@@ -91,8 +92,6 @@ pub use self::telemetry::slow::{SlowConsumer, SlowReason};
 pub use self::telemetry::stats::Stats;
 use self::telemetry::timers::Alarms;
 pub use self::telemetry::times::CallTimes;
-pub use self::temp_ids::NamedArgs;
-use self::temp_ids::TempIds;
 pub use crate::calls::{CallId, Request as CallRequest, WhileDisconnected};
 pub use crate::subs::SubscriptionId;
 

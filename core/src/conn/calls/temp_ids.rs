@@ -11,8 +11,8 @@ use std::collections::hash_map::Entry;
 use bytes::Bytes;
 use foldhash::HashMap;
 
-use super::{CallId, Connection, Event, NotSent, Reply};
 use crate::cache::{AnyId, MutationId, NewIds, TempId};
+use crate::conn::{CallId, Connection, Event, NotSent, Reply};
 use crate::journal::Op;
 use crate::limits::MAX_KNOWN_IDS;
 use crate::named_ids::{NamedId, each_id, replace_ids};
@@ -20,7 +20,7 @@ use crate::schema::AnyType;
 
 /// Numbers of calls, and the server's ids that are known.
 #[derive(Debug)]
-pub(super) struct TempIds {
+pub(in crate::conn) struct TempIds {
     /// The next call's number.
     next: u64,
     /// The calls that are not over and may have temporary ids, by their numbers, and the other way round.
@@ -45,13 +45,13 @@ pub struct NamedArgs {
     pub args: Bytes,
     /// State of being others than before.
     pub is_changed: bool,
-    /// The places with ids of calls that are not answered: to be handed to [`CallOptions`](super::CallOptions).
+    /// The places with ids of calls that are not answered: to be handed to [`CallOptions`](crate::conn::CallOptions).
     pub names: Vec<NamedId>,
 }
 
 impl TempIds {
     /// `seed` is random: so that numbers of two runs of the program, and of what is no id, hardly ever meet.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(in crate::conn) fn new(seed: u64) -> Self {
         Self {
             // In the lower half of what the smallest ids can tell apart: they ascend for some millions of calls.
             next: seed % (1 << 21),
@@ -67,7 +67,7 @@ impl TempIds {
     }
 
     /// The call's number; a new one, if it has none.
-    pub(super) fn number(&mut self, call: CallId) -> u64 {
+    pub(in crate::conn) fn number(&mut self, call: CallId) -> u64 {
         if let Some(number) = self.numbers.get(&call) {
             return *number;
         }
@@ -77,7 +77,7 @@ impl TempIds {
     }
 
     /// A call that has a number from before.
-    pub(super) fn register(&mut self, number: u64, call: CallId) {
+    pub(in crate::conn) fn register(&mut self, number: u64, call: CallId) {
         self.next = self.next.max(number.wrapping_add(1));
         // One of another user's journal may be taken: it gets another when it is asked for.
         if let Entry::Vacant(vacant) = self.calls.entry(number) {
@@ -147,7 +147,7 @@ impl Connection {
     }
 
     /// A call waits that names ids.
-    pub(super) fn waits_for_ids(&mut self, call: CallId, names: &[NamedId]) {
+    pub(in crate::conn) fn waits_for_ids(&mut self, call: CallId, names: &[NamedId]) {
         for name in names {
             self.temp_ids.named.entry(name.number()).or_default().push(call);
         }
@@ -158,7 +158,7 @@ impl Connection {
 impl Connection {
     /// Returns `true` if the first call that waits has to wait for a call in flight whose ids it names. One that waits for a call
     /// which is not in flight is put aside.
-    pub(super) fn first_waits_for_ids(&mut self) -> bool {
+    pub(in crate::conn) fn first_waits_for_ids(&mut self) -> bool {
         loop {
             let first = self.calls.first().and_then(|first| first.keep.as_ref());
             let Some(name) = first.and_then(|keep| keep.names.first().copied()) else {
@@ -183,7 +183,7 @@ impl Connection {
 /// Ids that become known.
 impl Connection {
     /// The server has given ids to rows that calls had inserted under temporary ones.
-    pub(super) fn learn_ids(&mut self, ids: &NewIds) {
+    pub(in crate::conn) fn learn_ids(&mut self, ids: &NewIds) {
         if ids.is_empty() {
             return;
         }
@@ -221,7 +221,7 @@ impl Connection {
     }
 
     /// A call waits that may name ids which are known by now, or will never be.
-    pub(super) fn name_or_fail(&mut self, call: CallId) {
+    pub(in crate::conn) fn name_or_fail(&mut self, call: CallId) {
         self.name_known_ids(call);
         self.fail_unknown_ids(vec![call]);
     }
@@ -243,7 +243,7 @@ impl Connection {
     }
 
     /// A call is over: those that name ids of it which are not known will not be made.
-    pub(super) fn ids_are_over(&mut self, call: CallId) {
+    pub(in crate::conn) fn ids_are_over(&mut self, call: CallId) {
         let Some(number) = self.temp_ids.numbers.remove(&call) else { return };
         self.temp_ids.calls.remove(&number);
         self.temp_ids.blocking = None;
@@ -253,7 +253,7 @@ impl Connection {
     }
 
     /// Calls that were sent and are not known any more will have no answer.
-    pub(super) fn forget_lost_owners(&mut self) {
+    pub(in crate::conn) fn forget_lost_owners(&mut self) {
         self.temp_ids.blocking = None;
         if self.temp_ids.named.is_empty() {
             return;
@@ -265,7 +265,7 @@ impl Connection {
     }
 
     /// Ends those of the calls that name ids of calls which are over.
-    pub(super) fn fail_unknown_ids(&mut self, calls: Vec<CallId>) {
+    pub(in crate::conn) fn fail_unknown_ids(&mut self, calls: Vec<CallId>) {
         self.temp_ids.failing.extend(calls);
         // Calls that end here may be waited for by others: no deeper than this.
         if std::mem::replace(&mut self.temp_ids.is_failing, true) {
