@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::apply::receiving::Receiving;
 use super::lifecycle::state::{ConnectionState, Lost};
-use super::offline::{Restored, SyncState};
+use super::persistence::{Restored, SyncState};
 use super::telemetry::slow::SlowConsumer;
 use super::telemetry::times::CallTimes;
 use super::{Verification, VerificationId};

@@ -35,9 +35,9 @@ mod endpoint;
 mod event;
 mod finish;
 mod lifecycle;
-mod offline;
 mod outbox;
 mod ownership;
+mod persistence;
 mod socket;
 mod subscriptions;
 mod telemetry;
@@ -76,13 +76,13 @@ pub use self::finish::LINGER_MAX;
 use self::lifecycle::liveness::Liveness;
 use self::lifecycle::recovery::Recovery;
 pub use self::lifecycle::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
-use self::offline::Offline;
-pub use self::offline::{
+use self::outbox::Outbox;
+pub use self::ownership::OwnershipFault;
+use self::persistence::Offline;
+pub use self::persistence::{
     CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, Restored, SchemaRound, Storage,
     SyncState, table_fingerprint,
 };
-use self::outbox::Outbox;
-pub use self::ownership::OwnershipFault;
 use self::subscriptions::resync::Resync;
 use self::subscriptions::verify::Verifying;
 pub use self::subscriptions::verify::{Verification, VerificationId};
