@@ -27,8 +27,8 @@
 //! next, when its callbacks run.
 
 mod apply;
-mod bounds;
 mod calls;
+mod checks;
 mod command;
 mod config;
 mod endpoint;
@@ -36,7 +36,6 @@ mod event;
 mod finish;
 mod lifecycle;
 mod outbox;
-mod ownership;
 mod persistence;
 mod socket;
 mod subscriptions;
@@ -60,9 +59,10 @@ use self::apply::inbox::Inbox;
 use self::apply::receiving::Arrivals;
 pub use self::apply::receiving::{PartialMessage, Receiving};
 use self::apply::vacuum::Vacuum;
-pub use self::bounds::BoundFault;
 pub use self::calls::temp_ids::NamedArgs;
 use self::calls::temp_ids::TempIds;
+pub use self::checks::bounds::BoundFault;
+pub use self::checks::ownership::OwnershipFault;
 pub use self::config::{Config, Reconnect};
 pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
@@ -77,7 +77,6 @@ use self::lifecycle::liveness::Liveness;
 use self::lifecycle::recovery::Recovery;
 pub use self::lifecycle::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
 use self::outbox::Outbox;
-pub use self::ownership::OwnershipFault;
 use self::persistence::Offline;
 pub use self::persistence::{
     CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, Restored, SchemaRound, Storage,

@@ -1,6 +1,6 @@
 //! Checks that what the machine holds is within its limits, for tests to ask at any moment.
 
-use super::Connection;
+use crate::conn::Connection;
 
 /// Memory beyond a limit, or counted wrongly.
 #[doc(hidden)]
@@ -30,7 +30,8 @@ impl Connection {
     #[doc(hidden)]
     pub fn bound_faults(&self) -> Vec<BoundFault> {
         let limits = &self.config.limits;
-        let resync = self.resync.as_ref().map_or(0, super::subscriptions::resync::Resync::bytes);
+        let resync =
+            self.resync.as_ref().map_or(0, crate::conn::subscriptions::resync::Resync::bytes);
         let held = [
             // One frame may exceed it: the last, or the one under way.
             ("max_received_bytes", self.inbox.bytes_before_last(), limits.max_received_bytes),

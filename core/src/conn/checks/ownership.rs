@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::Connection;
 use crate::cache::{Held, Part, SetId};
+use crate::conn::Connection;
 
 /// A row of the cache that nobody owns, or a set whose rows are not what its stage says.
 #[doc(hidden)]
@@ -74,11 +74,11 @@ fn dropped(part: &Part) -> Option<SetId> {
 
 #[cfg(test)]
 #[allow(dead_code, reason = "the machine's tests use all of it")]
-#[path = "../../tests/machine/item.rs"]
+#[path = "../../../tests/machine/item.rs"]
 mod item;
 #[cfg(test)]
 #[allow(dead_code, reason = "the machine's tests use all of it")]
-#[path = "../../tests/machine/rig.rs"]
+#[path = "../../../tests/machine/rig.rs"]
 mod rig;
 
 #[cfg(test)]
