@@ -86,10 +86,10 @@ use self::subscriptions::resync::Resync;
 use self::subscriptions::verify::Verifying;
 pub use self::subscriptions::verify::{Verification, VerificationId};
 pub use self::telemetry::histogram::Histogram;
-use self::telemetry::slow::Pace;
+use self::telemetry::slow::SlowDetector;
 pub use self::telemetry::slow::{SlowConsumer, SlowReason};
 pub use self::telemetry::stats::Stats;
-use self::telemetry::timers::Alarms;
+use self::telemetry::timers::Timers;
 pub use self::telemetry::times::CallTimes;
 pub use crate::calls::{CallId, Request as CallRequest, WhileDisconnected};
 pub use crate::subs::SubscriptionId;
@@ -131,9 +131,9 @@ pub struct Connection {
     calls: Calls,
     /// State that outlives the program, if any does.
     offline: Option<Box<Offline>>,
-    alarms: Alarms,
+    timers: Timers,
     vacuum: Vacuum,
-    pace: Pace,
+    slow: SlowDetector,
     stats: Stats,
     cache: Cache,
     applying: Applying,
@@ -199,6 +199,13 @@ enum State {
     Closed(CloseReason),
 }
 
+impl State {
+    /// Returns `true` if messages of an open socket are taken.
+    fn receives(&self) -> bool {
+        matches!(self, Self::Greeting { .. } | Self::Online { .. } | Self::Closing { .. })
+    }
+}
+
 /// Progress of [`Connection::step`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -244,9 +251,9 @@ impl Connection {
             subs: Subscriptions::default(),
             calls: Calls::default(),
             offline: None,
-            alarms: Alarms::default(),
+            timers: Timers::default(),
             vacuum: Vacuum::default(),
-            pace: Pace::default(),
+            slow: SlowDetector::new(config.slow_after),
             stats: Stats::default(),
             cache,
             applying: Applying::default(),
@@ -325,6 +332,25 @@ impl Connection {
         self.has_events() || self.is_applying() || !self.inbox.is_empty() || draining
     }
 
+    /// What has arrived, and how far the message is that is arriving.
+    pub fn receiving(&self) -> Receiving {
+        self.arrivals.now()
+    }
+
+    /// Counters of the connection. Takes about a microsecond.
+    pub fn stats(&self) -> Stats {
+        let in_flight = self.calls.in_flight();
+        Stats {
+            socket_bytes_received: self.arrivals.bytes(),
+            bytes_waiting: self.inbox.waiting_bytes(),
+            changes_waiting: self.applying.len(),
+            events_waiting: self.events.len(),
+            calls_waiting: self.calls.len() - in_flight,
+            calls_in_flight: in_flight,
+            ..self.stats.clone()
+        }
+    }
+
     /// Number of the server's messages that were begun with.
     pub fn messages(&self) -> u64 {
         self.stats.messages_received
@@ -333,6 +359,21 @@ impl Connection {
     /// It is `now`: what is commanded next is commanded then. Everything that takes a time says so too.
     pub fn set_clock(&mut self, now: Instant) {
         self.calls.set_clock(now);
+    }
+
+    /// Asks for [`Event::Alarm`] at a moment; at the next [`handle_timeout`](Self::handle_timeout) if it is over. A
+    /// closed connection has no timers.
+    pub fn set_alarm(&mut self, at: Instant) -> AlarmId {
+        let timer = self.timers.name();
+        if !self.is_closed() {
+            self.timers.start(at, timer);
+        }
+        timer
+    }
+
+    /// Forgets a timer that was set for a moment.
+    pub fn clear_alarm(&mut self, at: Instant, timer: AlarmId) {
+        self.timers.stop(at, timer);
     }
 
     /// The next event for the application.
@@ -359,6 +400,14 @@ impl Connection {
         self.events.push_back(event);
         if is_over {
             self.ids_are_over(call);
+        }
+    }
+
+    /// Reports an application that does not keep up, if it is to be told.
+    fn report_slow(&mut self, slow: Option<SlowConsumer>) {
+        if let Some(slow) = slow {
+            self.stats.slow_notices += 1;
+            self.events.push_back(Event::Slow(slow));
         }
     }
 

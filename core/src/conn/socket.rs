@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::lifecycle::recovery::Next;
 use super::{
     Action, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Finish, Lost,
-    NotSent, Reply, SetEnd, State,
+    NotSent, PartialMessage, Reply, SetEnd, State,
 };
 use crate::deadline::{after, at_last};
 use crate::guard::log;
@@ -33,14 +33,41 @@ impl Connection {
     pub fn handle_body(&mut self, now: Instant, body: Bytes) {
         self.sign_of_life(now);
         self.message_arrived(now);
-        let receives = matches!(
-            self.state,
-            State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
-        );
-        if receives && !self.has_stopped {
+        if self.state.receives() && !self.has_stopped {
             self.stats.frames_received += 1;
             self.stats.message_bytes_received += body.len() as u64;
             self.inbox.push(now, body);
+        }
+    }
+
+    /// Bytes came, and of the message after the last whole one this much is here.
+    ///
+    /// To be said of all bytes: beside [`handle_body`](Self::handle_body), after it, where they complete a message. Any
+    /// byte is a sign of life.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: u64, message: Option<PartialMessage>) {
+        self.sign_of_life(now);
+        let reads = self.state.receives();
+        self.arrivals.add(now, bytes, message.filter(|_| reads));
+    }
+
+    /// A binary frame of this size came, before it was decompressed: see [`handle_body`](Self::handle_body).
+    pub fn count_frame(&mut self, bytes: usize) {
+        self.stats.bytes_received += bytes as u64;
+    }
+
+    fn sign_of_life(&mut self, now: Instant) {
+        self.set_clock(now);
+        if let State::Online { liveness, .. } = &mut self.state {
+            liveness.heard(now);
+        }
+    }
+
+    /// A message is whole. While it was arriving nothing else could be answered: the time does not count against the
+    /// resync.
+    fn message_arrived(&mut self, now: Instant) {
+        let took = self.arrivals.complete(now);
+        if let Some(resync) = &mut self.resync {
+            resync.put_off(took);
         }
     }
 
@@ -77,7 +104,9 @@ impl Connection {
     /// [`poll_timeout`](Self::poll_timeout)'s moment has come. Early and repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.set_clock(now);
-        self.ring_alarms(now);
+        while let Some(timer) = self.timers.pop_expired(now) {
+            self.events.push_back(Event::Alarm(timer));
+        }
         self.vacuum.handle_timeout(now);
         while let Some(call) = self.calls.expire(now) {
             self.answer(call, Reply::Expired);
@@ -153,7 +182,7 @@ impl Connection {
             self.calls.next_deadline(),
             self.recovery.grace_ends(),
             self.unclaimed_until(),
-            self.alarms.next(),
+            self.timers.next(),
             self.vacuum.due(),
             self.resync_ends(),
             self.finish.until(),
@@ -297,7 +326,7 @@ impl Connection {
         self.recovery.end();
         self.finish = Finish::default();
         self.tell_panics();
-        self.end_alarms();
+        self.timers.clear();
         self.state = State::Closed(reason.clone());
         self.announce(ConnectionState::Closed(reason));
     }

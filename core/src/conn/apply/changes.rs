@@ -85,7 +85,8 @@ impl Connection {
     /// Applies what came, about `max_rows` rows of it at most. Does nothing while events wait to be delivered.
     pub fn step(&mut self, now: Instant, max_rows: usize) -> Progress {
         self.set_clock(now);
-        self.pace_step(now);
+        let slow = self.slow.step_begins(now, self.inbox.waiting_bytes());
+        self.report_slow(slow);
         if !self.events.is_empty() {
             return Progress::More;
         }
@@ -95,7 +96,7 @@ impl Connection {
             self.step_inbox(now, max_rows)
         };
         self.tell_panics();
-        self.pace_rest(now, progress == Progress::Idle);
+        self.slow.step_ends(now, !self.events.is_empty(), progress == Progress::Idle);
         progress
     }
 
@@ -159,7 +160,9 @@ impl Connection {
 
     fn take_message(&mut self, now: Instant, message: ServerMessage) {
         self.stats.messages_received += 1;
-        self.pace_message(now);
+        let (came, waiting) = (self.inbox.came(), self.inbox.waiting_bytes());
+        let slow = self.slow.message_read(now, came, waiting);
+        self.report_slow(slow);
         match self.handle_message(now, message) {
             Ok(()) => self.bound_resync(),
             Err(Violation(what)) => self.fault(now, Lost::Violation(what)),
@@ -214,7 +217,8 @@ impl Connection {
             State::Draining { reason: CloseReason::Requested, .. } => self.close_at_once(now),
             State::Closing { .. } => self.stop_applying(),
             _ => {
-                self.pace_views(now, true);
+                let slow = self.slow.views_held(now, self.inbox.waiting_bytes());
+                self.report_slow(slow);
                 return Progress::Waiting;
             }
         }
@@ -334,7 +338,7 @@ impl Connection {
         if cause.is_servers() {
             self.recovery.progress();
         }
-        self.pace_views(now, false);
+        self.slow.views_released();
         let failures = transaction.failed_sets().iter().cloned();
         let (loaded, failed): (Vec<_>, Vec<_>) =
             failures.partition(|failure| self.is_loaded(failure.set));
@@ -353,9 +357,7 @@ impl Connection {
 
     pub(in crate::conn) fn tell(&mut self, transaction: Transaction, cause: Cause) {
         if !transaction.is_empty() {
-            self.stats.transactions += 1;
-            let rows: usize = transaction.tables().iter().map(TableDiff::len).sum();
-            self.stats.rows_changed += rows as u64;
+            self.stats.count_transaction(transaction.tables().iter().map(TableDiff::len).sum());
             self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
         }
     }
@@ -363,10 +365,11 @@ impl Connection {
     fn follow(&mut self, now: Instant, then: Vec<Then>, failed: &[SetFailure]) {
         for then in then {
             match then {
-                Then::Say(event) => {
-                    let event = self.applied_now(event, now);
-                    self.say(event);
+                Then::Say(Event::Answered { call, reply, times }) => {
+                    let times = times.applied(self.inbox.came(), now);
+                    self.say(Event::Answered { call, reply, times });
                 }
+                Then::Say(event) => self.say(event),
                 Then::Arrived(arrivals) => {
                     arrivals.iter().for_each(|arrival| self.arrived(arrival, failed));
                 }

@@ -9,7 +9,8 @@ use crate::cache::{Change, Part, SetId};
 use crate::calls::{InFlight, Kind};
 use crate::conn::lifecycle::recovery::BatchSupport;
 use crate::conn::{
-    Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Reply, SetEnd, State,
+    CallTimes, Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Reply, SetEnd,
+    State,
 };
 use crate::guard::log;
 use crate::secret::{InvalidToken, check_token};
@@ -341,6 +342,14 @@ impl Connection {
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
         self.send_calls();
         Ok(call)
+    }
+
+    /// The times of a call that was made and sent then, and whose answer is the message that was just read.
+    fn answered_now(&mut self, made: Option<Instant>, sent: Option<Instant>) -> CallTimes {
+        let now = self.calls.clock();
+        let came = self.inbox.came().or(now);
+        self.stats.count_answer(sent, came);
+        CallTimes::answered(made, sent, came, now)
     }
 
     fn settle(&mut self, call: InFlight, reply: Reply) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::conn::{Connection, Event, State};
+use crate::conn::Event;
 use crate::deadline::has_passed;
 
 /// How long a message must have been arriving to be told of, and how long it is until more is told of it: what is quick
@@ -47,7 +47,13 @@ pub(in crate::conn) struct Arrivals {
 }
 
 impl Arrivals {
-    fn add(&mut self, now: Instant, bytes: u64, message: Option<PartialMessage>) {
+    /// Bytes came, and of the message after the last whole one this much is here.
+    pub(in crate::conn) fn add(
+        &mut self,
+        now: Instant,
+        bytes: u64,
+        message: Option<PartialMessage>,
+    ) {
         self.now.bytes += bytes;
         self.now.message = message;
         self.since = message.map(|_| self.since.unwrap_or(now));
@@ -55,7 +61,7 @@ impl Arrivals {
     }
 
     /// A message is whole; how long it was arriving.
-    fn complete(&mut self, now: Instant) -> Duration {
+    pub(in crate::conn) fn complete(&mut self, now: Instant) -> Duration {
         let since = self.since;
         self.cut_off();
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
@@ -69,6 +75,11 @@ impl Arrivals {
     /// Returns `true` while a part of a message is here.
     pub(in crate::conn) fn has_part(&self) -> bool {
         self.now.message.is_some()
+    }
+
+    /// What has arrived.
+    pub(in crate::conn) fn now(&self) -> Receiving {
+        self.now
     }
 
     pub(in crate::conn) fn bytes(&self) -> u64 {
@@ -95,41 +106,5 @@ impl Arrivals {
         }
         self.told = self.now.message.zip(self.last);
         Some(Event::Receiving(self.now))
-    }
-}
-
-impl Connection {
-    /// Bytes came, and of the message after the last whole one this much is here.
-    ///
-    /// To be said of all bytes: beside [`handle_body`](Self::handle_body), after it, where they complete a message. Any
-    /// byte is a sign of life.
-    pub fn handle_bytes(&mut self, now: Instant, bytes: u64, message: Option<PartialMessage>) {
-        self.sign_of_life(now);
-        let reads = matches!(
-            self.state,
-            State::Greeting { .. } | State::Online { .. } | State::Closing { .. }
-        );
-        self.arrivals.add(now, bytes, message.filter(|_| reads));
-    }
-
-    /// What has arrived, and how far the message is that is arriving.
-    pub fn receiving(&self) -> Receiving {
-        self.arrivals.now
-    }
-
-    pub(in crate::conn) fn sign_of_life(&mut self, now: Instant) {
-        self.set_clock(now);
-        if let State::Online { liveness, .. } = &mut self.state {
-            liveness.heard(now);
-        }
-    }
-
-    /// A message is whole. While it was arriving nothing else could be answered: the time does not count against the
-    /// resync.
-    pub(in crate::conn) fn message_arrived(&mut self, now: Instant) {
-        let took = self.arrivals.complete(now);
-        if let Some(resync) = &mut self.resync {
-            resync.put_off(took);
-        }
     }
 }

@@ -1,8 +1,6 @@
-//! An application that does not keep up is told so, once for each time that it falls behind.
+//! Detection of an application that does not keep up.
 
 use std::time::{Duration, Instant};
-
-use crate::conn::{Connection, Event};
 
 /// The application does not keep up with the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,60 +26,79 @@ pub enum SlowReason {
     Views,
 }
 
-/// Observed pace of the application.
-#[derive(Debug, Default)]
-pub(in crate::conn) struct Pace {
+/// Detects an application that does not keep up. It is reported once for each time that it falls behind.
+#[derive(Debug)]
+pub(in crate::conn) struct SlowDetector {
+    /// How far behind the application may be.
+    threshold: Duration,
     /// Time at which the last step was over, if it left events to be delivered.
     delivering_since: Option<Instant>,
     /// Since when applying waits for views.
     held_since: Option<Instant>,
-    /// It was told, and has not caught up since.
-    told: bool,
+    /// It was reported, and has not caught up since.
+    is_reported: bool,
 }
 
-impl Connection {
-    /// The application has been told everything, and the next step begins.
-    pub(in crate::conn) fn pace_step(&mut self, now: Instant) {
-        if let Some(since) = self.pace.delivering_since.take() {
-            self.notice(SlowReason::Callbacks, now.saturating_duration_since(since));
+impl SlowDetector {
+    pub(in crate::conn) fn new(threshold: Duration) -> Self {
+        Self { threshold, delivering_since: None, held_since: None, is_reported: false }
+    }
+
+    /// Every event is delivered, and the next step begins.
+    pub(in crate::conn) fn step_begins(
+        &mut self,
+        now: Instant,
+        waiting: usize,
+    ) -> Option<SlowConsumer> {
+        let since = self.delivering_since.take()?;
+        self.report(SlowReason::Callbacks, now.saturating_duration_since(since), waiting)
+    }
+
+    /// A message is read of a frame that came at a moment. One that waited alone is late, but nothing piles up behind it.
+    pub(in crate::conn) fn message_read(
+        &mut self,
+        now: Instant,
+        came: Option<Instant>,
+        waiting: usize,
+    ) -> Option<SlowConsumer> {
+        let came = came.filter(|_| waiting > 0)?;
+        self.report(SlowReason::Applying, now.saturating_duration_since(came), waiting)
+    }
+
+    /// Applying waits for views.
+    pub(in crate::conn) fn views_held(
+        &mut self,
+        now: Instant,
+        waiting: usize,
+    ) -> Option<SlowConsumer> {
+        let since = *self.held_since.get_or_insert(now);
+        self.report(SlowReason::Views, now.saturating_duration_since(since), waiting)
+    }
+
+    /// Applying goes on.
+    pub(in crate::conn) fn views_released(&mut self) {
+        self.held_since = None;
+    }
+
+    /// A step is over, and has left events or nothing to do.
+    pub(in crate::conn) fn step_ends(&mut self, now: Instant, has_events: bool, is_idle: bool) {
+        if has_events {
+            self.delivering_since = Some(now);
+        } else if is_idle {
+            self.is_reported = false;
         }
     }
 
-    /// The next message is read. One that waited alone is late, but nothing piles up behind it.
-    pub(in crate::conn) fn pace_message(&mut self, now: Instant) {
-        if self.inbox.waiting_bytes() > 0
-            && let Some(came) = self.inbox.came()
-        {
-            self.notice(SlowReason::Applying, now.saturating_duration_since(came));
+    fn report(
+        &mut self,
+        reason: SlowReason,
+        behind: Duration,
+        bytes_waiting: usize,
+    ) -> Option<SlowConsumer> {
+        if behind < self.threshold || self.is_reported {
+            return None;
         }
-    }
-
-    /// Applying waits for views, or does not.
-    pub(in crate::conn) fn pace_views(&mut self, now: Instant, waits: bool) {
-        if waits {
-            let since = *self.pace.held_since.get_or_insert(now);
-            self.notice(SlowReason::Views, now.saturating_duration_since(since));
-        } else {
-            self.pace.held_since = None;
-        }
-    }
-
-    /// A step is over.
-    pub(in crate::conn) fn pace_rest(&mut self, now: Instant, idle: bool) {
-        if !self.events.is_empty() {
-            self.pace.delivering_since = Some(now);
-        } else if idle {
-            self.pace.told = false;
-        }
-    }
-
-    fn notice(&mut self, reason: SlowReason, behind: Duration) {
-        if behind < self.config.slow_after || self.pace.told {
-            return;
-        }
-        self.pace.told = true;
-        self.stats.slow_notices += 1;
-        let bytes_waiting = self.inbox.waiting_bytes();
-        self.events.push_back(Event::Slow(SlowConsumer { reason, behind, bytes_waiting }));
+        self.is_reported = true;
+        Some(SlowConsumer { reason, behind, bytes_waiting })
     }
 }

@@ -1,7 +1,8 @@
 //! Counters of a connection's work, done and pending.
 
+use std::time::Instant;
+
 use super::histogram::Histogram;
-use crate::conn::Connection;
 
 /// Work of a connection since it was made, over all its sockets, and its pending work.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -59,29 +60,22 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Number of times that the connection came back.
-    pub fn reconnects(&self) -> u64 {
-        self.connections.saturating_sub(1)
-    }
-}
-
-impl Connection {
-    /// Counters of the connection. Takes about a microsecond.
-    pub fn stats(&self) -> Stats {
-        let in_flight = self.calls.in_flight();
-        Stats {
-            socket_bytes_received: self.arrivals.bytes(),
-            bytes_waiting: self.inbox.waiting_bytes(),
-            changes_waiting: self.applying.len(),
-            events_waiting: self.events.len(),
-            calls_waiting: self.calls.len() - in_flight,
-            calls_in_flight: in_flight,
-            ..self.stats.clone()
+    /// Counts the answer to a call that was sent at a moment, in a frame that came at another.
+    pub(in crate::conn) fn count_answer(&mut self, sent: Option<Instant>, came: Option<Instant>) {
+        self.calls_answered += 1;
+        if let (Some(sent), Some(came)) = (sent, came) {
+            self.round_trips.record(came.saturating_duration_since(sent));
         }
     }
 
-    /// A binary frame of this size came, before it was decompressed: see [`handle_body`](Self::handle_body).
-    pub fn count_frame(&mut self, bytes: usize) {
-        self.stats.bytes_received += bytes as u64;
+    /// Counts a transaction of this many rows.
+    pub(in crate::conn) fn count_transaction(&mut self, rows: usize) {
+        self.transactions += 1;
+        self.rows_changed += rows as u64;
+    }
+
+    /// Number of times that the connection came back.
+    pub fn reconnects(&self) -> u64 {
+        self.connections.saturating_sub(1)
     }
 }

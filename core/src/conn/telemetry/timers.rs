@@ -1,52 +1,50 @@
-//! Moments that the application wants to hear of: whoever runs the machine keeps the time for it.
+//! Timers of the application: whoever runs the machine keeps the time for it.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::conn::{AlarmId, Connection, Event};
+use crate::conn::AlarmId;
 
-/// Alarms that have not come yet.
+/// Application timers that have not expired.
 #[derive(Debug, Default)]
-pub(in crate::conn) struct Alarms {
+pub(in crate::conn) struct Timers {
     named: u64,
     pending: BTreeSet<(Instant, AlarmId)>,
 }
 
-impl Alarms {
-    /// The next moment of any.
+impl Timers {
+    /// An id for one more timer.
+    pub(in crate::conn) fn name(&mut self) -> AlarmId {
+        let timer = AlarmId(self.named);
+        self.named += 1;
+        timer
+    }
+
+    /// Starts a timer, which expires at a moment.
+    pub(in crate::conn) fn start(&mut self, at: Instant, timer: AlarmId) {
+        self.pending.insert((at, timer));
+    }
+
+    /// Forgets a timer that was started for a moment.
+    pub(in crate::conn) fn stop(&mut self, at: Instant, timer: AlarmId) {
+        self.pending.remove(&(at, timer));
+    }
+
+    /// Forgets all timers.
+    pub(in crate::conn) fn clear(&mut self) {
+        self.pending.clear();
+    }
+
+    /// The next moment at which one expires.
     pub(in crate::conn) fn next(&self) -> Option<Instant> {
         self.pending.first().map(|(at, _)| *at)
     }
-}
 
-impl Connection {
-    /// Asks for [`Event::Alarm`] at a moment; at the next [`handle_timeout`](Self::handle_timeout) if it is over. A
-    /// closed connection has none.
-    pub fn set_alarm(&mut self, at: Instant) -> AlarmId {
-        let alarm = AlarmId(self.alarms.named);
-        self.alarms.named += 1;
-        if !self.is_closed() {
-            self.alarms.pending.insert((at, alarm));
+    /// Takes the next timer that has expired.
+    pub(in crate::conn) fn pop_expired(&mut self, now: Instant) -> Option<AlarmId> {
+        if self.next()? > now {
+            return None;
         }
-        alarm
-    }
-
-    /// Forgets an alarm that was set for a moment.
-    pub fn clear_alarm(&mut self, at: Instant, alarm: AlarmId) {
-        self.alarms.pending.remove(&(at, alarm));
-    }
-
-    pub(in crate::conn) fn ring_alarms(&mut self, now: Instant) {
-        while let Some((at, alarm)) = self.alarms.pending.first().copied()
-            && at <= now
-        {
-            self.alarms.pending.pop_first();
-            self.events.push_back(Event::Alarm(alarm));
-        }
-    }
-
-    /// There will be no more alarms.
-    pub(in crate::conn) fn end_alarms(&mut self) {
-        self.alarms.pending.clear();
+        self.pending.pop_first().map(|(_, timer)| timer)
     }
 }

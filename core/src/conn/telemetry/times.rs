@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::conn::{Connection, Event};
-
 /// Times of a call's phases, by the clock that the machine was told; `None` for what did not happen, such as an answer
 /// to a call that timed out. Good to a ten-millionth.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -27,6 +25,27 @@ impl CallTimes {
     /// From there until the answer's rows were in the cache.
     pub fn applying(&self) -> Option<Duration> {
         self.applying.get()
+    }
+
+    /// Times of a call that was made and sent then, and whose answer came in a frame and is read now. Its rows may be
+    /// applied later.
+    pub(in crate::conn) fn answered(
+        made: Option<Instant>,
+        sent: Option<Instant>,
+        came: Option<Instant>,
+        now: Option<Instant>,
+    ) -> Self {
+        let queued = Span::between(made, sent);
+        let round_trip = match (sent, came) {
+            (Some(sent), Some(came)) => Span::of(came.saturating_duration_since(sent)),
+            _ => Span::default(),
+        };
+        Self { queued, round_trip, applying: Span::between(came, now) }
+    }
+
+    /// The same times, where the answer's rows came in a frame and are applied now.
+    pub(in crate::conn) fn applied(self, came: Option<Instant>, now: Instant) -> Self {
+        Self { applying: Span::between(came, Some(now)), ..self }
     }
 }
 
@@ -55,38 +74,5 @@ impl Span {
 
     fn get(self) -> Option<Duration> {
         Duration::try_from_secs_f32(self.0).ok()
-    }
-}
-
-impl Connection {
-    /// The times of a call that was made and sent then, and whose answer is the message that was just read. Its rows come
-    /// later, if there are any.
-    pub(in crate::conn) fn answered_now(
-        &mut self,
-        made: Option<Instant>,
-        sent: Option<Instant>,
-    ) -> CallTimes {
-        let now = self.calls.clock();
-        let came = self.inbox.came().or(now);
-        self.stats.calls_answered += 1;
-        let mut round_trip = Span::default();
-        if let (Some(sent), Some(came)) = (sent, came) {
-            let took = came.saturating_duration_since(sent);
-            self.stats.round_trips.record(took);
-            round_trip = Span::of(took);
-        }
-        let (queued, applying) = (Span::between(made, sent), Span::between(came, now));
-        CallTimes { queued, round_trip, applying }
-    }
-
-    /// An event that waited for the rows of the message that was read last, which are there now.
-    pub(in crate::conn) fn applied_now(&self, event: Event, now: Instant) -> Event {
-        match event {
-            Event::Answered { call, reply, times } => {
-                let applying = Span::between(self.inbox.came(), Some(now));
-                Event::Answered { call, reply, times: CallTimes { applying, ..times } }
-            }
-            event => event,
-        }
     }
 }
