@@ -116,8 +116,7 @@ impl Connection {
 
     /// Presents another token from now on; a connection that waits for one is opened at once.
     pub fn set_token(&mut self, now: Instant, token: Box<str>) {
-        self.token = Some(token.into());
-        self.has_new_token = true;
+        self.credentials.set_token(token);
         if let State::Parked { .. } = self.state {
             self.dial(now);
             self.announce(ConnectionState::Connecting);
@@ -233,7 +232,7 @@ impl Connection {
     /// Sets the numbers that the next request and the next query set get on the wire, for replaying a recording.
     #[doc(hidden)]
     pub fn seed_ids(&mut self, request: RequestId, set: QuerySetId) {
-        self.next_request = request.0;
+        self.outbox.seed(request);
         self.subs.seed(set);
     }
 }
@@ -241,9 +240,7 @@ impl Connection {
 /// Sending.
 impl Connection {
     pub(super) fn request_id(&mut self) -> RequestId {
-        let id = RequestId(self.next_request);
-        self.next_request = self.next_request.wrapping_add(1);
-        id
+        self.outbox.request_id()
     }
 
     /// Does what is left to be done about a set that ends: tells the server, drops its rows, tells the application.

@@ -50,7 +50,6 @@ use std::time::Instant;
 use crate::cache::{Cache, CacheConfig, CacheReader};
 use crate::calls::Calls;
 use crate::limits::Limits;
-use crate::secret::Secret;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
 
@@ -73,6 +72,7 @@ pub use self::event::{
 };
 use self::finish::Finish;
 pub use self::finish::LINGER_MAX;
+use self::lifecycle::credentials::Credentials;
 use self::lifecycle::liveness::Liveness;
 use self::lifecycle::recovery::Recovery;
 pub use self::lifecycle::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
@@ -106,13 +106,7 @@ pub use crate::subs::SubscriptionId;
 pub struct Connection {
     config: Config,
     state: State,
-    token: Option<Secret>,
-    /// The token to keep in place of the next greeting's.
-    kept_token: Option<Secret>,
-    /// The token was set since the last dial.
-    has_new_token: bool,
-    session_id: u128,
-    greeting: Option<Greeting>,
+    credentials: Credentials,
     recovery: Recovery,
     /// The query sets were asked for again and are not all answered.
     resync: Option<Resync>,
@@ -126,7 +120,6 @@ pub struct Connection {
     has_stopped: bool,
     /// Number of calls without an answer when the connection was closed.
     unanswered: usize,
-    next_request: u32,
     subs: Subscriptions,
     calls: Calls,
     /// State that outlives the program, if any does.
@@ -151,8 +144,8 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("state", &self.state)
-            .field("greeting", &self.greeting)
-            .field("has_token", &self.token.is_some())
+            .field("greeting", &self.credentials.greeting())
+            .field("has_token", &self.credentials.has_token())
             .field("is_ready", &self.ready)
             .field("pending_calls", &self.calls.len())
             .field("received_bytes", &self.inbox.waiting_bytes())
@@ -235,11 +228,7 @@ impl Connection {
         });
         Self {
             state: State::Idle,
-            token: token.map(Secret::from),
-            kept_token: None,
-            has_new_token: false,
-            session_id: seed,
-            greeting: None,
+            credentials: Credentials::new(token, seed),
             recovery: Recovery::new(config.reconnect.clone(), (seed >> 64) as u64),
             resync: None,
             reading: true,
@@ -247,7 +236,6 @@ impl Connection {
             finish: Finish::default(),
             has_stopped: false,
             unanswered: 0,
-            next_request: 0,
             subs: Subscriptions::default(),
             calls: Calls::default(),
             offline: None,
@@ -280,12 +268,12 @@ impl Connection {
 
     /// Identity and connection id that the server gave us, once it has.
     pub fn greeting(&self) -> Option<&Greeting> {
-        self.greeting.as_ref()
+        self.credentials.greeting()
     }
 
     /// The token that is presented next, once the server has greeted.
     pub fn token(&self) -> Option<Box<str>> {
-        self.greeting.as_ref().and_then(|_| self.token.clone().map(Secret::into_exposed))
+        self.credentials.token()
     }
 
     /// Returns `true` if the connection was neither started nor closed.

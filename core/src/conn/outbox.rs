@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::bsatn::EncodeError;
-use crate::wire::{ClientMessage, Protocol, encode_client};
+use crate::wire::{ClientMessage, Protocol, RequestId, encode_client};
 
 /// On v3 several messages share a frame, up to this size: what the server's own TypeScript client caps its frames at.
 const MAX_BATCH_BYTES: usize = 256 * 1024;
@@ -17,9 +17,23 @@ const FRAME_BYTES: usize = 128;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     frames: VecDeque<Vec<u8>>,
+    /// Number of the next request, over all sockets.
+    next_request: u32,
 }
 
 impl Outbox {
+    /// A number for one more request.
+    pub(crate) fn request_id(&mut self) -> RequestId {
+        let id = RequestId(self.next_request);
+        self.next_request = self.next_request.wrapping_add(1);
+        id
+    }
+
+    /// Sets the number of the next request.
+    pub(crate) fn seed(&mut self, next: RequestId) {
+        self.next_request = next.0;
+    }
+
     /// Queues a message: on v3 in the last frame, while that is small enough.
     ///
     /// # Errors
@@ -65,7 +79,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{RequestId, Text};
+    use crate::wire::Text;
 
     fn query(id: u32, len: usize) -> ClientMessage {
         ClientMessage::OneOffQuery { request_id: RequestId(id), query: Text::from("x".repeat(len)) }

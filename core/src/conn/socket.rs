@@ -11,7 +11,6 @@ use super::{
 };
 use crate::deadline::{after, at_last};
 use crate::guard::log;
-use crate::secret::Secret;
 use crate::subs::Orphan;
 use crate::wire::Protocol;
 
@@ -26,7 +25,7 @@ impl Connection {
 
     /// The open socket's token stands in for another, which is the one to keep and to tell of.
     pub fn keep_token(&mut self, token: Box<str>) {
-        self.kept_token = Some(token.into());
+        self.credentials.stand_in_for(token);
     }
 
     /// The body of a binary message came: [`open_frame`](crate::wire::open_frame)'s result.
@@ -218,12 +217,7 @@ impl Connection {
 impl Connection {
     pub(super) fn dial(&mut self, now: Instant) {
         self.state = State::Dialing { since: now };
-        self.kept_token = None;
-        self.has_new_token = false;
-        // The session's current token, not the one that it began with.
-        let token = self.token.clone().map(Secret::into_exposed);
-        let attempt = self.recovery.attempt().saturating_add(1);
-        let dial = Dial { token, session_id: self.session_id, attempt };
+        let dial = self.credentials.dial(self.recovery.attempt().saturating_add(1));
         self.actions.push_back(Action::Dial(dial));
     }
 
@@ -267,7 +261,7 @@ impl Connection {
         match next {
             Next::GiveUp => self.end(now, CloseReason::Lost(reason)),
             // It was refused for the token that was presented before.
-            Next::AwaitToken(_) if self.has_new_token => {
+            Next::AwaitToken(_) if self.credentials.is_new() => {
                 self.let_go(&reason);
                 self.dial(now);
             }

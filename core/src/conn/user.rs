@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::{
     Action, CannotSwitch, Cause, Connection, ConnectionState, Event, NotSent, SetEnd, State,
 };
-use crate::secret::Secret;
 
 impl Connection {
     /// Makes the connection another user's: the one that `token` stands for, or a new one if there is none.
@@ -34,11 +33,7 @@ impl Connection {
         self.revert_all(now);
         self.drop_users_rows();
         self.say(Event::UserChanged);
-        self.greeting = None;
-        self.kept_token = None;
-        self.token = token.map(Secret::from);
-        // The server tells the sockets of one client by it, and this is another one.
-        self.session_id = self.session_id.wrapping_add(1);
+        self.credentials.switch_user(token);
         self.recovery.hasten();
         if was_started {
             self.actions.push_back(Action::Abandon);

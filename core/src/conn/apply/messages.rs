@@ -7,13 +7,11 @@ use bytes::Bytes;
 use super::changes::Then;
 use crate::cache::{Change, Part, SetId};
 use crate::calls::{InFlight, Kind};
-use crate::conn::lifecycle::recovery::BatchSupport;
 use crate::conn::{
     CallTimes, Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Reply, SetEnd,
     State,
 };
 use crate::guard::log;
-use crate::secret::{InvalidToken, check_token};
 use crate::subs::{
     Answer, Arrival, Destination, Ended, Refused, Released, Route, Stage, SubscriptionId,
 };
@@ -47,7 +45,7 @@ impl Connection {
         let greeted = self.greeted_here();
         match message {
             ServerMessage::InitialConnection { identity, connection_id, token } if !greeted => {
-                match self.token_to_keep(&token) {
+                match self.credentials.token_to_keep(&token) {
                     Ok(token) => self.greeted(now, Greeting { identity, connection_id, token }),
                     Err(error) => self.lose(now, Lost::Token(error)),
                 }
@@ -116,32 +114,14 @@ impl Connection {
         }
     }
 
-    /// The token of a greeting, or the one that it stands in for. What cannot be a token is not copied: it may be as large
-    /// as a message.
-    fn token_to_keep(&mut self, greeted: &str) -> Result<Box<str>, InvalidToken> {
-        match self.kept_token.take() {
-            Some(token) => Ok(token.into_exposed()),
-            None => check_token(greeted).map(|()| greeted.into()),
-        }
-    }
-
     fn greeted(&mut self, now: Instant, greeting: Greeting) {
         let State::Greeting { protocol, .. } = self.state else { return };
-        if let Some(before) = &self.greeting
-            && before.identity != greeting.identity
-        {
-            let (before, now_identity) = (before.identity, greeting.identity);
-            return self.lose(now, Lost::IdentityChanged { before, now: now_identity });
-        }
-        if let Err(not_ours) = self.check_scope(&greeting) {
+        let checked = self.credentials.check(&greeting);
+        if let Err(not_ours) = checked.and_then(|()| self.check_scope(&greeting)) {
             return self.lose(now, not_ours);
         }
         self.state = State::Online { protocol, liveness: Liveness::new(now) };
-        // One that was set meanwhile is for the next connection.
-        if !self.has_new_token {
-            self.token = Some(greeting.token.clone().into());
-        }
-        self.greeting = Some(greeting.clone());
+        self.credentials.greeted(greeting.clone());
         self.recovery.greeted();
         self.stats.connections += 1;
         self.events.push_back(Event::Connected(greeting));
@@ -190,7 +170,7 @@ impl Connection {
     }
 
     fn batch_applied(&mut self, results: Vec<BatchResult>) -> Result<(), Violation> {
-        self.recovery.batch = BatchSupport::Yes;
+        self.recovery.batch_applied();
         for BatchResult { query_set_id, outcome } in results {
             match outcome {
                 Ok(rows) => self.subscribe_applied(query_set_id, rows)?,

@@ -35,12 +35,12 @@ pub(in crate::conn) struct Recovery {
     /// The last socket ended by a fault of the server's, and nothing was applied since.
     faulted: bool,
     healing: Healing,
-    pub(in crate::conn) batch: BatchSupport,
+    batch: BatchSupport,
 }
 
 /// Support of the server for `SubscribeBatch`. There is no way to ask: it is tried once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::conn) enum BatchSupport {
+enum BatchSupport {
     Unknown,
     /// One was sent on this socket and is not answered.
     Tried,
@@ -113,6 +113,23 @@ impl Recovery {
     /// Reason for which there is no connection, if there was one or an attempt at one.
     pub(in crate::conn) fn last_loss(&self) -> Option<&Lost> {
         self.last_loss.as_ref()
+    }
+
+    /// Returns `true` if the server may take `SubscribeBatch`.
+    pub(in crate::conn) fn may_batch(&self) -> bool {
+        self.batch != BatchSupport::No
+    }
+
+    /// A `SubscribeBatch` is sent.
+    pub(in crate::conn) fn batch_sent(&mut self) {
+        if self.batch == BatchSupport::Unknown {
+            self.batch = BatchSupport::Tried;
+        }
+    }
+
+    /// The server has answered one.
+    pub(in crate::conn) fn batch_applied(&mut self) {
+        self.batch = BatchSupport::Yes;
     }
 
     /// A message was applied: what ends the socket now is another failure than before.

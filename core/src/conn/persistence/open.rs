@@ -12,7 +12,6 @@ use crate::calls::{Gate, Keep, Request, Waiting};
 use crate::conn::{CallId, Connection, Event, Greeting, Lost, Reply};
 use crate::journal::{Delivery, Elsewhere, Entry, EntryState, Op, Opened, QueuedState};
 use crate::named_ids::NamedId;
-use crate::secret::Secret;
 use crate::types::{Timestamp, Uuid};
 use crate::wire::Text;
 
@@ -50,9 +49,7 @@ impl Connection {
     ) -> Vec<Restored> {
         let Opened { scope, record, entries, sets, tables, others, next, first, put_aside } =
             opened;
-        if self.token.is_none() {
-            self.token = record.token.clone().map(Secret::from);
-        }
+        self.credentials.restore_token(record.token.clone());
         self.offline = Some(Box::new(Offline {
             config,
             scope,

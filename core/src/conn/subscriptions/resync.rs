@@ -8,7 +8,6 @@ use crate::cache::{Change, Part, SetId};
 use crate::conn::apply::changes::Then;
 use crate::conn::apply::inbox::Frame;
 use crate::conn::apply::messages::excerpt;
-use crate::conn::lifecycle::recovery::BatchSupport;
 use crate::conn::{Cause, Connection, Event, StaleReason, State};
 use crate::deadline::after;
 use crate::guard::log;
@@ -70,7 +69,7 @@ impl Connection {
         }
         let batched = protocol == Protocol::V3
             && stale.len() > 1
-            && self.recovery.batch != BatchSupport::No
+            && self.recovery.may_batch()
             && self.fits_in_batch(&stale);
         if batched {
             self.send_batch(&stale);
@@ -105,9 +104,7 @@ impl Connection {
             Some(BatchSet { query_set_id, queries })
         });
         let message = ClientMessage::SubscribeBatch { request_id, sets: sets.collect() };
-        if self.recovery.batch == BatchSupport::Unknown {
-            self.recovery.batch = BatchSupport::Tried;
-        }
+        self.recovery.batch_sent();
         self.send(&message);
     }
 
