@@ -12,7 +12,7 @@ use crate::deadline::{after, earlier};
 use crate::guard::Panic;
 use crate::schema::{ClientIndex, Table, TableDef};
 use crate::subs::{End, QuerySet, SubscriptionId, queries_bytes};
-use crate::wire::{ClientMessage, QuerySetId, RequestId, Text, call_len, query_len, subscribe_len};
+use crate::wire::{ClientMessage, QuerySetId, RequestId, call_len, query_len, subscribe_len};
 
 /// Commands.
 impl Connection {
@@ -241,36 +241,6 @@ impl Connection {
 impl Connection {
     pub(super) fn request_id(&mut self) -> RequestId {
         self.outbox.request_id()
-    }
-
-    /// Does what is left to be done about a set that ends: tells the server, drops its rows, tells the application.
-    pub(super) fn end_set(&mut self, set: SubscriptionId, end: End, reason: SetEnd) {
-        match end {
-            End::Nothing => (),
-            End::Asked(wire) => self.send_unsubscribe(wire),
-            End::Over { rows, wire } => {
-                if let Some(wire) = wire {
-                    self.send_unsubscribe(wire);
-                }
-                self.drop_set(set, rows, reason);
-                self.leave_resync(set);
-            }
-        }
-    }
-
-    pub(super) fn send_set(&mut self, set: SubscriptionId) {
-        let request_id = self.request_id();
-        if let Some((query_set_id, queries)) = self.subs.send(set) {
-            let queries = queries.iter().map(|query| Text::from(&**query)).collect();
-            self.send(&ClientMessage::Subscribe { request_id, query_set_id, queries });
-        }
-    }
-
-    pub(super) fn send_unsubscribe(&mut self, query_set_id: QuerySetId) {
-        let request_id = self.request_id();
-        // The cache knows which rows the set holds: they need not be sent.
-        let send_dropped_rows = false;
-        self.send(&ClientMessage::Unsubscribe { request_id, query_set_id, send_dropped_rows });
     }
 
     pub(super) fn send(&mut self, message: &ClientMessage) {

@@ -37,6 +37,7 @@ mod finish;
 mod lifecycle;
 mod outbox;
 mod persistence;
+mod sets;
 mod socket;
 mod subscriptions;
 mod telemetry;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::lifecycle::recovery::Next;
 use super::{
     Action, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Finish, Lost,
-    NotSent, PartialMessage, Reply, SetEnd, State,
+    NotSent, PartialMessage, Reply, SetEnd, StaleReason, State,
 };
 use crate::deadline::{after, at_last};
 use crate::guard::log;
@@ -119,7 +119,7 @@ impl Connection {
             self.events.push_back(Event::LostForLong);
         }
         if self.resync_ends().is_some_and(|end| now >= end) {
-            self.resync_timed_out();
+            self.resync_without_the_rest(&StaleReason::NotAnswered);
         }
         self.close_if_late(now);
         if self.socket_deadline().is_none_or(|deadline| now < deadline) {
@@ -293,7 +293,9 @@ impl Connection {
     }
 
     pub(super) fn forget_socket(&mut self) {
-        self.give_up_verifying();
+        for id in self.verifying.give_up() {
+            self.events.push_back(Event::Verified { id, outcome: None });
+        }
         self.resync = None;
         self.arrivals.cut_off();
         self.ready = false;

@@ -6,9 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cache::Drift;
-use crate::conn::{Connection, Event, State};
-use crate::subs::{Stage, SubscriptionId, queries_bytes};
-use crate::wire::{ClientMessage, QueryRows, QuerySetId, Text};
+use crate::subs::{SubscriptionId, queries_bytes};
+use crate::wire::QuerySetId;
 
 /// Names one verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,44 +40,64 @@ pub(in crate::conn) struct Verifying {
 }
 
 /// A set that is asked for once more, to be compared.
-#[derive(Debug)]
-struct Asked {
-    id: VerificationId,
-    set: SubscriptionId,
+#[derive(Debug, Clone, Copy)]
+pub(in crate::conn) struct Asked {
+    pub(in crate::conn) id: VerificationId,
+    pub(in crate::conn) set: SubscriptionId,
     /// Bytes that it takes until it is answered: its queries may wait to be sent.
-    bytes: usize,
+    pub(in crate::conn) bytes: usize,
 }
 
 impl Verifying {
-    /// Memory of the sets that the server has not answered, or not ended.
-    pub(in crate::conn) fn bytes(&self) -> usize {
-        self.bytes
+    /// An id for one more verification.
+    pub(in crate::conn) fn name(&mut self) -> VerificationId {
+        let id = VerificationId(self.next);
+        self.next += 1;
+        id
     }
 
-    fn ask(&mut self, wire: QuerySetId, asked: Asked) {
+    /// Starts a verification of this many sets.
+    pub(in crate::conn) fn start(&mut self, id: VerificationId, sets: usize) {
+        self.under_way.insert(id, (Verification::default(), sets));
+    }
+
+    /// A set is asked for under a name on the wire.
+    pub(in crate::conn) fn ask(&mut self, wire: QuerySetId, asked: Asked) {
         self.bytes += asked.bytes;
         self.asked.insert(wire, asked);
     }
 
-    fn answered(&mut self, wire: QuerySetId) -> Option<Asked> {
+    /// The server has answered a set, if it was asked for to be compared.
+    pub(in crate::conn) fn answered(&mut self, wire: QuerySetId) -> Option<Asked> {
         let asked = self.asked.remove(&wire)?;
         self.bytes -= asked.bytes;
         Some(asked)
     }
 
-    fn end(&mut self, wire: QuerySetId) {
+    /// A set that was asked for is compared with this many rows of the server, or cannot be.
+    pub(in crate::conn) fn compared(&mut self, asked: Asked, found: Option<(u64, Vec<Drift>)>) {
+        let Some((verification, left)) = self.under_way.get_mut(&asked.id) else { return };
+        *left -= 1;
+        if let Some((rows, drifts)) = found {
+            verification.sets += 1;
+            verification.rows += rows;
+            verification.drifts.extend(drifts.into_iter().map(|drift| (asked.set, drift)));
+        }
+    }
+
+    /// The result of a verification, once every set of it is compared.
+    pub(in crate::conn) fn take_done(&mut self, id: VerificationId) -> Option<Verification> {
+        let (_, left) = self.under_way.get(&id)?;
+        if *left > 0 {
+            return None;
+        }
+        self.under_way.remove(&id).map(|(verification, _)| verification)
+    }
+
+    /// The server is told to end a set that was compared.
+    pub(in crate::conn) fn end(&mut self, wire: QuerySetId) {
         self.ending.insert(wire);
         self.bytes += queries_bytes(&[]);
-    }
-
-    /// Returns `true` if the server has answered everything that was asked for a comparison.
-    pub(in crate::conn) fn is_idle(&self) -> bool {
-        self.asked.is_empty() && self.ending.is_empty()
-    }
-
-    /// Returns `true` if the set is on the wire for this alone.
-    pub(in crate::conn) fn has(&self, wire: QuerySetId) -> bool {
-        self.asked.contains_key(&wire) || self.ending.contains(&wire)
     }
 
     /// The server has ended a set that was compared.
@@ -89,89 +108,26 @@ impl Verifying {
         }
         ended
     }
-}
 
-impl Connection {
-    /// Compares every set that is in step with what the server has now; [`Event::Verified`] tells what came of it.
-    ///
-    /// The server sends the rows of all sets once more. Comparing takes time and memory in proportion to them, at once.
-    /// Nothing is compared where the sets of verifications that are not over would take more than
-    /// [`max_query_set_bytes`](crate::limits::Limits::max_query_set_bytes): the server does not answer.
-    pub fn verify(&mut self) -> VerificationId {
-        let id = VerificationId(self.verifying.next);
-        self.verifying.next += 1;
-        let sets = self.subs.at(Stage::Applied);
-        if !self.can_verify(&sets) {
-            self.events.push_back(Event::Verified { id, outcome: None });
-            return id;
-        }
-        for &set in &sets {
-            let (wire, request_id) = (self.subs.new_wire(), self.request_id());
-            let Some(query_set) = self.subs.get(set) else { continue };
-            let bytes = queries_bytes(query_set.queries());
-            let queries = query_set.queries().iter().map(|query| Text::from(&**query)).collect();
-            self.verifying.ask(wire, Asked { id, set, bytes });
-            self.send(&ClientMessage::Subscribe { request_id, query_set_id: wire, queries });
-        }
-        self.verifying.under_way.insert(id, (Verification::default(), sets.len()));
-        self.verified_if_done(id);
-        id
+    /// Forgets the verifications under way, and returns them: there is no socket any more to hear from.
+    pub(in crate::conn) fn give_up(&mut self) -> impl Iterator<Item = VerificationId> + use<> {
+        let Self { next, under_way, .. } = std::mem::take(self);
+        self.next = next;
+        under_way.into_keys()
     }
 
-    fn can_verify(&self, sets: &[SubscriptionId]) -> bool {
-        let sets = sets.iter().filter_map(|set| self.subs.get(*set));
-        let bytes: usize = sets.map(|set| queries_bytes(set.queries())).sum();
-        let limit = self.config.limits.max_query_set_bytes;
-        let is_online = self.ready && matches!(self.state, State::Online { .. });
-        is_online && self.verifying.bytes + bytes <= limit
+    /// Memory of the sets that the server has not answered, or not ended.
+    pub(in crate::conn) fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    /// The server says what a set has; false if that was not asked for.
-    pub(in crate::conn) fn compare_set(
-        &mut self,
-        wire: QuerySetId,
-        rows: Option<&QueryRows>,
-    ) -> bool {
-        let Some(Asked { id, set, .. }) = self.verifying.answered(wire) else { return false };
-        let held = self.subs.get(set).filter(|set| set.stage() == Stage::Applied);
-        let drifts = held.zip(rows).map(|(held, rows)| self.cache.compare(held.rows(), rows));
-        self.tell_panics();
-        if let Some((verification, left)) = self.verifying.under_way.get_mut(&id) {
-            *left -= 1;
-            if let (Some(drifts), Some(rows)) = (drifts, rows) {
-                verification.sets += 1;
-                verification.rows +=
-                    rows.tables.iter().map(|list| list.rows.len() as u64).sum::<u64>();
-                verification.drifts.extend(drifts.into_iter().map(|drift| (set, drift)));
-            }
-        }
-        if rows.is_some() {
-            self.verifying.end(wire);
-            let (request_id, send_dropped_rows) = (self.request_id(), false);
-            self.send(&ClientMessage::Unsubscribe {
-                request_id,
-                query_set_id: wire,
-                send_dropped_rows,
-            });
-        }
-        self.verified_if_done(id);
-        true
+    /// Returns `true` if the server has answered everything that was asked for a comparison.
+    pub(in crate::conn) fn is_idle(&self) -> bool {
+        self.asked.is_empty() && self.ending.is_empty()
     }
 
-    fn verified_if_done(&mut self, id: VerificationId) {
-        if self.verifying.under_way.get(&id).is_some_and(|(_, left)| *left == 0)
-            && let Some((verification, _)) = self.verifying.under_way.remove(&id)
-        {
-            self.events.push_back(Event::Verified { id, outcome: Some(verification) });
-        }
-    }
-
-    /// There is no socket any more to hear from.
-    pub(in crate::conn) fn give_up_verifying(&mut self) {
-        let Verifying { next, under_way, .. } = std::mem::take(&mut self.verifying);
-        self.verifying.next = next;
-        for id in under_way.into_keys() {
-            self.events.push_back(Event::Verified { id, outcome: None });
-        }
+    /// Returns `true` if the set is on the wire for this alone.
+    pub(in crate::conn) fn has(&self, wire: QuerySetId) -> bool {
+        self.asked.contains_key(&wire) || self.ending.contains(&wire)
     }
 }
