@@ -170,7 +170,7 @@ impl Connection {
         }
         let names = rows.into_names();
         if !names.is_empty() {
-            self.forget_queued(&names);
+            self.changes.forget_rows(&mut self.cache, &names);
             let transaction = self.drop_now(&names);
             self.tell(transaction, Cause::Unsubscribed(set));
         }

@@ -35,10 +35,12 @@ mod endpoint;
 mod event;
 mod finish;
 mod lifecycle;
+mod message;
 mod outbox;
 mod persistence;
 mod sets;
 mod socket;
+mod step;
 mod subscriptions;
 mod telemetry;
 mod user;
@@ -54,7 +56,7 @@ use crate::limits::Limits;
 use crate::subs::Subscriptions;
 use crate::wire::Protocol;
 
-use self::apply::changes::Applying;
+use self::apply::changes::ChangeQueue;
 use self::apply::inbox::Inbox;
 use self::apply::receiving::Arrivals;
 pub use self::apply::receiving::{PartialMessage, Receiving};
@@ -130,7 +132,7 @@ pub struct Connection {
     slow: SlowDetector,
     stats: Stats,
     cache: Cache,
-    applying: Applying,
+    changes: ChangeQueue,
     arrivals: Arrivals,
     inbox: Inbox,
     outbox: Outbox,
@@ -245,7 +247,7 @@ impl Connection {
             slow: SlowDetector::new(config.slow_after),
             stats: Stats::default(),
             cache,
-            applying: Applying::default(),
+            changes: ChangeQueue::default(),
             arrivals: Arrivals::default(),
             inbox: Inbox::default(),
             outbox: Outbox::default(),
@@ -332,7 +334,7 @@ impl Connection {
         Stats {
             socket_bytes_received: self.arrivals.bytes(),
             bytes_waiting: self.inbox.waiting_bytes(),
-            changes_waiting: self.applying.len(),
+            changes_waiting: self.changes.len(),
             events_waiting: self.events.len(),
             calls_waiting: self.calls.len() - in_flight,
             calls_in_flight: in_flight,

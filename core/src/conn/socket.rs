@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::lifecycle::recovery::Next;
 use super::{
-    Action, CloseReason, Connection, ConnectionState, Dial, DialError, Event, Finish, Lost,
-    NotSent, PartialMessage, Reply, SetEnd, StaleReason, State,
+    Action, CloseReason, Connection, ConnectionState, DialError, Event, Finish, Lost, NotSent,
+    PartialMessage, Reply, SetEnd, StaleReason, State,
 };
 use crate::deadline::{after, at_last};
 use crate::guard::log;

@@ -1,68 +1,25 @@
-//! Messages become changes of the cache, and those become events. What a message means is in `messages.rs`.
+//! Changes of the cache that are to be made, in order, with what follows each.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
-use super::messages::Violation;
-use crate::cache::{Change, Part, RowMismatch, SetFailure, SetId, Step, TableDiff, Transaction};
-use crate::conn::{
-    CallId, CallTimes, Cause, CloseReason, Connection, Event, Lost, Progress, Reply, SetEnd, State,
-    TransactionEvent,
-};
-use crate::guard::log;
-use crate::subs::{Arrival, Released};
-use crate::wire::{Protocol, ServerMessage};
+use crate::cache::{Cache, Change, Part, SetId};
+use crate::conn::{CallId, Cause, Event};
+use crate::subs::Arrival;
 
-/// Changes that are to be applied, in order, and the one that is being applied.
+/// Changes that are to be made, in order, and the one under way in the cache.
 #[derive(Debug, Default)]
-pub(in crate::conn) struct Applying {
-    queue: VecDeque<(Change, Why)>,
-    under_way: Option<Why>,
-}
-
-/// Most refused calls that one change takes back.
-const REFUSALS_MAX: usize = 1024;
-
-impl Applying {
-    /// Puts a change at the end. What refused calls were expected to do is taken back in one change where nothing comes
-    /// in between: what others make of the same rows is then found out once.
-    fn push(&mut self, change: Change, why: Why) {
-        if let Some((last, Why { cause: Cause::Reverted(reverted), then, .. })) =
-            self.queue.back_mut()
-            && let Cause::Reverted(more) = &why.cause
-            && last.parts.is_empty()
-            && change.parts.is_empty()
-        {
-            if !change.ends.is_empty() {
-                *reverted = reverted.iter().chain(more).copied().collect();
-            }
-            last.ends.extend(change.ends);
-            then.extend(why.then);
-        } else {
-            self.queue.push_back((change, why));
-        }
-    }
-
-    /// Returns `true` if the last change only takes back what refused calls were expected to do.
-    fn ends_with_refusals(&self) -> bool {
-        self.queue.back().is_some_and(|(change, why)| {
-            change.parts.is_empty() && matches!(why.cause, Cause::Reverted(_))
-        })
-    }
-
-    /// Number of changes that are not made.
-    pub(in crate::conn) fn len(&self) -> usize {
-        self.queue.len() + usize::from(self.under_way.is_some())
-    }
+pub(in crate::conn) struct ChangeQueue {
+    queue: VecDeque<(Change, Pending)>,
+    under_way: Option<Pending>,
 }
 
 /// Reason for which a change is made, and what follows it.
 #[derive(Debug)]
-struct Why {
-    cause: Cause,
-    then: Vec<Then>,
+pub(in crate::conn) struct Pending {
+    pub(in crate::conn) cause: Cause,
+    pub(in crate::conn) then: Vec<Then>,
     /// Parts of it that outlive the program.
-    kept: Option<Vec<Part>>,
+    pub(in crate::conn) persisted: Option<Vec<Part>>,
 }
 
 /// Consequence of a change, once it is visible.
@@ -80,334 +37,116 @@ pub(in crate::conn) enum Then {
     Ready,
 }
 
-/// Stepping.
-impl Connection {
-    /// Applies what came, about `max_rows` rows of it at most. Does nothing while events wait to be delivered.
-    pub fn step(&mut self, now: Instant, max_rows: usize) -> Progress {
-        self.set_clock(now);
-        let slow = self.slow.step_begins(now, self.inbox.waiting_bytes());
-        self.report_slow(slow);
-        if !self.events.is_empty() {
-            return Progress::More;
-        }
-        let progress = if self.is_applying() {
-            self.step_change(now, max_rows)
+/// What is to be done about a change that is given up.
+#[derive(Debug)]
+pub(in crate::conn) enum Aborted {
+    /// It only takes back what was expected of calls, and is to be [put back](ChangeQueue::put_back).
+    Stays(Change, Pending),
+    /// It only drops the rows of these sets, which go all the same.
+    Drops(Vec<SetId>, Pending),
+    /// It is not made.
+    Skipped(Vec<Then>),
+}
+
+impl ChangeQueue {
+    /// Puts a change at the end. What refused calls were expected to do is taken back in one change where nothing comes
+    /// in between: what others make of the same rows is then found out once.
+    pub(in crate::conn) fn push(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
+        if let Some((last, Pending { cause: Cause::Reverted(reverted), then: last_then, .. })) =
+            self.queue.back_mut()
+            && let Cause::Reverted(more) = &cause
+            && last.parts.is_empty()
+            && change.parts.is_empty()
+        {
+            if !change.ends.is_empty() {
+                *reverted = reverted.iter().chain(more).copied().collect();
+            }
+            last.ends.extend(change.ends);
+            last_then.extend(then);
         } else {
-            self.step_inbox(now, max_rows)
-        };
-        self.tell_panics();
-        self.slow.step_ends(now, !self.events.is_empty(), progress == Progress::Idle);
-        progress
-    }
-
-    /// Goes on with the change under way, or starts the next one.
-    pub(in crate::conn) fn step_change(&mut self, now: Instant, max_rows: usize) -> Progress {
-        if self.cache.is_applying() {
-            return self.step_cache(now, max_rows);
-        }
-        if self.cache.has_resets() {
-            return self.step_resets(now, max_rows);
-        }
-        if let Some((mut change, mut why)) = self.applying.queue.pop_front() {
-            if why.then.iter().any(|then| matches!(then, Then::Reloaded)) {
-                change.parts.extend(self.drops_of_the_rest(&change));
-            }
-            if change.is_empty() {
-                self.follow(now, why.then, &[]);
-            } else {
-                why.kept = self.parts_to_keep(&change);
-                self.applying.under_way = Some(why);
-                self.cache.begin(change);
-                return self.step_cache(now, max_rows);
-            }
-        }
-        Progress::More
-    }
-
-    /// Ends the sets whose row types panicked while no change was under way.
-    fn step_resets(&mut self, now: Instant, max_rows: usize) -> Progress {
-        let (change, kept) = (Change::default(), self.parts_to_keep(&Change::default()));
-        self.applying.under_way = Some(Why { cause: Cause::Other, then: Vec::new(), kept });
-        self.cache.begin(change);
-        self.step_cache(now, max_rows)
-    }
-
-    /// Tells of code of the application that panicked inside of the cache.
-    pub(in crate::conn) fn tell_panics(&mut self) {
-        let panics = self.cache.take_panics().into_iter();
-        self.events.extend(panics.map(Event::Panicked));
-    }
-
-    fn step_inbox(&mut self, now: Instant, max_rows: usize) -> Progress {
-        let (State::Greeting { protocol, .. }
-        | State::Online { protocol, .. }
-        | State::Closing { protocol, .. }
-        | State::Draining { protocol, .. }) = self.state
-        else {
-            return self.rest(now, max_rows);
-        };
-        match self.inbox.next(protocol, &self.config.limits) {
-            Some(Ok(message)) => {
-                self.take_message(now, message);
-                self.gather_refusals(now, protocol);
-            }
-            Some(Err(error)) => self.fault(now, Lost::Wire(error)),
-            None if matches!(self.state, State::Draining { .. }) => self.drained(now),
-            None => return self.rest(now, max_rows),
-        }
-        Progress::More
-    }
-
-    fn take_message(&mut self, now: Instant, message: ServerMessage) {
-        self.stats.messages_received += 1;
-        let (came, waiting) = (self.inbox.came(), self.inbox.waiting_bytes());
-        let slow = self.slow.message_read(now, came, waiting);
-        self.report_slow(slow);
-        match self.handle_message(now, message) {
-            Ok(()) => self.bound_resync(),
-            Err(Violation(what)) => self.fault(now, Lost::Violation(what)),
+            self.queue.push_back((change, Pending { cause, then, persisted: None }));
         }
     }
 
-    /// Takes the refusals that follow one that is to be applied: see [`Applying::push`].
-    fn gather_refusals(&mut self, now: Instant, protocol: Protocol) {
-        for _ in 1..REFUSALS_MAX {
-            let limits = &self.config.limits;
-            if !self.applying.ends_with_refusals()
-                || !self.inbox.next_is(protocol, limits, ServerMessage::is_refusal)
-            {
-                return;
-            }
-            if let Some(Ok(message)) = self.inbox.next(protocol, limits) {
-                self.take_message(now, message);
-            }
-        }
+    /// Takes the next change.
+    pub(in crate::conn) fn pop(&mut self) -> Option<(Change, Pending)> {
+        self.queue.pop_front()
     }
 
-    fn rest(&mut self, now: Instant, max_rows: usize) -> Progress {
-        if self.close_if_finished(now) {
-            return Progress::More;
-        }
-        if self.cache.reclaim(max_rows) {
-            return Progress::More;
-        }
-        self.vacuum.rest(now, self.cache.garbage_bytes());
-        Progress::Idle
+    /// The cache begins with a change.
+    pub(in crate::conn) fn begin(&mut self, pending: Pending) {
+        self.under_way = Some(pending);
     }
 
-    pub(in crate::conn) fn step_cache(&mut self, now: Instant, max_rows: usize) -> Progress {
-        let step = self.cache.step(max_rows);
-        self.tell_panics();
-        match step {
-            Step::More if self.cache.is_waiting_for_views() => return self.wait_for_views(now),
-            Step::More => (),
-            Step::Committed(transaction) => self.committed(now, transaction),
-            Step::OutOfSync(error) => {
-                let why = self.applying.under_way.take();
-                why.into_iter().flat_map(|why| why.then).for_each(|then| self.skip(then));
-                self.fault(now, Lost::OutOfSync(error));
-            }
-        }
-        Progress::More
+    /// The change under way is over.
+    pub(in crate::conn) fn end(&mut self) -> Option<Pending> {
+        self.under_way.take()
     }
 
-    /// Gives up what cannot be applied if the connection is closing, which waits for no view.
-    fn wait_for_views(&mut self, now: Instant) -> Progress {
-        match self.state {
-            State::Draining { reason: CloseReason::Requested, .. } => self.close_at_once(now),
-            State::Closing { .. } => self.stop_applying(),
-            _ => {
-                let slow = self.slow.views_held(now, self.inbox.waiting_bytes());
-                self.report_slow(slow);
-                return Progress::Waiting;
-            }
-        }
-        Progress::More
+    /// Returns `true` if no change waits, and none is under way.
+    pub(in crate::conn) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.under_way.is_none()
     }
 
-    /// Gives up what was received and is not applied, and what is still received.
-    fn stop_applying(&mut self) {
-        self.has_stopped = true;
-        self.inbox.clear();
-        self.abort_all();
+    /// Number of changes that are not made.
+    pub(in crate::conn) fn len(&self) -> usize {
+        self.queue.len() + usize::from(self.under_way.is_some())
     }
 
-    /// Returns `true` if a change is under way or waits.
-    pub fn is_applying(&self) -> bool {
-        let has_resets = self.cache.has_resets() && !self.is_closed();
-        self.applying.under_way.is_some() || !self.applying.queue.is_empty() || has_resets
+    /// The changes that wait.
+    pub(in crate::conn) fn waiting(&self) -> impl Iterator<Item = &Change> {
+        self.queue.iter().map(|(change, _)| change)
     }
 
-    /// The changes that are not made.
-    pub(in crate::conn) fn changes_to_make(&self) -> impl Iterator<Item = &Change> {
-        let queued = self.applying.queue.iter().map(|(change, _)| change);
-        self.cache.under_way().into_iter().chain(queued)
+    /// Returns `true` if the last change only takes back what refused calls were expected to do.
+    pub(in crate::conn) fn ends_with_refusals(&self) -> bool {
+        self.queue.back().is_some_and(|(change, pending)| {
+            change.parts.is_empty() && matches!(pending.cause, Cause::Reverted(_))
+        })
     }
 
-    /// Makes a change, and then what follows it.
-    pub(in crate::conn) fn apply(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
-        self.applying.push(change, Why { cause, then, kept: None });
-    }
-
-    /// Gives up what the server said and is not applied. Rows of sets that are over go all the same, what was expected of
-    /// calls stays to be taken back, and what can be told of the others is.
-    pub(in crate::conn) fn abort_all(&mut self) {
-        let under_way = self.cache.abort();
-        let applying = std::mem::take(&mut self.applying);
-        let under_way = applying.under_way.map(|why| (under_way.unwrap_or_default(), why));
-        for (change, why) in under_way.into_iter().chain(applying.queue) {
+    /// Gives up every change, and returns in their order what is to be done about each: rows of sets that are over go all the
+    /// same, and what was expected of calls stays to be taken back.
+    pub(in crate::conn) fn abort(&mut self, cache: &mut Cache) -> Vec<Aborted> {
+        let under_way = cache.abort();
+        let Self { queue, under_way: pending } = std::mem::take(self);
+        let under_way = pending.map(|pending| (under_way.unwrap_or_default(), pending));
+        let aborted = under_way.into_iter().chain(queue).map(|(change, pending)| {
             if change.parts.is_empty() {
-                self.applying.queue.push_back((change, why));
-                continue;
+                Aborted::Stays(change, pending)
+            } else if change.only_drops() {
+                Aborted::Drops(change.parts.iter().map(Part::set).collect(), pending)
+            } else {
+                Aborted::Skipped(pending.then)
             }
-            if change.only_drops() {
-                let sets: Vec<SetId> = change.parts.iter().map(Part::set).collect();
-                let transaction = self.drop_now(&sets);
-                self.tell(transaction, why.cause);
-            }
-            why.then.into_iter().for_each(|then| self.skip(then));
-        }
+        });
+        aborted.collect()
+    }
+
+    /// Puts a change at the end as it is.
+    pub(in crate::conn) fn put_back(&mut self, change: Change, pending: Pending) {
+        self.queue.push_back((change, pending));
     }
 
     /// Takes out of the changes that are not made what they say of rows under these names. The one under way starts anew.
-    pub(in crate::conn) fn forget_queued(&mut self, names: &[SetId]) {
-        let Applying { queue, under_way } = &mut self.applying;
+    pub(in crate::conn) fn forget_rows(&mut self, cache: &mut Cache, names: &[SetId]) {
         let is_about =
             |change: &Change| change.parts.iter().any(|part| names.contains(&part.set()));
-        if self.cache.under_way().is_some_and(is_about)
-            && let Some(change) = self.cache.abort()
-            && let Some(why) = under_way.take()
+        if cache.under_way().is_some_and(is_about)
+            && let Some(change) = cache.abort()
+            && let Some(pending) = self.under_way.take()
         {
-            queue.push_front((change, Why { kept: None, ..why }));
+            self.queue.push_front((change, Pending { persisted: None, ..pending }));
         }
-        for (change, _) in queue {
+        for (change, _) in &mut self.queue {
             change.parts.retain(|part| !names.contains(&part.set()));
         }
     }
 
-    /// Drops sets at once, ahead of whatever is queued.
-    pub(in crate::conn) fn drop_now(&mut self, sets: &[SetId]) -> Transaction {
-        sets.iter().for_each(|set| self.forget_rows(*set));
-        self.cache.drop_now(sets.iter().copied())
+    /// Forgets every change, and returns what was to follow them. The cache is to be told.
+    pub(in crate::conn) fn take_consequences(&mut self) -> impl Iterator<Item = Then> + use<> {
+        let Self { queue, under_way } = std::mem::take(self);
+        let pending = under_way.into_iter().chain(queue.into_iter().map(|(_, pending)| pending));
+        pending.flat_map(|pending| pending.then)
     }
-
-    /// What follows a change that is not made.
-    fn skip(&mut self, then: Then) {
-        match then {
-            // It was committed; its rows are not here, so nobody can rely on it.
-            Then::Say(Event::Answered { call, reply: Reply::Committed { .. }, .. }) => {
-                self.say(unknown(call));
-            }
-            // Any other answer is as true as it was. What was expected goes with the next resync, or with the end.
-            Then::Say(event @ (Event::Answered { .. } | Event::Ended { .. })) => self.say(event),
-            Then::Arrived(arrivals) => {
-                arrivals.iter().for_each(|arrival| self.subs.missed(arrival));
-            }
-            Then::Say(_) | Then::Over(_) | Then::Reloaded | Then::Ready => (),
-        }
-    }
-
-    /// Forgets every change that is not made, as [`abort_all`](Self::abort_all) does, and leaves the cache alone.
-    pub(in crate::conn) fn forget_changes(&mut self) {
-        let Applying { queue, under_way } = std::mem::take(&mut self.applying);
-        let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
-        why.flat_map(|why| why.then).for_each(|then| self.skip(then));
-    }
-
-    /// Gives up every change that is not made, and says what was to be told of them, as it was to be told.
-    pub(in crate::conn) fn skip_all(&mut self) {
-        drop(self.cache.abort());
-        let Applying { queue, under_way } = std::mem::take(&mut self.applying);
-        let why = under_way.into_iter().chain(queue.into_iter().map(|(_, why)| why));
-        let events = why.flat_map(|why| why.then).filter_map(|then| match then {
-            Then::Say(event) => Some(event),
-            Then::Over(_) | Then::Arrived(_) | Then::Reloaded | Then::Ready => None,
-        });
-        events.for_each(|event| self.say(event));
-    }
-
-    /// The server said something that cannot be: nothing more of this socket's is believed.
-    fn fault(&mut self, now: Instant, reason: Lost) {
-        self.inbox.clear();
-        self.lose(now, reason);
-    }
-
-    /// A change was made: says what changed, then what follows.
-    fn committed(&mut self, now: Instant, transaction: Transaction) {
-        let Some(Why { cause, then, kept }) = self.applying.under_way.take() else { return };
-        if cause.is_servers() {
-            self.recovery.progress();
-        }
-        self.slow.views_released();
-        let failures = transaction.failed_sets().iter().cloned();
-        let (loaded, failed): (Vec<_>, Vec<_>) =
-            failures.partition(|failure| self.is_loaded(failure.set));
-        if let Some(parts) = kept {
-            let failed: Vec<SetId> = failed.iter().map(|failure| failure.set).collect();
-            self.keep_rows(parts, &failed);
-        }
-        let new_ids = transaction.new_ids().clone();
-        self.tell(transaction, cause);
-        self.learn_ids(&new_ids);
-        self.follow(now, then, &failed);
-        for failure in loaded.into_iter().chain(failed) {
-            self.fail_set(failure);
-        }
-    }
-
-    pub(in crate::conn) fn tell(&mut self, transaction: Transaction, cause: Cause) {
-        if !transaction.is_empty() {
-            self.stats.count_transaction(transaction.tables().iter().map(TableDiff::len).sum());
-            self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
-        }
-    }
-
-    fn follow(&mut self, now: Instant, then: Vec<Then>, failed: &[SetFailure]) {
-        for then in then {
-            match then {
-                Then::Say(Event::Answered { call, reply, times }) => {
-                    let times = times.applied(self.inbox.came(), now);
-                    self.say(Event::Answered { call, reply, times });
-                }
-                Then::Say(event) => self.say(event),
-                Then::Arrived(arrivals) => {
-                    arrivals.iter().for_each(|arrival| self.arrived(arrival, failed));
-                }
-                Then::Reloaded => self.reloaded(),
-                Then::Over(call) => self.ids_are_over(call),
-                Then::Ready => self.become_ready(now),
-            }
-        }
-    }
-
-    /// Rows of a set are in the cache: they are the set's, or nobody's.
-    fn arrived(&mut self, arrival: &Arrival, failed: &[SetFailure]) {
-        if !self.subs.arrived(arrival) {
-            let drops = Released::one(arrival.rows).into_drops();
-            self.apply(Change::of(drops), Cause::Unsubscribed(arrival.set), Vec::new());
-        } else if failed.iter().all(|failure| failure.set != arrival.rows) {
-            self.events.push_back(Event::Applied(arrival.set));
-        }
-    }
-
-    /// Rows of a set do not decode as their Rust type, or that panicked: it is over, here and on the server.
-    pub(in crate::conn) fn fail_set(&mut self, failure: SetFailure) {
-        if self.is_loaded(failure.set) {
-            log!(info, %failure, "kept rows are dropped");
-            self.cache.readmit(failure.set);
-            return self.drop_loaded_table(failure.set, &failure.table_name);
-        }
-        let Some(set) = self.subs.by_rows(failure.set) else { return };
-        if let Some(end) = self.subs.fail(set) {
-            let reason = match failure.reason {
-                RowMismatch::Panicked { .. } => SetEnd::Panicked(failure),
-                _ => SetEnd::Undecodable(failure),
-            };
-            self.end_set(set, end, reason);
-        }
-    }
-}
-
-fn unknown(call: CallId) -> Event {
-    Event::Answered { call, reply: Reply::Unknown, times: CallTimes::default() }
 }
