@@ -140,7 +140,7 @@ impl Connection {
             self.events.push_back(Event::Ended { set, reason });
             return set;
         }
-        let set = match self.claim_rows(&queries) {
+        let set = match self.journal.as_mut().and_then(|journal| journal.claim_rows(&queries)) {
             Some(rows) => self.subs.add_stale(queries, rows),
             None => self.subs.add(queries),
         };
@@ -196,7 +196,7 @@ impl Connection {
         let registered = self.cache.register_without::<T>(&outdated);
         self.tell_panics();
         let registered = registered?;
-        self.keep_type::<T>(&outdated);
+        self.note_table::<T>(&outdated);
         for failure in registered.failed {
             self.fail_set(failure);
         }
@@ -239,10 +239,6 @@ impl Connection {
 
 /// Sending.
 impl Connection {
-    pub(super) fn request_id(&mut self) -> RequestId {
-        self.outbox.request_id()
-    }
-
     pub(super) fn send(&mut self, message: &ClientMessage) {
         if let State::Online { protocol, .. } = self.state {
             self.stats.messages_sent += 1;

@@ -62,7 +62,7 @@ impl Connection {
                     return Ok(());
                 }
                 let call = self.answered(request_id, &Kind::Query)?;
-                self.settle(
+                self.complete_call(
                     call,
                     match result {
                         Ok(rows) => Reply::Rows(rows),
@@ -127,7 +127,9 @@ impl Connection {
         self.ready = true;
         self.recovery.ready(now);
         self.announce(ConnectionState::Ready);
-        self.start_unclaimed(now);
+        if let Some(journal) = &mut self.journal {
+            journal.start_unclaimed(now);
+        }
         self.start_replay();
     }
 
@@ -283,7 +285,7 @@ impl Connection {
         duration: TimeDuration,
     ) -> Result<(), Violation> {
         let call = self.answered(request_id, &Kind::Procedure)?;
-        self.settle(
+        self.complete_call(
             call,
             match status {
                 ProcedureStatus::Returned(value) => {
@@ -307,18 +309,15 @@ impl Connection {
     }
 
     /// The times of a call that was made and sent then, and whose answer is the message that was just read.
-    fn answered_now(&mut self, made: Option<Instant>, sent: Option<Instant>) -> CallTimes {
+    pub(super) fn answered_now(
+        &mut self,
+        made: Option<Instant>,
+        sent: Option<Instant>,
+    ) -> CallTimes {
         let now = self.calls.clock();
         let came = self.inbox.came().or(now);
         self.stats.count_answer(sent, came);
         CallTimes::answered(made, sent, came, now)
-    }
-
-    fn settle(&mut self, call: InFlight, reply: Reply) {
-        if !call.timed_out {
-            let times = self.answered_now(call.made, call.sent);
-            self.answer_timed(call.call, reply, times);
-        }
     }
 
     /// Makes a change; where nothing changes, what follows it follows at once.

@@ -27,6 +27,7 @@
 //! next, when its callbacks run.
 
 mod apply;
+mod call;
 mod calls;
 mod checks;
 mod command;
@@ -34,10 +35,13 @@ mod config;
 mod endpoint;
 mod event;
 mod finish;
+mod ids;
 mod lifecycle;
 mod message;
+mod offline;
 mod outbox;
 mod persistence;
+mod predicted;
 mod sets;
 mod socket;
 mod step;
@@ -80,7 +84,7 @@ use self::lifecycle::liveness::Liveness;
 use self::lifecycle::recovery::Recovery;
 pub use self::lifecycle::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
 use self::outbox::Outbox;
-use self::persistence::Offline;
+use self::persistence::Journal;
 pub use self::persistence::{
     CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, Restored, SchemaRound, Storage,
     SyncState, table_fingerprint,
@@ -126,7 +130,7 @@ pub struct Connection {
     subs: Subscriptions,
     calls: Calls,
     /// State that outlives the program, if any does.
-    offline: Option<Box<Offline>>,
+    journal: Option<Box<Journal>>,
     timers: Timers,
     vacuum: Vacuum,
     slow: SlowDetector,
@@ -241,7 +245,7 @@ impl Connection {
             unanswered: 0,
             subs: Subscriptions::default(),
             calls: Calls::default(),
-            offline: None,
+            journal: None,
             timers: Timers::default(),
             vacuum: Vacuum::default(),
             slow: SlowDetector::new(config.slow_after),
@@ -371,7 +375,7 @@ impl Connection {
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front().or_else(|| self.arrivals.news()).or_else(|| {
             let state = self.changed_sync()?;
-            self.offline.as_mut()?.told = state.clone();
+            self.journal.as_mut()?.reported(state.clone());
             Some(Event::Sync(state))
         })
     }
@@ -387,7 +391,9 @@ impl Connection {
             Reply::TimedOut { sent: true } => !self.calls.is_in_flight(call),
             _ => true,
         };
-        self.settle_entry(call, reply);
+        if let Some(journal) = &mut self.journal {
+            journal.complete(call, reply);
+        }
         self.events.push_back(event);
         if is_over {
             self.ids_are_over(call);

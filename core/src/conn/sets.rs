@@ -183,7 +183,9 @@ impl Connection {
     pub(super) fn reloaded(&mut self) {
         self.recovery.reloaded();
         self.stats.reloads += 1;
-        self.forget_unclaimed();
+        if let Some(journal) = &mut self.journal {
+            journal.forget_unclaimed();
+        }
         log!(info, "everything was loaded anew");
     }
 }

@@ -180,7 +180,7 @@ impl Connection {
             self.socket_deadline(),
             self.calls.next_deadline(),
             self.recovery.grace_ends(),
-            self.unclaimed_until(),
+            self.journal.as_ref().and_then(|journal| journal.unclaimed_until()),
             self.timers.next(),
             self.vacuum.due(),
             self.resync_ends(),

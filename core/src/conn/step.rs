@@ -51,7 +51,7 @@ impl Connection {
             if change.is_empty() {
                 self.follow(now, pending.then, &[]);
             } else {
-                pending.persisted = self.parts_to_keep(&change);
+                pending.persisted = self.parts_to_persist(&change);
                 self.changes.begin(pending);
                 self.cache.begin(change);
                 return self.step_cache(now, max_rows);
@@ -62,7 +62,7 @@ impl Connection {
 
     /// Ends the sets whose row types panicked while no change was under way.
     fn step_resets(&mut self, now: Instant, max_rows: usize) -> Progress {
-        let (change, persisted) = (Change::default(), self.parts_to_keep(&Change::default()));
+        let (change, persisted) = (Change::default(), self.parts_to_persist(&Change::default()));
         self.changes.begin(Pending { cause: Cause::Other, then: Vec::new(), persisted });
         self.cache.begin(change);
         self.step_cache(now, max_rows)
@@ -202,7 +202,9 @@ impl Connection {
 
     /// Drops sets at once, ahead of whatever is queued.
     pub(super) fn drop_now(&mut self, sets: &[SetId]) -> Transaction {
-        sets.iter().for_each(|set| self.forget_rows(*set));
+        if let Some(journal) = &mut self.journal {
+            sets.iter().for_each(|set| journal.drop_rows(*set));
+        }
         self.cache.drop_now(sets.iter().copied())
     }
 
@@ -255,7 +257,7 @@ impl Connection {
             failures.partition(|failure| self.is_loaded(failure.set));
         if let Some(parts) = persisted {
             let failed: Vec<SetId> = failed.iter().map(|failure| failure.set).collect();
-            self.keep_rows(parts, &failed);
+            self.persist_rows(parts, &failed);
         }
         let new_ids = transaction.new_ids().clone();
         self.tell(transaction, cause);

@@ -44,7 +44,7 @@ impl Connection {
     }
 
     fn check_switch(&self) -> Result<(), CannotSwitch> {
-        if self.offline.is_some() {
+        if self.journal.is_some() {
             return Err(CannotSwitch::Offline);
         }
         match self.state {

@@ -299,7 +299,7 @@ impl Entry {
     }
 
     /// As a dead letter, if it is one.
-    pub(crate) fn letter(&self) -> Option<DeadLetter> {
+    pub(crate) fn dead_letter(&self) -> Option<DeadLetter> {
         let EntryState::Dead(failure) = &self.state else { return None };
         Some(DeadLetter {
             id: self.id,

@@ -1,22 +1,21 @@
-//! Calls that name temporary ids of others: they wait until the server's are known.
+//! Temporary ids in the arguments of calls: which call each is of, and the server's ids that are known.
 //!
 //! A call whose arguments have a temporary id of a call that is not answered is not sent before that one's answer; then
 //! its arguments, in memory and in the journal, get the id that the server gave. If that does not become known, because
-//! the call failed, or which row it inserted cannot be told, it ends as [`NotSent::TempId`]. Each call that may have
-//! temporary ids has a *number*, which its ids contain, and which the journal keeps: so they are the same after a restart.
+//! the call failed, or which row it inserted cannot be told, it ends as [`NotSent::TempId`](crate::conn::NotSent::TempId). Each
+//! call that may have temporary ids has a *number*, which its ids contain, and which the journal keeps: so they are the same
+//! after a restart.
 
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
-use crate::cache::{AnyId, MutationId, NewIds, TempId};
-use crate::conn::{CallId, Connection, Event, NotSent, Reply};
-use crate::journal::Op;
+use crate::cache::{AnyId, MutationId, NewIds};
+use crate::conn::CallId;
 use crate::limits::MAX_KNOWN_IDS;
-use crate::named_ids::{NamedId, each_id, replace_ids};
-use crate::schema::AnyType;
+use crate::named_ids::{NamedId, replace_ids};
 
 /// Numbers of calls, and the server's ids that are known.
 #[derive(Debug)]
@@ -49,6 +48,7 @@ pub struct NamedArgs {
     pub names: Vec<NamedId>,
 }
 
+/// Numbers of calls.
 impl TempIds {
     /// `seed` is random: so that numbers of two runs of the program, and of what is no id, hardly ever meet.
     pub(in crate::conn) fn new(seed: u64) -> Self {
@@ -76,6 +76,16 @@ impl TempIds {
         number
     }
 
+    /// The call's number, if it has one and is not over.
+    pub(in crate::conn) fn number_of(&self, call: CallId) -> Option<u64> {
+        self.numbers.get(&call).copied()
+    }
+
+    /// The call of a number, if it is not over.
+    pub(in crate::conn) fn owner(&self, number: u64) -> Option<CallId> {
+        self.calls.get(&number).copied()
+    }
+
     /// A call that has a number from before.
     pub(in crate::conn) fn register(&mut self, number: u64, call: CallId) {
         self.next = self.next.max(number.wrapping_add(1));
@@ -86,7 +96,58 @@ impl TempIds {
         }
     }
 
-    fn learn(&mut self, ids: &NewIds) {
+    /// A call waits that names ids.
+    pub(in crate::conn) fn wait(&mut self, call: CallId, names: &[NamedId]) {
+        for name in names {
+            self.named.entry(name.number()).or_default().push(call);
+        }
+    }
+
+    /// A call is over. Returns the calls that name ids of it: where these are not known, they will not be made.
+    pub(in crate::conn) fn over(&mut self, call: CallId) -> Option<Vec<CallId>> {
+        let number = self.numbers.remove(&call)?;
+        self.calls.remove(&number);
+        self.blocking = None;
+        self.named.remove(&number)
+    }
+
+    /// The connection is lost. Returns the calls that others may wait for and that are not among those that will be answered.
+    pub(in crate::conn) fn lost(
+        &mut self,
+        unanswered: impl FnOnce() -> HashSet<CallId>,
+    ) -> Vec<CallId> {
+        self.blocking = None;
+        if self.named.is_empty() {
+            return Vec::new();
+        }
+        let unanswered = unanswered();
+        self.numbers.keys().filter(|call| !unanswered.contains(*call)).copied().collect()
+    }
+}
+
+/// Ids that are known.
+impl TempIds {
+    /// Returns `true` if ids of the server are known.
+    pub(in crate::conn) fn has_known(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    /// The id that the server gave in the place of a temporary one.
+    pub(in crate::conn) fn known(&self, id: &AnyId) -> Option<AnyId> {
+        self.known.get(id).copied()
+    }
+
+    /// Puts ids that are known into arguments, and returns the places of those that are not.
+    pub(in crate::conn) fn replace(
+        &self,
+        args: &Bytes,
+        names: &[NamedId],
+    ) -> (Bytes, Vec<NamedId>) {
+        replace_ids(args, names, |id| self.known.get(&id).copied())
+    }
+
+    /// The server has given ids to rows that calls had inserted under temporary ones.
+    pub(in crate::conn) fn learn(&mut self, ids: &NewIds) {
         for (temp, server) in ids.iter() {
             if self.known.insert(temp, server).is_none() {
                 self.known_order.push_back(temp);
@@ -98,194 +159,42 @@ impl TempIds {
             }
         }
     }
-}
 
-/// Making calls.
-impl Connection {
-    /// Looks for temporary ids in arguments of these types that are to be called with.
-    pub fn name_ids<'t>(
-        &self,
-        types: impl IntoIterator<Item = AnyType<'t>>,
-        args: Bytes,
-    ) -> NamedArgs {
-        let mut named = NamedArgs { args, is_changed: false, names: Vec::new() };
-        if self.temp_ids.known.is_empty() && !self.cache.has_temp_ids() {
-            return named;
-        }
-        let mut known = Vec::new();
-        each_id(types, &named.args, &mut |at, id| {
-            if self.temp_ids.known.contains_key(&id) {
-                known.extend(NamedId::new(at, id, 0));
-            } else if id.is_temp_id()
-                && let Some(MutationId(owner)) = self.cache.temp_id_owner(id)
-                && let Some(number) = self.temp_ids.numbers.get(&CallId(owner))
-            {
-                named.names.extend(NamedId::new(at, id, *number));
-            }
-        });
-        if !known.is_empty() {
-            named.args = self.replace_known(&named.args, &known).0;
-            named.is_changed = true;
-        }
-        named
-    }
-
-    fn replace_known(&self, args: &Bytes, names: &[NamedId]) -> (Bytes, Vec<NamedId>) {
-        replace_ids(args, names, |id| self.temp_ids.known.get(&id).copied())
-    }
-
-    /// The id that the server gave in the place of a temporary one, if that is known. The last
-    /// [65,536](MAX_KNOWN_IDS) of them are.
-    pub fn server_id<K: TempId>(&self, temporary: &K) -> Option<K> {
-        K::from_any(*self.temp_ids.known.get(&temporary.to_any())?)
-    }
-
-    /// The number by which a call's temporary ids are told from those of others, while it is not over. For tests.
-    #[doc(hidden)]
-    pub fn temp_number(&self, call: CallId) -> Option<u64> {
-        self.temp_ids.numbers.get(&call).copied()
-    }
-
-    /// A call waits that names ids.
-    pub(in crate::conn) fn waits_for_ids(&mut self, call: CallId, names: &[NamedId]) {
-        for name in names {
-            self.temp_ids.named.entry(name.number()).or_default().push(call);
-        }
+    /// The calls that name ids of the call of a mutation.
+    pub(in crate::conn) fn naming(&self, MutationId(owner): MutationId) -> Vec<CallId> {
+        let number = self.numbers.get(&CallId(owner));
+        number.and_then(|number| self.named.get(number)).cloned().unwrap_or_default()
     }
 }
 
-/// Sending calls.
-impl Connection {
-    /// Returns `true` if the first call that waits has to wait for a call in flight whose ids it names. One that waits for a call
-    /// which is not in flight is put aside.
-    pub(in crate::conn) fn first_waits_for_ids(&mut self) -> bool {
-        loop {
-            let first = self.calls.first().and_then(|first| first.keep.as_ref());
-            let Some(name) = first.and_then(|keep| keep.names.first().copied()) else {
-                return false;
-            };
-            let Some(owner) = self.temp_ids.calls.get(&name.number()).copied() else {
-                // Its end is under way.
-                return true;
-            };
-            if self.temp_ids.blocking == Some(owner) {
-                return true;
-            }
-            if self.calls.is_in_flight(owner) {
-                self.temp_ids.blocking = Some(owner);
-                return true;
-            }
-            self.calls.put_first_aside();
-        }
-    }
-}
-
-/// Ids that become known.
-impl Connection {
-    /// The server has given ids to rows that calls had inserted under temporary ones.
-    pub(in crate::conn) fn learn_ids(&mut self, ids: &NewIds) {
-        if ids.is_empty() {
-            return;
-        }
-        self.temp_ids.learn(ids);
-        for MutationId(owner) in ids.owners() {
-            let number = self.temp_ids.numbers.get(&CallId(owner));
-            let named = number.and_then(|number| self.temp_ids.named.get(number)).cloned();
-            named.into_iter().flatten().for_each(|call| self.name_known_ids(call));
-        }
-        self.temp_ids.blocking = None;
-        self.send_calls();
+/// The call that blocks others, and calls that are ended.
+impl TempIds {
+    /// Returns `true` if the first call that waits is known to wait for this one.
+    pub(in crate::conn) fn is_blocking(&self, call: CallId) -> bool {
+        self.blocking == Some(call)
     }
 
-    /// Puts ids that are known into the arguments of a call that waits.
-    fn name_known_ids(&mut self, call: CallId) {
-        let Some(waiting) = self.calls.get_waiting(call) else { return };
-        let (Some(args), Some(keep)) = (waiting.request.args(), &waiting.keep) else { return };
-        let before = keep.names.len();
-        let (args, names) = self.replace_known(args, &keep.names);
-        if names.len() == before {
-            return;
-        }
-        let is_ready = names.is_empty();
-        if let Some(waiting) = self.calls.get_waiting_mut(call) {
-            waiting.request.set_args(args.clone());
-            if let Some(keep) = &mut waiting.keep {
-                keep.names.clone_from(&names);
-            }
-        }
-        self.write_args(call, args.clone(), names);
-        self.events.push_back(Event::ArgumentsChanged { call, args });
-        if is_ready {
-            self.calls.bring_back(call);
-        }
+    /// The first call that waits waits for this one, which is in flight.
+    pub(in crate::conn) fn block(&mut self, call: CallId) {
+        self.blocking = Some(call);
     }
 
-    /// A call waits that may name ids which are known by now, or will never be.
-    pub(in crate::conn) fn name_or_fail(&mut self, call: CallId) {
-        self.name_known_ids(call);
-        self.fail_unknown_ids(vec![call]);
+    /// It is to be looked anew whether the first call has to wait.
+    pub(in crate::conn) fn unblock(&mut self) {
+        self.blocking = None;
     }
 
-    /// The arguments of a call that waits, and the places in them with ids of calls that are not answered.
-    pub fn waiting_args(&self, call: CallId) -> Option<(Bytes, Vec<NamedId>)> {
-        let waiting = self.calls.get_waiting(call)?;
-        let names = waiting.keep.as_ref().map(|keep| keep.names.clone()).unwrap_or_default();
-        Some((waiting.request.args()?.clone(), names))
+    /// Queues calls that may name ids which will not be known. False if they are being ended already: ending a call may
+    /// end those that wait for it, no deeper than this.
+    pub(in crate::conn) fn start_failing(&mut self, calls: Vec<CallId>) -> bool {
+        self.failing.extend(calls);
+        !std::mem::replace(&mut self.is_failing, true)
     }
 
-    fn write_args(&mut self, call: CallId, args: Bytes, names: Vec<NamedId>) {
-        let Some(offline) = &mut self.offline else { return };
-        if let Some(entry) = offline.entry_of(call) {
-            (entry.args, entry.names) = (args, names);
-            let entry = Box::new(entry.clone());
-            offline.write(Op::Entry(entry));
-        }
-    }
-
-    /// A call is over: those that name ids of it which are not known will not be made.
-    pub(in crate::conn) fn ids_are_over(&mut self, call: CallId) {
-        let Some(number) = self.temp_ids.numbers.remove(&call) else { return };
-        self.temp_ids.calls.remove(&number);
-        self.temp_ids.blocking = None;
-        if let Some(named) = self.temp_ids.named.remove(&number) {
-            self.fail_unknown_ids(named);
-        }
-    }
-
-    /// Calls that were sent and are not known any more will have no answer.
-    pub(in crate::conn) fn forget_lost_owners(&mut self) {
-        self.temp_ids.blocking = None;
-        if self.temp_ids.named.is_empty() {
-            return;
-        }
-        let unanswered = self.calls.unanswered();
-        let owners = self.temp_ids.numbers.keys().filter(|call| !unanswered.contains(*call));
-        let lost: Vec<CallId> = owners.copied().collect();
-        lost.into_iter().for_each(|call| self.ids_are_over(call));
-    }
-
-    /// Ends those of the calls that name ids of calls which are over.
-    pub(in crate::conn) fn fail_unknown_ids(&mut self, calls: Vec<CallId>) {
-        self.temp_ids.failing.extend(calls);
-        // Calls that end here may be waited for by others: no deeper than this.
-        if std::mem::replace(&mut self.temp_ids.is_failing, true) {
-            return;
-        }
-        while let Some(call) = self.temp_ids.failing.pop_front() {
-            if let Some(id) = self.unknown_id(call) {
-                let _ = self.calls.take_waiting(call);
-                self.answer(call, Reply::NotSent(NotSent::TempId { id }));
-            }
-        }
-        self.temp_ids.is_failing = false;
-        self.send_calls();
-    }
-
-    /// The first id in a call that waits which will not be known.
-    fn unknown_id(&self, call: CallId) -> Option<AnyId> {
-        let waiting = self.calls.get_waiting(call)?;
-        let mut names = waiting.keep.as_ref()?.names.iter();
-        let has_no_owner = |name: &&NamedId| !self.temp_ids.calls.contains_key(&name.number());
-        names.find(has_no_owner)?.id(waiting.request.args()?)
+    /// The next of those calls; none when there are no more.
+    pub(in crate::conn) fn next_failing(&mut self) -> Option<CallId> {
+        let next = self.failing.pop_front();
+        self.is_failing = next.is_some();
+        next
     }
 }

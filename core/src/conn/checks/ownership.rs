@@ -39,7 +39,7 @@ impl Connection {
         let is_owned = |rows: SetId| {
             self.subs.by_rows(rows).is_some()
                 || self.subs.retains(rows)
-                || self.is_unclaimed(rows)
+                || self.journal.as_ref().is_some_and(|journal| journal.is_unclaimed(rows))
                 || leaving.contains(&rows)
         };
         let mut faults = Vec::new();
@@ -50,9 +50,10 @@ impl Connection {
                 faults.push(OwnershipFault::Early(held));
             }
         }
+        let journaled = self.journal.iter().flat_map(|journal| journal.sets());
         let of_nobody = |rows: &SetId| !is_owned(*rows);
         faults.extend(self.cache.remembered().filter(of_nobody).map(OwnershipFault::Remembered));
-        faults.extend(self.journaled().filter(of_nobody).map(OwnershipFault::Journaled));
+        faults.extend(journaled.filter(of_nobody).map(OwnershipFault::Journaled));
         let held: HashSet<SetId> = self.cache.held().into_iter().map(|held| held.set).collect();
         let mismarked = self.subs.names().filter(|(set, is_stale)| {
             let is_known = held.contains(set) && !leaving.contains(set);

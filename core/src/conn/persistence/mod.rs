@@ -1,276 +1,380 @@
 //! State that outlives the program: calls in the journal, and rows.
 //!
-//! The machine says what is to be written ([`poll_commit`](Connection::poll_commit)) and is told when it is
-//! ([`handle_stored`](Connection::handle_stored)). Everything that happens between two polls is one batch, which is
-//! written whole or not at all: so a call leaves the journal together with the rows that it caused.
+//! The journal says what is to be written, batch by batch, and is told when a batch is. Everything that happens between two
+//! batches is one, which is written whole or not at all: so a call leaves the journal together with the rows that it caused.
+//! It sends nothing: whoever sends calls asks it what the disk knows of each.
 //!
 //! - A call that cannot leave at once is put into the journal; it counts as queued when that is written.
 //! - A call that waited leaves when its being sent is written: after a crash it is known that it may have run. If it must
 //!   not run twice it is not sent again then.
 //! - A call that may run twice and need not wait leaves at once, and enters the journal as sent.
-//! - When the disk fails, nothing more is kept. Calls that the disk says are not sent stay there, and are not sent now,
+//! - When the disk fails, nothing more is persisted. Calls that the disk says are not sent stay there, and are not sent now,
 //!   because the next run would send them again.
 
+mod calls;
+mod clock;
 mod config;
 mod dead;
-mod live;
-mod open;
+mod fit;
+mod log;
 mod queue;
-mod replay;
 mod rows;
 mod sync;
 mod unclaimed;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use self::clock::{Clock, Random};
 use self::dead::DeadLetters;
-use super::{Accepted, CallId, Connection, Event};
-use crate::calls::Gate;
-use crate::deadline::after;
-use crate::guard::log;
-use crate::journal::{Batch, Delivery, Elsewhere, Entry, Held, Op, QueuedCall, QueuedState, Scope};
+use self::fit::Reducers;
+use self::log::Log;
+use self::queue::CallQueue;
+use self::rows::RowLog;
+use super::{Accepted, CallId, Greeting, Lost};
+use crate::cache::{Change, Part, SetId};
+use crate::calls::{Gate, Keep};
+use crate::journal::{
+    Batch, Delivery, Elsewhere, Entry, EntryState, LoadedSet, Op, Opened, Scope, SetRecord,
+};
 use crate::types::{Timestamp, Uuid};
+use crate::wire::TableName;
 
 pub use self::config::{CallOptions, OfflineConfig, Overflow, Replay};
-pub use self::live::{LiveReducer, SchemaRound};
-pub use self::open::Restored;
+pub(super) use self::fit::UNKNOWN_ARGUMENTS;
+pub use self::fit::{LiveReducer, SchemaRound};
 pub use self::rows::table_fingerprint;
-pub use self::sync::{Storage, SyncState};
+pub use self::sync::{Restored, Storage, SyncState};
 
-/// State of a machine with a journal.
+/// Journal of one user of a database.
 #[derive(Debug)]
-pub(super) struct Offline {
-    pub(super) config: OfflineConfig,
+pub(super) struct Journal {
+    config: OfflineConfig,
     scope: u32,
     record: Scope,
     /// Other users of the same database.
     others: Vec<Elsewhere>,
     clock: Clock,
     random: Random,
-    next_entry: u64,
-    /// Calls that are not over, by their number.
-    queue: BTreeMap<u64, Queued>,
-    by_call: HashMap<CallId, u64>,
-    /// Number of those that are held.
-    held: usize,
-    /// Calls that failed, oldest first.
+    log: Log,
+    queue: CallQueue,
     dead: DeadLetters,
-    /// Dead letters forgotten in this run because there were too many.
-    forgotten: usize,
-    rows: rows::Kept,
-    /// The arguments that reducers have in this program.
-    arguments: HashMap<Box<str>, u64>,
-    /// Those that they have on the server.
-    live: live::Live,
-    /// Operations to be written.
-    ops: Vec<Op>,
-    urgent: bool,
-    /// The number of the next batch.
-    ticket: u64,
-    /// The last one that a call waits for.
-    urgent_ticket: u64,
-    /// The last one that is written.
-    stored: u64,
-    /// Calls that are accepted when a batch is written.
-    accepting: VecDeque<(u64, CallId, Accepted)>,
-    degraded: Option<Box<str>>,
+    rows: RowLog,
+    reducers: Reducers,
     put_aside: Option<PathBuf>,
     /// The application is to say what becomes of the calls that wait.
-    pub(super) asking: bool,
-    pub(super) told: SyncState,
+    is_asking: bool,
+    /// State that the application was told last.
+    reported: SyncState,
 }
 
-/// A call that is not over.
-#[derive(Debug)]
-struct Queued {
-    entry: Entry,
-    call: CallId,
-    state: QueuedState,
-    /// Reason for which it is held, if it is.
-    held: Option<Held>,
-    /// The batch that put it there.
-    put: u64,
+/// Decision on a call that waits, after the disk has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AfterFailure {
+    /// It goes on as it was.
+    Unchanged,
+    /// It is sent without waiting for the disk, which may know of it: the next run may send it once more.
+    Send,
+    /// The same, and the disk knows nothing of it.
+    Forget(CallId),
+    /// The disk has it as not sent, so the next run sends it, and this one does not.
+    Leave(CallId),
 }
 
-impl Queued {
-    fn shown(&self) -> QueuedCall {
-        self.entry.shown(self.state, self.held.clone())
-    }
-}
-
-/// The time of day, out of the machine's time.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    at: Instant,
-    wall: Timestamp,
-}
-
-impl Clock {
-    fn wall(&self, now: Instant) -> Timestamp {
-        crate::journal::wall_after(self.wall, now.saturating_duration_since(self.at))
-    }
-
-    /// Moment at which it is that time of day; now, if that is over.
-    fn instant(&self, now: Instant, wall: Timestamp) -> Option<Instant> {
-        let left = wall.since(self.wall(now)).and_then(|left| left.to_duration());
-        after(now, left.unwrap_or_default())
-    }
-}
-
-/// SplitMix64, seeded with true randomness: names of calls need to be different, not secret.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+/// Opening, and the user.
+impl Journal {
+    /// The journal that was read, and what is to be loaded from it: entries of calls, and rows of query sets.
+    pub(super) fn open(
+        clock: (Instant, Timestamp),
+        opened: Opened,
+        config: OfflineConfig,
+        seed: u64,
+    ) -> (Self, Vec<Entry>, Vec<LoadedSet>) {
+        let Opened { scope, record, entries, sets, tables, others, next, first, put_aside } =
+            opened;
+        let journal = Self {
+            config,
+            scope,
+            record,
+            others,
+            clock: Clock::new(clock.0, clock.1),
+            random: Random::new(seed),
+            log: Log::new(first),
+            queue: CallQueue::new(next.entry),
+            dead: DeadLetters::default(),
+            rows: RowLog::new(scope, next.rows, next.set, tables),
+            reducers: Reducers::default(),
+            put_aside,
+            is_asking: false,
+            reported: SyncState::default(),
+        };
+        (journal, entries, sets)
     }
 
-    fn uuid(&mut self, wall: Timestamp) -> Uuid {
-        let mut random = [0; 10];
-        random[..8].copy_from_slice(&self.next().to_le_bytes());
-        random[8..].copy_from_slice(&self.next().to_le_bytes()[..2]);
-        Uuid::v7(wall, random)
-    }
-}
-
-/// The driver's side.
-impl Connection {
-    /// Returns `true` if a batch is to be written.
-    pub fn has_commits(&self) -> bool {
-        self.offline.as_ref().is_some_and(|offline| !offline.ops.is_empty())
+    /// Adds a dead letter of the last run.
+    pub(super) fn restore_dead(&mut self, entry: Entry) {
+        self.dead.push(entry);
     }
 
-    /// Returns the next batch to be written. Batches are to be written in their order.
-    pub fn poll_commit(&mut self) -> Option<Batch> {
-        let offline = self.offline.as_mut()?;
-        if offline.ops.is_empty() {
-            return None;
+    /// Adds a call of the last run under a new name, and returns how it goes on.
+    pub(super) fn restore(&mut self, now: Instant, entry: Entry, call: CallId) -> Keep {
+        let was_sent = entry.state == EntryState::Sent;
+        let mut keep = Keep::new(entry.delivery.clone(), None);
+        keep.seq = Some(entry.seq);
+        keep.attempts = entry.attempts.max(u32::from(was_sent));
+        keep.is_suspect = entry.attempts > 0 && keep.may_go_again();
+        keep.blame = entry.blame;
+        keep.names.clone_from(&entry.names);
+        keep.gate = match &entry.delivery {
+            Delivery::AtLeastOnce if was_sent => Gate::Open,
+            Delivery::Probe(_) if was_sent => Gate::Unprobed,
+            _ => Gate::Unmarked,
+        };
+        if keep.attempts == 0 {
+            keep.expires = entry.expires_at.and_then(|wall| self.clock.instant(now, wall));
         }
-        let ops = std::mem::take(&mut offline.ops);
-        let urgent = std::mem::take(&mut offline.urgent);
-        let ticket = offline.ticket;
-        offline.ticket += 1;
-        if urgent {
-            offline.urgent_ticket = ticket;
-        }
-        Some(Batch { ticket, ops, urgent })
+        self.queue.restore(entry, call);
+        keep
     }
 
-    /// A batch, and all before it, are written; or could not be, with these words.
-    pub fn handle_stored(&mut self, ticket: u64, result: Result<(), Box<str>>) {
-        let Some(offline) = &mut self.offline else { return };
-        if offline.degraded.is_some() {
-            return;
-        }
-        match result {
-            Ok(()) => offline.stored = offline.stored.max(ticket),
-            Err(why) => return self.degrade(why),
-        }
-        while let Some((put, call, accepted)) = offline.accepting.front().copied()
-            && put <= offline.stored
+    /// The server has said who we are: an error if what is persisted is another user's. Returns what this user left here
+    /// before, under another token; it is to be [moved in](Self::move_in).
+    pub(super) fn greeted(&mut self, greeting: &Greeting) -> Result<Option<Elsewhere>, Lost> {
+        if let Some(before) = self.record.identity
+            && before != greeting.identity
         {
-            offline.accepting.pop_front();
-            // It may be over by now; then it was told so.
-            if offline.by_call.contains_key(&call) {
-                self.events.push_back(Event::Accepted { call, accepted });
-            }
+            return Err(Lost::IdentityChanged { before, now: greeting.identity });
         }
-        self.send_calls();
+        let is_new = self.record.identity.is_none();
+        let renewed = self.record.token.as_deref() != Some(&greeting.token);
+        if is_new || renewed {
+            self.record.identity = Some(greeting.identity);
+            self.record.token = Some(greeting.token.clone());
+            self.log.write_urgently(Op::Scope(self.scope, self.record.clone()));
+        }
+        let here = |other: &Elsewhere| other.record.identity == Some(greeting.identity);
+        let at = self.others.iter().position(here).filter(|_| is_new);
+        Ok(at.map(|at| self.others.swap_remove(at)))
+    }
+
+    /// Token of the last run.
+    pub(super) fn token(&self) -> Option<Box<str>> {
+        self.record.token.clone()
+    }
+
+    /// Writes that rows of another scope are gone.
+    pub(super) fn forget_elsewhere(&mut self, scope: u32, sets: Vec<u32>) {
+        for set in sets {
+            self.log.write(Op::ForgetSet { scope, set });
+        }
+    }
+
+    /// Makes an entry of another scope one of this scope.
+    pub(super) fn move_in(&mut self, entry: &mut Entry) {
+        entry.scope = self.scope;
+        self.log.write_urgently(Op::Entry(Box::new(entry.clone())));
+    }
+}
+
+/// The disk and the clock.
+impl Journal {
+    pub(super) fn has_ops(&self) -> bool {
+        self.log.has_ops()
+    }
+
+    pub(super) fn take_batch(&mut self) -> Option<Batch> {
+        self.log.take_batch()
+    }
+
+    /// Returns `true` unless the disk has failed.
+    pub(super) fn is_good(&self) -> bool {
+        self.log.is_good()
+    }
+
+    /// Returns `true` if a batch is written.
+    pub(super) fn is_stored(&self, ticket: u64) -> bool {
+        self.log.is_stored(ticket)
     }
 
     /// Returns `true` if everything that calls wait for is written, or cannot be.
-    pub fn has_stored(&self) -> bool {
-        self.offline.as_ref().is_none_or(|offline| {
-            !offline.is_good() || !offline.urgent && offline.is_stored(offline.urgent_ticket)
-        })
+    pub(super) fn has_stored(&self) -> bool {
+        self.log.has_stored()
     }
 
-    /// Tells the time of day, whenever it may have been changed.
-    pub fn handle_clock(&mut self, now: Instant, wall: Timestamp) {
-        if let Some(offline) = &mut self.offline {
-            offline.clock = Clock { at: now, wall };
+    /// A batch, and all before it, are written. Returns the calls that are accepted with it.
+    pub(super) fn stored(&mut self, ticket: u64) -> Vec<(CallId, Accepted)> {
+        self.log.stored(ticket);
+        self.queue.take_accepted(&self.log)
+    }
+
+    /// The disk failed: from now on nothing is written. Returns the calls that are accepted without it.
+    pub(super) fn fail(&mut self, why: Box<str>) -> Vec<(CallId, Accepted)> {
+        self.log.fail(why);
+        self.queue.take_all_accepted()
+    }
+
+    /// Decides on a call that waits, after the disk has failed.
+    pub(super) fn after_failure(&self, keep: &Keep) -> AfterFailure {
+        match keep.gate {
+            Gate::Unmarked => (),
+            Gate::Marking(ticket) if !self.log.is_stored(ticket) => (),
+            _ => return AfterFailure::Unchanged,
+        }
+        if keep.delivery == Delivery::AtLeastOnce {
+            return AfterFailure::Send;
+        }
+        match keep.seq.and_then(|seq| self.queue.at(&self.log, seq)) {
+            Some((call, true)) => AfterFailure::Leave(call),
+            Some((call, false)) => AfterFailure::Forget(call),
+            None => AfterFailure::Unchanged,
         }
     }
 
-    /// The disk failed: from now on only what can be sent is taken.
-    fn degrade(&mut self, why: Box<str>) {
-        log!(error, %why, "the offline store failed; nothing more is kept");
-        let Some(offline) = &mut self.offline else { return };
-        offline.degraded = Some(why);
-        offline.ops.clear();
-        offline.urgent = false;
-        for (_, call, accepted) in std::mem::take(&mut offline.accepting) {
-            if offline.by_call.contains_key(&call) {
-                let accepted = match accepted {
-                    Accepted::Queued => Accepted::Waiting,
-                    sent => sent,
-                };
-                self.events.push_back(Event::Accepted { call, accepted });
-            }
-        }
-        let stored = offline.stored;
-        let mut stuck = Vec::new();
-        let mut forgotten = Vec::new();
-        for keep in self.calls.kept_mut() {
-            match keep.gate {
-                Gate::Unmarked => (),
-                Gate::Marking(ticket) if ticket > stored => (),
-                _ => continue,
-            }
-            if keep.delivery == Delivery::AtLeastOnce {
-                // The next run may send it once more.
-                keep.gate = Gate::Open;
-                continue;
-            }
-            let Some(seq) = keep.seq else { continue };
-            let Some(queued) = offline.queue.get(&seq) else { continue };
-            if queued.put <= stored {
-                stuck.push(queued.call);
-            } else {
-                // The disk knows nothing of it.
-                keep.gate = Gate::Open;
-                keep.seq = None;
-                forgotten.push((seq, queued.call));
-            }
-        }
-        for (seq, call) in forgotten {
-            offline.queue.remove(&seq);
-            offline.by_call.remove(&call);
-        }
-        for call in stuck {
-            if let Some(waiting) = self.calls.take_waiting(call) {
-                self.calls.put_aside(waiting);
-            }
-        }
-        self.send_calls();
+    /// Forgets a call that the disk knows nothing of.
+    pub(super) fn forget(&mut self, call: CallId) {
+        let _ = self.queue.remove(call);
+    }
+
+    /// Takes the time of day.
+    pub(super) fn set_clock(&mut self, now: Instant, wall: Timestamp) {
+        self.clock = Clock::new(now, wall);
+    }
+
+    /// The moment at which the time of day was told last.
+    pub(super) fn clock(&self) -> Instant {
+        self.clock.at()
+    }
+
+    /// An idempotency key, greater than those of milliseconds before.
+    pub(super) fn new_key(&mut self, now: Instant) -> Uuid {
+        let wall = self.clock.wall(now);
+        self.random.uuid(wall)
     }
 }
 
-impl Offline {
-    fn is_good(&self) -> bool {
-        self.degraded.is_none()
+/// Rows.
+impl Journal {
+    /// A set of an earlier run has its rows in the cache, under this name.
+    pub(super) fn rows_loaded(&mut self, set: SetId, record: SetRecord, tables: Vec<TableName>) {
+        self.rows.loaded(set, record, tables);
     }
 
-    pub(super) fn write(&mut self, op: Op) {
-        if self.is_good() {
-            self.ops.push(op);
+    /// The journal has a set under a number.
+    pub(super) fn number_rows(&mut self, set: SetId, number: u32) {
+        self.rows.number(set, number);
+    }
+
+    /// Takes the set of an earlier run that these queries asked for.
+    pub(super) fn claim_rows(&mut self, queries: &[Box<str>]) -> Option<SetId> {
+        self.rows.claim(&mut self.log, queries)
+    }
+
+    /// Rows of earlier runs that nobody asked for again may stay a while: the connection is ready.
+    pub(super) fn start_unclaimed(&mut self, now: Instant) {
+        let grace = self.config.unclaimed_after;
+        self.rows.start_unclaimed(&mut self.log, now, self.clock, grace);
+    }
+
+    /// Time at which the next set expires that nobody asked for again.
+    pub(super) fn unclaimed_until(&self) -> Option<Instant> {
+        self.rows.unclaimed_until()
+    }
+
+    /// Takes the sets that have expired.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<SetId> {
+        self.rows.take_expired(now)
+    }
+
+    pub(super) fn forget_unclaimed(&mut self) {
+        self.rows.forget_unclaimed();
+    }
+
+    /// Returns `true` if nobody has asked yet for these rows of the last run.
+    pub(super) fn is_unclaimed(&self, rows: SetId) -> bool {
+        self.rows.is_unclaimed(rows)
+    }
+
+    /// Returns `true` if a set's rows are those of the last run.
+    pub(super) fn is_loaded(&self, set: SetId) -> bool {
+        self.rows.is_loaded(set)
+    }
+
+    /// Sets of the last run that have rows of a table under another fingerprint: these are not to become visible.
+    pub(super) fn outdated_rows(&self, table: &str, fingerprint: u64) -> Vec<SetId> {
+        self.rows.outdated(table, fingerprint)
+    }
+
+    /// Notes the fingerprint of a table; false if it is noted already.
+    pub(super) fn note_table(&mut self, table: &str, fingerprint: u64) -> bool {
+        self.rows.note_table(&mut self.log, table, fingerprint)
+    }
+
+    /// Notes that a set of the last run has no rows of a table any more. False if it has no rows of any then.
+    pub(super) fn drop_table(&mut self, set: SetId, table: &str) -> bool {
+        self.rows.drop_table(&mut self.log, set, table)
+    }
+
+    /// The rows of a set are not those of the last run any more.
+    pub(super) fn forget_loaded(&mut self, rows: SetId) {
+        self.rows.forget_loaded(rows);
+    }
+
+    /// The rows of a set are gone.
+    pub(super) fn drop_rows(&mut self, set: SetId) {
+        self.rows.drop_set(&mut self.log, set);
+    }
+
+    fn persists_rows(&self) -> bool {
+        self.config.keeps_rows && self.is_good()
+    }
+
+    /// The sets whose rows are in the journal, as far as it is kept up.
+    pub(super) fn sets(&self) -> impl Iterator<Item = SetId> {
+        self.persists_rows().then(|| self.rows.sets()).into_iter().flatten()
+    }
+
+    /// Parts of a change that are to be persisted, if it is made.
+    pub(super) fn parts_to_persist(&self, change: &Change) -> Option<Vec<Part>> {
+        let stored = |part: &&Part| !matches!(part, Part::Events { .. });
+        self.persists_rows().then(|| change.parts.iter().filter(stored).cloned().collect())
+    }
+
+    /// Persists a change that was made, but for sets that failed, whose rows are gone. `queries` has those of a set.
+    pub(super) fn persist_rows(
+        &mut self,
+        parts: Vec<Part>,
+        failed: &[SetId],
+        queries: impl Fn(SetId) -> Option<Vec<Box<str>>>,
+    ) {
+        self.rows.persist(&mut self.log, parts, failed, queries);
+    }
+}
+
+/// Progress.
+impl Journal {
+    /// Progress towards the server. `next_retry` is the time of the next attempt to connect.
+    pub(super) fn sync_state(&self, next_retry: Option<Instant>) -> SyncState {
+        SyncState {
+            pending: self.queue.len(),
+            held: self.queue.held(),
+            failed: self.dead.failed(),
+            dead_letters: self.dead.len(),
+            next_retry,
+            storage: match self.log.failure() {
+                Some(why) => Storage::Degraded(why.into()),
+                None => Storage::Good,
+            },
+            put_aside: self.put_aside.clone(),
         }
     }
 
-    fn write_urgently(&mut self, op: Op) {
-        self.write(op);
-        self.urgent = true;
+    /// Returns `true` if the application was told another state than this.
+    pub(super) fn is_news(&self, state: &SyncState) -> bool {
+        self.reported != *state
     }
 
-    /// Returns `true` if the batch is written.
-    pub(super) fn is_stored(&self, ticket: u64) -> bool {
-        ticket <= self.stored
+    /// The application is told this state.
+    pub(super) fn reported(&mut self, state: SyncState) {
+        self.reported = state;
     }
 }

@@ -1,9 +1,14 @@
-//! Progress of the journal towards the server.
+//! Progress of the journal towards the server, and calls of an earlier run.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::conn::{Connection, State};
+use bytes::Bytes;
+
+use crate::conn::CallId;
+use crate::named_ids::NamedId;
+use crate::types::Uuid;
+use crate::wire::Text;
 
 /// Progress of the calls that are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,32 +49,20 @@ pub enum Storage {
     Degraded(Box<str>),
 }
 
-impl Connection {
-    /// Progress of the journal.
-    pub fn sync_state(&self) -> SyncState {
-        let Some(offline) = &self.offline else { return SyncState::default() };
-        let storage = match &offline.degraded {
-            Some(why) => Storage::Degraded(why.clone()),
-            None => Storage::Good,
-        };
-        SyncState {
-            pending: offline.queue.len(),
-            held: offline.held,
-            failed: offline.dead.len() + offline.forgotten,
-            dead_letters: offline.dead.len(),
-            next_retry: match self.state {
-                State::Waiting { until } => until,
-                _ => None,
-            },
-            storage,
-            put_aside: offline.put_aside.clone(),
-        }
-    }
-
-    /// The state, if the application was told another one.
-    pub(in crate::conn) fn changed_sync(&self) -> Option<SyncState> {
-        let told = &self.offline.as_ref()?.told;
-        let now = self.sync_state();
-        (*told != now).then_some(now)
-    }
+/// A call that an earlier run of the program made, made again: under a new number, in its old place.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Restored {
+    /// Its number in this run.
+    pub call: CallId,
+    /// Its idempotency key, for good.
+    pub id: Uuid,
+    /// The reducer's name.
+    pub reducer: Text,
+    /// The BSATN of its arguments.
+    pub args: Bytes,
+    /// The name of the mutator that shows what it will come to.
+    pub optimistic: Option<Text>,
+    /// The places in the arguments with temporary ids of calls that are not answered.
+    pub names: Vec<NamedId>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Clock;
+use super::clock::Clock;
 use crate::cache::SetId;
 use crate::deadline::after;
 use crate::types::Timestamp;

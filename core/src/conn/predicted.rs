@@ -6,9 +6,9 @@
 
 use std::time::Instant;
 
+use super::apply::changes::Then;
+use super::{CallId, Cause, Connection, Event, TransactionEvent};
 use crate::cache::{Change, Mutation, MutationError, MutationId, RowStatus, Step};
-use crate::conn::apply::changes::Then;
-use crate::conn::{CallId, CallTimes, Cause, Connection, Event, Reply, TransactionEvent};
 use crate::guard::{Fenced, log};
 use crate::schema::Table;
 
@@ -54,37 +54,8 @@ impl Connection {
         self.cache.row_status::<T>(row)
     }
 
-    /// Answers a call; with it goes what was expected of it, unless that may yet be.
-    pub(in crate::conn) fn answer(&mut self, call: CallId, reply: Reply) {
-        self.answer_timed(call, reply, CallTimes::default());
-    }
-
-    /// As [`answer`](Self::answer), with when what happened to the call.
-    pub(in crate::conn) fn answer_timed(&mut self, call: CallId, reply: Reply, times: CallTimes) {
-        let may_have_run = matches!(
-            reply,
-            Reply::Unknown | Reply::Abandoned { .. } | Reply::TimedOut { sent: true }
-        );
-        // Where the rows have been resynced since it was sent, they say what came of it.
-        let is_open = may_have_run && (!self.ready || self.calls.is_in_flight(call));
-        let answered = Event::Answered { call, reply, times };
-        let ends = self.mutation_of(call);
-        if is_open || ends.is_empty() {
-            self.say(answered);
-        } else {
-            let change = Change { parts: Vec::new(), ends };
-            self.apply(change, Cause::Reverted([call].into()), vec![Then::Say(answered)]);
-        }
-    }
-
-    /// The call's mutation, if it has one.
-    pub(in crate::conn) fn mutation_of(&self, call: CallId) -> Vec<MutationId> {
-        let mutation = MutationId(call.0);
-        if self.cache.has_mutation(mutation) { vec![mutation] } else { Vec::new() }
-    }
-
     /// The mutations of calls that no server will answer any more.
-    pub(in crate::conn) fn orphaned_mutations(&self) -> Vec<MutationId> {
+    pub(super) fn orphaned_mutations(&self) -> Vec<MutationId> {
         if self.cache.mutations().next().is_none() {
             return Vec::new();
         }
@@ -96,7 +67,7 @@ impl Connection {
     }
 
     /// There is nothing to resync, so nothing more is to be learnt of calls whose outcome is unknown.
-    pub(in crate::conn) fn settle_orphans(&mut self, now: Instant) {
+    pub(super) fn settle_orphans(&mut self, now: Instant) {
         let ends = self.orphaned_mutations();
         if ends.is_empty() {
             return self.become_ready(now);
@@ -107,7 +78,7 @@ impl Connection {
     }
 
     /// It is over: what was expected of calls is taken back at once, before the last event.
-    pub(in crate::conn) fn revert_all(&mut self, now: Instant) {
+    pub(super) fn revert_all(&mut self, now: Instant) {
         while self.is_applying() && !self.cache.is_waiting_for_views() {
             let _ = self.step_change(now, usize::MAX);
         }
