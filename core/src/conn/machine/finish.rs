@@ -74,7 +74,7 @@ impl Connection {
     }
 
     /// Closes the connection when the calls and queries are answered that would be lost otherwise, and when
-    /// [`linger`](super::Config::linger) has passed at the latest. From now on no others are taken.
+    /// [`linger`](crate::conn::Config::linger) has passed at the latest. From now on no others are taken.
     ///
     /// A server may forget what it has read and not begun when the connection ends, so that nothing but an answer says that a
     /// call has run. Calls that the journal has are not waited for unless they are in flight. A connection that is lost

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{CallId, Connection, Event, NamedArgs, NotSent, Reply};
+use super::Connection;
 use crate::cache::{AnyId, MutationId, NewIds, TempId};
+use crate::conn::{CallId, Event, NamedArgs, NotSent, Reply};
 use crate::named_ids::{NamedId, each_id};
 use crate::schema::AnyType;
 

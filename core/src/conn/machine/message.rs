@@ -4,14 +4,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::apply::changes::Then;
-use super::apply::messages::{Violation, changes, excerpt, inserts};
-use super::{
-    CallTimes, Cause, Connection, ConnectionState, Event, Greeting, Liveness, Lost, Reply, SetEnd,
-    State,
-};
+use super::{Connection, Liveness, State};
 use crate::cache::Change;
 use crate::calls::{InFlight, Kind};
+use crate::conn::apply::changes::Then;
+use crate::conn::apply::messages::{Violation, changes, excerpt, inserts};
+use crate::conn::{CallTimes, Cause, ConnectionState, Event, Greeting, Lost, Reply, SetEnd};
 use crate::guard::log;
 use crate::subs::{Answer, Arrival, Ended, Refused, Released, Route, Stage, SubscriptionId};
 use crate::types::{TimeDuration, Timestamp};

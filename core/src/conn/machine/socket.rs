@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::lifecycle::recovery::Next;
-use super::{
-    Action, CloseReason, Connection, ConnectionState, DialError, Event, Finish, Lost, NotSent,
-    PartialMessage, Reply, SetEnd, StaleReason, State,
+use super::{Connection, Finish, State};
+use crate::conn::lifecycle::recovery::Next;
+use crate::conn::{
+    Action, CloseReason, ConnectionState, DialError, Event, Lost, NotSent, PartialMessage, Reply,
+    SetEnd, StaleReason,
 };
 use crate::deadline::{after, at_last};
 use crate::guard::log;

@@ -2,15 +2,14 @@
 
 use std::time::Instant;
 
-use super::{
-    Action, CannotSwitch, Cause, Connection, ConnectionState, Event, NotSent, SetEnd, State,
-};
+use super::{Connection, State};
+use crate::conn::{Action, CannotSwitch, Cause, ConnectionState, Event, NotSent, SetEnd};
 
 impl Connection {
     /// Makes the connection another user's: the one that `token` stands for, or a new one if there is none.
     ///
     /// All that is here is the user's before, and goes at once: rows, in one transaction ([`Cause::UserChanged`]); calls,
-    /// which end as [`Unknown`](super::Reply::Unknown) if they were sent, and as [`NotSent`](super::Reply::NotSent) if not;
+    /// which end as [`Unknown`](crate::conn::Reply::Unknown) if they were sent, and as [`NotSent`](crate::conn::Reply::NotSent) if not;
     /// the socket. Query sets stay and are asked for anew, as if they had just been made.
     ///
     /// # Errors

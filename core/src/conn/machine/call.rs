@@ -2,20 +2,21 @@
 
 use std::time::Instant;
 
-use super::apply::changes::Then;
-use super::persistence::UNKNOWN_ARGUMENTS;
-use super::{
-    Accepted, CallId, CallOptions, CallTimes, Cause, Connection, Event, Lost, NotSent, Overflow,
-    Reply, WhileDisconnected,
-};
+use super::Connection;
 use crate::cache::{Change, MutationId};
 use crate::calls::{Gate, InFlight, Keep, Request, Sent, Waiting};
+use crate::conn::apply::changes::Then;
+use crate::conn::persistence::UNKNOWN_ARGUMENTS;
+use crate::conn::{
+    Accepted, CallId, CallOptions, CallTimes, Cause, Event, Lost, NotSent, Overflow, Reply,
+    WhileDisconnected,
+};
 use crate::deadline::after;
 use crate::guard::log;
 use crate::journal::Delivery;
 use crate::wire::{QueryRows, Text};
 
-use super::apply::messages::excerpt;
+use crate::conn::apply::messages::excerpt;
 
 /// Making.
 impl Connection {

@@ -6,9 +6,10 @@
 
 use std::time::Instant;
 
-use super::apply::changes::Then;
-use super::{CallId, Cause, Connection, Event, TransactionEvent};
+use super::Connection;
 use crate::cache::{Change, Mutation, MutationError, MutationId, RowStatus, Step};
+use crate::conn::apply::changes::Then;
+use crate::conn::{CallId, Cause, Event, TransactionEvent};
 use crate::guard::{Fenced, log};
 use crate::schema::Table;
 

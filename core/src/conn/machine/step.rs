@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::apply::changes::{Aborted, Pending, Then};
-use super::apply::messages::Violation;
-use super::{
-    CallId, CallTimes, Cause, CloseReason, Connection, Event, Lost, Progress, Reply, SetEnd, State,
-    TransactionEvent,
-};
+use super::{Connection, Progress, State};
 use crate::cache::{Change, RowMismatch, SetFailure, SetId, Step, TableDiff, Transaction};
+use crate::conn::apply::changes::{Aborted, Pending, Then};
+use crate::conn::apply::messages::Violation;
+use crate::conn::{
+    CallId, CallTimes, Cause, CloseReason, Event, Lost, Reply, SetEnd, TransactionEvent,
+};
 use crate::guard::log;
 use crate::subs::{Arrival, Released};
 use crate::wire::{Protocol, ServerMessage};
@@ -105,7 +105,7 @@ impl Connection {
         }
     }
 
-    /// Takes the refusals that follow one that is to be applied: see [`ChangeQueue::push`](super::apply::changes::ChangeQueue::push).
+    /// Takes the refusals that follow one that is to be applied: see [`ChangeQueue::push`](crate::conn::apply::changes::ChangeQueue::push).
     fn gather_refusals(&mut self, now: Instant, protocol: Protocol) {
         for _ in 1..REFUSALS_MAX {
             let limits = &self.config.limits;

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::apply::changes::Then;
-use super::apply::messages::excerpt;
-use super::subscriptions::resync::{Resync, Resynced};
-use super::subscriptions::verify::{Asked, VerificationId};
-use super::{Cause, Connection, Event, SetEnd, StaleReason, State};
+use super::{Connection, State};
 use crate::cache::{Change, Part, SetId};
+use crate::conn::apply::changes::Then;
+use crate::conn::apply::messages::excerpt;
+use crate::conn::subscriptions::resync::{Resync, Resynced};
+use crate::conn::subscriptions::verify::{Asked, VerificationId};
+use crate::conn::{Cause, Event, SetEnd, StaleReason};
 use crate::deadline::after;
 use crate::guard::log;
 use crate::subs::{Arrival, End, QuerySet, Stage, SubscriptionId, queries_bytes};

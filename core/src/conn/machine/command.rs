@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use super::{
-    Action, CallId, CallOptions, Cause, CloseReason, Connection, ConnectionState, Event, Finish,
-    Lost, NotSent, Reply, SetEnd, State, WhileDisconnected,
-};
+use super::{Connection, Finish, State};
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
+use crate::conn::{
+    Action, CallId, CallOptions, Cause, CloseReason, ConnectionState, Event, Lost, NotSent, Reply,
+    SetEnd, WhileDisconnected,
+};
 use crate::deadline::{after, earlier};
 use crate::guard::Panic;
 use crate::schema::{ClientIndex, Table, TableDef};

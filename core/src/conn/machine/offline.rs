@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::persistence::{AfterFailure, Journal, table_fingerprint};
-use super::{
-    CallId, Cause, Connection, Event, Greeting, LiveReducer, Lost, OfflineConfig, Replay, Reply,
-    Restored, SchemaRound, State, SyncState, WhileDisconnected,
-};
+use super::{Connection, State};
 use crate::cache::{Change, Part, SetId, Step};
 use crate::calls::{Gate, Keep, Request, Waiting};
+use crate::conn::persistence::{AfterFailure, Journal, table_fingerprint};
+use crate::conn::{
+    CallId, Cause, Event, Greeting, LiveReducer, Lost, OfflineConfig, Replay, Reply, Restored,
+    SchemaRound, SyncState, WhileDisconnected,
+};
 use crate::guard::log;
 use crate::journal::{
     Batch, DeadLetter, Delivery, Elsewhere, Entry, EntryState, Held, LoadedSet, Opened, QueuedCall,
@@ -281,7 +282,7 @@ impl Connection {
 
 /// Calls that are held, and those that wait for the application.
 impl Connection {
-    /// It will be said what the server's reducers take, whenever that is [wanted](super::Event::SchemaWanted): when a
+    /// It will be said what the server's reducers take, whenever that is [wanted](crate::conn::Event::SchemaWanted): when a
     /// connection is ready, kept calls wait for it, those of an earlier run and those that were made without a connection.
     /// To be called before the first connection is ready.
     pub fn await_schema(&mut self) {

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::Connection;
 use crate::cache::{Held, Part, SetId};
-use crate::conn::Connection;
 
 /// A row of the cache that nobody owns, or a set whose rows are not what its stage says.
 #[doc(hidden)]

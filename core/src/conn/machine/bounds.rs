@@ -1,6 +1,6 @@
 //! Checks that what the machine holds is within its limits, for tests to ask at any moment.
 
-use crate::conn::Connection;
+use super::Connection;
 
 /// Memory beyond a limit, or counted wrongly.
 #[doc(hidden)]

@@ -1,0 +1,372 @@
+//! The connection itself: the one place that sees more than one of its owners, and combines them.
+//!
+//! Each file has the methods of one concern. An owner is told what happened, gets what else it needs as arguments, and
+//! returns what is to be done; it knows neither the connection nor another owner, because this folder alone can reach
+//! the fields.
+
+mod bounds;
+mod call;
+mod command;
+mod finish;
+mod ids;
+mod message;
+mod offline;
+mod ownership;
+mod predicted;
+mod sets;
+mod socket;
+mod step;
+mod user;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Instant;
+
+use crate::cache::{Cache, CacheConfig, CacheReader};
+use crate::calls::Calls;
+use crate::conn::apply::changes::ChangeQueue;
+use crate::conn::apply::inbox::Inbox;
+use crate::conn::apply::receiving::Arrivals;
+use crate::conn::apply::vacuum::Vacuum;
+use crate::conn::calls::temp_ids::TempIds;
+use crate::conn::lifecycle::credentials::Credentials;
+use crate::conn::lifecycle::liveness::Liveness;
+use crate::conn::lifecycle::recovery::Recovery;
+use crate::conn::outbox::Outbox;
+use crate::conn::persistence::Journal;
+use crate::conn::subscriptions::resync::Resync;
+use crate::conn::subscriptions::verify::Verifying;
+use crate::conn::telemetry::slow::SlowDetector;
+use crate::conn::telemetry::timers::Timers;
+use crate::conn::{
+    Action, AlarmId, CloseReason, Config, ConnectionState, Event, Greeting, Receiving, Reply,
+    SlowConsumer, Stats,
+};
+use crate::limits::Limits;
+use crate::subs::Subscriptions;
+use crate::wire::Protocol;
+
+pub use self::bounds::BoundFault;
+use self::finish::Finish;
+pub use self::finish::LINGER_MAX;
+pub use self::ownership::OwnershipFault;
+
+/// One database, as one client sees it: its sockets, its query sets, its calls, and the cache.
+///
+/// # Invariants
+///
+/// - A message is applied whole, or the socket is given up.
+/// - Every call gets exactly one [`Event::Answered`], every query set one [`Event::Ended`] at its end.
+/// - Nothing waits without a bound: see [`Limits`].
+/// - Every row of the cache is held by a set that somebody owns, or a drop of it is queued; see
+///   [`ownership_faults`](Self::ownership_faults).
+pub struct Connection {
+    config: Config,
+    state: State,
+    credentials: Credentials,
+    recovery: Recovery,
+    /// The query sets were asked for again and are not all answered.
+    resync: Option<Resync>,
+    /// The socket is read.
+    reading: bool,
+    /// Greeted and in step: calls may be sent.
+    ready: bool,
+    /// End that was asked for and waits for answers.
+    finish: Finish,
+    /// Messages that are received are not applied any more.
+    has_stopped: bool,
+    /// Number of calls without an answer when the connection was closed.
+    unanswered: usize,
+    subs: Subscriptions,
+    calls: Calls,
+    /// State that outlives the program, if any does.
+    journal: Option<Box<Journal>>,
+    timers: Timers,
+    vacuum: Vacuum,
+    slow: SlowDetector,
+    stats: Stats,
+    cache: Cache,
+    changes: ChangeQueue,
+    arrivals: Arrivals,
+    inbox: Inbox,
+    outbox: Outbox,
+    verifying: Verifying,
+    temp_ids: TempIds,
+    actions: VecDeque<Action>,
+    events: VecDeque<Event>,
+}
+
+/// Where it stands, in numbers: queued frames and messages have tokens, rows and arguments in them.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("state", &self.state)
+            .field("greeting", &self.credentials.greeting())
+            .field("has_token", &self.credentials.has_token())
+            .field("is_ready", &self.ready)
+            .field("pending_calls", &self.calls.len())
+            .field("received_bytes", &self.inbox.waiting_bytes())
+            .field("events", &self.events.len())
+            .field("actions", &self.actions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// State of the socket.
+#[derive(Debug)]
+enum State {
+    Idle,
+    Dialing {
+        since: Instant,
+    },
+    Greeting {
+        since: Instant,
+        protocol: Protocol,
+    },
+    Online {
+        protocol: Protocol,
+        liveness: Liveness,
+    },
+    Closing {
+        protocol: Protocol,
+        until: Option<Instant>,
+    },
+    /// The socket is gone; what had come before is applied first, so that no answer is lost that was received.
+    Draining {
+        protocol: Protocol,
+        reason: CloseReason,
+        /// When the rest of it is let go of, if the application closed the connection.
+        until: Option<Instant>,
+    },
+    /// The socket is gone, and is opened again then, if by itself.
+    Waiting {
+        until: Option<Instant>,
+    },
+    /// The token is not accepted: another one is waited for, and this one tried again then, if at all.
+    Parked {
+        until: Option<Instant>,
+    },
+    Closed(CloseReason),
+}
+
+impl State {
+    /// Returns `true` if messages of an open socket are taken.
+    fn receives(&self) -> bool {
+        matches!(self, Self::Greeting { .. } | Self::Online { .. } | Self::Closing { .. })
+    }
+}
+
+/// Progress of [`Connection::step`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Progress {
+    /// Nothing is left to apply.
+    Idle,
+    /// There is more: step again, after delivering events.
+    More,
+    /// Applying waits for views to be let go: the dead rows that they hold have reached their limit. Receiving does
+    /// not wait. Step again in a moment.
+    Waiting,
+}
+
+impl Connection {
+    /// A connection that is not started. `token` is presented to the server; `seed` is random, and names the client
+    /// over its reconnects.
+    ///
+    /// [Limits that are none](crate::limits::Limits::check) are taken for the nearest that will do.
+    pub fn new(mut config: Config, token: Option<Box<str>>, seed: u128) -> Self {
+        config.limits = config.limits.clamped();
+        let Limits { max_dead_rows, max_dead_bytes, max_table_bytes, .. } = config.limits;
+        let cache = Cache::new(CacheConfig {
+            max_dead_rows,
+            max_dead_bytes,
+            max_table_bytes,
+            ..CacheConfig::default()
+        });
+        Self {
+            state: State::Idle,
+            credentials: Credentials::new(token, seed),
+            recovery: Recovery::new(config.reconnect.clone(), (seed >> 64) as u64),
+            resync: None,
+            reading: true,
+            ready: false,
+            finish: Finish::default(),
+            has_stopped: false,
+            unanswered: 0,
+            subs: Subscriptions::default(),
+            calls: Calls::default(),
+            journal: None,
+            timers: Timers::default(),
+            vacuum: Vacuum::default(),
+            slow: SlowDetector::new(config.slow_after),
+            stats: Stats::default(),
+            cache,
+            changes: ChangeQueue::default(),
+            arrivals: Arrivals::default(),
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            verifying: Verifying::default(),
+            temp_ids: TempIds::new((seed >> 32) as u64),
+            actions: VecDeque::new(),
+            events: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// The reading end of the cache.
+    pub fn reader(&self) -> CacheReader {
+        self.cache.reader()
+    }
+
+    /// The numbers that it runs by.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Identity and connection id that the server gave us, once it has.
+    pub fn greeting(&self) -> Option<&Greeting> {
+        self.credentials.greeting()
+    }
+
+    /// The token that is presented next, once the server has greeted.
+    pub fn token(&self) -> Option<Box<str>> {
+        self.credentials.token()
+    }
+
+    /// Returns `true` if the connection was neither started nor closed.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Returns `true` if every row is in step with the server, as far as was received.
+    pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Returns `true` if the connection is closed for good.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed(_))
+    }
+
+    /// Number of calls and queries that are not answered.
+    pub fn pending_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Number of calls that wait to be sent.
+    pub fn unsent_calls(&self) -> usize {
+        self.calls.unsent()
+    }
+
+    /// Returns `true` if events wait to be delivered.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty() || self.arrivals.is_news() || self.changed_sync().is_some()
+    }
+
+    /// Returns `true` if actions wait to be carried out.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty() || !self.outbox.is_empty()
+    }
+
+    /// Returns `true` if something that came is not applied or not delivered.
+    pub fn has_work(&self) -> bool {
+        if self.is_closed() {
+            return self.has_events();
+        }
+        let draining = matches!(self.state, State::Draining { .. });
+        self.has_events() || self.is_applying() || !self.inbox.is_empty() || draining
+    }
+
+    /// What has arrived, and how far the message is that is arriving.
+    pub fn receiving(&self) -> Receiving {
+        self.arrivals.now()
+    }
+
+    /// Counters of the connection. Takes about a microsecond.
+    pub fn stats(&self) -> Stats {
+        let in_flight = self.calls.in_flight();
+        Stats {
+            socket_bytes_received: self.arrivals.bytes(),
+            bytes_waiting: self.inbox.waiting_bytes(),
+            changes_waiting: self.changes.len(),
+            events_waiting: self.events.len(),
+            calls_waiting: self.calls.len() - in_flight,
+            calls_in_flight: in_flight,
+            ..self.stats.clone()
+        }
+    }
+
+    /// Number of the server's messages that were begun with.
+    pub fn messages(&self) -> u64 {
+        self.stats.messages_received
+    }
+
+    /// It is `now`: what is commanded next is commanded then. Everything that takes a time says so too.
+    pub fn set_clock(&mut self, now: Instant) {
+        self.calls.set_clock(now);
+    }
+
+    /// Asks for [`Event::Alarm`] at a moment; at the next [`handle_timeout`](Self::handle_timeout) if it is over. A
+    /// closed connection has no timers.
+    pub fn set_alarm(&mut self, at: Instant) -> AlarmId {
+        let timer = self.timers.name();
+        if !self.is_closed() {
+            self.timers.start(at, timer);
+        }
+        timer
+    }
+
+    /// Forgets a timer that was set for a moment.
+    pub fn clear_alarm(&mut self, at: Instant, timer: AlarmId) {
+        self.timers.stop(at, timer);
+    }
+
+    /// The next event for the application.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front().or_else(|| self.arrivals.news()).or_else(|| {
+            let state = self.changed_sync()?;
+            self.journal.as_mut()?.reported(state.clone());
+            Some(Event::Sync(state))
+        })
+    }
+
+    fn say(&mut self, event: Event) {
+        let Event::Answered { call, reply, .. } = &event else {
+            return self.events.push_back(event);
+        };
+        let call = *call;
+        let is_over = match reply {
+            Reply::Kept => false,
+            // Its answer may come, and with it the server's ids.
+            Reply::TimedOut { sent: true } => !self.calls.is_in_flight(call),
+            _ => true,
+        };
+        if let Some(journal) = &mut self.journal {
+            journal.complete(call, reply);
+        }
+        self.events.push_back(event);
+        if is_over {
+            self.ids_are_over(call);
+        }
+    }
+
+    /// Reports an application that does not keep up, if it is to be told.
+    fn report_slow(&mut self, slow: Option<SlowConsumer>) {
+        if let Some(slow) = slow {
+            self.stats.slow_notices += 1;
+            self.events.push_back(Event::Slow(slow));
+        }
+    }
+
+    fn announce(&mut self, state: ConnectionState) {
+        // An attempt that failed after one that nobody heard of says all: there may be any number before the next tick.
+        if let ConnectionState::Reconnecting { .. } = state
+            && let Some(Event::State(last @ ConnectionState::Reconnecting { .. })) =
+                self.events.back_mut()
+        {
+            *last = state;
+            return;
+        }
+        self.events.push_back(Event::State(state));
+    }
+}
