@@ -36,7 +36,7 @@ impl Journal {
         (keep, leaves): (&mut Keep, bool),
     ) {
         let Request::Reducer { name, args } = request else { return };
-        let now = now.unwrap_or(self.clock.at());
+        let now = now.unwrap_or_else(|| self.clock.at());
         let created_at = self.clock.wall(now);
         let id = options.id.unwrap_or_else(|| self.random.uuid(created_at));
         let age = [options.ttl, self.config.max_age].into_iter().flatten().min();

@@ -217,7 +217,7 @@ impl RowLog {
         number
     }
 
-    fn write_set(&mut self, log: &mut Log, set: SetId, record: SetRecord) {
+    fn write_set(&self, log: &mut Log, set: SetId, record: SetRecord) {
         if let Some(&set) = self.numbers.get(&set) {
             log.write(Op::Set { scope: self.scope, set, record });
         }
