@@ -49,8 +49,9 @@ pub use self::event::{
     Accepted, Action, AlarmId, CannotSwitch, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
     StaleReason, TransactionEvent,
 };
+pub use self::lifecycle::finish::LINGER_MAX;
 pub use self::lifecycle::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
-pub use self::machine::{BoundFault, Connection, LINGER_MAX, OwnershipFault, Progress};
+pub use self::machine::{BoundFault, Connection, OwnershipFault, Progress};
 pub use self::persistence::{
     CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, Restored, SchemaRound, Storage,
     SyncState, table_fingerprint,

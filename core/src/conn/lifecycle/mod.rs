@@ -2,6 +2,8 @@
 
 mod backoff;
 pub(super) mod credentials;
+pub(super) mod finish;
 pub(super) mod liveness;
+pub(super) mod phase;
 pub(super) mod recovery;
 pub(super) mod state;

@@ -2,15 +2,13 @@
 
 use std::time::Instant;
 
-use super::{Connection, Finish, State};
+use super::{Connection, State};
 use crate::cache::{RegisterError, TableId};
 use crate::calls::Request;
 use crate::conn::{
     Action, CallId, CallOptions, Cause, CloseReason, ConnectionState, Event, Lost, NotSent, Reply,
     SetEnd, WhileDisconnected,
 };
-use crate::deadline::{after, earlier};
-use crate::guard::Panic;
 use crate::schema::{ClientIndex, Table, TableDef};
 use crate::subs::{End, QuerySet, SubscriptionId, queries_bytes};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, call_len, query_len, subscribe_len};
@@ -25,78 +23,6 @@ impl Connection {
             self.announce(ConnectionState::Connecting);
         }
         starts
-    }
-
-    /// Closes the connection in order: what was applied stays readable, calls that are not answered by then end as
-    /// [`Reply::Unknown`].
-    pub fn close(&mut self, now: Instant) {
-        self.finish = Finish::default();
-        match &mut self.state {
-            State::Closing { .. } | State::Closed(_) => (),
-            State::Draining { reason, until, .. } => {
-                *reason = CloseReason::Requested;
-                *until = earlier(*until, after(now, self.config.close_timeout));
-            }
-            State::Online { protocol, .. } => {
-                let (protocol, until) = (*protocol, after(now, self.config.close_timeout));
-                self.state = State::Closing { protocol, until };
-                self.actions.push_back(Action::Close);
-            }
-            State::Idle
-            | State::Dialing { .. }
-            | State::Greeting { .. }
-            | State::Waiting { .. }
-            | State::Parked { .. } => self.close_at_once(now),
-        }
-    }
-
-    /// Closes the connection here and now: gives up whatever is not applied, and answers every call. Nothing is waited for,
-    /// neither the server, nor views, nor steps.
-    pub fn close_at_once(&mut self, now: Instant) {
-        if !self.is_closed() {
-            self.abandon();
-            self.end(now, CloseReason::Requested);
-        }
-    }
-
-    /// Code of the application, or the machine itself, panicked half-way through something: nothing of that is gone on with.
-    /// Closes the connection as [`close_at_once`](Self::close_at_once) does, and says why.
-    pub fn break_off(&mut self, now: Instant, panic: Panic) {
-        self.events.push_back(Event::Panicked(panic.clone()));
-        if !self.is_closed() {
-            self.abandon();
-            self.end(now, CloseReason::Panicked(panic));
-        }
-    }
-
-    /// As [`break_off`](Self::break_off), where that panicked itself: runs no code of the application's, and tries to take nothing
-    /// back.
-    pub fn break_off_bare(&mut self, panic: Panic) {
-        self.abandon();
-        self.inbox.clear();
-        self.outbox.clear();
-        self.forget_changes();
-        let reason = CloseReason::Panicked(panic.clone());
-        if self.is_closed() {
-            return;
-        }
-        self.state = State::Closed(reason.clone());
-        self.end_calls(&NotSent::Panicked(panic));
-        for set in self.subs.drain() {
-            self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
-        }
-        self.forget_changes();
-        self.announce(ConnectionState::Closed(reason));
-    }
-
-    /// Notes that code of the application panicked where that changes nothing for the machine.
-    pub fn note_panic(&mut self, panic: Panic) {
-        self.events.push_back(Event::Panicked(panic));
-    }
-
-    fn abandon(&mut self) {
-        self.actions.clear();
-        self.actions.push_back(Action::Abandon);
     }
 
     /// Something changed, such as the network: does not wait for the pause's end, and asks a server that seems to be
@@ -118,7 +44,7 @@ impl Connection {
     /// Presents another token from now on; a connection that waits for one is opened at once.
     pub fn set_token(&mut self, now: Instant, token: Box<str>) {
         self.credentials.set_token(token);
-        if let State::Parked { .. } = self.state {
+        if let State::AwaitingToken { .. } = self.state {
             self.dial(now);
             self.announce(ConnectionState::Connecting);
         }
@@ -287,7 +213,7 @@ impl Connection {
             State::Closed(CloseReason::Lost(lost)) => Some(lost),
             State::Draining { reason: CloseReason::Lost(lost), .. } if !waits => Some(lost),
             State::Waiting { .. }
-            | State::Parked { .. }
+            | State::AwaitingToken { .. }
             | State::Dialing { .. }
             | State::Greeting { .. }
                 if !waits =>

@@ -4,19 +4,17 @@
 //! returns what is to be done; it knows neither the connection nor another owner, because this folder alone can reach
 //! the fields.
 
-mod bounds;
 mod call;
+mod checks;
 mod command;
-mod finish;
-mod ids;
+mod ending;
 mod message;
 mod offline;
-mod ownership;
-mod predicted;
+mod optimistic;
+mod rows;
 mod sets;
 mod socket;
 mod step;
-mod user;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -30,7 +28,9 @@ use crate::conn::apply::receiving::Arrivals;
 use crate::conn::apply::vacuum::Vacuum;
 use crate::conn::calls::temp_ids::TempIds;
 use crate::conn::lifecycle::credentials::Credentials;
+use crate::conn::lifecycle::finish::Finish;
 use crate::conn::lifecycle::liveness::Liveness;
+use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::recovery::Recovery;
 use crate::conn::outbox::Outbox;
 use crate::conn::persistence::Journal;
@@ -39,17 +39,13 @@ use crate::conn::subscriptions::verify::Verifying;
 use crate::conn::telemetry::slow::SlowDetector;
 use crate::conn::telemetry::timers::Timers;
 use crate::conn::{
-    Action, AlarmId, CloseReason, Config, ConnectionState, Event, Greeting, Receiving, Reply,
-    SlowConsumer, Stats,
+    Action, AlarmId, Config, ConnectionState, Event, Greeting, Receiving, Reply, SlowConsumer,
+    Stats,
 };
 use crate::limits::Limits;
 use crate::subs::Subscriptions;
-use crate::wire::Protocol;
 
-pub use self::bounds::BoundFault;
-use self::finish::Finish;
-pub use self::finish::LINGER_MAX;
-pub use self::ownership::OwnershipFault;
+pub use self::checks::{BoundFault, OwnershipFault};
 
 /// One database, as one client sees it: its sockets, its query sets, its calls, and the cache.
 ///
@@ -109,50 +105,6 @@ impl fmt::Debug for Connection {
             .field("events", &self.events.len())
             .field("actions", &self.actions.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// State of the socket.
-#[derive(Debug)]
-enum State {
-    Idle,
-    Dialing {
-        since: Instant,
-    },
-    Greeting {
-        since: Instant,
-        protocol: Protocol,
-    },
-    Online {
-        protocol: Protocol,
-        liveness: Liveness,
-    },
-    Closing {
-        protocol: Protocol,
-        until: Option<Instant>,
-    },
-    /// The socket is gone; what had come before is applied first, so that no answer is lost that was received.
-    Draining {
-        protocol: Protocol,
-        reason: CloseReason,
-        /// When the rest of it is let go of, if the application closed the connection.
-        until: Option<Instant>,
-    },
-    /// The socket is gone, and is opened again then, if by itself.
-    Waiting {
-        until: Option<Instant>,
-    },
-    /// The token is not accepted: another one is waited for, and this one tried again then, if at all.
-    Parked {
-        until: Option<Instant>,
-    },
-    Closed(CloseReason),
-}
-
-impl State {
-    /// Returns `true` if messages of an open socket are taken.
-    fn receives(&self) -> bool {
-        matches!(self, Self::Greeting { .. } | Self::Online { .. } | Self::Closing { .. })
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Connection, Finish, State};
+use super::{Connection, State};
 use crate::conn::lifecycle::recovery::Next;
 use crate::conn::{
-    Action, CloseReason, ConnectionState, DialError, Event, Lost, NotSent, PartialMessage, Reply,
-    SetEnd, StaleReason,
+    Action, CloseReason, ConnectionState, DialError, Event, Lost, PartialMessage, Reply, SetEnd,
+    StaleReason,
 };
 use crate::deadline::{after, at_last};
 use crate::guard::log;
@@ -96,7 +96,7 @@ impl Connection {
             State::Idle
             | State::Draining { .. }
             | State::Waiting { .. }
-            | State::Parked { .. }
+            | State::AwaitingToken { .. }
             | State::Closed(_) => (),
         }
     }
@@ -123,7 +123,11 @@ impl Connection {
             self.resync_without_the_rest(&StaleReason::NotAnswered);
         }
         self.close_if_late(now);
-        if self.socket_deadline().is_none_or(|deadline| now < deadline) {
+        if self
+            .state
+            .deadline(&self.config, !self.inbox.is_empty())
+            .is_none_or(|deadline| now < deadline)
+        {
             return;
         }
         match &mut self.state {
@@ -146,7 +150,7 @@ impl Connection {
             }
             State::Closing { .. } => self.lose(now, Lost::HungUp),
             State::Draining { .. } => self.end(now, CloseReason::Requested),
-            State::Waiting { .. } | State::Parked { .. } => self.dial(now),
+            State::Waiting { .. } | State::AwaitingToken { .. } => self.dial(now),
             State::Idle | State::Closed(_) => (),
         }
     }
@@ -178,7 +182,7 @@ impl Connection {
     /// Time at which [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadlines = [
-            self.socket_deadline(),
+            self.state.deadline(&self.config, !self.inbox.is_empty()),
             self.calls.next_deadline(),
             self.recovery.grace_ends(),
             self.journal.as_ref().and_then(|journal| journal.unclaimed_until()),
@@ -194,23 +198,6 @@ impl Connection {
     /// `max_received_bytes`.
     pub fn can_receive(&self) -> bool {
         self.inbox.bytes() < self.config.limits.max_received_bytes
-    }
-
-    fn socket_deadline(&self) -> Option<Instant> {
-        let config = &self.config;
-        match &self.state {
-            // What came was not looked at: nobody ticks, or views are held.
-            State::Greeting { .. } if !self.inbox.is_empty() => None,
-            State::Dialing { since } | State::Greeting { since, .. } => {
-                after(*since, config.connect_timeout)
-            }
-            State::Online { liveness, .. } => liveness.deadline(config),
-            State::Closing { until, .. }
-            | State::Draining { until, .. }
-            | State::Waiting { until }
-            | State::Parked { until } => *until,
-            State::Idle | State::Closed(_) => None,
-        }
     }
 }
 
@@ -268,7 +255,8 @@ impl Connection {
             }
             Next::AwaitToken(pause) => {
                 self.let_go(&reason);
-                self.state = State::Parked { until: pause.and_then(|pause| after(now, pause)) };
+                self.state =
+                    State::AwaitingToken { until: pause.and_then(|pause| after(now, pause)) };
                 self.announce(ConnectionState::NeedsAuth(reason));
             }
             Next::Retry(pause) => {
@@ -291,40 +279,5 @@ impl Connection {
                 Orphan::Ended(set, rows) => self.drop_set(set, rows, SetEnd::Unsubscribed),
             }
         }
-    }
-
-    pub(super) fn forget_socket(&mut self) {
-        for id in self.verifying.give_up() {
-            self.events.push_back(Event::Verified { id, outcome: None });
-        }
-        self.resync = None;
-        self.arrivals.cut_off();
-        self.ready = false;
-        self.inbox.clear();
-        self.outbox.clear();
-    }
-
-    /// Settles everything that the server can no longer settle. Rows stay readable.
-    pub(super) fn end(&mut self, now: Instant, reason: CloseReason) {
-        log!(debug, ?reason, "the connection is closed");
-        self.forget_socket();
-        self.unanswered = self.calls.len();
-        let not_sent = match &reason {
-            CloseReason::Requested => NotSent::Closed,
-            CloseReason::Lost(lost) => NotSent::Lost(lost.clone()),
-            CloseReason::Panicked(panic) => NotSent::Panicked(panic.clone()),
-        };
-        self.abort_all();
-        self.end_calls(&not_sent);
-        self.revert_all(now);
-        for set in self.subs.drain() {
-            self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
-        }
-        self.recovery.end();
-        self.finish = Finish::default();
-        self.tell_panics();
-        self.timers.clear();
-        self.state = State::Closed(reason.clone());
-        self.announce(ConnectionState::Closed(reason));
     }
 }
