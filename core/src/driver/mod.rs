@@ -2,41 +2,31 @@
 //!
 //! It decides nothing. [`drive`] tells a [`Connection`] what happened, does what it says, and hands its events on.
 
-mod answer;
 mod dial;
 mod disk;
-mod handshake;
 mod held;
 mod linger;
 mod meter;
 mod pace;
-mod proxy;
 mod run;
 mod shared;
 mod socket;
 mod span;
-mod stream;
-mod tcp;
 mod tick;
-mod tls;
 
 use std::time::Instant;
 
 pub use self::dial::{
-    Connect, Connecting, DialOptions, Dialer, Dialing, InvalidHeader, Opened, StreamDialer,
-    check_header,
+    Connect, Connecting, DialOptions, Dialer, Dialing, InvalidHeader, Opened, Proxy, ProxyError,
+    RouteError, StreamDialer, Streams, Tls, TlsError, accept_key, check_header,
 };
 #[cfg(feature = "redb")]
 pub use self::disk::RedbStore;
 pub use self::disk::{Coded, FileStore, RecordCodec};
-pub use self::handshake::accept_key;
-pub use self::proxy::{Proxy, ProxyError};
 pub use self::run::{drive, has_timers, random_seed, sleep, time_of_day};
 pub use self::shared::{AppliedBy, Shared};
 pub use self::socket::{Io, Socket};
-pub use self::stream::{RouteError, Streams};
 pub use self::tick::{Budget, Busy, Ticked};
-pub use self::tls::{Tls, TlsError};
 #[cfg(doc)]
 use crate::conn::Connection;
 pub use crate::secret::{InvalidToken, check_token};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::dial::tcp::Unattended;
 use super::dial::{Dialer, Dialing, Opened};
 use super::disk::has_room;
 use super::linger::{self, LeftBehind};
@@ -17,7 +18,6 @@ use super::now;
 use super::shared::{AppliedBy, MACHINE, Shared};
 use super::socket::{Socket, SocketEvent};
 use super::span;
-use super::tcp::Unattended;
 use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::deadline::{after, at_last, earlier, has_passed};
 use crate::guard::{self, Collector, Fenced, Panic};

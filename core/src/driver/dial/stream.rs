@@ -15,14 +15,14 @@ use tokio_rustls::TlsConnector;
 
 use super::answer::{self, not_a_handshake};
 use super::proxy::{Hop, Proxy, ProxyError};
-use super::socket::Io;
 use super::tcp::Tcp;
 use super::tls::{Tls, TlsError};
 use crate::conn::{DialError, Server};
+use crate::driver::socket::Io;
 
 /// How a server's streams are opened: through which proxy, and trusting whom.
 #[derive(Clone)]
-pub(super) struct Route {
+pub(in crate::driver) struct Route {
     hop: Option<Arc<Hop>>,
     tls: Option<Arc<ClientConfig>>,
 }
@@ -39,7 +39,11 @@ pub enum RouteError {
 }
 
 impl Route {
-    pub(super) fn new(server: &Server, tls: &Tls, proxy: &Proxy) -> Result<Self, RouteError> {
+    pub(in crate::driver) fn new(
+        server: &Server,
+        tls: &Tls,
+        proxy: &Proxy,
+    ) -> Result<Self, RouteError> {
         let hop = proxy.hop(server)?;
         let is_secure =
             server.is_secure() || hop.as_ref().is_some_and(|hop| hop.server.is_secure());
@@ -48,18 +52,18 @@ impl Route {
     }
 
     /// No proxy.
-    pub(super) fn direct(server: &Server, tls: &Tls) -> Result<Self, TlsError> {
+    pub(in crate::driver) fn direct(server: &Server, tls: &Tls) -> Result<Self, TlsError> {
         let tls = if server.is_secure() { Some(tls.config()?) } else { None };
         Ok(Self { hop: None, tls })
     }
 
     /// No proxy, and TLS of the caller's making.
-    pub(super) fn encrypted(tls: Arc<ClientConfig>) -> Self {
+    pub(in crate::driver) fn encrypted(tls: Arc<ClientConfig>) -> Self {
         Self { hop: None, tls: Some(tls) }
     }
 
     /// Opens a stream.
-    pub(super) async fn open(&self, server: &Server) -> Result<Box<dyn Io>, DialError> {
+    pub(in crate::driver) async fn open(&self, server: &Server) -> Result<Box<dyn Io>, DialError> {
         let stream = match &self.hop {
             Some(hop) => self.through(hop, server).await.map_err(|source| DialError::Proxy {
                 proxy: hop.server.authority().into(),
@@ -71,7 +75,7 @@ impl Route {
     }
 
     /// Encrypts an open stream, where the server's address says so.
-    pub(super) async fn encrypt(
+    pub(in crate::driver) async fn encrypt(
         &self,
         server: &Server,
         stream: Box<dyn Io>,
@@ -150,7 +154,7 @@ async fn with_io<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Resu
     .await
 }
 
-pub(super) fn unreachable(server: &Server, source: io::Error) -> DialError {
+pub(in crate::driver) fn unreachable(server: &Server, source: io::Error) -> DialError {
     DialError::Io { authority: server.authority().into(), source: Arc::new(source) }
 }
 

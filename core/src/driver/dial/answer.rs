@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::io::AsyncReadExt;
 
-use super::socket::Io;
 use crate::conn::{AnswerOrigin, DialError};
+use crate::driver::socket::Io;
 use crate::secret::{hide, mask_uri};
 
 /// How large the head of an answer may be. Tokens travel in it, and proxies add their own.
@@ -28,12 +28,12 @@ const BODY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The head of an answer.
 #[derive(Debug, PartialEq, Eq, Default)]
-pub(super) struct Head {
-    pub(super) status: u16,
-    pub(super) protocol: Option<Box<str>>,
-    pub(super) accept: Option<Box<str>>,
-    pub(super) is_upgrade: bool,
-    pub(super) extensions: Option<Box<str>>,
+pub(in crate::driver) struct Head {
+    pub(in crate::driver) status: u16,
+    pub(in crate::driver) protocol: Option<Box<str>>,
+    pub(in crate::driver) accept: Option<Box<str>>,
+    pub(in crate::driver) is_upgrade: bool,
+    pub(in crate::driver) extensions: Option<Box<str>>,
     content_length: Option<usize>,
     is_chunked: bool,
     location: Option<Box<str>>,
@@ -43,11 +43,11 @@ pub(super) struct Head {
     /// Has a header that SpacetimeDB does not send: it is HTML, or asks for a sign-in of HTTP's own.
     has_foreign_mark: bool,
     /// Where the body starts.
-    pub(super) len: usize,
+    pub(in crate::driver) len: usize,
 }
 
 /// Reads the head of the answer that counts; `read` begins with it then.
-pub(super) async fn head(
+pub(in crate::driver) async fn head(
     io: &mut Box<dyn Io>,
     read: &mut Vec<u8>,
     token: Option<&str>,
@@ -136,7 +136,7 @@ fn retry_after(text: &str, date: Option<&str>) -> Option<Duration> {
 }
 
 /// What is refused with an answer of another status: reads the rest of it, as far as it is worth it.
-pub(super) async fn refusal(
+pub(in crate::driver) async fn refusal(
     io: &mut Box<dyn Io>,
     read: Vec<u8>,
     head: Head,
@@ -227,7 +227,7 @@ fn chunks(mut rest: &[u8]) -> (Vec<u8>, bool) {
 }
 
 /// One line of visible characters, without the token, and of so many characters at most before they are escaped.
-pub(super) fn clean(text: &str, token: Option<&str>, max_chars: usize) -> Box<str> {
+pub(in crate::driver) fn clean(text: &str, token: Option<&str>, max_chars: usize) -> Box<str> {
     let text = hide(text, token);
     let mut line = String::new();
     for letter in text.trim().chars().take(max_chars) {
@@ -241,7 +241,7 @@ pub(super) fn clean(text: &str, token: Option<&str>, max_chars: usize) -> Box<st
     line.into()
 }
 
-pub(super) fn not_a_handshake(why: impl Into<Box<str>>) -> DialError {
+pub(in crate::driver) fn not_a_handshake(why: impl Into<Box<str>>) -> DialError {
     let why = String::from(why.into());
     DialError::Handshake(Arc::new(io::Error::new(io::ErrorKind::InvalidData, why)))
 }

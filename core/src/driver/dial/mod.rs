@@ -1,5 +1,12 @@
 //! Opening a socket: a stream of bytes and the handshake over it.
 
+mod answer;
+mod handshake;
+mod proxy;
+mod stream;
+pub(super) mod tcp;
+mod tls;
+
 use std::fmt::Write as _;
 use std::io;
 use std::pin::Pin;
@@ -7,15 +14,17 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
-use super::handshake;
-use super::proxy::Proxy;
-use super::socket::{Io, Socket};
-use super::stream::{Route, RouteError, unreachable};
-use super::tls::{Tls, TlsError};
+use self::stream::{Route, unreachable};
 use crate::conn::{Dial, DialError, Endpoint, Server, SubscribeParameters};
+use crate::driver::socket::{Io, Socket};
 use crate::limits::Limits;
 use crate::secret::check_token;
 use crate::wire::Protocol;
+
+pub use self::handshake::accept_key;
+pub use self::proxy::{Proxy, ProxyError};
+pub use self::stream::{RouteError, Streams};
+pub use self::tls::{Tls, TlsError};
 
 /// A socket that is being opened.
 pub type Dialing = Pin<Box<dyn Future<Output = Result<Opened, DialError>> + Send>>;

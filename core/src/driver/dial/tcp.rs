@@ -16,10 +16,10 @@ thread_local! {
 
 /// Time in which no runtime learns from the system what this thread's sockets are ready for: they ask the system themselves,
 /// each time that they are polled.
-pub(super) struct Unattended(PhantomData<*const ()>);
+pub(in crate::driver) struct Unattended(PhantomData<*const ()>);
 
 impl Unattended {
-    pub(super) fn begin() -> Self {
+    pub(in crate::driver) fn begin() -> Self {
         UNATTENDED.set(true);
         Self(PhantomData)
     }
@@ -32,10 +32,10 @@ impl Drop for Unattended {
 }
 
 /// A TCP socket of tokio's.
-pub(super) struct Tcp(TcpStream);
+pub(in crate::driver) struct Tcp(TcpStream);
 
 impl Tcp {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(in crate::driver) fn new(stream: TcpStream) -> Self {
         Self(stream)
     }
 

@@ -73,10 +73,10 @@ pub enum ProxyError {
 }
 
 /// One proxy.
-pub(super) struct Hop {
-    pub(super) server: Server,
+pub(in crate::driver) struct Hop {
+    pub(in crate::driver) server: Server,
     /// The value of `Proxy-Authorization`, if it has one.
-    pub(super) authorization: Option<Box<str>>,
+    pub(in crate::driver) authorization: Option<Box<str>>,
     /// The address as it was given, with user name and password.
     address: Box<str>,
 }
@@ -124,7 +124,7 @@ impl Proxy {
         Ok(self.hop(server)?.map(|hop| String::from(&*hop.address)))
     }
 
-    pub(super) fn hop(&self, server: &Server) -> Result<Option<Arc<Hop>>, ProxyError> {
+    pub(in crate::driver) fn hop(&self, server: &Server) -> Result<Option<Arc<Hop>>, ProxyError> {
         self.hop_in(server, |name| std::env::var(name).ok())
     }
 

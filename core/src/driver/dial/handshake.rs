@@ -12,32 +12,32 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::io::AsyncWriteExt;
 
 use super::answer::{self, Head, not_a_handshake};
-use super::socket::Io;
 use crate::conn::DialError;
+use crate::driver::socket::Io;
 use crate::wire::Protocol;
 
 /// Request of a handshake.
-pub(super) struct Request<'a> {
-    pub(super) host: &'a str,
-    pub(super) path: &'a str,
+pub(in crate::driver) struct Request<'a> {
+    pub(in crate::driver) host: &'a str,
+    pub(in crate::driver) path: &'a str,
     /// The database's name, as an answer that does not know it repeats it.
-    pub(super) database: &'a str,
-    pub(super) token: Option<&'a str>,
+    pub(in crate::driver) database: &'a str,
+    pub(in crate::driver) token: Option<&'a str>,
     /// The token, wherever it is presented: not to be shown should an answer repeat it.
-    pub(super) secret: Option<&'a str>,
-    pub(super) headers: &'a [(Box<str>, Box<str>)],
+    pub(in crate::driver) secret: Option<&'a str>,
+    pub(in crate::driver) headers: &'a [(Box<str>, Box<str>)],
 }
 
 /// Result of a handshake.
 #[derive(Debug)]
-pub(super) struct Upgraded {
-    pub(super) protocol: Protocol,
+pub(in crate::driver) struct Upgraded {
+    pub(in crate::driver) protocol: Protocol,
     /// Bytes that were read beyond the answer: the first of the socket's.
-    pub(super) read: Vec<u8>,
+    pub(in crate::driver) read: Vec<u8>,
 }
 
 /// Asks for the upgrade and reads the answer.
-pub(super) async fn run(
+pub(in crate::driver) async fn run(
     io: &mut Box<dyn Io>,
     request: &Request<'_>,
 ) -> Result<Upgraded, DialError> {
