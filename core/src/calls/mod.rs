@@ -48,7 +48,7 @@ impl Request {
     /// Bytes that it takes until it is answered, as [`max_call_bytes`](crate::limits::Limits::max_call_bytes) counts them: its
     /// arguments or its text, and what is kept beside them.
     pub fn bytes(&self) -> usize {
-        /// A call's entries here and in the facade, with the deadline and whoever waits.
+        /// A call's entries here and in the facade, with the deadline and the waiter.
         const CALL_BYTES: usize = 512;
         CALL_BYTES
             + match self {

@@ -15,14 +15,14 @@ pub struct Config {
     /// From the start of opening a socket to the server's greeting. 10 s: a slow mobile network's worst, and no longer
     /// than a person waits. Zero: no attempt succeeds.
     pub connect_timeout: Duration,
-    /// How long the server may be silent, or not have heard of us, before it is pinged. 20 s: it pings every 15 s itself,
+    /// Longest silence of either side before the server is pinged. 20 s: it pings every 15 s itself,
     /// so ours is not needed while all is well. Any byte that comes counts as a word of the server's. Zero: it is pinged
     /// all the time, every 10 ms at most. One that never ends: a server that vanishes is not missed.
     pub ping_after: Duration,
-    /// How long it may take after our ping until any byte comes, before the socket counts as dead. 10 s. Zero: at once,
+    /// Longest time after our ping until any byte comes, before the socket counts as dead. 10 s. Zero: at once,
     /// so that `ping_after` alone decides.
     pub pong_timeout: Duration,
-    /// How long the server may take to answer our close frame, and then applying what had come before it. 2 s each:
+    /// Longest time that the server's answer to our close frame may take, and then applying what had come before it. 2 s each:
     /// nothing is lost by hanging up then. Zero: nothing is waited for.
     pub close_timeout: Duration,
     /// Longest time that [`leave`](super::Connection::leave) waits for the answers to what was asked for. 1 s: far more than
@@ -32,7 +32,7 @@ pub struct Config {
     pub reconnect: Reconnect,
     /// Policy of calls while there is no connection.
     pub while_disconnected: WhileDisconnected,
-    /// How far the application may be behind the server, or be busy with one message's events, before it is
+    /// Longest time that the application may be behind the server, or be busy with one message's events, before it is
     /// [told](super::Event::Slow). 1 s: far from what a program that keeps up needs, and soon enough to do something.
     /// Zero: it is told whenever anything waits.
     pub slow_after: Duration,
@@ -43,7 +43,7 @@ pub struct Config {
 /// Policy of reconnecting.
 ///
 /// Once the server has greeted, an attempt that fails is followed by another, whatever answers: a captive portal, a proxy,
-/// a certificate of somebody else's. The exceptions are what SpacetimeDB itself says to be over, see
+/// a foreign certificate. The exceptions are what SpacetimeDB itself says to be over, see
 /// [`Lost::is_final`](super::Lost::is_final).
 ///
 /// Any [`Duration`] may be given, as in [`Config`].
@@ -52,7 +52,7 @@ pub struct Config {
 pub struct Reconnect {
     /// Reconnects if `true`, the default.
     pub enabled: bool,
-    /// Whether the first connection is tried again too, when it cannot be made. No: whoever waits for it wants to know.
+    /// Tries the first connection again too, when it cannot be made. No: its caller wants to know.
     /// If so, what looks like a mistake in the address or the certificates is the end all the same.
     pub first: bool,
     /// The limit of the first pause; it doubles with each attempt that fails, and each pause is drawn at random below
@@ -62,13 +62,13 @@ pub struct Reconnect {
     /// The limit that is not exceeded. 30 s: a server that is back is found before a person gives up. Of the attempts
     /// after the first the limit is 100 ms at least, also if this is zero.
     pub pause_max: Duration,
-    /// How long a connection must last for the pauses to start over. A minute. Zero: every connection that becomes ready
+    /// Shortest life of a connection for the pauses to start over. A minute. Zero: every connection that becomes ready
     /// counts. One that never ends: none does.
     pub stable_after: Duration,
     /// The longest time for which an answer with `Retry-After` (429, 503) keeps us away; a pause is added to it. 10 min:
     /// what asks for more is a mistake more often than not. Zero: the header is not heeded.
     pub retry_after_max: Duration,
-    /// How long it takes until a token that the server does not accept is presented again by itself, if the server has
+    /// Pause until a token that the server does not accept is presented again by itself, if the server has
     /// greeted before: between half of this and this. A minute: whatever judged the token may have been unable to. Zero:
     /// every 100 ms. One that never ends: only another token helps.
     pub auth_pause: Duration,
@@ -76,10 +76,10 @@ pub struct Reconnect {
     /// Each pause is between half of its limit and that, which doubles up to `pause_max` while the server goes on saying
     /// so. Zero: the first attempt after it starts at once.
     pub session_busy_pause: Duration,
-    /// How long a connection may be lost before [`Event::LostForLong`](super::Event::LostForLong). 5 s: a person need
+    /// Longest loss of a connection before [`Event::LostForLong`](super::Event::LostForLong). 5 s: a person need
     /// not hear of shorter ones. Zero: every loss is told. One that never ends: none is.
     pub grace: Duration,
-    /// How long the server may take to answer all query sets after a reconnect. 30 s, without the time for which a single
+    /// Longest time that answering all query sets may take after a reconnect. 30 s, without the time for which a single
     /// message was arriving. Those that it has not answered by then stay as they were until it does. Zero: none is waited
     /// for, and each is applied on its own.
     pub resync_timeout: Duration,

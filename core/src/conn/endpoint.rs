@@ -36,13 +36,13 @@ pub enum EndpointError {
         "`{uri}` has a user before the `@`; give the server's address alone, and say who you are with a token"
     )]
     Credentials {
-        /// What was given, without them.
+        /// The text that was given, without them.
         uri: Box<str>,
     },
     /// The address is not a URI.
     #[error("`{uri}` is not an address; it looks like `http://127.0.0.1:3000` or `https://host`")]
     InvalidUri {
-        /// What was given, without secrets.
+        /// The text that was given, without secrets.
         uri: Box<str>,
     },
     /// The port is none.
@@ -52,13 +52,13 @@ pub enum EndpointError {
     InvalidPort {
         /// Address as given.
         uri: Box<str>,
-        /// What stands where the port is.
+        /// Text in the port's place.
         port: Box<str>,
     },
     /// The scheme is none of the four.
     #[error("`{uri}` has the scheme `{scheme}`; use http, https, ws or wss")]
     UnknownScheme {
-        /// What was given, without secrets.
+        /// The text that was given, without secrets.
         uri: Box<str>,
         /// Its scheme.
         scheme: Box<str>,
@@ -66,7 +66,7 @@ pub enum EndpointError {
     /// The address has a query or a fragment.
     #[error("`{uri}` has a query or a fragment; give the server's address alone")]
     QueryInUri {
-        /// What was given, without secrets.
+        /// The text that was given, without secrets.
         uri: Box<str>,
     },
     /// The database's name is empty, or has characters that no name has.
@@ -132,7 +132,7 @@ impl Server {
         self.secure
     }
 
-    /// Whether the host is the machine that this runs on, by its name: what is sent there does not leave it.
+    /// Returns `true` if the host is the machine that this runs on, by its name: what is sent there does not leave it.
     pub fn is_this_machine(&self) -> bool {
         let host = self.host().trim_end_matches('.').to_ascii_lowercase();
         let is_name = host == "localhost" || host.ends_with(".localhost");

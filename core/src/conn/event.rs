@@ -220,7 +220,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether the server said something that made the change, rather than the application or the loss of a socket.
+    /// Returns `true` if the server said something that made the change, rather than the application or the loss of a socket.
     pub(super) fn is_servers(&self) -> bool {
         match self {
             Self::Applied(_) | Self::Resync | Self::Call { .. } | Self::Other => true,
@@ -414,7 +414,7 @@ pub enum NotSent {
     },
 }
 
-/// Why a client cannot become another user.
+/// Reason for which a client cannot become another user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CannotSwitch {

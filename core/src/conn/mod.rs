@@ -14,7 +14,7 @@
 //!              └─ the token is not accepted ──┘      nothing helps          └────────┘
 //! ```
 //!
-//! Methods come in four kinds. *Commands* (`subscribe`, `call`, `close`) are the application's wishes; `handle_*` tell
+//! Methods come in four kinds. *Commands* (`subscribe`, `call`, `close`) come from the application; `handle_*` tell
 //! what happened; [`step`](Connection::step) applies what came, a bounded piece at a time; `poll_*` take what is to be
 //! done. After every command and every `handle_*`, a driver takes actions until there are none, and then alternates:
 //! deliver all events, `step`, until there is nothing left to do. [`poll_timeout`](Connection::poll_timeout) says when

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::socket::Io;
 use crate::conn::PartialMessage;
 
-/// What a frame counts for beside its bytes: an empty one takes its time too.
+/// Cost of a frame beside its bytes: an empty one takes its time too.
 const FRAME_COST: usize = 64;
 
 /// A stream of bytes whose reading is counted and bounded.
@@ -41,7 +41,7 @@ impl Metered {
         self.bytes > 0
     }
 
-    /// How many bytes were read since this was asked last.
+    /// Bytes that were read since this was asked last.
     pub(super) fn take_bytes(&mut self) -> u64 {
         std::mem::take(&mut self.bytes)
     }
@@ -225,7 +225,7 @@ mod tests {
         frame
     }
 
-    /// What is told after each byte.
+    /// Progress after each byte.
     fn after_each(bytes: &[u8]) -> Vec<Option<(u64, Option<u64>)>> {
         let mut frames = Frames::default();
         let told = |byte: &u8| {

@@ -30,7 +30,7 @@ use crate::wire::{FrameError, FrameOpener};
 const TURN: Duration = Duration::from_millis(1);
 const ROWS_A_STEP: usize = 4096;
 
-/// How many times the loop goes round before it lets other tasks run, should a millisecond not pass: so often it can be
+/// Most rounds of the loop before it lets other tasks run, should a millisecond not pass: so often it can be
 /// asked whether there is more, and there be more.
 const ROUNDS: u32 = 16;
 
@@ -101,7 +101,7 @@ struct Run<C: Dialer, D: FnMut(Event) + Send> {
     limits: Limits,
     /// Large frames that a tick applies, held so that their memory is given back here and not in the tick.
     large: Vec<Bytes>,
-    /// How often and since when it went round without letting others run.
+    /// Number and start of the rounds without letting others run.
     rounds: u32,
     yielded: Instant,
     /// The number of turns that ended in a panic of unknown origin.
@@ -165,7 +165,7 @@ impl Next {
     }
 }
 
-/// What ended a wait.
+/// Event that ended a wait.
 enum Woken {
     Link(LinkEvent),
     Command,
@@ -496,7 +496,7 @@ pub(super) fn deliver_guarded(shared: &Shared, deliver: &mut impl FnMut(Event), 
 }
 
 impl Link {
-    /// Whether the socket has something to write.
+    /// Returns `true` if the socket has something to write.
     fn is_unwritten(&self) -> bool {
         matches!(self, Self::Open(socket) if socket.is_unwritten())
     }
@@ -594,7 +594,7 @@ pub fn has_timers() -> bool {
     std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
 }
 
-/// How long the loop sleeps at most.
+/// Longest sleep of the loop.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Sleeps until `deadline`, but a day at most, or for ever if there is none.

@@ -1,4 +1,4 @@
-//! The machine, and who may do what with it.
+//! Mutex-guarded connection, shared by handles and the driver.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -21,7 +21,7 @@ use crate::journal::Store;
 #[derive(Debug)]
 pub struct Shared {
     machine: Machine,
-    /// Where commands wait for each other: however many threads there are, one of them at a time stands before the gate,
+    /// Gate at which commands wait for each other: however many threads there are, one of them at a time stands before the gate,
     /// so that the loop and its deadlines wait for one command and not for all.
     line: Mutex<()>,
     /// A loop has the socket, and delivers the events unless somebody ticks. Changes under the lock only.

@@ -41,7 +41,7 @@ const MAX_WRITE_BUFFER_BYTES: usize = 2 * FRAGMENT_BYTES + WRITE_BUFFER_BYTES;
 /// Shorter messages are copied out of the buffer that they were read into, of which each would keep all.
 const COPIED_BYTES: usize = READ_BUFFER_BYTES / 2;
 
-/// How much is read before the loop looks at what else there is to do.
+/// Bytes that are read before the loop looks at what else there is to do.
 const TURN_BYTES: usize = 64 * 1024;
 
 /// An open WebSocket, and what is to be sent over it.
@@ -145,7 +145,7 @@ impl Socket {
         }
     }
 
-    /// Whether something is to be written, or may not be written yet.
+    /// Returns `true` if something is to be written, or may not be written yet.
     pub(super) fn is_unwritten(&self) -> bool {
         self.unflushed || !self.outgoing.is_empty()
     }
@@ -155,7 +155,7 @@ impl Socket {
         self.unwritable.take().map_or(Poll::Pending, |lost| Poll::Ready(SocketEvent::Lost(lost)))
     }
 
-    /// How many bytes came since this was asked last, and how far the message is that is arriving.
+    /// Bytes that came since this was asked last, and progress of the message that is arriving.
     pub(super) fn take_arrived(&mut self) -> (u64, Option<PartialMessage>) {
         let metered = self.stream.get_mut();
         (metered.take_bytes(), metered.partial())

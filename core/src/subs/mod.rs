@@ -9,7 +9,7 @@
 //! - The cache knows rows by names of the machine's own ([`SetId`]). From its making on, a name is owned by one set. It
 //!   leaves its set as [`Released`], for which a drop is queued: behind everything that may still bring rows in under it.
 //! - A change that brings a set's rows in carries an [`Arrival`]: which set, under which name, in place of which other.
-//!   When the change is committed the arrival is checked against the owner; rows that nobody owns any more are dropped.
+//!   When the change is committed the arrival is checked against the owner; rows without an owner are dropped.
 //!
 //! Transitions are methods here, and give back what is left to be done; nothing else sets a stage.
 
@@ -136,13 +136,13 @@ impl Subscriptions {
         self.by_rows.get(&rows).copied()
     }
 
-    /// Whether the rows of this name are a set's that has none yet.
+    /// Returns `true` if the rows of this name are a set's that has none yet.
     pub(crate) fn is_early(&self, rows: SetId) -> bool {
         let set = self.by_rows(rows).and_then(|id| self.sets.get(&id));
         set.is_some_and(|set| matches!(set.stage, Stage::Waiting | Stage::Sent))
     }
 
-    /// Whether the rows of this name are, or will be, as the server has them.
+    /// Returns `true` if the rows of this name are, or will be, as the server has them.
     pub(crate) fn keeps_in_step(&self, rows: SetId) -> bool {
         let set = self.by_rows(rows).and_then(|id| self.sets.get(&id));
         set.is_some_and(|set| set.is_in_step() && set.latest() == rows)
@@ -154,7 +154,7 @@ impl Subscriptions {
         names.filter_map(|(rows, id)| Some((*rows, self.sets.get(id)?.is_stale(*rows))))
     }
 
-    /// Whether the rows of this name stay readable after the end of the connection.
+    /// Returns `true` if the rows of this name stay readable after the end of the connection.
     pub(crate) fn retains(&self, rows: SetId) -> bool {
         self.retained.contains(&rows)
     }
@@ -221,7 +221,7 @@ impl Subscriptions {
         joins
     }
 
-    /// The change with these rows is committed. False if nobody owns them any more: then they are to be dropped.
+    /// The change with these rows is committed. False if they have no owner any more: then they are to be dropped.
     #[must_use]
     pub(crate) fn arrived(&mut self, arrival: &Arrival) -> bool {
         if self.by_rows(arrival.rows) != Some(arrival.set) {
@@ -247,7 +247,7 @@ impl Subscriptions {
         }
     }
 
-    /// Where the server's changes of a set go.
+    /// Routes the server's changes of a set.
     pub(crate) fn route(&self, wire: QuerySetId) -> Route {
         let Some((_, set)) = self.by_wire(wire) else { return Route::Unknown };
         let to = |rows| Destination { rows, may_repeat: set.may_repeat };

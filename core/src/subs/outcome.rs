@@ -14,7 +14,7 @@ pub(crate) struct Arrival {
     pub(crate) replaces: Option<SetId>,
 }
 
-/// What the server's rows of a set are to it.
+/// Meaning of the server's rows for a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// There is no such set.
@@ -29,7 +29,7 @@ pub(crate) enum Answer {
     Again(Arrival),
 }
 
-/// Where a change of a set that the server tells goes.
+/// Route of a change of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
     /// There is no such set.
@@ -42,16 +42,16 @@ pub(crate) enum Route {
     Gathered(Destination),
 }
 
-/// What rows of a set come in as.
+/// Name and form under which rows of a set come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Destination {
     /// Under this name.
     pub(crate) rows: SetId,
-    /// Whether one message may bring a row more than once.
+    /// `true` if one message may bring a row more than once.
     pub(crate) may_repeat: bool,
 }
 
-/// What the end of a set leaves to be done.
+/// Work that the end of a set leaves.
 #[derive(Debug)]
 pub(crate) enum End {
     /// There is no such set, or it is ending already.
@@ -62,7 +62,7 @@ pub(crate) enum End {
     Over { rows: Released, wire: Option<QuerySetId> },
 }
 
-/// What the server's word that a set is over leaves to be done.
+/// Work that the server's confirmation of an end leaves.
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// There is no such set.
@@ -75,7 +75,7 @@ pub(crate) enum Ended {
     Over(SubscriptionId, Released),
 }
 
-/// What the server's refusal of a set leaves to be done.
+/// Work that the server's refusal of a set leaves.
 #[derive(Debug)]
 pub(crate) enum Refused {
     /// There is no such set, or it is over.

@@ -27,7 +27,7 @@ impl Released {
         self.0.into_iter().flatten().collect()
     }
 
-    /// What drops the rows.
+    /// Parts of a change that drop the rows.
     pub(crate) fn into_drops(self) -> Vec<Part> {
         self.0.into_iter().flatten().map(|set| Part::DropSet { set }).collect()
     }

@@ -14,23 +14,23 @@ pub(crate) struct QuerySet {
     pub(super) rows: SetId,
     /// Asked for again after a reconnect, its rows come in under a new name, in place of those.
     pub(super) incoming: Option<SetId>,
-    /// Whether a message may bring a row of it more than once: it has several queries, or a join.
+    /// `true` if a message may bring a row of it more than once: it has several queries, or a join.
     pub(super) may_repeat: bool,
 }
 
-/// Whether the word JOIN is anywhere in a query; in a text too, which costs a little time and nothing else.
+/// Returns `true` if the word JOIN is anywhere in a query; in a text too, which costs a little time and nothing else.
 fn has_join(query: &str) -> bool {
     query.as_bytes().windows(4).any(|word| word.eq_ignore_ascii_case(b"join"))
 }
 
 /// Bytes that a set of these queries takes.
 pub(crate) fn queries_bytes(queries: &[Box<str>]) -> usize {
-    /// A set's entries, with whoever waits for it.
+    /// A set's entries, with its waiter.
     const SET_BYTES: usize = 1024;
     SET_BYTES + queries.iter().map(|query| size_of::<Box<str>>() + query.len()).sum::<usize>()
 }
 
-/// How far a query set is, when every change that is queued has been made.
+/// State of a query set when every change that is queued has been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Not sent yet: there is no connection.
@@ -47,7 +47,7 @@ pub(crate) enum Stage {
     Answered,
     /// The application ended it, and the server has not confirmed that. Until then it is kept in step if it holds rows.
     Ending {
-        /// Whether its rows are in the cache, or queued to come in.
+        /// `true` if its rows are in the cache, or queued to come in.
         holds_rows: bool,
     },
     /// It is over here and owns no rows, and the server has not confirmed yet that it sends no more of it.
@@ -93,19 +93,19 @@ impl QuerySet {
         }
     }
 
-    /// Whether the server tells of its changes, and they are applied.
+    /// Returns `true` if the server tells of its changes, and they are applied.
     pub(super) fn is_in_step(&self) -> bool {
         matches!(self.stage, Stage::Applied | Stage::Ending { holds_rows: true })
     }
 
-    /// Whether rows of this name are as they were when the connection was lost: it has not caught up, or the change with
+    /// Returns `true` if rows of this name are as they were when the connection was lost: it has not caught up, or the change with
     /// which it does is not made.
     pub(super) fn is_stale(&self, rows: SetId) -> bool {
         let waits = matches!(self.stage, Stage::Stale | Stage::Resyncing | Stage::Answered);
         rows == self.rows && (waits || self.incoming.is_some())
     }
 
-    /// Whether the cache has rows of it, or will have when every change that is queued has been made.
+    /// Returns `true` if the cache has rows of it, or will have when every change that is queued has been made.
     pub(super) fn holds_rows(&self) -> bool {
         match self.stage {
             Stage::Waiting | Stage::Sent | Stage::Failed => false,

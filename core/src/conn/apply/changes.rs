@@ -37,7 +37,7 @@ pub(in crate::conn) enum Then {
     Ready,
 }
 
-/// What is to be done about a change that is given up.
+/// A change that is given up, and the work that this leaves.
 #[derive(Debug)]
 pub(in crate::conn) enum Aborted {
     /// It only takes back what was expected of calls, and is to be [put back](ChangeQueue::put_back).

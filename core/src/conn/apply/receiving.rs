@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use crate::conn::Event;
 use crate::deadline::has_passed;
 
-/// How long a message must have been arriving to be told of, and how long it is until more is told of it: what is quick
+/// Time for which a message must have been arriving to be reported, and pause until more of it is: what is quick
 /// costs no event.
 const NEWS_PAUSE: Duration = Duration::from_millis(100);
 
-/// How far the message is that is arriving, and how much has arrived in all.
+/// Progress of the message that is arriving, and bytes that have arrived in all.
 ///
 /// A first subscription is one message, however many rows it has, and its rows are seen when all of it is there. On a
 /// slow link that takes minutes, and this is what happens meanwhile.
@@ -34,16 +34,16 @@ pub struct PartialMessage {
     pub length: Option<u64>,
 }
 
-/// What has arrived of a connection, over all its sockets.
+/// Bytes that have arrived of a connection, over all its sockets.
 #[derive(Debug, Default)]
 pub(in crate::conn) struct Arrivals {
     now: Receiving,
-    /// When the first part of the message came.
+    /// Arrival of the message's first part.
     since: Option<Instant>,
-    /// When the last part of it came.
+    /// Arrival of its last part.
     last: Option<Instant>,
-    /// What the application was told last, and of which moment.
-    told: Option<(PartialMessage, Instant)>,
+    /// Progress that was reported last, and its moment.
+    reported: Option<(PartialMessage, Instant)>,
 }
 
 impl Arrivals {
@@ -77,7 +77,7 @@ impl Arrivals {
         self.now.message.is_some()
     }
 
-    /// What has arrived.
+    /// Bytes and progress now.
     pub(in crate::conn) fn now(&self) -> Receiving {
         self.now
     }
@@ -86,25 +86,25 @@ impl Arrivals {
         self.now.bytes
     }
 
-    /// Returns `true` if the application is to be told.
+    /// Returns `true` if progress is to be reported.
     pub(in crate::conn) fn is_news(&self) -> bool {
         let Some((message, last)) = self.now.message.zip(self.last) else {
-            return self.told.is_some();
+            return self.reported.is_some();
         };
-        let before = match self.told {
-            Some((told, _)) if told == message => return false,
+        let before = match self.reported {
+            Some((reported, _)) if reported == message => return false,
             Some((_, at)) => Some(at),
             None => self.since,
         };
         before.is_some_and(|before| has_passed(before, NEWS_PAUSE, last))
     }
 
-    /// What is to be told, if anything is.
+    /// Progress that is to be reported, if any is.
     pub(in crate::conn) fn news(&mut self) -> Option<Event> {
         if !self.is_news() {
             return None;
         }
-        self.told = self.now.message.zip(self.last);
+        self.reported = self.now.message.zip(self.last);
         Some(Event::Receiving(self.now))
     }
 }

@@ -10,14 +10,14 @@ use crate::deadline::at_last;
 /// Less garbage than this can wait until something happens.
 const LEAST_BYTES: usize = 256 << 10;
 
-/// When to look first, and how long to wait at most.
+/// First and longest pause between two looks.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// When to look next whether garbage can be freed.
+/// Schedule of looks whether garbage can be freed.
 #[derive(Debug, Default)]
 pub(in crate::conn) struct Vacuum {
-    /// How much garbage there was at the last look, and the pause that followed it.
+    /// Bytes of garbage at the last look, and the pause that followed it.
     seen: Option<(usize, Duration)>,
     due: Option<Instant>,
 }
@@ -40,12 +40,12 @@ impl Vacuum {
         self.due = Some(at_last(now, pause));
     }
 
-    /// When to look again, if there is something to look for.
+    /// Time of the next look, if there is garbage to look for.
     pub(in crate::conn) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// It is `now`: whoever steps next looks.
+    /// It is `now`: the next step looks.
     pub(in crate::conn) fn handle_timeout(&mut self, now: Instant) {
         if self.due.is_some_and(|due| now >= due) {
             self.due = None;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::deadline::FOREVER;
 
-/// What the limit of a pause is at least once an attempt has failed: pauses of zero would make a loop of the attempts.
+/// Least limit of a pause once an attempt has failed: pauses of zero would make a loop of the attempts.
 const LIMIT_MIN: Duration = Duration::from_millis(100);
 
 /// Pauses that double up to a limit, each drawn at random between nothing and that: "full jitter", so that the clients

@@ -1,4 +1,4 @@
-//! Signs of life: when the server is pinged, and when its silence means that it is gone.
+//! Liveness of an open socket: when the server is pinged, and when its silence means that it is gone.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,18 @@ use crate::deadline::after;
 /// The shortest pause between two pings, whatever [`Config::ping_after`] says: zero must not make a loop of them.
 const PING_PAUSE_MIN: Duration = Duration::from_millis(10);
 
-/// When an open socket last gave a sign of life, and when it was last given one.
+/// Last signs of life of an open socket, in both directions.
 ///
 /// Two clocks, because they fail apart. Any byte that arrives says that the server is there, so a message that takes
 /// minutes is no silence. But nothing goes the other way meanwhile: the server's pings wait behind that message, and the
 /// server drops a client that it has not heard for 30 s. So a ping is due when either side has been quiet.
 #[derive(Debug)]
 pub(in crate::conn) struct Liveness {
-    /// When a byte last came.
+    /// Arrival of the last byte.
     heard: Instant,
-    /// When something of ours last left: pings of the server's are answered without the machine.
+    /// Departure of our last message: pings of the server's are answered without the machine.
     spoke: Instant,
-    /// When the server was pinged, if not a byte came since.
+    /// Time of the last ping, if not a byte came since.
     pinged: Option<Instant>,
 }
 
@@ -55,7 +55,7 @@ impl Liveness {
         self.pinged.is_some()
     }
 
-    /// When to ping, or to give the socket up.
+    /// Time to ping, or to give the socket up.
     pub(in crate::conn) fn deadline(&self, config: &Config) -> Option<Instant> {
         match self.pinged {
             Some(pinged) => after(pinged, config.pong_timeout),
@@ -63,7 +63,7 @@ impl Liveness {
         }
     }
 
-    /// How long nothing came.
+    /// Time since the last byte.
     pub(in crate::conn) fn silence(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.heard)
     }

@@ -30,7 +30,7 @@ pub(in crate::conn) enum State {
     Draining {
         protocol: Protocol,
         reason: CloseReason,
-        /// When the rest of it is let go of, if the application closed the connection.
+        /// Time at which the rest of it is dropped, if the application closed the connection.
         until: Option<Instant>,
     },
     /// The socket is gone, and is opened again then, if by itself.

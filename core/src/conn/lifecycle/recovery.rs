@@ -28,8 +28,8 @@ pub(in crate::conn) struct Recovery {
     ready_since: Option<Instant>,
     /// Time at which the connection was lost, until it is back.
     lost_since: Option<Instant>,
-    /// `true` once the application was told that it has been lost for long.
-    told: bool,
+    /// `true` once it is reported that it has been lost for long.
+    is_reported: bool,
     /// Reason for which the last socket ended, until the connection is ready again.
     last_loss: Option<Lost>,
     /// The last socket ended by a fault of the server's, and nothing was applied since.
@@ -48,7 +48,7 @@ enum BatchSupport {
     No,
 }
 
-/// How far the client goes to be in sync again, since it was last stable.
+/// Last step taken to be in sync again, since the connection was last stable.
 ///
 /// A message that does not fit what is here ends the socket, and the query sets are asked for again. Where that does not fit
 /// either, or not for long, what is here may be what is wrong: then everything is loaded anew. A load that fits
@@ -85,7 +85,7 @@ impl Recovery {
             greeted: false,
             ready_since: None,
             lost_since: None,
-            told: false,
+            is_reported: false,
             last_loss: None,
             faulted: false,
             healing: Healing::None,
@@ -107,7 +107,7 @@ impl Recovery {
         self.busy.reset();
         self.lost_since = None;
         self.last_loss = None;
-        self.told = false;
+        self.is_reported = false;
     }
 
     /// Reason for which there is no connection, if there was one or an attempt at one.
@@ -197,7 +197,7 @@ impl Recovery {
         true
     }
 
-    /// Whether the rows that come next take the place of everything that is here.
+    /// Returns `true` if the rows that come next take the place of everything that is here.
     pub(in crate::conn) fn reloads(&self) -> bool {
         self.healing == Healing::Reload
     }
@@ -207,7 +207,7 @@ impl Recovery {
         self.healing = Healing::Resync;
     }
 
-    /// It is over: nothing more is to be told.
+    /// It is over: nothing more is to be reported.
     pub(in crate::conn) fn end(&mut self) {
         self.lost_since = None;
     }
@@ -217,16 +217,16 @@ impl Recovery {
         self.backoff.reset();
     }
 
-    /// Time at which the application is to be told that the connection has been lost for long.
+    /// Time at which a long outage is to be reported.
     pub(in crate::conn) fn grace_ends(&self) -> Option<Instant> {
-        let since = self.lost_since.filter(|_| self.greeted && !self.told)?;
+        let since = self.lost_since.filter(|_| self.greeted && !self.is_reported)?;
         after(since, self.config.grace)
     }
 
-    /// Returns `true` if it is to be told now: once an outage.
-    pub(in crate::conn) fn tell(&mut self, now: Instant) -> bool {
+    /// Returns `true` if a long outage is to be reported now: once each.
+    pub(in crate::conn) fn report_outage(&mut self, now: Instant) -> bool {
         let due = self.grace_ends().is_some_and(|end| now >= end);
-        self.told |= due;
+        self.is_reported |= due;
         due
     }
 }

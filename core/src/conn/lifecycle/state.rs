@@ -28,13 +28,13 @@ pub enum ConnectionState {
     Resyncing,
     /// Greeted, and every query set whose first rows have come is in step with the server.
     ///
-    /// Whether a set's first rows have come its own handle says; how far they are, [`Receiving`](crate::conn::Receiving).
+    /// A set's own handle says whether its first rows have come; how far they are, [`Receiving`](crate::conn::Receiving).
     Ready,
     /// The socket was lost and will be opened again. Rows are as they were.
     Reconnecting {
         /// Number of attempts that failed since it was lost.
         attempt: u32,
-        /// When the next one starts; about a century away if none will by itself.
+        /// Start of the next one; about a century away if none will by itself.
         next_at: Instant,
         /// Reason for which the last one failed.
         reason: Lost,
@@ -171,11 +171,11 @@ pub enum DialError {
         status: u16,
         /// The start of the body: one line, without control characters, and without the token should it be in there.
         body: Box<str>,
-        /// Where the answer points to, cleaned as the body is.
+        /// Location that the answer points to, cleaned as the body is.
         location: Option<Box<str>>,
-        /// How long the answer asks to be left alone.
+        /// Pause that the answer asks for.
         retry_after: Option<Duration>,
-        /// Who answered, as far as the answer shows.
+        /// Origin of the answer, as far as it shows.
         origin: AnswerOrigin,
     },
     /// The proxy cannot be reached, or opens no tunnel to the server.
@@ -183,7 +183,7 @@ pub enum DialError {
     Proxy {
         /// Host and port of the proxy.
         proxy: Box<str>,
-        /// What went wrong with it.
+        /// The failure.
         r#source: Arc<Self>,
     },
     /// There is no token that the server would accept.
@@ -206,7 +206,7 @@ pub enum DialError {
     Handshake(Arc<dyn std::error::Error + Send + Sync>),
 }
 
-/// Who answered a handshake that failed.
+/// Origin of the answer to a handshake that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AnswerOrigin {
     /// SpacetimeDB itself: the answer has its headers or its words.
@@ -218,7 +218,7 @@ pub enum AnswerOrigin {
     Unknown,
 }
 
-/// How much of a body is shown.
+/// Bytes of a body that are shown.
 const EXCERPT_CHARS: usize = 160;
 
 fn answered(status: u16, body: &str, location: Option<&str>, origin: AnswerOrigin) -> String {
@@ -237,7 +237,7 @@ fn answered(status: u16, body: &str, location: Option<&str>, origin: AnswerOrigi
     text
 }
 
-/// What a peer said, behind a colon; nothing if it said nothing.
+/// Text of a peer, behind a colon; nothing if it said nothing.
 fn said(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(": {words}") }
 }
@@ -331,7 +331,7 @@ impl Lost {
         )
     }
 
-    /// How long the answer to the handshake asks to be left alone.
+    /// Pause that the answer to the handshake asks for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Dial(DialError::Status { retry_after, .. }) => *retry_after,

@@ -17,7 +17,7 @@ pub enum BoundFault {
         /// Bytes that are held.
         bytes: usize,
     },
-    /// What counts against the limit of this name is not what is there.
+    /// The bytes that are counted against the limit of this name are not those that are there.
     Miscounted {
         /// The field of [`Limits`](crate::limits::Limits).
         limit: &'static str,
@@ -59,7 +59,7 @@ impl Connection {
     }
 }
 
-/// A row of the cache that nobody owns, or a set whose rows are not what its stage says.
+/// A row of the cache without an owner, or a set whose rows are not what its stage says.
 #[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnershipFault {
@@ -71,17 +71,17 @@ pub enum OwnershipFault {
     Mismarked {
         /// The set.
         set: SetId,
-        /// Whether its rows ought to be marked.
+        /// `true` if its rows ought to be marked.
         is_stale: bool,
     },
-    /// Something is remembered of a set that nobody owns.
+    /// Something is remembered of a set without an owner.
     Remembered(SetId),
-    /// The journal has rows of a set that nobody owns.
+    /// The journal has rows of a set without an owner.
     Journaled(SetId),
 }
 
 impl Connection {
-    /// What is wrong with the ownership of rows. Nothing, at any moment: the union of the members of all row lists is a
+    /// Violations of the ownership of rows. None, at any moment: the union of the members of all row lists is a
     /// subset of the names that sets own, rows of an earlier run that nobody asked for yet, and those for which a drop is
     /// queued.
     ///
@@ -145,7 +145,7 @@ mod tests {
     use crate::conn::Config;
     use crate::wire::{ClientMessage, Protocol, RowList};
 
-    /// A connection with a row that nobody owns, as no history ought to leave one.
+    /// A connection with a row without an owner, as no history ought to leave one.
     fn with_orphan() -> Rig {
         let mut rig = Rig::with(Config::default());
         rig.connection.register::<Item>().unwrap();

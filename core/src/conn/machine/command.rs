@@ -1,4 +1,4 @@
-//! The application's wishes.
+//! Commands of the application: connecting, subscribing, calling, registering tables.
 
 use std::time::Instant;
 

@@ -164,7 +164,7 @@ impl Connection {
     }
 }
 
-/// What an end leaves behind.
+/// Cleaning up after the socket.
 impl Connection {
     pub(super) fn forget_socket(&mut self) {
         for id in self.verifying.give_up() {
@@ -177,7 +177,7 @@ impl Connection {
         self.outbox.clear();
     }
 
-    /// Settles everything that the server can no longer settle. Rows stay readable.
+    /// Completes everything that the server can no longer answer. Rows stay readable.
     pub(super) fn end(&mut self, now: Instant, reason: CloseReason) {
         log!(debug, ?reason, "the connection is closed");
         self.forget_socket();

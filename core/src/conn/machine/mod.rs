@@ -54,7 +54,7 @@ pub use self::checks::{BoundFault, OwnershipFault};
 /// - A message is applied whole, or the socket is given up.
 /// - Every call gets exactly one [`Event::Answered`], every query set one [`Event::Ended`] at its end.
 /// - Nothing waits without a bound: see [`Limits`].
-/// - Every row of the cache is held by a set that somebody owns, or a drop of it is queued; see
+/// - Every row of the cache is held by a set that has an owner, or a drop of it is queued; see
 ///   [`ownership_faults`](Self::ownership_faults).
 pub struct Connection {
     config: Config,
@@ -92,7 +92,7 @@ pub struct Connection {
     events: VecDeque<Event>,
 }
 
-/// Where it stands, in numbers: queued frames and messages have tokens, rows and arguments in them.
+/// State in numbers: queued frames and messages have tokens, rows and arguments in them.
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
@@ -229,7 +229,7 @@ impl Connection {
         self.has_events() || self.is_applying() || !self.inbox.is_empty() || draining
     }
 
-    /// What has arrived, and how far the message is that is arriving.
+    /// Bytes that have arrived, and progress of the message that is arriving.
     pub fn receiving(&self) -> Receiving {
         self.arrivals.now()
     }

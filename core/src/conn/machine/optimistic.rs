@@ -27,7 +27,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Why the mutation contributes nothing, for now. The call is made all the same.
+    /// [`MutationError`] if the mutation contributes nothing, for now. The call is made all the same.
     pub fn optimistic(
         &mut self,
         now: Instant,

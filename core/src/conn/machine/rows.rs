@@ -31,7 +31,7 @@ impl Connection {
         }
     }
 
-    /// Makes a change that nobody is told of; whether that could be. Nothing may be under way, and nobody may have a view.
+    /// Makes a change without an event. False if it could not be made. Nothing may be under way, and there may be no views.
     fn change_now(&mut self, change: Change) -> bool {
         self.cache.begin(change);
         loop {
@@ -50,7 +50,7 @@ impl Connection {
         }
     }
 
-    /// Drops the rows of the last run that nobody asked for again.
+    /// Drops the rows of earlier runs that were not asked for again in time.
     pub(super) fn drop_unclaimed(&mut self, now: Instant) {
         let Some(journal) = &mut self.journal else { return };
         let expired = journal.take_expired(now);
@@ -89,7 +89,7 @@ impl Connection {
         }
     }
 
-    /// Drops the rows of a set of the last run; whoever has asked for it gets the server's.
+    /// Drops the rows of a set of the last run; a subscription that has claimed it gets the server's.
     fn drop_loaded(&mut self, rows: SetId) {
         let transaction = self.drop_now(&[rows]);
         self.tell(transaction, Cause::Resync);

@@ -75,7 +75,7 @@ impl Connection {
         true
     }
 
-    /// Whether one message may have all sets.
+    /// Returns `true` if one message may have all sets.
     fn fits_in_batch(&self, sets: &[SubscriptionId]) -> bool {
         let sets = sets.iter().filter_map(|set| self.subs.get(*set));
         let bytes = subscribe_batch_len(sets.map(QuerySet::queries));
@@ -134,7 +134,7 @@ impl Connection {
         }
     }
 
-    /// When the sets that are not answered are left as they are. Not while a message is arriving: nothing behind it can.
+    /// Deadline after which sets that are not answered are left as they are. Not while a message is arriving: nothing behind it can.
     pub(super) fn resync_ends(&self) -> Option<Instant> {
         self.resync.as_ref()?.until().filter(|_| !self.arrivals.has_part())
     }
@@ -170,7 +170,7 @@ impl Connection {
         self.apply(change, Cause::Resync, then);
     }
 
-    /// What a change that takes the place of everything drops besides what it says: all that the cache has, but for rows that
+    /// Drops that a change which replaces everything makes besides its own: all that the cache has, but for rows that
     /// are kept in step. It is asked when the change begins, because rows may have come since it was queued.
     pub(super) fn drops_of_the_rest(&self, change: &Change) -> Vec<Part> {
         let held = self.cache.held().into_iter().map(|held| held.set);

@@ -116,7 +116,7 @@ impl Connection {
             log!(debug, ?call, ?sent, "a call timed out");
             self.answer(call, Reply::TimedOut { sent });
         }
-        if self.recovery.tell(now) {
+        if self.recovery.report_outage(now) {
             self.events.push_back(Event::LostForLong);
         }
         if self.resync_ends().is_some_and(|end| now >= end) {

@@ -68,7 +68,7 @@ impl Connection {
         self.step_cache(now, max_rows)
     }
 
-    /// Tells of code of the application that panicked inside of the cache.
+    /// Reports code of the application that panicked inside of the cache.
     pub(super) fn tell_panics(&mut self) {
         let panics = self.cache.take_panics().into_iter();
         self.events.extend(panics.map(Event::Panicked));
@@ -208,7 +208,7 @@ impl Connection {
         self.cache.drop_now(sets.iter().copied())
     }
 
-    /// What follows a change that is not made.
+    /// Consequences of a change that is not made.
     fn skip(&mut self, then: Then) {
         match then {
             // It was committed; its rows are not here, so nobody can rely on it.

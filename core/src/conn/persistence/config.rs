@@ -17,7 +17,7 @@ pub struct OfflineConfig {
     pub max_queued: usize,
     /// Policy when there are so many.
     pub overflow: Overflow,
-    /// How old a call may become before it was sent; then it ends as [`Expired`](crate::conn::Reply::Expired). None by
+    /// Age that a call may reach unsent; then it ends as [`Expired`](crate::conn::Reply::Expired). None by
     /// default. A call may have a shorter time of its own. Zero: a call that cannot be sent at once ends.
     pub max_age: Option<Duration>,
     /// Maximal number of failed calls that are kept to be looked at; older ones are forgotten. 100: more than a person
@@ -69,14 +69,14 @@ impl Default for OfflineConfig {
 /// Options of one call.
 #[derive(Debug, Clone, Default)]
 pub struct CallOptions {
-    /// When it ends as [`TimedOut`](crate::conn::Reply::TimedOut), if it is not answered by then. A moment that is over
+    /// Moment at which it ends as [`TimedOut`](crate::conn::Reply::TimedOut), if it is not answered by then. A moment that is over
     /// counts as now.
     pub deadline: Option<Instant>,
     /// Delivery if its answer is lost.
     pub delivery: Delivery,
     /// Policy without a connection, if not that of the [configuration](crate::conn::Config).
     pub while_disconnected: Option<WhileDisconnected>,
-    /// How old it may become before it is sent. Zero: it ends as expired unless it can be sent at once.
+    /// Age that it may reach unsent. Zero: it ends as expired unless it can be sent at once.
     pub ttl: Option<Duration>,
     /// Its name, if it is to have a certain one.
     pub id: Option<Uuid>,

@@ -1,7 +1,7 @@
 //! Validation of queued calls against the reducers of the program and of the module.
 //!
 //! A module may be changed while a program is not running, or not connected. What its reducers take is not said on the
-//! socket: whoever asks for it elsewhere says so once, and tells it whenever it is wanted. Until then the calls that were
+//! socket: the facade fetches it elsewhere, and tells it whenever it is wanted. Until then the calls that were
 //! persisted stay where they are.
 
 use std::collections::HashMap;
@@ -10,9 +10,9 @@ use crate::conn::CallId;
 use crate::journal::{Entry, Held};
 use crate::schema::{FunctionDef, ServerField, ServerSchema, fingerprint, takes_arguments};
 
-/// The fingerprint of arguments that nobody knows: they always fit.
+/// Fingerprint of unknown arguments, which always fit.
 pub(in crate::conn) const UNKNOWN_ARGUMENTS: u64 = 0;
-/// The fingerprint of a reducer that is not there: nothing fits.
+/// Fingerprint of a reducer that does not exist: nothing fits.
 const NO_REDUCER: u64 = 1;
 
 /// A reducer that clients can call, as the server has it.

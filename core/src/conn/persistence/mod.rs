@@ -2,7 +2,7 @@
 //!
 //! The journal says what is to be written, batch by batch, and is told when a batch is. Everything that happens between two
 //! batches is one, which is written whole or not at all: so a call leaves the journal together with the rows that it caused.
-//! It sends nothing: whoever sends calls asks it what the disk knows of each.
+//! It sends nothing: the sender of calls asks it what the disk knows of each.
 //!
 //! - A call that cannot leave at once is put into the journal; it counts as queued when that is written.
 //! - A call that waited leaves when its being sent is written: after a crash it is known that it may have run. If it must

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use crate::cache::{Part, SetId};
 use crate::wire::{RowList, TableName};
 
-/// How often rows are deleted, by table of a set.
+/// Number of times that rows are deleted, by table of a set.
 type Deleted<'a> = HashMap<(SetId, &'a TableName), Counts<'a>, foldhash::fast::RandomState>;
 type Counts<'a> = HashMap<&'a [u8], usize, foldhash::fast::RandomState>;
 
@@ -41,7 +41,7 @@ fn deleted_rows(parts: &[Part]) -> Deleted<'_> {
     deleted
 }
 
-/// What is left of a part, but for deletes, which come last.
+/// The rest of a part, but for deletes, which come last.
 fn net_part<'a>(part: &'a Part, deleted: &mut Deleted<'a>) -> Option<Part> {
     let Part::Inserts { set, table, rows } = part else {
         let deletes = matches!(part, Part::Deletes { .. });

@@ -19,7 +19,7 @@ pub(in crate::conn) struct Resync {
     parts: Vec<Part>,
     /// The frames that these keep.
     frames: KeptFrames,
-    /// They take the place of everything that is here, whoever has it: see
+    /// They take the place of everything that is here: see
     /// [`Recovery`](crate::conn::lifecycle::recovery::Recovery).
     reloads: bool,
     /// Time at which sets that are not answered are left as they are.
@@ -42,7 +42,7 @@ impl KeptFrames {
     }
 }
 
-/// What a resync comes to.
+/// Result of a resync.
 #[derive(Debug)]
 pub(in crate::conn) struct Resynced {
     pub(in crate::conn) parts: Vec<Part>,

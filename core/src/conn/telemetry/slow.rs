@@ -29,7 +29,7 @@ pub enum SlowReason {
 /// Detects an application that does not keep up. It is reported once for each time that it falls behind.
 #[derive(Debug)]
 pub(in crate::conn) struct SlowDetector {
-    /// How far behind the application may be.
+    /// Longest time that the application may be behind.
     threshold: Duration,
     /// Time at which the last step was over, if it left events to be delivered.
     delivering_since: Option<Instant>,

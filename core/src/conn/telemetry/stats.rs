@@ -40,7 +40,7 @@ pub struct Stats {
     pub connections: u64,
     /// Number of times that a connection was lost, or could not be made.
     pub losses: u64,
-    /// How often everything was loaded anew: what the server said did not fit what was here, and did not again when the
+    /// Number of times that everything was loaded anew: what the server said did not fit what was here, and did not again when the
     /// query sets were asked for again. All rows that were here are replaced in one change, those of query sets that
     /// the server did not answer as well.
     pub reloads: u64,

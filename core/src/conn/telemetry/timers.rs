@@ -1,4 +1,4 @@
-//! Timers of the application: whoever runs the machine keeps the time for it.
+//! Timers of the application, kept by the machine's own clock.
 
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -13,17 +13,17 @@ use crate::conn::{AnswerOrigin, DialError};
 use crate::driver::socket::Io;
 use crate::secret::{hide, mask_uri};
 
-/// How large the head of an answer may be. Tokens travel in it, and proxies add their own.
+/// Largest head of an answer. Tokens travel in it, and proxies add their own.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// How many headers an answer may have.
+/// Most headers of an answer.
 const MAX_HEADERS: usize = 128;
-/// How many interim answers (1xx) may come before the one that counts.
+/// Most interim answers (1xx) before the one that counts.
 const MAX_INTERIM: usize = 16;
-/// How much of a refusal's body is kept: the server's are a line of text.
+/// Bytes of a refusal's body that are kept: the server's are a line of text.
 const MAX_BODY_BYTES: usize = 4 * 1024;
-/// How much of a location is kept.
+/// Bytes of a location that are kept.
 const MAX_LOCATION_CHARS: usize = 1024;
-/// How long the body of a refusal may take: the status is what counts.
+/// Longest time that the body of a refusal may take: the status is what counts.
 const BODY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The head of an answer.
@@ -42,7 +42,7 @@ pub(in crate::driver) struct Head {
     has_mark: bool,
     /// Has a header that SpacetimeDB does not send: it is HTML, or asks for a sign-in of HTTP's own.
     has_foreign_mark: bool,
-    /// Where the body starts.
+    /// Offset of the body.
     pub(in crate::driver) len: usize,
 }
 
@@ -135,7 +135,7 @@ fn retry_after(text: &str, date: Option<&str>) -> Option<Duration> {
     Some(until.duration_since(now.unwrap_or_else(SystemTime::now)).unwrap_or_default())
 }
 
-/// What is refused with an answer of another status: reads the rest of it, as far as it is worth it.
+/// Refusal with an answer of another status: reads the rest of it, as far as it is worth it.
 pub(in crate::driver) async fn refusal(
     io: &mut Box<dyn Io>,
     read: Vec<u8>,
@@ -156,7 +156,7 @@ pub(in crate::driver) async fn refusal(
     }
 }
 
-/// Who answered, by what only SpacetimeDB or what it never sends.
+/// Origin of an answer, by what only SpacetimeDB or what it never sends.
 ///
 /// # Source
 ///
@@ -205,7 +205,7 @@ fn is_enough(body: &[u8], head: &Head) -> bool {
     body.len() >= MAX_BODY_BYTES || if head.is_chunked { chunks(body).1 } else { whole }
 }
 
-/// What is here of a body in chunks, and whether that is all of it.
+/// Received part of a body in chunks, and whether that is all of it.
 fn chunks(mut rest: &[u8]) -> (Vec<u8>, bool) {
     let mut body = Vec::new();
     loop {
@@ -246,7 +246,7 @@ pub(in crate::driver) fn not_a_handshake(why: impl Into<Box<str>>) -> DialError 
     DialError::Handshake(Arc::new(io::Error::new(io::ErrorKind::InvalidData, why)))
 }
 
-/// What came is not HTTP. Its beginning tells what it is, unless it is HTTP up to something, and may hold a token.
+/// Error for an answer that is not HTTP. Its beginning tells what it is, unless it is HTTP up to something, and may hold a token.
 fn no_http(bytes: &[u8], token: Option<&str>, error: httparse::Error) -> DialError {
     const SHOWN: usize = 40;
     if bytes.starts_with(b"HTTP/") {

@@ -111,7 +111,7 @@ impl DialOptions {
 pub struct StreamDialer {
     options: Arc<DialOptions>,
     route: Route,
-    /// Where streams come from in place of TCP.
+    /// Source of streams in place of TCP.
     connect: Option<Arc<dyn Connect>>,
 }
 

@@ -54,7 +54,7 @@ pub enum ProxyError {
         "{from} names a proxy by no address: {source}; it looks like `http://proxy.example:3128`"
     )]
     Address {
-        /// Where it was given.
+        /// Setting that it was given in.
         from: &'static str,
         /// Error of the address.
         r#source: EndpointError,
@@ -65,9 +65,9 @@ pub enum ProxyError {
          `Proxy::none()`"
     )]
     Scheme {
-        /// Where it was given.
+        /// Setting that it was given in.
         from: &'static str,
-        /// What it speaks.
+        /// Its scheme.
         scheme: Box<str>,
     },
 }
@@ -87,7 +87,7 @@ impl Proxy {
         Self(Choice::None)
     }
 
-    /// What the environment names, when a client is made.
+    /// Proxies that the environment names, when a client is made.
     pub const fn environment() -> Self {
         Self(Choice::Environment)
     }

@@ -20,17 +20,17 @@ use super::tls::{Tls, TlsError};
 use crate::conn::{DialError, Server};
 use crate::driver::socket::Io;
 
-/// How a server's streams are opened: through which proxy, and trusting whom.
+/// Route of a server's streams: its proxy, and the certificates that are trusted.
 #[derive(Clone)]
 pub(in crate::driver) struct Route {
     hop: Option<Arc<Hop>>,
     tls: Option<Arc<ClientConfig>>,
 }
 
-/// Why no stream can be opened to a server, ever.
+/// Reason for which no stream can be opened to a server, ever.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteError {
-    /// What is trusted cannot be.
+    /// The certificates that are to be trusted are not valid.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The proxy cannot be one.
