@@ -92,7 +92,7 @@ impl Connection {
 /// Closing.
 impl Connection {
     /// Closes the connection in order: what was applied stays readable, calls that are not answered by then end as
-    /// [`Reply::Unknown`].
+    /// [`Reply::Unknown`](crate::conn::Reply::Unknown).
     pub fn close(&mut self, now: Instant) {
         self.finish = Finish::default();
         match &mut self.state {
