@@ -2,8 +2,8 @@
 
 use super::diff::Transaction;
 use super::error::OutOfSync;
+use super::membership::sets::SetId;
 use super::optimistic::MutationId;
-use super::sets::SetId;
 use crate::wire::{RowList, TableName};
 
 /// Row changes of one message of the server's, or of a resync.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::sets::SetId;
+use super::membership::sets::SetId;
 use super::slots::{RowId, SlotState};
 use super::store::TableStore;
 use super::{Cache, TableId};

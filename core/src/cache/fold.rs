@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::sets::ListId;
+use super::membership::sets::ListId;
 use super::slots::{Replaced, RowId, Slot, SlotState};
 use super::snapshot::{AnySnapshot, Snapshot};
 use super::store::TableStore;

@@ -4,8 +4,8 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::membership::sets::SetId;
 use super::optimistic::LOCAL;
-use super::sets::SetId;
 use super::{Cache, Change};
 
 /// Rows of one table that a set holds: those in slots, and those that optimistic rows stand in for.

@@ -36,13 +36,13 @@ mod hash;
 mod held;
 mod identity;
 mod life;
+mod membership;
 mod optimistic;
 mod ordered;
 mod raw;
 mod reclaim;
 mod register;
 mod reset;
-mod sets;
 mod settle;
 mod slots;
 mod snapshot;
@@ -64,12 +64,12 @@ pub use diff::{Changes, Retained, RowChange, TableDiff, Transaction};
 pub use epoch::{CacheReader, View};
 pub use error::{OutOfSync, OutOfSyncKind, RegisterError, RowMismatch, SetFailure};
 pub use held::Held;
+pub use membership::sets::SetId;
 pub use optimistic::{
     AnyId, IdKind, LocalTable, LocalTableMut, LocalTx, Mutated, Mutation, MutationError,
     MutationId, NewIds, RowStatus, TempId, is_mutating,
 };
 pub use register::Registered;
-pub use sets::SetId;
 pub use slots::RowId;
 #[doc(hidden)]
 pub use table::Usage;

@@ -1,6 +1,6 @@
 //! Rows of tables that nobody mentioned yet: their encodings, as they came.
 
-use super::sets::{ListId, SetId};
+use super::membership::sets::{ListId, SetId};
 use super::slots::{RowId, SlotState};
 use super::stamp::Stamp;
 use super::store::{DeadRows, TableStore};

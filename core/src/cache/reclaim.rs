@@ -12,7 +12,7 @@ use core::any::Any;
 use std::sync::Arc;
 
 use super::identity::{ByBytes, ByKey, Identity};
-use super::sets::ListId;
+use super::membership::sets::ListId;
 use super::slots::{CHUNK_SLOTS, RowId, SlotState};
 use super::snapshot::{AnySnapshot, Snapshot};
 use super::stamp::Stamp;

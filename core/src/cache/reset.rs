@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use super::diff::{Pair, Retained, TableDiff};
 use super::error::{RowMismatch, SetFailure};
+use super::membership::sets::SetId;
 use super::optimistic::LOCAL;
-use super::sets::SetId;
 use super::slots::NO_ROW;
 use super::snapshot::Snapshot;
 use super::stamp::Stamp;

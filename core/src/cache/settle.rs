@@ -6,7 +6,7 @@ use foldhash::HashSet;
 
 use super::diff::{AnyEvents, Pair, Retained, TableDiff};
 use super::error::OutOfSyncKind;
-use super::sets::{ListId, SetId};
+use super::membership::sets::{ListId, SetId};
 use super::slots::{NO_ROW, RowId};
 use super::staging::Staging;
 use super::stamp::Stamp;

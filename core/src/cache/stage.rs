@@ -8,7 +8,7 @@ use super::diff::Pair;
 use super::error::OutOfSyncKind;
 use super::find::{Finder, Found};
 use super::identity::{ByBytes, ByKey, Identity, encodes_as};
-use super::sets::{ListId, SetId, Step, Stepper};
+use super::membership::sets::{ListId, SetId, Step, Stepper};
 use super::slots::{NO_ROW, RowId, SlotState};
 use super::staging::Repeats;
 use super::store::TableStore;

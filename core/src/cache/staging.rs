@@ -3,7 +3,7 @@
 use foldhash::HashSet;
 
 use super::diff::Pair;
-use super::sets::ListId;
+use super::membership::sets::ListId;
 use super::slots::RowId;
 use crate::guard::FencedRows;
 

@@ -9,8 +9,8 @@ use foldhash::HashSet;
 
 use super::diff::TableDiff;
 use super::error::{OutOfSyncKind, RowMismatch};
+use super::membership::sets::SetId;
 use super::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
-use super::sets::SetId;
 use super::snapshot::AnySnapshot;
 use super::stage::DropCursor;
 use super::stamp::Stamp;

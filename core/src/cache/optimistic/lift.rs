@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::footprint::Turn;
 use super::layer::{Ground, Key, KeyId, Layer, Place};
 use crate::cache::identity::{ByBytes, ByKey, Identity};
-use crate::cache::sets::{ListId, SetId};
+use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::slots::{NO_ROW, RowId};
 use crate::cache::stamp::Stamp;
 use crate::cache::store::TableStore;

@@ -17,7 +17,7 @@ use super::footprint::{Span, Turn, Watchers};
 use super::stack::{Packed, Seen, Version};
 use super::writes::{encode_alike, identity_hash, same_row};
 use crate::cache::diff::Pair;
-use crate::cache::sets::SetId;
+use crate::cache::membership::sets::SetId;
 use crate::cache::slots::{NO_ROW, RowId};
 use crate::cache::snapshot::Snapshot;
 use crate::cache::stamp::Stamp;

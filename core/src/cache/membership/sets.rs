@@ -18,13 +18,13 @@ impl core::fmt::Display for SetId {
 
 /// An interned list of sets and multiplicities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ListId(u32);
+pub(in crate::cache) struct ListId(u32);
 
 impl ListId {
     /// No set holds the row.
-    pub(super) const EMPTY: Self = Self(0);
+    pub(in crate::cache) const EMPTY: Self = Self(0);
     /// The row's death is already among the changes of the message under way. Never interned.
-    pub(super) const GONE: Self = Self(u32::MAX);
+    pub(in crate::cache) const GONE: Self = Self(u32::MAX);
 }
 
 /// Query set, and how often it holds a row. Never 0.
@@ -48,7 +48,7 @@ struct List {
 /// moving every change through [`move_row`](Self::move_row). `unused` is the [`cost`](List::cost) of all lists that have no
 /// rows.
 #[derive(Debug)]
-pub(super) struct SetLists {
+pub(in crate::cache) struct SetLists {
     lists: Vec<List>,
     unused: usize,
     hasher: RandomState,
@@ -61,7 +61,7 @@ pub(super) struct SetLists {
 
 /// One more or one less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Step {
+pub(in crate::cache) enum Step {
     More,
     Less,
 }
@@ -79,7 +79,7 @@ impl List {
 const UNUSED_COST_MAX: usize = 1 << 20;
 
 impl SetLists {
-    pub(super) fn new() -> Self {
+    pub(in crate::cache) fn new() -> Self {
         let mut lists = Self {
             lists: vec![List { members: Box::default(), hash: 0, rows: 0 }],
             unused: 0,
@@ -94,7 +94,7 @@ impl SetLists {
 
     /// Counts a row that moved from one list to another.
     #[inline]
-    pub(super) fn move_row(&mut self, from: ListId, to: ListId) {
+    pub(in crate::cache) fn move_row(&mut self, from: ListId, to: ListId) {
         if let Some(list) = self.lists.get_mut(from.0 as usize) {
             list.rows = list.rows.saturating_sub(1);
             if list.rows == 0 {
@@ -110,7 +110,12 @@ impl SetLists {
     }
 
     /// `list` with one more or one less of `set`; none if there is none to take away.
-    pub(super) fn step(&mut self, list: ListId, set: SetId, step: Step) -> Option<ListId> {
+    pub(in crate::cache) fn step(
+        &mut self,
+        list: ListId,
+        set: SetId,
+        step: Step,
+    ) -> Option<ListId> {
         if let Some(&known) = self.steps.get(&(list, set, step)) {
             return known;
         }
@@ -127,7 +132,7 @@ impl SetLists {
     }
 
     /// `list` without `set`; none if it does not name it.
-    pub(super) fn without(&mut self, list: ListId, set: SetId) -> Option<ListId> {
+    pub(in crate::cache) fn without(&mut self, list: ListId, set: SetId) -> Option<ListId> {
         let members = &self.lists.get(list.0 as usize)?.members;
         members.binary_search_by_key(&set, |member| member.0).ok()?;
         let rest = members.iter().copied().filter(|member| member.0 != set).collect();
@@ -135,12 +140,12 @@ impl SetLists {
     }
 
     /// Returns `true` if `list` names `set`.
-    pub(super) fn names(&self, list: ListId, set: SetId) -> bool {
+    pub(in crate::cache) fn names(&self, list: ListId, set: SetId) -> bool {
         self.members(list).binary_search_by_key(&set, |member| member.0).is_ok()
     }
 
     /// Returns `true` if any row's list names `set`.
-    pub(super) fn any_names(&self, set: SetId) -> bool {
+    pub(in crate::cache) fn any_names(&self, set: SetId) -> bool {
         (0..self.lists.len()).any(|id| {
             let id = ListId(id as u32);
             self.lists[id.0 as usize].rows > 0 && self.names(id, set)
@@ -148,30 +153,30 @@ impl SetLists {
     }
 
     /// Tells of each list that rows have which sets it names, and how many rows those are.
-    pub(super) fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
+    pub(in crate::cache) fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
         for list in self.lists.iter().filter(|list| list.rows > 0) {
             list.members.iter().for_each(|(set, _)| count(*set, list.rows));
         }
     }
 
-    pub(super) fn members(&self, list: ListId) -> &[Member] {
+    pub(in crate::cache) fn members(&self, list: ListId) -> &[Member] {
         self.lists.get(list.0 as usize).map_or(&[], |list| &list.members)
     }
 
     /// `list` with more members, which it does not name.
-    pub(super) fn with(&mut self, list: ListId, more: &[Member]) -> ListId {
+    pub(in crate::cache) fn with(&mut self, list: ListId, more: &[Member]) -> ListId {
         let mut members = [self.members(list), more].concat();
         members.sort_unstable();
         self.intern(members.into())
     }
 
     /// The list with these members, which are those of another table's list.
-    pub(super) fn intern_members(&mut self, members: &[Member]) -> ListId {
+    pub(in crate::cache) fn intern_members(&mut self, members: &[Member]) -> ListId {
         self.intern(members.into())
     }
 
     /// Forgets lists that no row has, if they take much. No list id may be remembered outside of the slots.
-    pub(super) fn sweep(&mut self) {
+    pub(in crate::cache) fn sweep(&mut self) {
         if self.unused < UNUSED_COST_MAX {
             return;
         }
@@ -243,20 +248,20 @@ fn stepped(members: &[Member], set: SetId, step: Step) -> Option<Stepped> {
 
 /// Takes the same step for one row after the other, most of which have the same list.
 #[derive(Debug)]
-pub(super) struct Stepper {
+pub(in crate::cache) struct Stepper {
     set: SetId,
     step: Step,
     last: Option<(ListId, ListId)>,
 }
 
 impl Stepper {
-    pub(super) fn new(set: SetId, step: Step) -> Self {
+    pub(in crate::cache) fn new(set: SetId, step: Step) -> Self {
         Self { set, step, last: None }
     }
 
     /// List that `list` becomes, or none if that is impossible. The row is not counted as moved.
     #[inline]
-    pub(super) fn next(&mut self, lists: &mut SetLists, list: ListId) -> Option<ListId> {
+    pub(in crate::cache) fn next(&mut self, lists: &mut SetLists, list: ListId) -> Option<ListId> {
         match self.last {
             Some((from, to)) if from == list => Some(to),
             _ => {

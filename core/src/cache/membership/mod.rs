@@ -1,0 +1,3 @@
+//! Reference counts of rows by query set.
+
+pub(super) mod sets;
