@@ -3,7 +3,7 @@
 use core::hint::black_box;
 
 use super::guess::Guess;
-use super::identity::Identity;
+use super::index::identity::Identity;
 use super::slots::{RowId, SlotState};
 use super::store::TableStore;
 use crate::bsatn::DecodeError;

@@ -19,10 +19,8 @@
 //! Not here: what a set is on the wire, when to subscribe, who is told of changes.
 
 mod apply;
-mod bucket;
 mod catalog;
 mod change;
-mod client_index;
 mod compare;
 mod config;
 mod diagnose;
@@ -32,13 +30,11 @@ mod error;
 mod find;
 mod fold;
 mod guess;
-mod hash;
 mod held;
-mod identity;
+mod index;
 mod life;
 mod membership;
 mod optimistic;
-mod ordered;
 mod raw;
 mod reclaim;
 mod register;

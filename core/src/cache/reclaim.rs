@@ -11,7 +11,7 @@
 use core::any::Any;
 use std::sync::Arc;
 
-use super::identity::{ByBytes, ByKey, Identity};
+use super::index::identity::{ByBytes, ByKey, Identity};
 use super::membership::sets::ListId;
 use super::slots::{CHUNK_SLOTS, RowId, SlotState};
 use super::snapshot::{AnySnapshot, Snapshot};

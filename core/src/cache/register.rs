@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::diagnose::diagnose;
 use super::error::{RegisterError, RowMismatch, SetFailure};
-use super::identity::{ByBytes, ByKey, Identity};
+use super::index::identity::{ByBytes, ByKey, Identity};
 use super::membership::sets::{ListId, SetId};
 use super::raw::{Moving, RawRow};
 use super::slots::RowId;

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 
-use super::client_index::DeclaredIndex;
-use super::hash::HashIndex;
-use super::ordered::OrderedIndex;
+use super::index::declared::DeclaredIndex;
+use super::index::hash::HashIndex;
+use super::index::ordered::OrderedIndex;
 use super::slots::{Chunks, RowId};
 use super::stamp::Stamp;
 use crate::bsatn::Writer;
@@ -21,7 +21,7 @@ use crate::schema::{IndexVisitor, Row, TableDef};
 
 pub(super) struct Snapshot<R> {
     pub(super) chunks: Arc<Chunks<R>>,
-    /// By what identifies a row: see [`Identity`](super::identity::Identity).
+    /// By what identifies a row: see [`Identity`](super::index::identity::Identity).
     pub(super) primary: HashIndex,
     /// The other unique columns.
     pub(super) uniques: Vec<(u16, HashIndex)>,

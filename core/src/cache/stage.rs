@@ -7,7 +7,7 @@ use super::diagnose;
 use super::diff::Pair;
 use super::error::OutOfSyncKind;
 use super::find::{Finder, Found};
-use super::identity::{ByBytes, ByKey, Identity, encodes_as};
+use super::index::identity::{ByBytes, ByKey, Identity, encodes_as};
 use super::membership::sets::{ListId, SetId, Step, Stepper};
 use super::slots::{NO_ROW, RowId, SlotState};
 use super::staging::Repeats;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::TableId;
 use super::error::OutOfSyncKind;
-use super::identity::{ByBytes, ByKey, Identity};
+use super::index::identity::{ByBytes, ByKey, Identity};
 use super::membership::sets::{ListId, SetId, SetLists};
 use super::optimistic::Layer;
 use super::reclaim::Reclaiming;

@@ -6,8 +6,8 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash};
 use core::ops::{Bound, RangeBounds};
 
-use super::client_index::DeclaredIndex;
-use super::ordered::{Batch, OrderedIndex};
+use super::index::declared::DeclaredIndex;
+use super::index::ordered::{Batch, OrderedIndex};
 use super::slots::{RowId, Slot};
 use super::snapshot::{AnySnapshot, Snapshot};
 use super::stamp::Stamp;

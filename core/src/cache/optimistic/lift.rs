@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::footprint::Turn;
 use super::layer::{Ground, Key, KeyId, Layer, Place};
-use crate::cache::identity::{ByBytes, ByKey, Identity};
+use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::slots::{NO_ROW, RowId};
 use crate::cache::stamp::Stamp;

@@ -10,7 +10,7 @@ use super::stack::Packed;
 use super::writes::{encode_alike, identity_hash};
 use crate::bsatn::Writer;
 use crate::cache::diff::Pair;
-use crate::cache::identity::{ByBytes, ByKey, encodes_as};
+use crate::cache::index::identity::{ByBytes, ByKey, encodes_as};
 use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::slots::{NO_ROW, RowId};
 use crate::cache::stamp::Stamp;

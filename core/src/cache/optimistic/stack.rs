@@ -4,7 +4,7 @@ use core::cell::OnceCell;
 use std::collections::VecDeque;
 
 use super::footprint::Turn;
-use crate::cache::identity::encodes_as;
+use crate::cache::index::identity::encodes_as;
 use crate::guard::{Fenced, ROW_TYPE};
 use crate::schema::Row;
 

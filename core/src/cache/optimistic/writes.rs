@@ -73,7 +73,7 @@ pub(super) fn same_row<R: Row>(one: &R, other: &R, is_keyed: bool) -> bool {
 pub(super) fn encode_alike<R: Row>(one: &R, other: &R) -> bool {
     let mut bytes = Writer::new();
     one.encode(&mut bytes);
-    crate::cache::identity::encodes_as(other, bytes.as_slice())
+    crate::cache::index::identity::encodes_as(other, bytes.as_slice())
 }
 
 impl<R: Row> TableWrites<R> {

@@ -4,7 +4,7 @@ use super::super::footprint::Turn;
 use super::super::stack::{Packed, Stack};
 use crate::bsatn::Reader;
 use crate::cache::diff::Pair;
-use crate::cache::identity::encodes_as;
+use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;
 use crate::cache::slots::RowId;
 use crate::schema::Row;

@@ -4,44 +4,44 @@ use core::any::Any;
 use core::cmp::Ordering;
 use std::sync::Arc;
 
-use super::error::RegisterError;
 use super::ordered::OrderedIndex;
-use super::register::Registered;
-use super::slots::{Chunks, RowId};
-use super::stamp::Stamp;
-use super::store::TableStore;
-use super::{Cache, TableId};
+use crate::cache::error::RegisterError;
+use crate::cache::register::Registered;
+use crate::cache::slots::{Chunks, RowId};
+use crate::cache::stamp::Stamp;
+use crate::cache::store::TableStore;
+use crate::cache::{Cache, TableId};
 use crate::guard;
 use crate::schema::{ClientIndex, Row, Table};
 
 type Compare<R> = dyn Fn(&R, &R) -> Ordering + Send + Sync;
 
 /// One of them, and how it compares rows.
-pub(super) struct DeclaredIndex<R> {
-    pub(super) column: u16,
-    pub(super) index: OrderedIndex<R>,
+pub(in crate::cache) struct DeclaredIndex<R> {
+    pub(in crate::cache) column: u16,
+    pub(in crate::cache) index: OrderedIndex<R>,
     compare: Arc<Compare<R>>,
 }
 
 impl<R> DeclaredIndex<R> {
     /// The same index, over a list that has no rows yet.
-    pub(super) fn afresh(&self, chunks: &Arc<Chunks<R>>) -> Self {
+    pub(in crate::cache) fn afresh(&self, chunks: &Arc<Chunks<R>>) -> Self {
         let index = OrderedIndex::new(&[], Arc::clone(chunks));
         Self { column: self.column, index, compare: Arc::clone(&self.compare) }
     }
 
     /// The order of two rows.
-    pub(super) fn compare(&self, a: &R, b: &R) -> Ordering {
+    pub(in crate::cache) fn compare(&self, a: &R, b: &R) -> Ordering {
         (self.compare)(a, b)
     }
 
     /// Adds rows that `chunks` has.
-    pub(super) fn insert(&self, ids: &[u32], chunks: &Arc<Chunks<R>>) {
+    pub(in crate::cache) fn insert(&self, ids: &[u32], chunks: &Arc<Chunks<R>>) {
         self.index.set_chunks(chunks);
         self.index.insert(ids, &*self.compare);
     }
 
-    pub(super) fn remove(&self, ids: &[u32]) {
+    pub(in crate::cache) fn remove(&self, ids: &[u32]) {
         ids.iter().for_each(|&id| self.index.remove(id, &*self.compare));
     }
 }

@@ -7,11 +7,11 @@ use core::array;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Number of ids in a bucket.
-pub(super) const BUCKET_IDS: usize = 12;
+pub(in crate::cache) const BUCKET_IDS: usize = 12;
 
 /// Tag of an id's hash in a bucket: one byte, not [`FREE`], nor 1, which [`Bucket::places`] may take for another.
 #[inline]
-pub(super) fn tag(hash: u64) -> u8 {
+pub(in crate::cache) fn tag(hash: u64) -> u8 {
     ((hash >> 56) as u8).max(2)
 }
 
@@ -21,19 +21,19 @@ const FREE: u8 = 0;
 /// Ids whose hashes fall together, and what overflows from the bucket in front.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(super) struct Bucket {
+pub(in crate::cache) struct Bucket {
     /// A byte an id. The first eight, then the last four.
     tags: AtomicU64,
     last_tags: AtomicU32,
     /// Number of ids that belong here or further in front, and lie further on, because this bucket was full.
     passed: AtomicU32,
-    pub(super) ids: [AtomicU32; BUCKET_IDS],
+    pub(in crate::cache) ids: [AtomicU32; BUCKET_IDS],
 }
 
 const _: () = assert!(size_of::<Bucket>() == 64);
 
 impl Bucket {
-    pub(super) fn new() -> Self {
+    pub(in crate::cache) fn new() -> Self {
         Self {
             tags: AtomicU64::new(0),
             last_tags: AtomicU32::new(0),
@@ -45,7 +45,7 @@ impl Bucket {
     /// The places with a tag, and sometimes, behind one of them, a place whose tag differs from it in the lowest bit
     /// alone. Of places that are not free none is taken for free, nor the other way round.
     #[inline]
-    pub(super) fn places(&self, tag: u8) -> Places {
+    pub(in crate::cache) fn places(&self, tag: u8) -> Places {
         let pattern = LOW_BITS * u64::from(tag);
         let first = zero_bytes(self.tags.load(Relaxed) ^ pattern);
         let last = zero_bytes(u64::from(self.last_tags.load(Relaxed) ^ pattern as u32));
@@ -53,7 +53,7 @@ impl Bucket {
         Places(first >> 7 | (last & 0xffff_ffff) >> 3)
     }
 
-    pub(super) fn set_tag(&self, place: usize, tag: u8) {
+    pub(in crate::cache) fn set_tag(&self, place: usize, tag: u8) {
         match place.checked_sub(8) {
             None => {
                 let others = self.tags.load(Relaxed) & !(0xff << (8 * place));
@@ -66,16 +66,16 @@ impl Bucket {
         }
     }
 
-    pub(super) fn free(&self, place: usize) {
+    pub(in crate::cache) fn free(&self, place: usize) {
         self.set_tag(place, FREE);
     }
 
-    pub(super) fn free_place(&self) -> Option<usize> {
+    pub(in crate::cache) fn free_place(&self) -> Option<usize> {
         self.places(FREE).next()
     }
 
     /// All ids.
-    pub(super) fn held(&self) -> impl Iterator<Item = u32> {
+    pub(in crate::cache) fn held(&self) -> impl Iterator<Item = u32> {
         let first = self.tags.load(Relaxed).to_le_bytes();
         let last = self.last_tags.load(Relaxed).to_le_bytes();
         let places = first.into_iter().chain(last).zip(&self.ids);
@@ -83,11 +83,11 @@ impl Bucket {
     }
 
     #[inline]
-    pub(super) fn has_passed(&self) -> bool {
+    pub(in crate::cache) fn has_passed(&self) -> bool {
         self.passed.load(Relaxed) > 0
     }
 
-    pub(super) fn count_passed(&self, by: i32) {
+    pub(in crate::cache) fn count_passed(&self, by: i32) {
         let passed = self.passed.load(Relaxed).saturating_add_signed(by);
         self.passed.store(passed, Relaxed);
     }
@@ -105,7 +105,7 @@ fn zero_bytes(bytes: u64) -> u64 {
 /// Places of a bucket, a bit each: one of the first eight at eight times its number, one of the last four at eight times
 /// what is more than eight, and four.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Places(u64);
+pub(in crate::cache) struct Places(u64);
 
 impl Iterator for Places {
     type Item = usize;

@@ -9,19 +9,19 @@
 use core::cmp::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::slots::{Chunks, RowId};
+use crate::cache::slots::{Chunks, RowId};
 
 /// Number of ids in a block before it splits.
 const BLOCK_IDS_MAX: usize = 512;
 /// Two neighbours that together hold fewer ids become one block.
 const MERGE_BELOW: usize = BLOCK_IDS_MAX / 4;
 
-pub(super) struct OrderedIndex<R> {
+pub(in crate::cache) struct OrderedIndex<R> {
     columns: &'static [u16],
     sorted: RwLock<Sorted<R>>,
 }
 
-pub(super) struct Sorted<R> {
+pub(in crate::cache) struct Sorted<R> {
     /// None is empty.
     blocks: Vec<Vec<u32>>,
     /// The rows of all ids in the blocks. A reader's own list may be older and lack some.
@@ -33,7 +33,7 @@ const FIRST_BATCH_IDS: usize = 8;
 const BATCH_IDS: usize = 64;
 
 /// Ids that a reader copied out of an index.
-pub(super) struct Batch<R> {
+pub(in crate::cache) struct Batch<R> {
     ids: [u32; BATCH_IDS],
     len: usize,
     /// `true` if there may be more behind them.
@@ -44,21 +44,21 @@ pub(super) struct Batch<R> {
 }
 
 impl<R> Batch<R> {
-    pub(super) const fn new() -> Self {
+    pub(in crate::cache) const fn new() -> Self {
         Self { ids: [0; BATCH_IDS], len: 0, full: true, chunks: None }
     }
 
-    pub(super) fn ids(&self) -> &[u32] {
+    pub(in crate::cache) fn ids(&self) -> &[u32] {
         &self.ids[..self.len]
     }
 
     /// Returns `true` if there may be more behind these.
-    pub(super) fn is_full(&self) -> bool {
+    pub(in crate::cache) fn is_full(&self) -> bool {
         self.full
     }
 
     /// Returns `true` if nothing was copied yet.
-    pub(super) fn is_new(&self) -> bool {
+    pub(in crate::cache) fn is_new(&self) -> bool {
         self.chunks.is_none()
     }
 
@@ -80,11 +80,11 @@ struct Place {
 }
 
 impl<R> OrderedIndex<R> {
-    pub(super) fn new(columns: &'static [u16], chunks: Arc<Chunks<R>>) -> Self {
+    pub(in crate::cache) fn new(columns: &'static [u16], chunks: Arc<Chunks<R>>) -> Self {
         Self { columns, sorted: RwLock::new(Sorted { blocks: Vec::new(), chunks }) }
     }
 
-    pub(super) fn columns(&self) -> &'static [u16] {
+    pub(in crate::cache) fn columns(&self) -> &'static [u16] {
         self.columns
     }
 
@@ -98,7 +98,7 @@ impl<R> OrderedIndex<R> {
     }
 
     /// Gives the index the list in which all ids that it has, or gets next, are found.
-    pub(super) fn set_chunks(&self, chunks: &Arc<Chunks<R>>) {
+    pub(in crate::cache) fn set_chunks(&self, chunks: &Arc<Chunks<R>>) {
         let mut sorted = self.write();
         if !Arc::ptr_eq(&sorted.chunks, chunks) {
             sorted.chunks = Arc::clone(chunks);
@@ -106,7 +106,7 @@ impl<R> OrderedIndex<R> {
     }
 
     /// Adds ids, whose rows the list of [`set_chunks`](Self::set_chunks) has.
-    pub(super) fn insert(&self, ids: &[u32], compare: impl Fn(&R, &R) -> Ordering) {
+    pub(in crate::cache) fn insert(&self, ids: &[u32], compare: impl Fn(&R, &R) -> Ordering) {
         // Neighbours in order are neighbours in memory: one after the other is much faster than as they come.
         let chunks = Arc::clone(&self.read().chunks);
         for id in merge_sorted(ids, |a, b| compare_ids(&chunks, a, b, &compare).is_le()) {
@@ -117,7 +117,7 @@ impl<R> OrderedIndex<R> {
     }
 
     /// Removes an id, whose row is still in its slot.
-    pub(super) fn remove(&self, id: u32, compare: impl Fn(&R, &R) -> Ordering) {
+    pub(in crate::cache) fn remove(&self, id: u32, compare: impl Fn(&R, &R) -> Ordering) {
         let place = {
             let sorted = self.read();
             let place =
@@ -136,14 +136,18 @@ impl<R> OrderedIndex<R> {
     /// Copies out ids in order, starting with the first whose row `before` says no to; yes must not follow no.
     ///
     /// Ids that come in between later are missed, which is right: a view does not see them.
-    pub(super) fn copy_from(&self, batch: &mut Batch<R>, before: impl Fn(&R) -> bool) {
+    pub(in crate::cache) fn copy_from(&self, batch: &mut Batch<R>, before: impl Fn(&R) -> bool) {
         let sorted = self.read();
         let place = sorted.place(|id| sorted.chunks.row(RowId(id)).is_some_and(&before));
         sorted.copy(place, batch, FIRST_BATCH_IDS);
     }
 
     /// Copies out ids in order, starting behind the last of `batch`.
-    pub(super) fn copy_behind(&self, batch: &mut Batch<R>, compare: impl Fn(&R, &R) -> Ordering) {
+    pub(in crate::cache) fn copy_behind(
+        &self,
+        batch: &mut Batch<R>,
+        compare: impl Fn(&R, &R) -> Ordering,
+    ) {
         let sorted = self.read();
         let Some((last, last_row)) = batch.last_row() else { return batch.clear() };
         let place = sorted.place(|id| {
@@ -155,7 +159,7 @@ impl<R> OrderedIndex<R> {
 
     /// All ids, in order.
     #[cfg(test)]
-    pub(super) fn ids(&self) -> Vec<u32> {
+    pub(in crate::cache) fn ids(&self) -> Vec<u32> {
         self.read().blocks.iter().flatten().copied().collect()
     }
 }

@@ -165,21 +165,21 @@ struct Found<'a> {
 }
 
 #[derive(Clone)]
-pub(super) struct HashIndex {
+pub(in crate::cache) struct HashIndex {
     shards: Arc<[Shard]>,
 }
 
 /// Result of removing an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Removed {
+pub(in crate::cache) struct Removed {
     /// `true` if the id was there.
-    pub(super) found: bool,
+    pub(in crate::cache) found: bool,
     /// `true` if its shard has become much too large: then [`HashIndex::shrink`] gives the memory back.
-    pub(super) sparse: bool,
+    pub(in crate::cache) sparse: bool,
 }
 
 impl HashIndex {
-    pub(super) fn new() -> Self {
+    pub(in crate::cache) fn new() -> Self {
         Self { shards: Arc::new([Shard::new(0, 0)]) }
     }
 
@@ -197,7 +197,11 @@ impl HashIndex {
 
     /// Shows the ids that may have this hash to `pick`, until it picks one.
     #[inline(always)]
-    pub(super) fn find<T>(&self, hash: u64, mut pick: impl FnMut(u32) -> Option<T>) -> Option<T> {
+    pub(in crate::cache) fn find<T>(
+        &self,
+        hash: u64,
+        mut pick: impl FnMut(u32) -> Option<T>,
+    ) -> Option<T> {
         let shard = self.shard(hash);
         let home = shard.home(hash);
         let bucket = &shard.buckets[home];
@@ -212,7 +216,7 @@ impl HashIndex {
 
     /// The first id that may have this hash, if it is where it belongs.
     #[inline]
-    pub(super) fn first(&self, hash: u64) -> Option<u32> {
+    pub(in crate::cache) fn first(&self, hash: u64) -> Option<u32> {
         let shard = self.shard(hash);
         let bucket = &shard.buckets[shard.home(hash)];
         let place = bucket.places(tag(hash)).next()?;
@@ -222,7 +226,7 @@ impl HashIndex {
     /// Adds an id, unless its shard is full: then [`grow`](Self::grow) makes room.
     #[inline]
     #[must_use]
-    pub(super) fn try_insert(&self, hash: u64, id: u32) -> bool {
+    pub(in crate::cache) fn try_insert(&self, hash: u64, id: u32) -> bool {
         let shard = self.shard(hash);
         if shard.is_full() {
             return false;
@@ -234,7 +238,7 @@ impl HashIndex {
     /// Makes room for more ids of this hash. `rehash` gives the hash of an id that is in the index.
     ///
     /// Readers see the result when it is published.
-    pub(super) fn grow(&mut self, hash: u64, rehash: impl Fn(u32) -> u64) {
+    pub(in crate::cache) fn grow(&mut self, hash: u64, rehash: impl Fn(u32) -> u64) {
         let shard = self.shard(hash);
         let (depth, hashed) = (shard.depth, shard.hashed(rehash));
         if hashed.len() < SHARD_IDS_MAX || depth == DEPTH_MAX || !splits_well(&hashed, depth) {
@@ -248,7 +252,7 @@ impl HashIndex {
 
     /// Returns `true` if room for `rows` more ids should be made at once: they are many more than the index holds. Else
     /// it grows as they come; they may be rows that it has.
-    pub(super) fn wants_reserve(&self, rows: usize) -> bool {
+    pub(in crate::cache) fn wants_reserve(&self, rows: usize) -> bool {
         rows > SHARD_IDS_MAX && self.len() <= rows / 8
     }
 
@@ -259,7 +263,7 @@ impl HashIndex {
     }
 
     /// Makes room for `rows` more ids at once.
-    pub(super) fn reserve(&mut self, rows: usize, rehash: impl Fn(u32) -> u64) {
+    pub(in crate::cache) fn reserve(&mut self, rows: usize, rehash: impl Fn(u32) -> u64) {
         // A few per cent of slack, because shards do not fill evenly.
         let rows = self.len() + rows;
         let shards = rows.div_ceil(SHARD_IDS_MAX).next_power_of_two().min(1 << DEPTH_MAX);
@@ -302,13 +306,13 @@ impl HashIndex {
     }
 
     /// Removes an id.
-    pub(super) fn remove(&self, hash: u64, id: u32) -> Removed {
+    pub(in crate::cache) fn remove(&self, hash: u64, id: u32) -> Removed {
         let shard = self.shard(hash);
         Removed { found: shard.remove(hash, id), sparse: shard.is_sparse() }
     }
 
     /// Puts an id in the place of another of the same hash; whether that was there.
-    pub(super) fn replace_id(&self, hash: u64, id: u32, by: u32) -> bool {
+    pub(in crate::cache) fn replace_id(&self, hash: u64, id: u32, by: u32) -> bool {
         let found = self.shard(hash).find(hash, id);
         found.inspect(|found| found.bucket.ids[found.place].store(by, Relaxed)).is_some()
     }
@@ -316,7 +320,7 @@ impl HashIndex {
     /// Makes the shard of this hash as large as it needs to be.
     ///
     /// Readers see the result when it is published.
-    pub(super) fn shrink(&mut self, hash: u64, rehash: impl Fn(u32) -> u64) {
+    pub(in crate::cache) fn shrink(&mut self, hash: u64, rehash: impl Fn(u32) -> u64) {
         let shard = self.shard(hash);
         let (depth, hashed) = (shard.depth, shard.hashed(rehash));
         self.replace(hash, Shard::with(depth, &hashed, hashed.len() * 2));
@@ -324,7 +328,7 @@ impl HashIndex {
 
     /// All ids, in no order.
     #[cfg(test)]
-    pub(super) fn ids(&self) -> Vec<u32> {
+    pub(in crate::cache) fn ids(&self) -> Vec<u32> {
         let shards = self.shards.iter().enumerate().filter(|(at, shard)| at >> shard.depth == 0);
         shards.flat_map(|(_, shard)| shard.ids()).collect()
     }

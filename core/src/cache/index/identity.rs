@@ -8,7 +8,7 @@ use crate::bsatn::{DecodeError, Reader, Writer};
 use crate::schema::Row;
 
 /// One of the two identities. Chosen once a row list, so that no row pays for the choice.
-pub(super) trait Identity<R: Row> {
+pub(in crate::cache) trait Identity<R: Row> {
     /// Identity of an encoded row, read before it is decoded.
     type Probe<'b>;
 
@@ -27,7 +27,7 @@ pub(super) trait Identity<R: Row> {
 }
 
 /// A row is its primary key.
-pub(super) enum ByKey {}
+pub(in crate::cache) enum ByKey {}
 
 impl<R: Row> Identity<R> for ByKey {
     type Probe<'b> = R::Key;
@@ -56,7 +56,7 @@ impl<R: Row> Identity<R> for ByKey {
 }
 
 /// A row is its encoding, which is not kept: it is compared with the row, and made again where its hash is needed.
-pub(super) enum ByBytes {}
+pub(in crate::cache) enum ByBytes {}
 
 impl<R: Row> Identity<R> for ByBytes {
     type Probe<'b> = &'b [u8];
@@ -87,7 +87,7 @@ impl<R: Row> Identity<R> for ByBytes {
 
 /// Returns `true` if `bytes` is the encoding of `row`.
 #[inline]
-pub(super) fn encodes_as<R: Row>(row: &R, bytes: &[u8]) -> bool {
+pub(in crate::cache) fn encodes_as<R: Row>(row: &R, bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);
     row.matches(&mut reader) && (R::DEF.lenient || reader.is_empty())
 }
