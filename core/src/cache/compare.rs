@@ -5,7 +5,7 @@ use std::fmt;
 use foldhash::{HashMap, HashMapExt};
 
 use super::membership::sets::SetId;
-use super::slots::{RowId, SlotState};
+use super::storage::slots::{RowId, SlotState};
 use super::store::TableStore;
 use super::{Cache, TableId};
 use crate::bsatn::Writer;

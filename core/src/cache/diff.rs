@@ -8,7 +8,7 @@ use super::TableId;
 use super::epoch::View;
 use super::error::SetFailure;
 use super::optimistic::NewIds;
-use super::slots::{Chunks, NO_ROW, RowId};
+use super::storage::slots::{Chunks, NO_ROW, RowId};
 use crate::bsatn::Writer;
 use crate::guard::FencedRows;
 use crate::schema::{Row, Table};

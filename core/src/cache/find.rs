@@ -4,7 +4,7 @@ use core::hint::black_box;
 
 use super::guess::Guess;
 use super::index::identity::Identity;
-use super::slots::{RowId, SlotState};
+use super::storage::slots::{RowId, SlotState};
 use super::store::TableStore;
 use crate::bsatn::DecodeError;
 use crate::schema::Row;

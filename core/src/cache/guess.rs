@@ -1,6 +1,6 @@
 //! Prediction of the next row's slot in a list.
 
-use super::slots::RowId;
+use super::storage::slots::RowId;
 
 /// Predictor of the next row's slot: as far from the last one as that is from the one before.
 ///

@@ -28,29 +28,24 @@ mod diff;
 mod epoch;
 mod error;
 mod find;
-mod fold;
 mod guess;
 mod held;
 mod index;
-mod life;
 mod membership;
 mod optimistic;
 mod raw;
-mod reclaim;
 mod register;
 mod reset;
 mod settle;
-mod slots;
 mod snapshot;
 mod snapshots;
 mod stage;
 mod staging;
-mod stamp;
+mod storage;
 mod store;
 mod table;
 mod unmentioned;
 mod view;
-mod weigh;
 mod writer;
 
 pub use change::{Change, Part, Step};
@@ -66,7 +61,7 @@ pub use optimistic::{
     MutationId, NewIds, RowStatus, TempId, is_mutating,
 };
 pub use register::Registered;
-pub use slots::RowId;
+pub use storage::slots::RowId;
 #[doc(hidden)]
 pub use table::Usage;
 pub use view::{Rows, TableView, UntypedTable};

@@ -1,8 +1,8 @@
 //! Rows of tables that nobody mentioned yet: their encodings, as they came.
 
 use super::membership::sets::{ListId, SetId};
-use super::slots::{RowId, SlotState};
-use super::stamp::Stamp;
+use super::storage::slots::{RowId, SlotState};
+use super::storage::stamp::Stamp;
 use super::store::{DeadRows, TableStore};
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::schema::{IndexVisitor, Row, RowDef, Sats, SatsType, TypeRef};

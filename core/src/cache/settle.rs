@@ -7,11 +7,11 @@ use foldhash::HashSet;
 use super::diff::{AnyEvents, Pair, Retained, TableDiff};
 use super::error::OutOfSyncKind;
 use super::membership::sets::{ListId, SetId};
-use super::slots::{NO_ROW, RowId};
 use super::staging::Staging;
-use super::stamp::Stamp;
+use super::storage::slots::{NO_ROW, RowId};
+use super::storage::stamp::Stamp;
+use super::storage::weigh::Weight;
 use super::store::{DeadRows, TableStore};
-use super::weigh::Weight;
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {

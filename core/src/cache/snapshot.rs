@@ -14,8 +14,8 @@ use foldhash::fast::RandomState;
 use super::index::declared::DeclaredIndex;
 use super::index::hash::HashIndex;
 use super::index::ordered::OrderedIndex;
-use super::slots::{Chunks, RowId};
-use super::stamp::Stamp;
+use super::storage::slots::{Chunks, RowId};
+use super::storage::stamp::Stamp;
 use crate::bsatn::Writer;
 use crate::schema::{IndexVisitor, Row, TableDef};
 

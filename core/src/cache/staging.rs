@@ -4,7 +4,7 @@ use foldhash::HashSet;
 
 use super::diff::Pair;
 use super::membership::sets::ListId;
-use super::slots::RowId;
+use super::storage::slots::RowId;
 use crate::guard::FencedRows;
 
 /// Effects of a message on a table so far.

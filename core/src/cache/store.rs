@@ -10,11 +10,11 @@ use super::error::OutOfSyncKind;
 use super::index::identity::{ByBytes, ByKey, Identity};
 use super::membership::sets::{ListId, SetId, SetLists};
 use super::optimistic::Layer;
-use super::reclaim::Reclaiming;
-use super::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
 use super::snapshot::Snapshot;
 use super::staging::Staging;
-use super::weigh::{Sizes, Weight};
+use super::storage::reclaim::Reclaiming;
+use super::storage::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
+use super::storage::weigh::{Sizes, Weight};
 use crate::bsatn::Writer;
 use crate::schema::{IndexVisitor, Row, TableDef, TableKind};
 
@@ -71,7 +71,7 @@ pub(super) struct Side {
     pub(super) husks: Vec<u16>,
     /// Number of slots with live rows.
     pub(super) live: usize,
-    /// `true` if the chunk is settled: see [`Chunks::visible`](super::slots::Chunks::visible).
+    /// `true` if the chunk is settled: see [`Chunks::visible`](super::storage::slots::Chunks::visible).
     pub(super) settled: bool,
     /// `true` if the chunk is listed in `open`.
     is_open: bool,

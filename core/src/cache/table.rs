@@ -13,7 +13,7 @@ use super::membership::sets::SetId;
 use super::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
 use super::snapshot::AnySnapshot;
 use super::stage::DropCursor;
-use super::stamp::Stamp;
+use super::storage::stamp::Stamp;
 use super::store::TableStore;
 use crate::schema::{Row, TableDef};
 use crate::wire::RowList;

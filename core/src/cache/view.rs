@@ -8,9 +8,9 @@ use core::ops::{Bound, RangeBounds};
 
 use super::index::declared::DeclaredIndex;
 use super::index::ordered::{Batch, OrderedIndex};
-use super::slots::{RowId, Slot};
 use super::snapshot::{AnySnapshot, Snapshot};
-use super::stamp::Stamp;
+use super::storage::slots::{RowId, Slot};
+use super::storage::stamp::Stamp;
 use crate::schema::{Column, FindIn, HasKey, IndexRef, IndexVisitor, RangeIn, Row, Table};
 
 /// One table of a [`View`](super::View). References to its rows live as long as the view.

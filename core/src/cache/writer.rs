@@ -13,7 +13,7 @@ use super::optimistic::Mutations;
 use super::reset::Resets;
 use super::snapshot::AnySnapshot;
 use super::snapshots::Snapshots;
-use super::stamp::FREEZE_EVERY;
+use super::storage::stamp::FREEZE_EVERY;
 use super::table::{AnyTable, Dead, Usage};
 use super::unmentioned::Unmentioned;
 use super::{CacheConfig, TableId};
@@ -93,7 +93,7 @@ const REAPING: QuietWork = QuietWork {
     act: |table, published, budget| table.reap(published, budget),
 };
 
-/// The pass that stamps old rows: see [`Stamp`](super::stamp::Stamp).
+/// The pass that stamps old rows: see [`Stamp`](super::storage::stamp::Stamp).
 #[derive(Debug)]
 struct Freezing {
     /// The version at which the next pass starts.

@@ -9,7 +9,7 @@
 use core::cmp::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::cache::slots::{Chunks, RowId};
+use crate::cache::storage::slots::{Chunks, RowId};
 
 /// Number of ids in a block before it splits.
 const BLOCK_IDS_MAX: usize = 512;

@@ -11,7 +11,7 @@ use super::layer::Layer;
 use super::tx::{Base, Mode};
 use super::writes::TableWrites;
 use crate::bsatn::Writer;
-use crate::cache::slots::RowId;
+use crate::cache::storage::slots::RowId;
 use crate::schema::{Column, FindIn, HasKey, Row, Table};
 
 /// A table as a mutation sees it.

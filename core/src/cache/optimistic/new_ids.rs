@@ -13,7 +13,7 @@ use super::footprint::Turn;
 use super::layer::KeyId;
 use super::temp_id::{AnyId, NewIds};
 use crate::bsatn::{Reader, Writer};
-use crate::cache::slots::{NO_ROW, RowId};
+use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::store::TableStore;
 use crate::schema::Row;
 

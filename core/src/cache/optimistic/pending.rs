@@ -15,7 +15,7 @@ use super::{LocalTx, Mutation, MutationError, MutationId};
 use crate::cache::apply::Applying;
 use crate::cache::diff::Transaction;
 use crate::cache::epoch::View;
-use crate::cache::stamp::Stamp;
+use crate::cache::storage::stamp::Stamp;
 use crate::cache::store::TableStore;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId};
 use crate::guard::Fenced;

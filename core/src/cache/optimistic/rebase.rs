@@ -20,7 +20,7 @@ use super::tx::{Rewritten, Want};
 use super::{LocalTx, Mutation};
 use crate::cache::apply::Applying;
 use crate::cache::epoch::{Epoch, Tables, View};
-use crate::cache::stamp::Stamp;
+use crate::cache::storage::stamp::Stamp;
 use crate::cache::{Cache, SetFailure, TableId};
 
 /// Least cost of running a mutation, in rows applied.

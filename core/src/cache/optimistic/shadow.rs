@@ -12,8 +12,8 @@ use crate::bsatn::Writer;
 use crate::cache::diff::Pair;
 use crate::cache::index::identity::{ByBytes, ByKey, encodes_as};
 use crate::cache::membership::sets::{ListId, SetId};
-use crate::cache::slots::{NO_ROW, RowId};
-use crate::cache::stamp::Stamp;
+use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::stamp::Stamp;
 use crate::cache::store::TableStore;
 use crate::schema::Row;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::super::footprint::{Footprint, Turn};
 use super::{Ground, KeyId, Layer};
 use crate::cache::snapshot::AnySnapshot;
-use crate::cache::stamp::Stamp;
+use crate::cache::storage::stamp::Stamp;
 use crate::schema::Row;
 
 /// A [`Layer`] of whatever row type.

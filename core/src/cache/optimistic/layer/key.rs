@@ -6,7 +6,7 @@ use crate::bsatn::Reader;
 use crate::cache::diff::Pair;
 use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;
-use crate::cache::slots::RowId;
+use crate::cache::storage::slots::RowId;
 use crate::schema::Row;
 
 /// A row that mutations wrote.

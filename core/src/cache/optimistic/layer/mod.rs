@@ -18,9 +18,9 @@ use super::stack::{Packed, Seen, Version};
 use super::writes::{encode_alike, identity_hash, same_row};
 use crate::cache::diff::Pair;
 use crate::cache::membership::sets::SetId;
-use crate::cache::slots::{NO_ROW, RowId};
 use crate::cache::snapshot::Snapshot;
-use crate::cache::stamp::Stamp;
+use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::stamp::Stamp;
 use crate::schema::Row;
 
 pub(in crate::cache) use self::any::AnyLayer;

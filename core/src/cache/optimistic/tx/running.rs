@@ -13,7 +13,7 @@ use super::super::pending::{Pending, Ran};
 use super::super::writes::AnyWrites;
 use super::super::{Mutation, MutationError, MutationId};
 use super::{Layers, LocalTx, RUNNING, Rewritten, Touch, Want};
-use crate::cache::stamp::Stamp;
+use crate::cache::storage::stamp::Stamp;
 use crate::cache::{RegisterError, TableId, View};
 use crate::guard;
 

@@ -13,42 +13,42 @@ use crate::guard::{self, ROW_TYPE};
 /// The row in a slot stays the same for as long as any view is held, so an id that a view has seen keeps its meaning
 /// for that view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowId(pub(super) u32);
+pub struct RowId(pub(in crate::cache) u32);
 
 /// Number of low bits of an id that are the place within its chunk.
 const SLOT_BITS: u32 = 10;
 /// Number of slots in a full-sized chunk.
-pub(super) const CHUNK_SLOTS: usize = 1 << SLOT_BITS;
+pub(in crate::cache) const CHUNK_SLOTS: usize = 1 << SLOT_BITS;
 /// Number of slots in the first chunk. Later ones double a table's slots up to the full size, so that a table of a few
 /// rows stays small.
-pub(super) const FIRST_CHUNK_SLOTS: usize = 8;
+pub(in crate::cache) const FIRST_CHUNK_SLOTS: usize = 8;
 /// Number of chunks that ids can name. One less than would fit, so that no row has the id [`NO_ROW`].
-pub(super) const MAX_CHUNKS: usize = (1 << (32 - SLOT_BITS)) - 1;
+pub(in crate::cache) const MAX_CHUNKS: usize = (1 << (32 - SLOT_BITS)) - 1;
 
 /// A live row, and the one that it replaced.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Replaced {
-    pub(super) old: RowId,
-    pub(super) new: RowId,
+pub(in crate::cache) struct Replaced {
+    pub(in crate::cache) old: RowId,
+    pub(in crate::cache) new: RowId,
 }
 
 /// No row, where an optional one is kept in four bytes.
-pub(super) const NO_ROW: u32 = u32::MAX;
+pub(in crate::cache) const NO_ROW: u32 = u32::MAX;
 
 impl RowId {
     #[inline]
-    pub(super) fn new(chunk: usize, slot: usize) -> Self {
+    pub(in crate::cache) fn new(chunk: usize, slot: usize) -> Self {
         debug_assert!(chunk < MAX_CHUNKS && slot < CHUNK_SLOTS);
         Self((chunk as u32) << SLOT_BITS | slot as u32)
     }
 
     #[inline]
-    pub(super) fn chunk(self) -> usize {
+    pub(in crate::cache) fn chunk(self) -> usize {
         (self.0 >> SLOT_BITS) as usize
     }
 
     #[inline]
-    pub(super) fn slot(self) -> usize {
+    pub(in crate::cache) fn slot(self) -> usize {
         self.0 as usize & (CHUNK_SLOTS - 1)
     }
 }
@@ -62,7 +62,7 @@ impl RowId {
 /// | a point | a point   | dead, and seen by views in between |
 /// | `NEVER` | `ALWAYS`  | a husk: seen by nobody, its memory still to be freed |
 #[derive(Debug)]
-pub(super) struct Slot<R> {
+pub(in crate::cache) struct Slot<R> {
     row: Once<R>,
     born: AtomicStamp,
     died: AtomicStamp,
@@ -79,18 +79,18 @@ impl<R> Slot<R> {
 
     /// The row, whether or not anybody may see it.
     #[inline]
-    pub(super) fn row(&self) -> Option<&R> {
+    pub(in crate::cache) fn row(&self) -> Option<&R> {
         self.row.get()
     }
 
     /// The row, if views of version `at` see it.
     #[inline]
-    pub(super) fn visible(&self, at: Stamp) -> Option<&R> {
+    pub(in crate::cache) fn visible(&self, at: Stamp) -> Option<&R> {
         if self.is_visible(at) { self.row.get() } else { None }
     }
 
     #[inline]
-    pub(super) fn is_visible(&self, at: Stamp) -> bool {
+    pub(in crate::cache) fn is_visible(&self, at: Stamp) -> bool {
         let died = self.died.get();
         // Nearly all rows are not dead.
         self.born.get().reached(at) && (died == Stamp::NEVER || !died.reached(at))
@@ -98,7 +98,7 @@ impl<R> Slot<R> {
 
     /// State of the slot, as the writer sees it.
     #[inline]
-    pub(super) fn state(&self) -> SlotState {
+    pub(in crate::cache) fn state(&self) -> SlotState {
         match (self.born.get(), self.died.get()) {
             (Stamp::NEVER, Stamp::NEVER) => SlotState::Staged,
             (_, Stamp::NEVER) => SlotState::Live,
@@ -107,7 +107,7 @@ impl<R> Slot<R> {
     }
 
     /// Puts a row into a free slot; `false` if it is not free. Only the table's writer does, so nobody ever spins here.
-    pub(super) fn put(&self, row: R) -> bool {
+    pub(in crate::cache) fn put(&self, row: R) -> bool {
         let mut is_free = false;
         self.row.call_once(|| {
             is_free = true;
@@ -116,30 +116,30 @@ impl<R> Slot<R> {
         is_free
     }
 
-    pub(super) fn born(&self) -> Stamp {
+    pub(in crate::cache) fn born(&self) -> Stamp {
         self.born.get()
     }
 
-    pub(super) fn died(&self) -> Stamp {
+    pub(in crate::cache) fn died(&self) -> Stamp {
         self.died.get()
     }
 
-    pub(super) fn set_born(&self, at: Stamp) {
+    pub(in crate::cache) fn set_born(&self, at: Stamp) {
         self.born.set(at);
     }
 
-    pub(super) fn set_died(&self, at: Stamp) {
+    pub(in crate::cache) fn set_died(&self, at: Stamp) {
         self.died.set(at);
     }
 
     /// Hides the row from everybody, for good. No view may see it any more, unless the row was never born.
-    pub(super) fn set_husk(&self) {
+    pub(in crate::cache) fn set_husk(&self) {
         self.born.set(Stamp::NEVER);
         self.died.set(Stamp::ALWAYS);
     }
 
     /// Frees the slot and hands out what was in it.
-    pub(super) fn take(&mut self) -> Option<R> {
+    pub(in crate::cache) fn take(&mut self) -> Option<R> {
         self.born.set(Stamp::NEVER);
         self.died.set(Stamp::NEVER);
         core::mem::take(&mut self.row).try_into_inner()
@@ -168,17 +168,17 @@ impl<R> Drop for Slot<R> {
 
 /// State of a slot, as the writer sees it. See [`Slot`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SlotState {
+pub(in crate::cache) enum SlotState {
     Staged,
     Live,
     Dead,
 }
 
 /// Slots that were allocated together.
-pub(super) type Chunk<R> = Arc<[Slot<R>]>;
+pub(in crate::cache) type Chunk<R> = Arc<[Slot<R>]>;
 
 /// The chunks of a table; a chunk that was freed leaves a gap.
-pub(super) struct Chunks<R> {
+pub(in crate::cache) struct Chunks<R> {
     list: Vec<Place<R>>,
 }
 
@@ -226,19 +226,19 @@ impl<R> Clone for Place<R> {
 }
 
 impl<R> Chunks<R> {
-    pub(super) const fn new() -> Self {
+    pub(in crate::cache) const fn new() -> Self {
         Self { list: Vec::new() }
     }
 
     /// The slot of a row; none if this list does not have its chunk.
     #[inline]
-    pub(super) fn slot(&self, id: RowId) -> Option<&Slot<R>> {
+    pub(in crate::cache) fn slot(&self, id: RowId) -> Option<&Slot<R>> {
         self.list.get(id.chunk())?.chunk.as_deref()?.get(id.slot())
     }
 
     /// The row in a slot, if views of version `at` see it.
     #[inline]
-    pub(super) fn visible(&self, id: RowId, at: Stamp) -> Option<&R> {
+    pub(in crate::cache) fn visible(&self, id: RowId, at: Stamp) -> Option<&R> {
         let place = self.list.get(id.chunk())?;
         let slot = place.chunk.as_deref()?.get(id.slot())?;
         if place.is_settled() || slot.is_visible(at) { slot.row() } else { None }
@@ -246,7 +246,7 @@ impl<R> Chunks<R> {
 
     /// Out of the versions of a row, from one on, the one that views of version `at` see.
     #[inline]
-    pub(super) fn version(&self, mut id: RowId, at: Stamp) -> Option<(RowId, &R)> {
+    pub(in crate::cache) fn version(&self, mut id: RowId, at: Stamp) -> Option<(RowId, &R)> {
         loop {
             let place = self.list.get(id.chunk())?;
             let slot = place.chunk.as_deref()?.get(id.slot())?;
@@ -260,13 +260,13 @@ impl<R> Chunks<R> {
 
     /// The version that replaces the one in a slot.
     #[inline]
-    pub(super) fn newer(&self, id: RowId) -> Option<RowId> {
+    pub(in crate::cache) fn newer(&self, id: RowId) -> Option<RowId> {
         self.list.get(id.chunk())?.newer(id.slot())
     }
 
     /// Links a version to the one that replaces it, or to none.
     #[inline]
-    pub(super) fn set_newer(&self, id: RowId, newer: Option<RowId>) {
+    pub(in crate::cache) fn set_newer(&self, id: RowId, newer: Option<RowId>) {
         if let Some(place) = self.list.get(id.chunk())
             && let Some(link) = place.newer.get(id.slot())
         {
@@ -274,7 +274,7 @@ impl<R> Chunks<R> {
         }
     }
 
-    pub(super) fn set_settled(&self, chunk: usize, settled: bool) {
+    pub(in crate::cache) fn set_settled(&self, chunk: usize, settled: bool) {
         if let Some(place) = self.list.get(chunk) {
             place.settled.store(settled, Relaxed);
         }
@@ -282,25 +282,25 @@ impl<R> Chunks<R> {
 
     /// The row in a slot, whoever may see it.
     #[inline]
-    pub(super) fn row(&self, id: RowId) -> Option<&R> {
+    pub(in crate::cache) fn row(&self, id: RowId) -> Option<&R> {
         self.slot(id)?.row()
     }
 
     /// The slots of one chunk, and whether it is settled.
     #[inline]
-    pub(super) fn slots_to_read(&self, chunk: usize) -> (&[Slot<R>], bool) {
+    pub(in crate::cache) fn slots_to_read(&self, chunk: usize) -> (&[Slot<R>], bool) {
         let Some(place) = self.list.get(chunk) else { return (&[], false) };
         (place.chunk.as_deref().unwrap_or_default(), place.is_settled())
     }
 
     /// The slots of one chunk; none at a gap.
     #[inline]
-    pub(super) fn slots(&self, chunk: usize) -> &[Slot<R>] {
+    pub(in crate::cache) fn slots(&self, chunk: usize) -> &[Slot<R>] {
         self.slots_to_read(chunk).0
     }
 
     /// Frees slots of one chunk, and adds what was in them to `rows`; `false` if somebody else has the chunk.
-    pub(super) fn take(
+    pub(in crate::cache) fn take(
         &mut self,
         chunk: usize,
         slots: impl IntoIterator<Item = usize>,
@@ -319,7 +319,7 @@ impl<R> Chunks<R> {
 
     /// Moves rows into the slots of those that they replaced, and adds these to `old`: out of one chunk, into one
     /// chunk. `false` if somebody else has one of them.
-    pub(super) fn fold(&mut self, run: &[Replaced], old: &mut Vec<R>) -> bool {
+    pub(in crate::cache) fn fold(&mut self, run: &[Replaced], old: &mut Vec<R>) -> bool {
         let Some(first) = run.first() else { return true };
         let (to, from) = (first.old.chunk(), first.new.chunk());
         if let Ok([to, from]) = self.list.get_disjoint_mut([to, from]) {
@@ -344,12 +344,12 @@ impl<R> Chunks<R> {
     }
 
     /// Number of chunks, gaps counted.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::cache) fn len(&self) -> usize {
         self.list.len()
     }
 
     /// Adds a chunk at `index`, which must be a gap or the end; `linked` if its rows have keys.
-    pub(super) fn add(&mut self, index: usize, slots: usize, linked: bool) {
+    pub(in crate::cache) fn add(&mut self, index: usize, slots: usize, linked: bool) {
         let chunk = (0..slots).map(|_| Slot::new()).collect();
         let links = if linked { slots } else { 0 };
         let newer = (0..links).map(|_| AtomicU32::new(NO_ROW)).collect();
@@ -362,7 +362,7 @@ impl<R> Chunks<R> {
     }
 
     /// Leaves a gap at `index` and hands out what was there.
-    pub(super) fn remove(&mut self, index: usize) -> Option<Chunk<R>> {
+    pub(in crate::cache) fn remove(&mut self, index: usize) -> Option<Chunk<R>> {
         let place = self.list.get_mut(index)?;
         place.newer = Arc::new([]);
         place.chunk.take()
@@ -376,7 +376,7 @@ impl<R> Clone for Chunks<R> {
 }
 
 /// How many slots the next chunk of a table gets that has `slots`, expects `rows` more, and has chunks of at most `full`.
-pub(super) fn next_chunk_slots(slots: usize, rows: usize, full: usize) -> usize {
+pub(in crate::cache) fn next_chunk_slots(slots: usize, rows: usize, full: usize) -> usize {
     slots.max(rows).next_power_of_two().clamp(FIRST_CHUNK_SLOTS, full)
 }
 

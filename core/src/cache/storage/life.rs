@@ -3,13 +3,13 @@
 
 use super::slots::RowId;
 use super::stamp::Stamp;
-use super::store::TableStore;
+use crate::cache::store::TableStore;
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {
     /// Makes a staged row live, from the version `at` on.
     #[inline]
-    pub(super) fn bear(&mut self, id: RowId, at: Stamp) {
+    pub(in crate::cache) fn bear(&mut self, id: RowId, at: Stamp) {
         let Some(slot) = self.slot(id) else { return };
         slot.set_born(at);
         self.sides[id.chunk()].live += 1;
@@ -17,7 +17,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Undoes [`bear`](Self::bear).
-    pub(super) fn unbear(&mut self, id: RowId) {
+    pub(in crate::cache) fn unbear(&mut self, id: RowId) {
         let Some(slot) = self.slot(id) else { return };
         slot.set_born(Stamp::NEVER);
         self.sides[id.chunk()].live -= 1;
@@ -26,7 +26,7 @@ impl<R: Row> TableStore<R> {
 
     /// Ends the life of a live row with the version `at`.
     #[inline]
-    pub(super) fn kill(&mut self, id: RowId, at: Stamp) {
+    pub(in crate::cache) fn kill(&mut self, id: RowId, at: Stamp) {
         let side = &mut self.sides[id.chunk()];
         if side.settled {
             side.settled = false;
@@ -39,7 +39,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Undoes [`kill`](Self::kill).
-    pub(super) fn revive(&mut self, id: RowId) {
+    pub(in crate::cache) fn revive(&mut self, id: RowId) {
         let Some(slot) = self.slot(id) else { return };
         slot.set_died(Stamp::NEVER);
         self.sides[id.chunk()].live += 1;
@@ -47,7 +47,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Ends a staged row, which nobody has seen.
-    pub(super) fn discard(&self, id: RowId) {
+    pub(in crate::cache) fn discard(&self, id: RowId) {
         if let Some(slot) = self.slot(id) {
             slot.set_died(Stamp::ALWAYS);
         }
@@ -55,7 +55,7 @@ impl<R: Row> TableStore<R> {
 
     /// Marks chunks in which every slot has a live row, if no view of a version before `horizon` is left, and nothing
     /// is staged or committed by halves.
-    pub(super) fn settle_chunks(&mut self, horizon: u64) {
+    pub(in crate::cache) fn settle_chunks(&mut self, horizon: u64) {
         if self.changed_at > horizon {
             return;
         }

@@ -4,8 +4,8 @@
 //! its encoding stands. Where all values of the row's type have one size they hold nothing, and no size is kept.
 
 use super::slots::{CHUNK_SLOTS, FIRST_CHUNK_SLOTS, RowId, Slot};
-use super::store::{Side, TableStore};
 use crate::bsatn::{Decode, Writer};
+use crate::cache::store::{Side, TableStore};
 use crate::schema::Row;
 
 /// What a row takes in an index of identities, beside its slot.
@@ -16,15 +16,15 @@ const BYTES_OF_SMALL_ROW: usize = 4096;
 
 /// The sizes of the rows of a chunk, as they are encoded. None are kept where all are the same.
 #[derive(Debug, Default)]
-pub(super) struct Sizes(Box<[u32]>);
+pub(in crate::cache) struct Sizes(Box<[u32]>);
 
 impl Sizes {
-    pub(super) fn new(slots: usize, vary: bool) -> Self {
+    pub(in crate::cache) fn new(slots: usize, vary: bool) -> Self {
         Self(vec![0; if vary { slots } else { 0 }].into())
     }
 
     #[inline]
-    pub(super) fn get(&self, slot: usize) -> usize {
+    pub(in crate::cache) fn get(&self, slot: usize) -> usize {
         self.0.get(slot).map_or(0, |&size| size as usize)
     }
 
@@ -39,25 +39,25 @@ impl Sizes {
 
 /// A number of rows, and what they weigh together beside their slots.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Weight {
-    pub(super) rows: usize,
-    pub(super) data: usize,
+pub(in crate::cache) struct Weight {
+    pub(in crate::cache) rows: usize,
+    pub(in crate::cache) data: usize,
 }
 
 impl Weight {
     #[inline]
-    pub(super) fn add(&mut self, size: usize) {
+    pub(in crate::cache) fn add(&mut self, size: usize) {
         self.rows += 1;
         self.data += size;
     }
 
-    pub(super) fn add_all(&mut self, other: Self) {
+    pub(in crate::cache) fn add_all(&mut self, other: Self) {
         self.rows += other.rows;
         self.data += other.data;
     }
 
     #[inline]
-    pub(super) fn remove(&mut self, size: usize) {
+    pub(in crate::cache) fn remove(&mut self, size: usize) {
         self.rows -= 1;
         self.data -= size;
     }
@@ -65,17 +65,17 @@ impl Weight {
 
 /// What the row in a slot takes beside it.
 #[inline]
-pub(super) fn size_in(sides: &[Side], id: RowId) -> usize {
+pub(in crate::cache) fn size_in(sides: &[Side], id: RowId) -> usize {
     sides[id.chunk()].sizes.get(id.slot())
 }
 
 /// How many small rows take as long to be freed as rows of so many bytes, beside one a row.
-pub(super) const fn cost_of_bytes(bytes: usize) -> usize {
+pub(in crate::cache) const fn cost_of_bytes(bytes: usize) -> usize {
     bytes / BYTES_OF_SMALL_ROW
 }
 
 /// How many rows of these sizes a budget pays for: at least one while there is any left of it.
-pub(super) fn pay(
+pub(in crate::cache) fn pay(
     vary: bool,
     mut sizes: impl ExactSizeIterator<Item = usize>,
     budget: &mut usize,
@@ -96,20 +96,20 @@ pub(super) fn pay(
 
 impl<R: Row> TableStore<R> {
     /// Whether rows are of different sizes.
-    pub(super) const SIZES_VARY: bool = <R as Decode<'static>>::SIZE.is_none();
+    pub(in crate::cache) const SIZES_VARY: bool = <R as Decode<'static>>::SIZE.is_none();
 
     /// What every row takes.
     const ROW_BYTES: usize = size_of::<Slot<R>>() + INDEX_BYTES;
 
     /// What a row takes beside its slot.
     #[inline]
-    pub(super) fn size(&self, id: RowId) -> usize {
+    pub(in crate::cache) fn size(&self, id: RowId) -> usize {
         if Self::SIZES_VARY { self.sides[id.chunk()].sizes.get(id.slot()) } else { 0 }
     }
 
     /// Says of how many bytes the row was decoded that was just put into a slot.
     #[inline]
-    pub(super) fn set_size(&mut self, id: RowId, size: usize) {
+    pub(in crate::cache) fn set_size(&mut self, id: RowId, size: usize) {
         if Self::SIZES_VARY {
             self.sides[id.chunk()].sizes.set(id.slot(), size);
             self.occupied_data += self.size(id);
@@ -118,14 +118,14 @@ impl<R: Row> TableStore<R> {
 
     /// Says of how many bytes the row was decoded that was moved into a slot.
     #[inline]
-    pub(super) fn move_size(&mut self, id: RowId, size: usize) {
+    pub(in crate::cache) fn move_size(&mut self, id: RowId, size: usize) {
         if Self::SIZES_VARY {
             self.sides[id.chunk()].sizes.set(id.slot(), size);
         }
     }
 
     /// Of how many bytes a row would be decoded.
-    pub(super) fn encoded_size(row: &R) -> usize {
+    pub(in crate::cache) fn encoded_size(row: &R) -> usize {
         if !Self::SIZES_VARY {
             return 0;
         }
@@ -135,12 +135,12 @@ impl<R: Row> TableStore<R> {
     }
 
     /// The memory that rows take.
-    pub(super) const fn bytes(weight: Weight) -> usize {
+    pub(in crate::cache) const fn bytes(weight: Weight) -> usize {
         weight.rows * Self::ROW_BYTES + weight.data
     }
 
     /// How many slots a chunk has at most, so that a chunk of large rows takes no more than one of many small ones.
-    pub(super) fn full_chunk_slots(&self) -> usize {
+    pub(in crate::cache) fn full_chunk_slots(&self) -> usize {
         /// What a full chunk takes about, where rows are large.
         const CHUNK_BYTES: usize = 1 << 20;
         let row = Self::ROW_BYTES + self.row_bytes;

@@ -11,40 +11,40 @@
 use core::any::Any;
 use std::sync::Arc;
 
-use super::index::identity::{ByBytes, ByKey, Identity};
-use super::membership::sets::ListId;
 use super::slots::{CHUNK_SLOTS, RowId, SlotState};
-use super::snapshot::{AnySnapshot, Snapshot};
 use super::stamp::Stamp;
-use super::store::TableStore;
 use super::weigh::{Weight, cost_of_bytes, pay, size_in};
 use crate::bsatn::{self, Writer};
+use crate::cache::index::identity::{ByBytes, ByKey, Identity};
+use crate::cache::membership::sets::ListId;
+use crate::cache::snapshot::{AnySnapshot, Snapshot};
+use crate::cache::store::TableStore;
 use crate::guard::FencedRows;
 use crate::schema::Row;
 
 /// Progress of reclaiming a table.
-pub(super) struct Reclaiming<R> {
+pub(in crate::cache) struct Reclaiming<R> {
     /// Chunks with husks.
-    pub(super) husky: Vec<u32>,
+    pub(in crate::cache) husky: Vec<u32>,
     /// How many husks there are, and what they weigh.
-    pub(super) husk_weight: Weight,
+    pub(in crate::cache) husk_weight: Weight,
     /// Chunks in which nobody may see a row any more, or might when they were listed.
     empty: Vec<u32>,
     /// Chunks that had no free slot left, and may be settled.
-    pub(super) full: Vec<u32>,
+    pub(in crate::cache) full: Vec<u32>,
     /// Chunks to be evacuated, the next one last, and how far that one is.
-    pub(super) sources: Vec<u32>,
+    pub(in crate::cache) sources: Vec<u32>,
     next_slot: usize,
     /// Rows that left and cannot be folded, oldest first.
-    pub(super) unfolded: Vec<u32>,
+    pub(in crate::cache) unfolded: Vec<u32>,
     /// Rows that were taken out of their slots, to be dropped outside of the lock.
-    pub(super) reaped: FencedRows<R>,
+    pub(in crate::cache) reaped: FencedRows<R>,
     /// Stands in for the table while that is reaped.
     nothing: Arc<Snapshot<R>>,
 }
 
 impl<R: Row> Reclaiming<R> {
-    pub(super) fn new() -> Self {
+    pub(in crate::cache) fn new() -> Self {
         Self {
             husky: Vec::new(),
             husk_weight: Weight::default(),
@@ -61,7 +61,7 @@ impl<R: Row> Reclaiming<R> {
 
 impl<R: Row> TableStore<R> {
     /// Makes husks of rows that no view of version `horizon` or later sees.
-    pub(super) fn bury(&mut self, horizon: u64, budget: &mut usize) {
+    pub(in crate::cache) fn bury(&mut self, horizon: u64, budget: &mut usize) {
         // Paid for when they were not folded.
         let unfolded = core::mem::take(&mut self.reclaiming.unfolded);
         self.bury_rows(&unfolded);
@@ -111,14 +111,14 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Lists a chunk in which nobody may see a row.
-    pub(super) fn note_empty(&mut self, chunk: usize) {
+    pub(in crate::cache) fn note_empty(&mut self, chunk: usize) {
         if !core::mem::replace(&mut self.sides[chunk].listed_empty, true) {
             self.reclaiming.empty.push(chunk as u32);
         }
     }
 
     /// Removes chunks in which nobody may see a row, while there are more slots than the table's next changes will want.
-    pub(super) fn remove_empty_chunks(&mut self, budget: &mut usize) {
+    pub(in crate::cache) fn remove_empty_chunks(&mut self, budget: &mut usize) {
         /// Cost of freeing a whole chunk, in rows applied.
         const COST: usize = CHUNK_SLOTS / 8;
         while *budget > 0
@@ -149,7 +149,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Returns `true` if there is nothing to reclaim, nor will be before the table changes.
-    pub(super) fn is_clean(&self) -> bool {
+    pub(in crate::cache) fn is_clean(&self) -> bool {
         let Reclaiming { husky, empty, full, sources, unfolded, .. } = &self.reclaiming;
         let may_remove = empty.last().is_some_and(|&chunk| {
             let side = &self.sides[chunk as usize];
@@ -161,17 +161,21 @@ impl<R: Row> TableStore<R> {
         is_through && !may_remove && !has_dead && !self.stale && !may_move
     }
 
-    pub(super) fn wants_reaping(&self) -> bool {
+    pub(in crate::cache) fn wants_reaping(&self) -> bool {
         !self.stale && !self.reclaiming.husky.is_empty()
     }
 
     /// Takes rows out of husks, if nobody but this table has `published`, its shared part.
-    pub(super) fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
+    pub(in crate::cache) fn reap(
+        &mut self,
+        published: &mut Arc<dyn AnySnapshot>,
+        budget: &mut usize,
+    ) {
         self.alone(published, |table, snapshot| table.reap_from(snapshot, budget));
     }
 
     /// Does something to `published`, this table's shared part, if nobody else has it.
-    pub(super) fn alone(
+    pub(in crate::cache) fn alone(
         &mut self,
         published: &mut Arc<dyn AnySnapshot>,
         act: impl FnOnce(&mut Self, &mut Snapshot<R>),
@@ -223,13 +227,13 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Drops what was reaped.
-    pub(super) fn drop_reaped(&mut self) {
+    pub(in crate::cache) fn drop_reaped(&mut self) {
         self.reclaiming.reaped = FencedRows::new();
     }
 
     /// Moves rows out of sparse chunks, if the table has many more slots than rows: they are born, and leave, with
     /// `version`. Whether any were moved.
-    pub(super) fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool {
+    pub(in crate::cache) fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool {
         if self.reclaiming.sources.is_empty() {
             self.choose_sources();
         }
@@ -378,7 +382,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Stamps live rows of a chunk that all views see as older than any version; whether there is such a chunk.
-    pub(super) fn freeze(&self, chunk: usize, horizon: u64) -> bool {
+    pub(in crate::cache) fn freeze(&self, chunk: usize, horizon: u64) -> bool {
         let horizon = Stamp::of(horizon);
         for slot in self.snapshot.chunks.slots(chunk) {
             if slot.state() == SlotState::Live && slot.born().reached(horizon) {

@@ -7,21 +7,25 @@
 
 use std::sync::Arc;
 
-use super::membership::sets::ListId;
 use super::slots::{Replaced, RowId, Slot, SlotState};
-use super::snapshot::{AnySnapshot, Snapshot};
-use super::store::TableStore;
 use super::weigh::{pay, size_in};
+use crate::cache::membership::sets::ListId;
+use crate::cache::snapshot::{AnySnapshot, Snapshot};
+use crate::cache::store::TableStore;
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {
     /// Returns `true` if there may be rows to fold.
-    pub(super) fn wants_folding(&self) -> bool {
+    pub(in crate::cache) fn wants_folding(&self) -> bool {
         !self.stale && !self.dead.is_empty() && self.is_keyed() && !self.has_further_indexes()
     }
 
     /// Folds rows that left, if nobody but this table has `published`, its shared part. No change may be under way.
-    pub(super) fn fold(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
+    pub(in crate::cache) fn fold(
+        &mut self,
+        published: &mut Arc<dyn AnySnapshot>,
+        budget: &mut usize,
+    ) {
         self.alone(published, |table, snapshot| table.fold_in(snapshot, budget));
     }
 

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 /// to that: rows that every view sees are stamped [`ALWAYS`](Self::ALWAYS) long before ([`FREEZE_EVERY`]), and
 /// applying waits for a view that old ([`VIEW_AGE_MAX`]). So four bytes do, whatever number of transactions goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp(u32);
+pub(in crate::cache) struct Stamp(u32);
 
 /// Set in marks, clear in points.
 const MARK: u32 = 1 << 31;
@@ -16,26 +16,26 @@ const MARK: u32 = 1 << 31;
 const BEHIND: u32 = 1 << 30;
 
 /// Number of versions between two passes that stamp old rows [`Stamp::ALWAYS`].
-pub(super) const FREEZE_EVERY: u64 = 1 << 27;
+pub(in crate::cache) const FREEZE_EVERY: u64 = 1 << 27;
 /// Number of versions that a view may be behind the current one before applying waits for it.
-pub(super) const VIEW_AGE_MAX: u64 = 1 << 28;
+pub(in crate::cache) const VIEW_AGE_MAX: u64 = 1 << 28;
 
 impl Stamp {
     /// Before every version.
-    pub(super) const ALWAYS: Self = Self(MARK);
+    pub(in crate::cache) const ALWAYS: Self = Self(MARK);
     /// After every version.
-    pub(super) const NEVER: Self = Self(u32::MAX);
+    pub(in crate::cache) const NEVER: Self = Self(u32::MAX);
 
     /// The point of a version.
     #[inline]
-    pub(super) fn of(version: u64) -> Self {
+    pub(in crate::cache) fn of(version: u64) -> Self {
         // The low bits are what is wanted.
         Self(version as u32 & !MARK)
     }
 
     /// Returns `true` if a view of version `at` is at this point or past it.
     #[inline]
-    pub(super) fn reached(self, at: Self) -> bool {
+    pub(in crate::cache) fn reached(self, at: Self) -> bool {
         // One test for what nearly every row is; the marks fail it, one of them wrongly.
         let not_before = (self.0 & MARK) | (at.0.wrapping_sub(self.0) & BEHIND);
         not_before == 0 || self.0 == Self::ALWAYS.0
@@ -47,20 +47,20 @@ impl Stamp {
 /// All accesses are relaxed: whatever a reader must see of a version was written before the epoch that it got the
 /// version from was stored behind a lock, and what is written later changes nothing for its version.
 #[derive(Debug)]
-pub(super) struct AtomicStamp(AtomicU32);
+pub(in crate::cache) struct AtomicStamp(AtomicU32);
 
 impl AtomicStamp {
-    pub(super) const fn new(stamp: Stamp) -> Self {
+    pub(in crate::cache) const fn new(stamp: Stamp) -> Self {
         Self(AtomicU32::new(stamp.0))
     }
 
     #[inline]
-    pub(super) fn get(&self) -> Stamp {
+    pub(in crate::cache) fn get(&self) -> Stamp {
         Stamp(self.0.load(Ordering::Relaxed))
     }
 
     #[inline]
-    pub(super) fn set(&self, stamp: Stamp) {
+    pub(in crate::cache) fn set(&self, stamp: Stamp) {
         self.0.store(stamp.0, Ordering::Relaxed);
     }
 }
