@@ -6,7 +6,7 @@ use foldhash::{HashMap, HashMapExt};
 
 use super::membership::sets::SetId;
 use super::storage::slots::{RowId, SlotState};
-use super::store::TableStore;
+use super::table::store::TableStore;
 use super::{Cache, TableId};
 use crate::bsatn::Writer;
 use crate::schema::Row;

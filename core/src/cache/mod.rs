@@ -23,26 +23,18 @@ mod catalog;
 mod change;
 mod compare;
 mod config;
-mod diagnose;
 mod diff;
 mod epoch;
 mod error;
-mod find;
-mod guess;
 mod held;
 mod index;
 mod membership;
 mod optimistic;
-mod raw;
 mod register;
 mod reset;
-mod settle;
 mod snapshot;
 mod snapshots;
-mod stage;
-mod staging;
 mod storage;
-mod store;
 mod table;
 mod unmentioned;
 mod view;
@@ -63,7 +55,7 @@ pub use optimistic::{
 pub use register::Registered;
 pub use storage::slots::RowId;
 #[doc(hidden)]
-pub use table::Usage;
+pub use table::any::Usage;
 pub use view::{Rows, TableView, UntypedTable};
 pub use writer::Cache;
 

@@ -3,14 +3,14 @@
 use core::any::{Any, TypeId};
 use std::sync::Arc;
 
-use super::diagnose::diagnose;
 use super::error::{RegisterError, RowMismatch, SetFailure};
 use super::index::identity::{ByBytes, ByKey, Identity};
 use super::membership::sets::{ListId, SetId};
-use super::raw::{Moving, RawRow};
 use super::storage::slots::RowId;
 use super::storage::stamp::Stamp;
-use super::store::{DeadRows, TableStore};
+use super::table::diagnose::diagnose;
+use super::table::raw::{Moving, RawRow};
+use super::table::store::{DeadRows, TableStore};
 use super::{Cache, TableId};
 use crate::bsatn;
 use crate::guard::{self, FencedRows};

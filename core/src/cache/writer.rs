@@ -14,7 +14,7 @@ use super::reset::Resets;
 use super::snapshot::AnySnapshot;
 use super::snapshots::Snapshots;
 use super::storage::stamp::FREEZE_EVERY;
-use super::table::{AnyTable, Dead, Usage};
+use super::table::any::{AnyTable, Dead, Usage};
 use super::unmentioned::Unmentioned;
 use super::{CacheConfig, TableId};
 use crate::schema::TableDef;

@@ -9,7 +9,7 @@ use crate::cache::error::RegisterError;
 use crate::cache::register::Registered;
 use crate::cache::storage::slots::{Chunks, RowId};
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::store::TableStore;
+use crate::cache::table::store::TableStore;
 use crate::cache::{Cache, TableId};
 use crate::guard;
 use crate::schema::{ClientIndex, Row, Table};

@@ -8,7 +8,7 @@ use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::store::TableStore;
+use crate::cache::table::store::TableStore;
 use crate::schema::Row;
 use crate::wire::RowList;
 

@@ -14,7 +14,7 @@ use super::layer::KeyId;
 use super::temp_id::{AnyId, NewIds};
 use crate::bsatn::{Reader, Writer};
 use crate::cache::storage::slots::{NO_ROW, RowId};
-use crate::cache::store::TableStore;
+use crate::cache::table::store::TableStore;
 use crate::schema::Row;
 
 /// Temporary ids that a mutation was given when it last ran.

@@ -16,7 +16,7 @@ use crate::cache::apply::Applying;
 use crate::cache::diff::Transaction;
 use crate::cache::epoch::View;
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::store::TableStore;
+use crate::cache::table::store::TableStore;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId};
 use crate::guard::Fenced;
 use crate::schema::{Row, Table};

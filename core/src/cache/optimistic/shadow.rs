@@ -14,7 +14,7 @@ use crate::cache::index::identity::{ByBytes, ByKey, encodes_as};
 use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::store::TableStore;
+use crate::cache::table::store::TableStore;
 use crate::schema::Row;
 
 /// Holds the rows that mutations wrote. No query set has this number: they are counted up from 0.

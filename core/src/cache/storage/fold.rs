@@ -11,7 +11,7 @@ use super::slots::{Replaced, RowId, Slot, SlotState};
 use super::weigh::{pay, size_in};
 use crate::cache::membership::sets::ListId;
 use crate::cache::snapshot::{AnySnapshot, Snapshot};
-use crate::cache::store::TableStore;
+use crate::cache::table::store::TableStore;
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {

@@ -3,7 +3,7 @@
 
 use super::slots::RowId;
 use super::stamp::Stamp;
-use crate::cache::store::TableStore;
+use crate::cache::table::store::TableStore;
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {

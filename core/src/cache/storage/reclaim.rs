@@ -18,7 +18,7 @@ use crate::bsatn::{self, Writer};
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::sets::ListId;
 use crate::cache::snapshot::{AnySnapshot, Snapshot};
-use crate::cache::store::TableStore;
+use crate::cache::table::store::TableStore;
 use crate::guard::FencedRows;
 use crate::schema::Row;
 

@@ -5,7 +5,7 @@
 
 use super::slots::{CHUNK_SLOTS, FIRST_CHUNK_SLOTS, RowId, Slot};
 use crate::bsatn::{Decode, Writer};
-use crate::cache::store::{Side, TableStore};
+use crate::cache::table::store::{Side, TableStore};
 use crate::schema::Row;
 
 /// What a row takes in an index of identities, beside its slot.

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 
-use super::diff::{AnyEvents, Pair, Retained, TableDiff};
-use super::error::OutOfSyncKind;
-use super::membership::sets::{ListId, SetId};
 use super::staging::Staging;
-use super::storage::slots::{NO_ROW, RowId};
-use super::storage::stamp::Stamp;
-use super::storage::weigh::Weight;
 use super::store::{DeadRows, TableStore};
+use crate::cache::diff::{AnyEvents, Pair, Retained, TableDiff};
+use crate::cache::error::OutOfSyncKind;
+use crate::cache::membership::sets::{ListId, SetId};
+use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::stamp::Stamp;
+use crate::cache::storage::weigh::Weight;
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {
     /// Finds out what the message changes; whether that is done.
-    pub(super) fn settle(
+    pub(in crate::cache) fn settle(
         &mut self,
         stale: &HashSet<SetId>,
         budget: &mut usize,
@@ -89,7 +89,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Stamps what the message changed, for the version `at`; whether that is done.
-    pub(super) fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool {
+    pub(in crate::cache) fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool {
         while let Some(&pair) = self.staging.pairs.get(self.staging.committed) {
             if !spend(budget) {
                 return false;
@@ -108,7 +108,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Ends the message after its commit: what changed with `version`, if anything.
-    pub(super) fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
+    pub(in crate::cache) fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
         let Staging { pairs, waste, events, event_bytes, died, .. } =
             core::mem::replace(&mut self.staging, Staging::new());
         self.changed_at = version;
@@ -129,7 +129,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Remembers rows to be freed when no view of a version before `version` is left; what they weigh.
-    pub(super) fn bury_later(&mut self, version: u64, mut ids: Vec<u32>) -> Weight {
+    pub(in crate::cache) fn bury_later(&mut self, version: u64, mut ids: Vec<u32>) -> Weight {
         let mut weight = Weight::default();
         if ids.is_empty() {
             return weight;
@@ -149,7 +149,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Undoes whatever the message did so far.
-    pub(super) fn abort(&mut self) {
+    pub(in crate::cache) fn abort(&mut self) {
         let Staging { pairs, log, mut waste, settling, committed, .. } =
             core::mem::replace(&mut self.staging, Staging::new());
         for pair in &pairs[..committed] {

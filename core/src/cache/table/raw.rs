@@ -1,17 +1,17 @@
 //! Rows of tables that nobody mentioned yet: their encodings, as they came.
 
-use super::membership::sets::{ListId, SetId};
-use super::storage::slots::{RowId, SlotState};
-use super::storage::stamp::Stamp;
 use super::store::{DeadRows, TableStore};
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
+use crate::cache::membership::sets::{ListId, SetId};
+use crate::cache::storage::slots::{RowId, SlotState};
+use crate::cache::storage::stamp::Stamp;
 use crate::schema::{IndexVisitor, Row, RowDef, Sats, SatsType, TypeRef};
 
 /// A row of an unknown type.
-pub(super) struct RawRow(Box<[u8]>);
+pub(in crate::cache) struct RawRow(Box<[u8]>);
 
 impl RawRow {
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::cache) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
@@ -56,15 +56,15 @@ impl Row for RawRow {
 }
 
 /// A raw row on its way to a typed table.
-pub(super) struct Moving<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) list: ListId,
-    pub(super) born: Stamp,
+pub(in crate::cache) struct Moving<'a> {
+    pub(in crate::cache) bytes: &'a [u8],
+    pub(in crate::cache) list: ListId,
+    pub(in crate::cache) born: Stamp,
 }
 
 impl TableStore<RawRow> {
     /// The rows that new views see.
-    pub(super) fn live_rows(&self) -> impl Iterator<Item = Moving<'_>> {
+    pub(in crate::cache) fn live_rows(&self) -> impl Iterator<Item = Moving<'_>> {
         let ids = (0..self.sides.len())
             .flat_map(|chunk| (0..self.sides[chunk].used).map(move |slot| RowId::new(chunk, slot)));
         ids.filter_map(|id| {
@@ -74,14 +74,14 @@ impl TableStore<RawRow> {
     }
 
     /// Returns `true` if none but `outdated` sets hold the row.
-    pub(super) fn is_outdated(&self, row: &Moving<'_>, outdated: &[SetId]) -> bool {
+    pub(in crate::cache) fn is_outdated(&self, row: &Moving<'_>, outdated: &[SetId]) -> bool {
         // Every row is looked at, nearly always with nothing to look for.
         !outdated.is_empty()
             && self.lists.members(row.list).iter().all(|(set, _)| outdated.contains(set))
     }
 
     /// The rows that left and that some view may see, by the version with which they did.
-    pub(super) fn dead_rows_of<'a>(
+    pub(in crate::cache) fn dead_rows_of<'a>(
         &'a self,
         dead: &'a DeadRows,
     ) -> impl Iterator<Item = (Moving<'a>, Stamp)> {

@@ -2,34 +2,34 @@
 
 use foldhash::HashSet;
 
-use super::diff::Pair;
-use super::membership::sets::ListId;
-use super::storage::slots::RowId;
+use crate::cache::diff::Pair;
+use crate::cache::membership::sets::ListId;
+use crate::cache::storage::slots::RowId;
 use crate::guard::FencedRows;
 
 /// Effects of a message on a table so far.
 #[derive(Debug)]
-pub(super) struct Staging<R> {
+pub(in crate::cache) struct Staging<R> {
     /// Rows that came, with the live rows that they replace; once settled, all changes.
-    pub(super) pairs: Vec<Pair>,
+    pub(in crate::cache) pairs: Vec<Pair>,
     /// The list that a live row had before each change of it.
-    pub(super) log: Vec<(RowId, ListId)>,
+    pub(in crate::cache) log: Vec<(RowId, ListId)>,
     /// Rows that came and went, and those of messages that failed.
-    pub(super) waste: Vec<u32>,
+    pub(in crate::cache) waste: Vec<u32>,
     /// Rows of an event table, and the size of their encodings.
-    pub(super) events: FencedRows<R>,
-    pub(super) repeats: Repeats,
-    pub(super) event_bytes: usize,
-    pub(super) settling: Settling,
+    pub(in crate::cache) events: FencedRows<R>,
+    pub(in crate::cache) repeats: Repeats,
+    pub(in crate::cache) event_bytes: usize,
+    pub(in crate::cache) settling: Settling,
     /// Number of committed pairs.
-    pub(super) committed: usize,
+    pub(in crate::cache) committed: usize,
     /// The rows that left, as far as they are committed.
-    pub(super) died: Vec<u32>,
+    pub(in crate::cache) died: Vec<u32>,
 }
 
 /// Finds the events that a message brings more than once.
 #[derive(Debug, Default)]
-pub(super) enum Repeats {
+pub(in crate::cache) enum Repeats {
     /// No list of events is expected.
     #[default]
     None,
@@ -41,7 +41,7 @@ pub(super) enum Repeats {
 
 impl Repeats {
     /// Expects one more list of events.
-    pub(super) fn expect(&mut self, message: u64, distinct: bool) {
+    pub(in crate::cache) fn expect(&mut self, message: u64, distinct: bool) {
         let alone = match self {
             Self::None => true,
             Self::Impossible { message: last } => *last != message,
@@ -57,17 +57,17 @@ impl Repeats {
 
 /// Progress of netting.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Settling {
+pub(in crate::cache) struct Settling {
     /// Number of rows that came and were looked at, and number of them that stay.
-    pub(super) looked_at: usize,
-    pub(super) kept: usize,
+    pub(in crate::cache) looked_at: usize,
+    pub(in crate::cache) kept: usize,
     /// `true` if all were: then `log` is next.
-    pub(super) came_done: bool,
-    pub(super) log_at: usize,
+    pub(in crate::cache) came_done: bool,
+    pub(in crate::cache) log_at: usize,
 }
 
 impl<R> Staging<R> {
-    pub(super) fn new() -> Self {
+    pub(in crate::cache) fn new() -> Self {
         Self {
             pairs: Vec::new(),
             log: Vec::new(),

@@ -3,15 +3,15 @@
 use core::hint::black_box;
 
 use super::guess::Guess;
-use super::index::identity::Identity;
-use super::storage::slots::{RowId, SlotState};
 use super::store::TableStore;
 use crate::bsatn::DecodeError;
+use crate::cache::index::identity::Identity;
+use crate::cache::storage::slots::{RowId, SlotState};
 use crate::schema::Row;
 
 /// Row of the table that matches a row that came.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Found {
+pub(in crate::cache) enum Found {
     /// Nothing, by the index.
     Nothing { hash: u64 },
     /// A row that came with the same message.
@@ -21,7 +21,7 @@ pub(super) enum Found {
 }
 
 /// Takes the rows of a list one by one, and finds each: where it guesses, else by the index.
-pub(super) struct Finder<'b, R: Row, I: Identity<R>, L> {
+pub(in crate::cache) struct Finder<'b, R: Row, I: Identity<R>, L> {
     rows: L,
     /// The next rows, the first one last.
     ahead: Vec<Probed<'b, I::Probe<'b>>>,
@@ -38,14 +38,14 @@ struct Probed<'b, P> {
 const AHEAD_ROWS: usize = 32;
 
 impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, L> {
-    pub(super) fn new(rows: L) -> Self {
+    pub(in crate::cache) fn new(rows: L) -> Self {
         Self { rows, ahead: Vec::new(), guess: Guess::default() }
     }
 
     /// The next row, and what the table has of it, if what identifies it can be decoded.
     // Called once in each loop over rows; as a call it hands what it found over in memory, which costs 40 instructions.
     #[inline(always)]
-    pub(super) fn next(
+    pub(in crate::cache) fn next(
         &mut self,
         table: &TableStore<R>,
     ) -> Option<(&'b [u8], Result<Found, DecodeError>)> {

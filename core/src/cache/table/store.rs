@@ -5,87 +5,87 @@ use core::hash::{BuildHasher, Hash};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::TableId;
-use super::error::OutOfSyncKind;
-use super::index::identity::{ByBytes, ByKey, Identity};
-use super::membership::sets::{ListId, SetId, SetLists};
-use super::optimistic::Layer;
-use super::snapshot::Snapshot;
 use super::staging::Staging;
-use super::storage::reclaim::Reclaiming;
-use super::storage::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
-use super::storage::weigh::{Sizes, Weight};
 use crate::bsatn::Writer;
+use crate::cache::TableId;
+use crate::cache::error::OutOfSyncKind;
+use crate::cache::index::identity::{ByBytes, ByKey, Identity};
+use crate::cache::membership::sets::{ListId, SetId, SetLists};
+use crate::cache::optimistic::Layer;
+use crate::cache::snapshot::Snapshot;
+use crate::cache::storage::reclaim::Reclaiming;
+use crate::cache::storage::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
+use crate::cache::storage::weigh::{Sizes, Weight};
 use crate::schema::{IndexVisitor, Row, TableDef, TableKind};
 
-pub(super) struct TableStore<R: Row> {
-    pub(super) id: TableId,
-    pub(super) name: Arc<str>,
+pub(in crate::cache) struct TableStore<R: Row> {
+    pub(in crate::cache) id: TableId,
+    pub(in crate::cache) name: Arc<str>,
     /// None for a raw table.
-    pub(super) def: Option<TableDef>,
+    pub(in crate::cache) def: Option<TableDef>,
     /// The shared part. Readers have this one, or an older one while `stale`.
-    pub(super) snapshot: Arc<Snapshot<R>>,
-    pub(super) stale: bool,
+    pub(in crate::cache) snapshot: Arc<Snapshot<R>>,
+    pub(in crate::cache) stale: bool,
     /// By chunk.
-    pub(super) sides: Vec<Side>,
+    pub(in crate::cache) sides: Vec<Side>,
     /// Chunks that may have free slots.
     open: Vec<u32>,
     /// Gaps among the chunks. Views may still have what was there, in which they see nothing.
     gaps: Vec<u32>,
-    pub(super) lists: SetLists,
-    pub(super) staging: Staging<R>,
+    pub(in crate::cache) lists: SetLists,
+    pub(in crate::cache) staging: Staging<R>,
     /// Writes of pending mutations, if any has read or written it.
-    pub(super) layer: Option<Box<Layer<R>>>,
+    pub(in crate::cache) layer: Option<Box<Layer<R>>>,
     /// The sets that hold a row which is on its way between the layer and a slot, while code of its type runs.
-    pub(super) on_its_way: Vec<SetId>,
+    pub(in crate::cache) on_its_way: Vec<SetId>,
     /// Rows that left, oldest first, while some view may see them.
-    pub(super) dead: VecDeque<DeadRows>,
+    pub(in crate::cache) dead: VecDeque<DeadRows>,
     /// How many they are, and what they weigh.
-    pub(super) dead_weight: Weight,
+    pub(in crate::cache) dead_weight: Weight,
     /// Number of rows that new views see.
-    pub(super) len: usize,
+    pub(in crate::cache) len: usize,
     /// Number of slots, and number of those with a row that a reader sees, or may yet see.
-    pub(super) capacity: usize,
-    pub(super) occupied: usize,
+    pub(in crate::cache) capacity: usize,
+    pub(in crate::cache) occupied: usize,
     /// What those rows take beside their slots.
-    pub(super) occupied_data: usize,
+    pub(in crate::cache) occupied_data: usize,
     /// What a row took on average in the list that came last.
-    pub(super) row_bytes: usize,
+    pub(in crate::cache) row_bytes: usize,
     /// The version that last changed any slot.
-    pub(super) changed_at: u64,
-    pub(super) reclaiming: Reclaiming<R>,
+    pub(in crate::cache) changed_at: u64,
+    pub(in crate::cache) reclaiming: Reclaiming<R>,
     scratch: Writer,
 }
 
 /// The writer's part of a chunk.
 #[derive(Debug, Default)]
-pub(super) struct Side {
+pub(in crate::cache) struct Side {
     /// Sets that hold the row in each slot.
-    pub(super) sets: Box<[ListId]>,
-    pub(super) sizes: Sizes,
+    pub(in crate::cache) sets: Box<[ListId]>,
+    pub(in crate::cache) sizes: Sizes,
     /// Slots below this were used at least once.
-    pub(super) used: usize,
+    pub(in crate::cache) used: usize,
     /// Those of them that are free again.
-    pub(super) free: Vec<u16>,
+    pub(in crate::cache) free: Vec<u16>,
     /// Slots whose rows nobody sees any more, and that still hold them.
-    pub(super) husks: Vec<u16>,
+    pub(in crate::cache) husks: Vec<u16>,
     /// Number of slots with live rows.
-    pub(super) live: usize,
-    /// `true` if the chunk is settled: see [`Chunks::visible`](super::storage::slots::Chunks::visible).
-    pub(super) settled: bool,
+    pub(in crate::cache) live: usize,
+    /// `true` if the chunk is settled: see [`Chunks::visible`](crate::cache::storage::slots::Chunks::visible).
+    pub(in crate::cache) settled: bool,
     /// `true` if the chunk is listed in `open`.
     is_open: bool,
     /// `true` if the chunk is listed among those to be removed.
-    pub(super) listed_empty: bool,
+    pub(in crate::cache) listed_empty: bool,
     /// `true` if rows are moved out of it: no slot is given away any more.
-    pub(super) closed: bool,
+    pub(in crate::cache) closed: bool,
     /// `true` if a row could not be moved out of it: its type does not decode what it encodes.
-    pub(super) stuck: bool,
+    pub(in crate::cache) stuck: bool,
 }
 
 impl Side {
     /// Number of slots with a row that a reader sees, or may yet see.
-    pub(super) fn occupied(&self) -> usize {
+    pub(in crate::cache) fn occupied(&self) -> usize {
         self.used - self.free.len() - self.husks.len()
     }
 
@@ -109,14 +109,14 @@ impl Side {
 
 /// Rows that left with one version.
 #[derive(Debug)]
-pub(super) struct DeadRows {
-    pub(super) version: u64,
+pub(in crate::cache) struct DeadRows {
+    pub(in crate::cache) version: u64,
     /// The first that left last.
-    pub(super) ids: Vec<u32>,
+    pub(in crate::cache) ids: Vec<u32>,
 }
 
 impl<R: Row> TableStore<R> {
-    pub(super) fn new(id: TableId, name: Arc<str>, def: Option<TableDef>) -> Self {
+    pub(in crate::cache) fn new(id: TableId, name: Arc<str>, def: Option<TableDef>) -> Self {
         Self {
             id,
             name,
@@ -143,35 +143,35 @@ impl<R: Row> TableStore<R> {
         }
     }
 
-    pub(super) fn is_keyed(&self) -> bool {
+    pub(in crate::cache) fn is_keyed(&self) -> bool {
         self.def.is_some_and(|def| def.primary_key.is_some())
     }
 
-    pub(super) fn is_event(&self) -> bool {
+    pub(in crate::cache) fn is_event(&self) -> bool {
         self.def.is_some_and(|def| def.kind == TableKind::Event)
     }
 
     /// The slot of a row that the writer knows.
     #[inline]
-    pub(super) fn slot(&self, id: RowId) -> Option<&Slot<R>> {
+    pub(in crate::cache) fn slot(&self, id: RowId) -> Option<&Slot<R>> {
         self.snapshot.chunks.slot(id)
     }
 
     #[inline]
-    pub(super) fn list(&self, id: RowId) -> ListId {
+    pub(in crate::cache) fn list(&self, id: RowId) -> ListId {
         self.sides[id.chunk()].sets[id.slot()]
     }
 
     /// Changes which sets hold a row.
     #[inline]
-    pub(super) fn set_list(&mut self, id: RowId, list: ListId) {
+    pub(in crate::cache) fn set_list(&mut self, id: RowId, list: ListId) {
         let held = &mut self.sides[id.chunk()].sets[id.slot()];
         self.lists.move_row(*held, list);
         *held = list;
     }
 
     /// A free slot; `expected` is how many more will be asked for.
-    pub(super) fn alloc(&mut self, expected: usize) -> Result<RowId, OutOfSyncKind> {
+    pub(in crate::cache) fn alloc(&mut self, expected: usize) -> Result<RowId, OutOfSyncKind> {
         loop {
             let Some(&chunk) = self.open.last() else {
                 self.add_chunk(expected)?;
@@ -212,7 +212,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Lists a chunk as having free slots, if it has some.
-    pub(super) fn open_chunk(&mut self, chunk: usize) {
+    pub(in crate::cache) fn open_chunk(&mut self, chunk: usize) {
         let side = &mut self.sides[chunk];
         if !side.is_open && side.has_room() {
             side.is_open = true;
@@ -221,7 +221,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Takes a chunk away, in which nobody may see any row. Readers of older views keep it.
-    pub(super) fn remove_chunk(&mut self, index: usize) {
+    pub(in crate::cache) fn remove_chunk(&mut self, index: usize) {
         let snapshot = Arc::make_mut(&mut self.snapshot);
         if Arc::make_mut(&mut snapshot.chunks).remove(index).is_none() {
             return;
@@ -239,7 +239,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Makes room in the index of identities for a list of `rows` rows.
-    pub(super) fn reserve(&mut self, rows: usize) {
+    pub(in crate::cache) fn reserve(&mut self, rows: usize) {
         if !self.snapshot.primary.wants_reserve(rows) {
             return;
         }
@@ -258,7 +258,7 @@ impl<R: Row> TableStore<R> {
 
     /// Adds a row to the index of identities.
     #[inline]
-    pub(super) fn index_row<I: Identity<R>>(&mut self, hash: u64, id: RowId) {
+    pub(in crate::cache) fn index_row<I: Identity<R>>(&mut self, hash: u64, id: RowId) {
         while !self.snapshot.primary.try_insert(hash, id.0) {
             self.grow_primary::<I>(hash);
         }
@@ -275,7 +275,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Removes a version from the index of identities: the one that replaces it, if there is one, takes its place.
-    pub(super) fn unindex_row<I: Identity<R>>(&mut self, id: RowId) {
+    pub(in crate::cache) fn unindex_row<I: Identity<R>>(&mut self, id: RowId) {
         let Self { snapshot, scratch, .. } = self;
         let Some(row) = snapshot.chunks.row(id) else { return };
         let hash = I::hash_row(row, &snapshot.hasher, scratch);
@@ -293,7 +293,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// The live row of this hash for which `is` says yes.
-    pub(super) fn find_live(&self, hash: u64, is: impl Fn(&R) -> bool) -> Option<RowId> {
+    pub(in crate::cache) fn find_live(&self, hash: u64, is: impl Fn(&R) -> bool) -> Option<RowId> {
         self.snapshot.primary.find(hash, |id| {
             self.versions(RowId(id)).find(|&id| {
                 let live = self.slot(id).filter(|slot| slot.state() == SlotState::Live);
@@ -304,17 +304,17 @@ impl<R: Row> TableStore<R> {
 
     /// A version of a row and those that replace it, one after the other.
     #[inline]
-    pub(super) fn versions(&self, id: RowId) -> impl Iterator<Item = RowId> {
+    pub(in crate::cache) fn versions(&self, id: RowId) -> impl Iterator<Item = RowId> {
         core::iter::successors(Some(id), |&id| self.snapshot.chunks.newer(id))
     }
 
-    pub(super) fn has_further_indexes(&self) -> bool {
+    pub(in crate::cache) fn has_further_indexes(&self) -> bool {
         let Snapshot { uniques, ordered, declared, .. } = &*self.snapshot;
         !uniques.is_empty() || !ordered.is_empty() || !declared.is_empty()
     }
 
     /// Adds rows to all indexes but that of identities.
-    pub(super) fn index_further(&mut self, ids: &[u32]) {
+    pub(in crate::cache) fn index_further(&mut self, ids: &[u32]) {
         if self.has_further_indexes() && !ids.is_empty() {
             R::visit_indexes(&mut IndexRows { store: self, ids });
             let Snapshot { declared, chunks, .. } = &*self.snapshot;
@@ -323,7 +323,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Removes rows from all indexes but that of identities.
-    pub(super) fn unindex_further(&mut self, ids: &[u32]) {
+    pub(in crate::cache) fn unindex_further(&mut self, ids: &[u32]) {
         if self.has_further_indexes() && !ids.is_empty() {
             R::visit_indexes(&mut UnindexRows { store: self, ids });
             self.snapshot.declared.iter().for_each(|index| index.remove(ids));

@@ -2,12 +2,12 @@
 
 use core::fmt::Write;
 
-use super::error::RowMismatch;
 use crate::bsatn::{DecodeError, Reader};
+use crate::cache::error::RowMismatch;
 use crate::schema::{RowDef, SatsType, SumDef, TypeRef, UnknownVariants, VariantDef};
 
 /// Finds what is wrong with `bytes`, for which decoding a row of `def` failed with `error`.
-pub(super) fn diagnose(def: &RowDef, bytes: &[u8], error: DecodeError) -> RowMismatch {
+pub(in crate::cache) fn diagnose(def: &RowDef, bytes: &[u8], error: DecodeError) -> RowMismatch {
     let mut reader = Reader::new(bytes);
     let mut unknown = None;
     for column in def.columns {

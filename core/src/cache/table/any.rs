@@ -7,20 +7,20 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 
-use super::diff::TableDiff;
-use super::error::{OutOfSyncKind, RowMismatch};
-use super::membership::sets::SetId;
-use super::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
-use super::snapshot::AnySnapshot;
 use super::stage::DropCursor;
-use super::storage::stamp::Stamp;
 use super::store::TableStore;
+use crate::cache::diff::TableDiff;
+use crate::cache::error::{OutOfSyncKind, RowMismatch};
+use crate::cache::membership::sets::SetId;
+use crate::cache::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
+use crate::cache::snapshot::AnySnapshot;
+use crate::cache::storage::stamp::Stamp;
 use crate::schema::{Row, TableDef};
 use crate::wire::RowList;
 
 /// Reason for which rows could not be staged.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(in crate::cache) enum Fault {
     /// The server said something that cannot be.
     OutOfSync(OutOfSyncKind),
     /// A row is not what its Rust type says.
@@ -28,7 +28,7 @@ pub(super) enum Fault {
 }
 
 /// A [`TableStore`] of whatever row type. What the methods do is said there.
-pub(super) trait AnyTable: Any + Send {
+pub(in crate::cache) trait AnyTable: Any + Send {
     fn name(&self) -> &Arc<str>;
     fn def(&self) -> Option<&TableDef>;
     fn row_type(&self) -> TypeId;
@@ -49,7 +49,7 @@ pub(super) trait AnyTable: Any + Send {
         from: usize,
         max: usize,
     ) -> Result<(), Fault>;
-    /// One more list of events is to be staged; the arguments are as in [`Part::Events`](super::Part::Events).
+    /// One more list of events is to be staged; the arguments are as in [`Part::Events`](crate::cache::Part::Events).
     fn expect_events(&mut self, message: u64, distinct: bool);
     fn stage_events(
         &mut self,
@@ -123,10 +123,10 @@ pub(super) trait AnyTable: Any + Send {
 
 /// Rows that left and may be seen by views.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Dead {
-    pub(super) rows: usize,
+pub(in crate::cache) struct Dead {
+    pub(in crate::cache) rows: usize,
     /// The memory that they take.
-    pub(super) bytes: usize,
+    pub(in crate::cache) bytes: usize,
 }
 
 /// Use of a table's slots, in slots. For tests and diagnosis.
@@ -142,7 +142,7 @@ pub struct Usage {
     /// All slots.
     pub slots: usize,
     /// Bytes that dead rows and husks take, which is what is counted towards
-    /// [`max_dead_bytes`](super::CacheConfig::max_dead_bytes) and what is still to be freed.
+    /// [`max_dead_bytes`](crate::cache::CacheConfig::max_dead_bytes) and what is still to be freed.
     pub garbage_bytes: usize,
 }
 
@@ -302,11 +302,11 @@ impl<R: Row> AnyTable for TableStore<R> {
         if !core::mem::take(&mut self.stale) {
             return None;
         }
-        Some(Arc::<super::snapshot::Snapshot<R>>::clone(&self.snapshot))
+        Some(Arc::<crate::cache::snapshot::Snapshot<R>>::clone(&self.snapshot))
     }
 
     fn peek(&self) -> Arc<dyn AnySnapshot> {
-        Arc::<super::snapshot::Snapshot<R>>::clone(&self.snapshot)
+        Arc::<crate::cache::snapshot::Snapshot<R>>::clone(&self.snapshot)
     }
 
     fn is_stale(&self) -> bool {

@@ -3,29 +3,29 @@
 //! Inserts come first, then deletes, whatever the message's order: one update may delete a row and insert the same row
 //! through different queries, and such a row never left. Counts are netted by row and set over the whole message.
 
+use super::any::Fault;
 use super::diagnose;
-use super::diff::Pair;
-use super::error::OutOfSyncKind;
 use super::find::{Finder, Found};
-use super::index::identity::{ByBytes, ByKey, Identity, encodes_as};
-use super::membership::sets::{ListId, SetId, Step, Stepper};
 use super::staging::Repeats;
-use super::storage::slots::{NO_ROW, RowId, SlotState};
 use super::store::TableStore;
-use super::table::Fault;
 use crate::bsatn::DecodeError;
+use crate::cache::diff::Pair;
+use crate::cache::error::OutOfSyncKind;
+use crate::cache::index::identity::{ByBytes, ByKey, Identity, encodes_as};
+use crate::cache::membership::sets::{ListId, SetId, Step, Stepper};
+use crate::cache::storage::slots::{NO_ROW, RowId, SlotState};
 use crate::schema::{Row, RowDef};
 use crate::wire::RowList;
 
 /// Progress of dropping a set's rows.
 #[derive(Debug, Default)]
-pub(super) struct DropCursor {
+pub(in crate::cache) struct DropCursor {
     chunk: usize,
 }
 
 impl<R: Row> TableStore<R> {
     /// Stages the rows `from..from + max` of a list.
-    pub(super) fn stage_inserts(
+    pub(in crate::cache) fn stage_inserts(
         &mut self,
         set: SetId,
         rows: &RowList,
@@ -105,14 +105,14 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Puts a row into a free slot.
-    pub(super) fn put(&mut self, row: R, expected: usize) -> Result<RowId, Fault> {
+    pub(in crate::cache) fn put(&mut self, row: R, expected: usize) -> Result<RowId, Fault> {
         let size = Self::encoded_size(&row);
         self.put_sized(row, size, expected)
     }
 
     /// Puts a row into a free slot that was decoded of `size` bytes.
     #[inline]
-    pub(super) fn put_sized(
+    pub(in crate::cache) fn put_sized(
         &mut self,
         row: R,
         size: usize,
@@ -144,7 +144,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Stages the deletes `from..from + max` of a list. Only what identifies a row is decoded.
-    pub(super) fn stage_deletes(
+    pub(in crate::cache) fn stage_deletes(
         &mut self,
         set: SetId,
         rows: &RowList,
@@ -198,7 +198,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Stages rows that are delivered and not stored.
-    pub(super) fn stage_events(
+    pub(in crate::cache) fn stage_events(
         &mut self,
         message: u64,
         rows: &RowList,
@@ -235,7 +235,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Stages that a set holds nothing any more; whether that is done.
-    pub(super) fn stage_drop(
+    pub(in crate::cache) fn stage_drop(
         &mut self,
         set: SetId,
         cursor: &mut DropCursor,
