@@ -6,10 +6,10 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::change::{Change, Part, Step};
 use super::diff::Transaction;
-use super::epoch::View;
 use super::error::{OutOfSync, RowMismatch, SetFailure};
 use super::membership::sets::SetId;
 use super::optimistic::{MutationId, NewIds, Rebasing, Want};
+use super::read::epoch::View;
 use super::storage::stamp::{Stamp, VIEW_AGE_MAX};
 use super::storage::weigh::cost_of_bytes;
 use super::table::any::{AnyTable, Fault};

@@ -5,9 +5,9 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::TableId;
-use super::epoch::View;
 use super::error::SetFailure;
 use super::optimistic::NewIds;
+use super::read::epoch::View;
 use super::storage::slots::{Chunks, NO_ROW, RowId};
 use crate::bsatn::Writer;
 use crate::guard::FencedRows;

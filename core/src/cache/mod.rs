@@ -19,32 +19,27 @@
 //! Not here: what a set is on the wire, when to subscribe, who is told of changes.
 
 mod apply;
-mod catalog;
 mod change;
 mod compare;
 mod config;
 mod diff;
-mod epoch;
 mod error;
 mod held;
 mod index;
 mod membership;
 mod optimistic;
+mod read;
 mod register;
 mod reset;
-mod snapshot;
-mod snapshots;
 mod storage;
 mod table;
 mod unmentioned;
-mod view;
 mod writer;
 
 pub use change::{Change, Part, Step};
 pub use compare::Drift;
 pub use config::CacheConfig;
 pub use diff::{Changes, Retained, RowChange, TableDiff, Transaction};
-pub use epoch::{CacheReader, View};
 pub use error::{OutOfSync, OutOfSyncKind, RegisterError, RowMismatch, SetFailure};
 pub use held::Held;
 pub use membership::sets::SetId;
@@ -52,11 +47,12 @@ pub use optimistic::{
     AnyId, IdKind, LocalTable, LocalTableMut, LocalTx, Mutated, Mutation, MutationError,
     MutationId, NewIds, RowStatus, TempId, is_mutating,
 };
+pub use read::epoch::{CacheReader, View};
+pub use read::view::{Rows, TableView, UntypedTable};
 pub use register::Registered;
 pub use storage::slots::RowId;
 #[doc(hidden)]
 pub use table::any::Usage;
-pub use view::{Rows, TableView, UntypedTable};
 pub use writer::Cache;
 
 use crate::schema::{Row, Table};

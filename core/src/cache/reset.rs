@@ -19,7 +19,7 @@ use super::diff::{Pair, Retained, TableDiff};
 use super::error::{RowMismatch, SetFailure};
 use super::membership::sets::SetId;
 use super::optimistic::LOCAL;
-use super::snapshot::Snapshot;
+use super::read::snapshot::Snapshot;
 use super::storage::slots::NO_ROW;
 use super::storage::stamp::Stamp;
 use super::table::any::AnyTable;

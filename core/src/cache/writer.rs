@@ -6,13 +6,13 @@ use std::sync::Arc;
 use foldhash::{HashSet, HashSetExt};
 
 use super::apply::Applying;
-use super::catalog::Catalog;
-use super::epoch::{CacheReader, Epoch, Shared, Tables};
 use super::membership::sets::SetId;
 use super::optimistic::Mutations;
+use super::read::catalog::Catalog;
+use super::read::epoch::{CacheReader, Epoch, Shared, Tables};
+use super::read::snapshot::AnySnapshot;
+use super::read::snapshots::Snapshots;
 use super::reset::Resets;
-use super::snapshot::AnySnapshot;
-use super::snapshots::Snapshots;
 use super::storage::stamp::FREEZE_EVERY;
 use super::table::any::{AnyTable, Dead, Usage};
 use super::unmentioned::Unmentioned;

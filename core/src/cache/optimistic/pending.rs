@@ -14,7 +14,7 @@ use super::writes::{identity_hash, same_row};
 use super::{LocalTx, Mutation, MutationError, MutationId};
 use crate::cache::apply::Applying;
 use crate::cache::diff::Transaction;
-use crate::cache::epoch::View;
+use crate::cache::read::epoch::View;
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::store::TableStore;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId};

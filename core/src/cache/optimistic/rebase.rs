@@ -19,7 +19,7 @@ use super::temp_id::NewIds;
 use super::tx::{Rewritten, Want};
 use super::{LocalTx, Mutation};
 use crate::cache::apply::Applying;
-use crate::cache::epoch::{Epoch, Tables, View};
+use crate::cache::read::epoch::{Epoch, Tables, View};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::{Cache, SetFailure, TableId};
 

@@ -12,12 +12,12 @@ use super::footprint::Turn;
 use super::layer::{AnyLayer, Ground, KeyId, Layer, Written};
 use super::stack::Packed;
 use crate::bsatn::Writer;
-use crate::cache::snapshot::{AnySnapshot, Snapshot};
+use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
+use crate::cache::read::view::TableView;
 use crate::cache::storage::slots::RowId;
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::any::AnyTable;
 use crate::cache::table::store::TableStore;
-use crate::cache::view::TableView;
 use crate::guard::{Fenced, ROW_TYPE};
 use crate::schema::{Row, Table};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::slots::{Replaced, RowId, Slot, SlotState};
 use super::weigh::{pay, size_in};
 use crate::cache::membership::sets::ListId;
-use crate::cache::snapshot::{AnySnapshot, Snapshot};
+use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::table::store::TableStore;
 use crate::schema::Row;
 

@@ -17,7 +17,7 @@ use super::weigh::{Weight, cost_of_bytes, pay, size_in};
 use crate::bsatn::{self, Writer};
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::sets::ListId;
-use crate::cache::snapshot::{AnySnapshot, Snapshot};
+use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::table::store::TableStore;
 use crate::guard::FencedRows;
 use crate::schema::Row;

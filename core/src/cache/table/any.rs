@@ -13,7 +13,7 @@ use crate::cache::diff::TableDiff;
 use crate::cache::error::{OutOfSyncKind, RowMismatch};
 use crate::cache::membership::sets::SetId;
 use crate::cache::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
-use crate::cache::snapshot::AnySnapshot;
+use crate::cache::read::snapshot::AnySnapshot;
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::{Row, TableDef};
 use crate::wire::RowList;
@@ -302,11 +302,11 @@ impl<R: Row> AnyTable for TableStore<R> {
         if !core::mem::take(&mut self.stale) {
             return None;
         }
-        Some(Arc::<crate::cache::snapshot::Snapshot<R>>::clone(&self.snapshot))
+        Some(Arc::<crate::cache::read::snapshot::Snapshot<R>>::clone(&self.snapshot))
     }
 
     fn peek(&self) -> Arc<dyn AnySnapshot> {
-        Arc::<crate::cache::snapshot::Snapshot<R>>::clone(&self.snapshot)
+        Arc::<crate::cache::read::snapshot::Snapshot<R>>::clone(&self.snapshot)
     }
 
     fn is_stale(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::cache::error::OutOfSyncKind;
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::sets::{ListId, SetId, SetLists};
 use crate::cache::optimistic::Layer;
-use crate::cache::snapshot::Snapshot;
+use crate::cache::read::snapshot::Snapshot;
 use crate::cache::storage::reclaim::Reclaiming;
 use crate::cache::storage::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
 use crate::cache::storage::weigh::{Sizes, Weight};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::footprint::{Footprint, Turn};
 use super::{Ground, KeyId, Layer};
-use crate::cache::snapshot::AnySnapshot;
+use crate::cache::read::snapshot::AnySnapshot;
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::Row;
 

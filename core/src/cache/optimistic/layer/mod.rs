@@ -18,7 +18,7 @@ use super::stack::{Packed, Seen, Version};
 use super::writes::{encode_alike, identity_hash, same_row};
 use crate::cache::diff::Pair;
 use crate::cache::membership::sets::SetId;
-use crate::cache::snapshot::Snapshot;
+use crate::cache::read::snapshot::Snapshot;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::Row;

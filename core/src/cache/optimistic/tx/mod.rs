@@ -18,7 +18,7 @@ use super::local_table::{LocalTable, LocalTableMut};
 use super::new_ids::{Claim, Condition, Handed};
 use super::writes::AnyWrites;
 use super::{MutationError, MutationId, TempId};
-use crate::cache::view::TableView;
+use crate::cache::read::view::TableView;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId, View};
 use crate::schema::{Column, FindIn, HasKey, Row, Table};
 

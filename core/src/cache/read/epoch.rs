@@ -7,12 +7,12 @@ use super::catalog::Catalog;
 use super::snapshot::{AnySnapshot, Snapshot};
 use super::snapshots::Snapshots;
 use super::view::{TableView, UntypedTable};
-use super::{Row, Table};
+use crate::cache::{Row, Table};
 
 /// All tables at one version.
-pub(super) struct Epoch {
-    pub(super) version: u64,
-    pub(super) tables: Arc<Tables>,
+pub(in crate::cache) struct Epoch {
+    pub(in crate::cache) version: u64,
+    pub(in crate::cache) tables: Arc<Tables>,
     /// Tables that got their type while somebody held this epoch.
     late: OnceLock<Box<Late>>,
 }
@@ -24,9 +24,9 @@ struct Late {
 
 /// The tables that there are. Replaced when one gets chunks or shards, not when rows come and go.
 #[derive(Clone)]
-pub(super) struct Tables {
-    pub(super) catalog: Catalog,
-    pub(super) snapshots: Snapshots,
+pub(in crate::cache) struct Tables {
+    pub(in crate::cache) catalog: Catalog,
+    pub(in crate::cache) snapshots: Snapshots,
 }
 
 impl Tables {
@@ -36,13 +36,13 @@ impl Tables {
     }
 
     #[inline]
-    pub(super) fn typed_at<R: Row>(&self, table: u32) -> Option<&Snapshot<R>> {
+    pub(in crate::cache) fn typed_at<R: Row>(&self, table: u32) -> Option<&Snapshot<R>> {
         let snapshot: &dyn Any = self.snapshots.get(table as usize)?;
         snapshot.downcast_ref()
     }
 
     /// A table by its id, whatever its type.
-    pub(super) fn untyped_at(&self, table: u32) -> Option<&dyn AnySnapshot> {
+    pub(in crate::cache) fn untyped_at(&self, table: u32) -> Option<&dyn AnySnapshot> {
         self.snapshots.get(table as usize)
     }
 
@@ -53,12 +53,12 @@ impl Tables {
 }
 
 impl Epoch {
-    pub(super) fn new(version: u64, tables: Arc<Tables>) -> Self {
+    pub(in crate::cache) fn new(version: u64, tables: Arc<Tables>) -> Self {
         Self { version, tables, late: OnceLock::new() }
     }
 
     /// Shows tables that got their type after this epoch to whoever holds it.
-    pub(super) fn add_late(&self, tables: &Arc<Tables>) {
+    pub(in crate::cache) fn add_late(&self, tables: &Arc<Tables>) {
         let mut last = &self.late;
         while let Some(late) = last.get() {
             last = &late.next;
@@ -81,22 +81,22 @@ impl Epoch {
 }
 
 /// State that readers and the writer share.
-pub(super) struct Shared {
+pub(in crate::cache) struct Shared {
     current: RwLock<Arc<Epoch>>,
 }
 
 impl Shared {
-    pub(super) fn new(epoch: Epoch) -> Self {
+    pub(in crate::cache) fn new(epoch: Epoch) -> Self {
         Self { current: RwLock::new(Arc::new(epoch)) }
     }
 
     #[inline]
-    pub(super) fn current(&self) -> Arc<Epoch> {
+    pub(in crate::cache) fn current(&self) -> Arc<Epoch> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Keeps readers from getting a view. To be held for a moment only.
-    pub(super) fn lock(&self) -> RwLockWriteGuard<'_, Arc<Epoch>> {
+    pub(in crate::cache) fn lock(&self) -> RwLockWriteGuard<'_, Arc<Epoch>> {
         self.current.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,7 +114,7 @@ impl core::fmt::Debug for CacheReader {
 }
 
 impl CacheReader {
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+    pub(in crate::cache) fn new(shared: &Arc<Shared>) -> Self {
         Self { shared: Arc::clone(shared) }
     }
 
@@ -134,11 +134,11 @@ impl CacheReader {
 
 /// All tables at one version: the same rows for as long as it is held, whatever happens meanwhile.
 ///
-/// Holding one stops nobody, until [`CacheConfig::max_dead_bytes`](super::CacheConfig::max_dead_bytes) of rows that left
+/// Holding one stops nobody, until [`CacheConfig::max_dead_bytes`](crate::cache::CacheConfig::max_dead_bytes) of rows that left
 /// meanwhile are kept for it: then applying waits for it to be dropped. So do not keep one for ever.
 #[derive(Clone)]
 pub struct View {
-    pub(super) epoch: Arc<Epoch>,
+    pub(in crate::cache) epoch: Arc<Epoch>,
 }
 
 impl core::fmt::Debug for View {

@@ -6,17 +6,17 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash};
 use core::ops::{Bound, RangeBounds};
 
-use super::index::declared::DeclaredIndex;
-use super::index::ordered::{Batch, OrderedIndex};
 use super::snapshot::{AnySnapshot, Snapshot};
-use super::storage::slots::{RowId, Slot};
-use super::storage::stamp::Stamp;
+use crate::cache::index::declared::DeclaredIndex;
+use crate::cache::index::ordered::{Batch, OrderedIndex};
+use crate::cache::storage::slots::{RowId, Slot};
+use crate::cache::storage::stamp::Stamp;
 use crate::schema::{Column, FindIn, HasKey, IndexRef, IndexVisitor, RangeIn, Row, Table};
 
-/// One table of a [`View`](super::View). References to its rows live as long as the view.
+/// One table of a [`View`](crate::cache::View). References to its rows live as long as the view.
 pub struct TableView<'v, T: Table> {
-    pub(super) snapshot: &'v Snapshot<T::Row>,
-    pub(super) version: u64,
+    pub(in crate::cache) snapshot: &'v Snapshot<T::Row>,
+    pub(in crate::cache) version: u64,
 }
 
 impl<T: Table> Clone for TableView<'_, T> {
@@ -37,7 +37,7 @@ impl<T: Table> fmt::Debug for TableView<'_, T> {
 }
 
 impl<'v, T: Table> TableView<'v, T> {
-    pub(super) fn new(snapshot: &'v Snapshot<T::Row>, version: u64) -> Self {
+    pub(in crate::cache) fn new(snapshot: &'v Snapshot<T::Row>, version: u64) -> Self {
         Self { snapshot, version }
     }
 
@@ -58,7 +58,7 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// All rows with their ids.
-    pub(super) fn iter_with_ids(self) -> impl Iterator<Item = (RowId, &'v T::Row)> {
+    pub(in crate::cache) fn iter_with_ids(self) -> impl Iterator<Item = (RowId, &'v T::Row)> {
         let at = Stamp::of(self.version);
         let chunks = &self.snapshot.chunks;
         (0..chunks.len()).flat_map(move |chunk| {
@@ -95,7 +95,7 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// All rows with this value in a unique column, of which there may be some while calls are not answered.
-    pub(super) fn find_all<V, K, Q>(
+    pub(in crate::cache) fn find_all<V, K, Q>(
         &self,
         column: Column<T::Row, V, K>,
         value: &Q,
@@ -400,11 +400,11 @@ impl<R> IndexVisitor<R> for CopyMore<'_, R> {
     }
 }
 
-/// One table of a [`View`](super::View), whatever its row type: see [`View::untyped`](super::View::untyped).
+/// One table of a [`View`](crate::cache::View), whatever its row type: see [`View::untyped`](crate::cache::View::untyped).
 #[derive(Clone, Copy)]
 pub struct UntypedTable<'v> {
-    pub(super) snapshot: &'v dyn AnySnapshot,
-    pub(super) version: u64,
+    pub(in crate::cache) snapshot: &'v dyn AnySnapshot,
+    pub(in crate::cache) version: u64,
 }
 
 impl fmt::Debug for UntypedTable<'_> {

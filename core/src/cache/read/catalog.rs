@@ -9,24 +9,24 @@ use foldhash::fast::RandomState;
 
 /// The tables by their markers' types and by their names. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Catalog {
-    pub(super) by_type: TypeMap,
-    pub(super) by_name: NameMap,
+pub(in crate::cache) struct Catalog {
+    pub(in crate::cache) by_type: TypeMap,
+    pub(in crate::cache) by_name: NameMap,
     /// Owner that is asked for a table that is not in the catalog.
-    pub(super) owner: Arc<OnceLock<Owner>>,
+    pub(in crate::cache) owner: Arc<OnceLock<Owner>>,
 }
 
-pub(super) type Owner = Weak<dyn Any + Send + Sync>;
+pub(in crate::cache) type Owner = Weak<dyn Any + Send + Sync>;
 
 impl Catalog {
-    pub(super) fn new() -> Self {
+    pub(in crate::cache) fn new() -> Self {
         Self { by_type: TypeMap::new(), by_name: NameMap::new(), owner: Arc::default() }
     }
 }
 
 /// A hash map by name that readers share: a change copies one shard of it.
 #[derive(Clone)]
-pub(super) struct NameMap {
+pub(in crate::cache) struct NameMap {
     shards: Arc<[Shard; Self::SHARDS]>,
     /// Seeded at random, because a server chooses the names.
     hasher: RandomState,
@@ -42,22 +42,22 @@ impl NameMap {
         Self { shards, hasher: RandomState::default() }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<u32> {
+    pub(in crate::cache) fn get(&self, name: &str) -> Option<u32> {
         self.shards[self.shard(name)].get(name).copied()
     }
 
-    pub(super) fn insert(&mut self, name: Arc<str>, table: u32) {
+    pub(in crate::cache) fn insert(&mut self, name: Arc<str>, table: u32) {
         let shard = self.shard(&name);
         Arc::make_mut(&mut Arc::make_mut(&mut self.shards)[shard]).insert(name, table);
     }
 
-    pub(super) fn remove(&mut self, name: &str) {
+    pub(in crate::cache) fn remove(&mut self, name: &str) {
         let shard = self.shard(name);
         Arc::make_mut(&mut Arc::make_mut(&mut self.shards)[shard]).remove(name);
     }
 
     /// All names, in no order.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::cache) fn names(&self) -> impl Iterator<Item = &str> {
         self.shards.iter().flat_map(|shard| shard.keys()).map(|name| &**name)
     }
 
@@ -72,7 +72,7 @@ impl NameMap {
 ///
 /// The number of slots is a power of two, and at least half of them are empty.
 #[derive(Clone)]
-pub(super) struct TypeMap {
+pub(in crate::cache) struct TypeMap {
     slots: Arc<[Option<(TypeId, u32)>]>,
     len: usize,
 }
@@ -83,7 +83,7 @@ impl TypeMap {
     }
 
     #[inline]
-    pub(super) fn get(&self, marker: TypeId) -> Option<u32> {
+    pub(in crate::cache) fn get(&self, marker: TypeId) -> Option<u32> {
         let mut at = hash(marker);
         loop {
             let (found, table) = self.slots[at & (self.slots.len() - 1)]?;
@@ -94,7 +94,7 @@ impl TypeMap {
         }
     }
 
-    pub(super) fn insert(&mut self, marker: TypeId, table: u32) {
+    pub(in crate::cache) fn insert(&mut self, marker: TypeId, table: u32) {
         if self.len * 2 >= self.slots.len() {
             let more = vec![None; self.slots.len() * 2].into();
             for &(marker, table) in core::mem::replace(&mut self.slots, more).iter().flatten() {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::snapshot::AnySnapshot;
 
-/// Snapshots by [`TableId`](super::TableId), in blocks that versions share: a copy with one table replaced costs one block
+/// Snapshots by [`TableId`](crate::cache::TableId), in blocks that versions share: a copy with one table replaced costs one block
 /// and a handle on each of the others, so that a server that names thousands of tables pays for it once.
 #[derive(Clone, Default)]
-pub(super) struct Snapshots {
+pub(in crate::cache) struct Snapshots {
     blocks: Vec<Arc<[Arc<dyn AnySnapshot>]>>,
 }
 
@@ -16,17 +16,20 @@ const BLOCK: usize = 64;
 
 impl Snapshots {
     #[inline]
-    pub(super) fn get(&self, place: usize) -> Option<&dyn AnySnapshot> {
+    pub(in crate::cache) fn get(&self, place: usize) -> Option<&dyn AnySnapshot> {
         self.blocks.get(place / BLOCK)?.get(place % BLOCK).map(|snapshot| &**snapshot)
     }
 
     /// The handle in its place, if no other version shares its block.
-    pub(super) fn get_unshared(&mut self, place: usize) -> Option<&mut Arc<dyn AnySnapshot>> {
+    pub(in crate::cache) fn get_unshared(
+        &mut self,
+        place: usize,
+    ) -> Option<&mut Arc<dyn AnySnapshot>> {
         Arc::get_mut(self.blocks.get_mut(place / BLOCK)?)?.get_mut(place % BLOCK)
     }
 
     /// Replaces a snapshot, or adds one behind the last.
-    pub(super) fn set(&mut self, place: usize, snapshot: Arc<dyn AnySnapshot>) {
+    pub(in crate::cache) fn set(&mut self, place: usize, snapshot: Arc<dyn AnySnapshot>) {
         let at = place % BLOCK;
         match self.blocks.get_mut(place / BLOCK) {
             Some(block) if at < block.len() => Arc::make_mut(block)[at] = snapshot,

@@ -11,31 +11,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 
-use super::index::declared::DeclaredIndex;
-use super::index::hash::HashIndex;
-use super::index::ordered::OrderedIndex;
-use super::storage::slots::{Chunks, RowId};
-use super::storage::stamp::Stamp;
 use crate::bsatn::Writer;
+use crate::cache::index::declared::DeclaredIndex;
+use crate::cache::index::hash::HashIndex;
+use crate::cache::index::ordered::OrderedIndex;
+use crate::cache::storage::slots::{Chunks, RowId};
+use crate::cache::storage::stamp::Stamp;
 use crate::schema::{IndexVisitor, Row, TableDef};
 
-pub(super) struct Snapshot<R> {
-    pub(super) chunks: Arc<Chunks<R>>,
-    /// By what identifies a row: see [`Identity`](super::index::identity::Identity).
-    pub(super) primary: HashIndex,
+pub(in crate::cache) struct Snapshot<R> {
+    pub(in crate::cache) chunks: Arc<Chunks<R>>,
+    /// By what identifies a row: see [`Identity`](crate::cache::index::identity::Identity).
+    pub(in crate::cache) primary: HashIndex,
     /// The other unique columns.
-    pub(super) uniques: Vec<(u16, HashIndex)>,
-    pub(super) ordered: Vec<Arc<OrderedIndex<R>>>,
+    pub(in crate::cache) uniques: Vec<(u16, HashIndex)>,
+    pub(in crate::cache) ordered: Vec<Arc<OrderedIndex<R>>>,
     /// Those that the application declared.
-    pub(super) declared: Vec<Arc<DeclaredIndex<R>>>,
-    pub(super) lens: Arc<Lens>,
+    pub(in crate::cache) declared: Vec<Arc<DeclaredIndex<R>>>,
+    pub(in crate::cache) lens: Arc<Lens>,
     /// Seeded at random, because a stranger's rows go in. Nobody can see what hashes are: order comes from slots.
-    pub(super) hasher: RandomState,
+    pub(in crate::cache) hasher: RandomState,
 }
 
 impl<R: Row> Snapshot<R> {
     /// An empty table with the indexes that `def` has; none for a raw table.
-    pub(super) fn new(def: Option<&TableDef>) -> Self {
+    pub(in crate::cache) fn new(def: Option<&TableDef>) -> Self {
         let chunks = Arc::new(Chunks::new());
         let mut snapshot = Self {
             chunks,
@@ -55,7 +55,7 @@ impl<R: Row> Snapshot<R> {
 
 impl<R> Snapshot<R> {
     /// All ordered indexes.
-    pub(super) fn ordered_indexes(&self) -> impl Iterator<Item = &OrderedIndex<R>> {
+    pub(in crate::cache) fn ordered_indexes(&self) -> impl Iterator<Item = &OrderedIndex<R>> {
         let declared = self.declared.iter().map(|declared| &declared.index);
         self.ordered.iter().map(|index| &**index).chain(declared)
     }
@@ -106,17 +106,17 @@ impl<R> IndexVisitor<R> for AddIndexes<'_, R> {
 
 /// Number of a table's rows in each version that a reader may look at.
 #[derive(Debug, Default)]
-pub(super) struct Lens(Mutex<VecDeque<(u64, usize)>>);
+pub(in crate::cache) struct Lens(Mutex<VecDeque<(u64, usize)>>);
 
 impl Lens {
-    pub(super) fn at(&self, version: u64) -> usize {
+    pub(in crate::cache) fn at(&self, version: u64) -> usize {
         let lens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let behind = lens.partition_point(|entry| entry.0 <= version);
         behind.checked_sub(1).and_then(|last| lens.get(last)).map_or(0, |&(_, len)| len)
     }
 
     /// Notes the length from `version` on, and forgets what no view of `horizon` or later asks for.
-    pub(super) fn note(&self, version: u64, len: usize, horizon: u64) {
+    pub(in crate::cache) fn note(&self, version: u64, len: usize, horizon: u64) {
         let mut lens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while lens.get(1).is_some_and(|entry| entry.0 <= horizon) {
             lens.pop_front();
@@ -127,13 +127,13 @@ impl Lens {
 
 impl Lens {
     /// From which version on there are how many rows, oldest first.
-    pub(super) fn entries(&self) -> Vec<(u64, usize)> {
+    pub(in crate::cache) fn entries(&self) -> Vec<(u64, usize)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 }
 
 /// A [`Snapshot`] of whatever row type.
-pub(super) trait AnySnapshot: Any + Send + Sync {
+pub(in crate::cache) trait AnySnapshot: Any + Send + Sync {
     /// Number of rows that a view of `version` sees.
     fn len(&self, version: u64) -> usize;
 

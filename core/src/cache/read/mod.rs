@@ -1,0 +1,7 @@
+//! The readers' side: epochs, snapshots, views and the catalog.
+
+pub(super) mod catalog;
+pub(super) mod epoch;
+pub(super) mod snapshot;
+pub(super) mod snapshots;
+pub(super) mod view;
