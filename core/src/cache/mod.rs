@@ -18,11 +18,8 @@
 //!
 //! Not here: what a set is on the wire, when to subscribe, who is told of changes.
 
-mod apply;
-mod change;
 mod compare;
 mod config;
-mod diff;
 mod error;
 mod held;
 mod index;
@@ -33,13 +30,12 @@ mod register;
 mod reset;
 mod storage;
 mod table;
+mod transaction;
 mod unmentioned;
 mod writer;
 
-pub use change::{Change, Part, Step};
 pub use compare::Drift;
 pub use config::CacheConfig;
-pub use diff::{Changes, Retained, RowChange, TableDiff, Transaction};
 pub use error::{OutOfSync, OutOfSyncKind, RegisterError, RowMismatch, SetFailure};
 pub use held::Held;
 pub use membership::sets::SetId;
@@ -53,6 +49,8 @@ pub use register::Registered;
 pub use storage::slots::RowId;
 #[doc(hidden)]
 pub use table::any::Usage;
+pub use transaction::change::{Change, Part, Step};
+pub use transaction::diff::{Changes, Retained, RowChange, TableDiff, Transaction};
 pub use writer::Cache;
 
 use crate::schema::{Row, Table};

@@ -15,7 +15,6 @@ use core::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use super::diff::{Pair, Retained, TableDiff};
 use super::error::{RowMismatch, SetFailure};
 use super::membership::sets::SetId;
 use super::optimistic::LOCAL;
@@ -24,6 +23,7 @@ use super::storage::slots::NO_ROW;
 use super::storage::stamp::Stamp;
 use super::table::any::AnyTable;
 use super::table::store::TableStore;
+use super::transaction::diff::{Pair, Retained, TableDiff};
 use super::{Cache, TableId};
 use crate::guard::{self, Collector, Noted, Panic, ROW_TYPE};
 use crate::schema::{Row, RowDef};

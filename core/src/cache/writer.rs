@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use foldhash::{HashSet, HashSetExt};
 
-use super::apply::Applying;
 use super::membership::sets::SetId;
 use super::optimistic::Mutations;
 use super::read::catalog::Catalog;
@@ -15,6 +14,7 @@ use super::read::snapshots::Snapshots;
 use super::reset::Resets;
 use super::storage::stamp::FREEZE_EVERY;
 use super::table::any::{AnyTable, Dead, Usage};
+use super::transaction::apply::Applying;
 use super::unmentioned::Unmentioned;
 use super::{CacheConfig, TableId};
 use crate::schema::TableDef;

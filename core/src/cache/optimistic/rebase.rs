@@ -18,9 +18,9 @@ use super::pending::Ran;
 use super::temp_id::NewIds;
 use super::tx::{Rewritten, Want};
 use super::{LocalTx, Mutation};
-use crate::cache::apply::Applying;
 use crate::cache::read::epoch::{Epoch, Tables, View};
 use crate::cache::storage::stamp::Stamp;
+use crate::cache::transaction::apply::Applying;
 use crate::cache::{Cache, SetFailure, TableId};
 
 /// Least cost of running a mutation, in rows applied.

@@ -9,12 +9,12 @@ use super::layer::{AnyLayer, Ground, Key, KeyId, Layer, Place, Shadowed};
 use super::stack::Packed;
 use super::writes::{encode_alike, identity_hash};
 use crate::bsatn::Writer;
-use crate::cache::diff::Pair;
 use crate::cache::index::identity::{ByBytes, ByKey, encodes_as};
 use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::store::TableStore;
+use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
 /// Holds the rows that mutations wrote. No query set has this number: they are counted up from 0.

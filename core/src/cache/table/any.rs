@@ -9,12 +9,12 @@ use foldhash::HashSet;
 
 use super::stage::DropCursor;
 use super::store::TableStore;
-use crate::cache::diff::TableDiff;
 use crate::cache::error::{OutOfSyncKind, RowMismatch};
 use crate::cache::membership::sets::SetId;
 use crate::cache::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
 use crate::cache::read::snapshot::AnySnapshot;
 use crate::cache::storage::stamp::Stamp;
+use crate::cache::transaction::diff::TableDiff;
 use crate::schema::{Row, TableDef};
 use crate::wire::RowList;
 

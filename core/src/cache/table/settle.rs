@@ -6,12 +6,12 @@ use foldhash::HashSet;
 
 use super::staging::Staging;
 use super::store::{DeadRows, TableStore};
-use crate::cache::diff::{AnyEvents, Pair, Retained, TableDiff};
 use crate::cache::error::OutOfSyncKind;
 use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::storage::weigh::Weight;
+use crate::cache::transaction::diff::{AnyEvents, Pair, Retained, TableDiff};
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {

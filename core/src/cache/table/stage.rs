@@ -9,11 +9,11 @@ use super::find::{Finder, Found};
 use super::staging::Repeats;
 use super::store::TableStore;
 use crate::bsatn::DecodeError;
-use crate::cache::diff::Pair;
 use crate::cache::error::OutOfSyncKind;
 use crate::cache::index::identity::{ByBytes, ByKey, Identity, encodes_as};
 use crate::cache::membership::sets::{ListId, SetId, Step, Stepper};
 use crate::cache::storage::slots::{NO_ROW, RowId, SlotState};
+use crate::cache::transaction::diff::Pair;
 use crate::schema::{Row, RowDef};
 use crate::wire::RowList;
 

@@ -2,9 +2,9 @@
 
 use foldhash::HashSet;
 
-use crate::cache::diff::Pair;
 use crate::cache::membership::sets::ListId;
 use crate::cache::storage::slots::RowId;
+use crate::cache::transaction::diff::Pair;
 use crate::guard::FencedRows;
 
 /// Effects of a message on a table so far.

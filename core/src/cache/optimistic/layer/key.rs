@@ -3,10 +3,10 @@
 use super::super::footprint::Turn;
 use super::super::stack::{Packed, Stack};
 use crate::bsatn::Reader;
-use crate::cache::diff::Pair;
 use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;
 use crate::cache::storage::slots::RowId;
+use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
 /// A row that mutations wrote.

@@ -16,11 +16,11 @@ use hashbrown::HashTable;
 use super::footprint::{Span, Turn, Watchers};
 use super::stack::{Packed, Seen, Version};
 use super::writes::{encode_alike, identity_hash, same_row};
-use crate::cache::diff::Pair;
 use crate::cache::membership::sets::SetId;
 use crate::cache::read::snapshot::Snapshot;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
+use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
 pub(in crate::cache) use self::any::AnyLayer;

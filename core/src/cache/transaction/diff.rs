@@ -4,12 +4,12 @@ use core::any::Any;
 use core::fmt;
 use std::sync::Arc;
 
-use super::TableId;
-use super::error::SetFailure;
-use super::optimistic::NewIds;
-use super::read::epoch::View;
-use super::storage::slots::{Chunks, NO_ROW, RowId};
 use crate::bsatn::Writer;
+use crate::cache::TableId;
+use crate::cache::error::SetFailure;
+use crate::cache::optimistic::NewIds;
+use crate::cache::read::epoch::View;
+use crate::cache::storage::slots::{Chunks, NO_ROW, RowId};
 use crate::guard::FencedRows;
 use crate::schema::{Row, Table};
 
@@ -18,11 +18,11 @@ use crate::schema::{Row, Table};
 /// It holds views of the tables before and after, and so keeps the rows that left until it is dropped.
 #[derive(Debug)]
 pub struct Transaction {
-    pub(super) before: View,
-    pub(super) after: View,
-    pub(super) tables: Vec<TableDiff>,
-    pub(super) failed: Vec<SetFailure>,
-    pub(super) new_ids: NewIds,
+    pub(in crate::cache) before: View,
+    pub(in crate::cache) after: View,
+    pub(in crate::cache) tables: Vec<TableDiff>,
+    pub(in crate::cache) failed: Vec<SetFailure>,
+    pub(in crate::cache) new_ids: NewIds,
 }
 
 impl Transaction {
@@ -80,24 +80,24 @@ pub struct Retained {
 
 /// Changes of one transaction in one table.
 pub struct TableDiff {
-    pub(super) table: TableId,
-    pub(super) name: Arc<str>,
-    pub(super) retained: Retained,
-    pub(super) pairs: Vec<Pair>,
-    pub(super) events: Option<Box<dyn AnyEvents>>,
+    pub(in crate::cache) table: TableId,
+    pub(in crate::cache) name: Arc<str>,
+    pub(in crate::cache) retained: Retained,
+    pub(in crate::cache) pairs: Vec<Pair>,
+    pub(in crate::cache) events: Option<Box<dyn AnyEvents>>,
     /// The table started over: the rows of `pairs`, all of which left, are in the view before and not in the one after.
-    pub(super) started_over: bool,
+    pub(in crate::cache) started_over: bool,
 }
 
 /// A row that came, a row that left, or both: see [`NO_ROW`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair {
-    pub(super) old: u32,
-    pub(super) new: u32,
+pub(in crate::cache) struct Pair {
+    pub(in crate::cache) old: u32,
+    pub(in crate::cache) new: u32,
 }
 
 /// The rows of an event table, as [`FencedRows`] of their type.
-pub(super) trait AnyEvents: Any + Send + Sync {
+pub(in crate::cache) trait AnyEvents: Any + Send + Sync {
     fn count(&self) -> usize;
 
     /// Shows the encoding of each.

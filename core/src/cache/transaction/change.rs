@@ -1,9 +1,9 @@
 //! Changes that go into the cache, and the step results that come back.
 
 use super::diff::Transaction;
-use super::error::OutOfSync;
-use super::membership::sets::SetId;
-use super::optimistic::MutationId;
+use crate::cache::error::OutOfSync;
+use crate::cache::membership::sets::SetId;
+use crate::cache::optimistic::MutationId;
 use crate::wire::{RowList, TableName};
 
 /// Row changes of one message of the server's, or of a resync.
@@ -95,14 +95,14 @@ impl Part {
     }
 
     /// The rows, where the table keeps them.
-    pub(super) fn stored_rows(&self) -> Option<&RowList> {
+    pub(in crate::cache) fn stored_rows(&self) -> Option<&RowList> {
         match self {
             Self::Inserts { rows, .. } | Self::Deletes { rows, .. } => Some(rows),
             Self::Events { .. } | Self::DropSet { .. } => None,
         }
     }
 
-    pub(super) fn table(&self) -> Option<&TableName> {
+    pub(in crate::cache) fn table(&self) -> Option<&TableName> {
         match self {
             Self::Inserts { table, .. }
             | Self::Deletes { table, .. }
@@ -116,7 +116,7 @@ impl Part {
 #[derive(Debug)]
 #[must_use]
 pub enum Step {
-    /// There is more to do: call [`Cache::step`](super::Cache::step) again.
+    /// There is more to do: call [`Cache::step`](crate::cache::Cache::step) again.
     More,
     /// The change is visible. Nothing is under way any more.
     Committed(Transaction),

@@ -6,21 +6,21 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::change::{Change, Part, Step};
 use super::diff::Transaction;
-use super::error::{OutOfSync, RowMismatch, SetFailure};
-use super::membership::sets::SetId;
-use super::optimistic::{MutationId, NewIds, Rebasing, Want};
-use super::read::epoch::View;
-use super::storage::stamp::{Stamp, VIEW_AGE_MAX};
-use super::storage::weigh::cost_of_bytes;
-use super::table::any::{AnyTable, Fault};
-use super::table::stage::DropCursor;
-use super::{Cache, TableId};
+use crate::cache::error::{OutOfSync, RowMismatch, SetFailure};
+use crate::cache::membership::sets::SetId;
+use crate::cache::optimistic::{MutationId, NewIds, Rebasing, Want};
+use crate::cache::read::epoch::View;
+use crate::cache::storage::stamp::{Stamp, VIEW_AGE_MAX};
+use crate::cache::storage::weigh::cost_of_bytes;
+use crate::cache::table::any::{AnyTable, Fault};
+use crate::cache::table::stage::DropCursor;
+use crate::cache::{Cache, TableId};
 use crate::guard::log;
 use crate::wire::RowList;
 
 /// The change under way.
 #[derive(Debug)]
-pub(super) struct Applying {
+pub(in crate::cache) struct Applying {
     change: Change,
     /// The part's table, by part.
     tables: Vec<Option<TableId>>,
@@ -33,7 +33,7 @@ pub(super) struct Applying {
     /// The sets to drop: those that the change names, then those that failed.
     drops: Vec<SetId>,
     /// Mutations that have to do with it.
-    pub(super) rebasing: Rebasing,
+    pub(in crate::cache) rebasing: Rebasing,
     drop_cursor: DropCursor,
     failed: Vec<SetFailure>,
     /// Whether it is made though too many rows that left are still seen.
@@ -64,7 +64,7 @@ enum Stop {
 }
 
 impl Applying {
-    pub(super) fn new(change: Change) -> Self {
+    pub(in crate::cache) fn new(change: Change) -> Self {
         Self {
             change,
             tables: Vec::new(),
@@ -80,36 +80,36 @@ impl Applying {
         }
     }
 
-    pub(super) fn change(&self) -> &Change {
+    pub(in crate::cache) fn change(&self) -> &Change {
         &self.change
     }
 
     /// Returns `true` if changes made so far would show if a version was published now.
-    pub(super) fn would_show(&self) -> bool {
+    pub(in crate::cache) fn would_show(&self) -> bool {
         let is_committed =
             matches!(self.phase, Phase::Commit | Phase::Observe | Phase::RunAgain | Phase::Done);
         self.rebasing.is_lifted() || is_committed
     }
 
     /// The sets that end with it.
-    pub(super) fn drops(&self) -> &[SetId] {
+    pub(in crate::cache) fn drops(&self) -> &[SetId] {
         &self.drops
     }
 
     /// The mutations that end with it.
-    pub(super) fn ends(&self) -> &[MutationId] {
+    pub(in crate::cache) fn ends(&self) -> &[MutationId] {
         &self.change.ends
     }
 
-    pub(super) fn touched(&self) -> &[TableId] {
+    pub(in crate::cache) fn touched(&self) -> &[TableId] {
         &self.touched
     }
 
-    pub(super) fn touches(&self, table: TableId) -> bool {
+    pub(in crate::cache) fn touches(&self, table: TableId) -> bool {
         self.touched.contains(&table)
     }
 
-    pub(super) fn add_touched(&mut self, table: TableId) {
+    pub(in crate::cache) fn add_touched(&mut self, table: TableId) {
         if !self.touches(table) {
             self.touched.push(table);
         }
@@ -145,7 +145,7 @@ impl Applying {
     }
 
     /// The next rows to be looked at for what mutations read and wrote, and the first of them; not of sets that failed.
-    pub(super) fn next_rows(
+    pub(in crate::cache) fn next_rows(
         &mut self,
         failed: &HashSet<SetId>,
     ) -> Option<(TableId, &RowList, usize)> {
@@ -158,12 +158,12 @@ impl Applying {
     }
 
     /// The next table whose changes are to be looked at, and the first of them.
-    pub(super) fn next_table(&self) -> Option<(TableId, usize)> {
+    pub(in crate::cache) fn next_table(&self) -> Option<(TableId, usize)> {
         Some((*self.touched.get(self.at)?, self.row))
     }
 
     /// So many rows were looked at, of those that were next.
-    pub(super) fn looked_at(&mut self, count: usize, is_through: bool) {
+    pub(in crate::cache) fn looked_at(&mut self, count: usize, is_through: bool) {
         self.row += count;
         if is_through {
             self.next();
@@ -193,7 +193,7 @@ impl Cache {
 
     /// Whether the change under way cannot go on before views are dropped, or transactions delivered: too many rows
     /// that left are still seen, or too many bytes of them. See
-    /// [`CacheConfig::max_dead_bytes`](super::CacheConfig::max_dead_bytes). Steps do
+    /// [`CacheConfig::max_dead_bytes`](crate::cache::CacheConfig::max_dead_bytes). Steps do
     /// nothing then but look again.
     pub fn is_waiting_for_views(&self) -> bool {
         self.waiting
@@ -265,7 +265,7 @@ impl Cache {
     }
 
     /// Undoes the change under way and takes it aside, so that something can be done before it.
-    pub(super) fn suspend(&mut self) -> Option<Applying> {
+    pub(in crate::cache) fn suspend(&mut self) -> Option<Applying> {
         let mut applying = self.applying.take()?;
         self.undo(&applying);
         applying.start_over();
@@ -273,7 +273,7 @@ impl Cache {
     }
 
     /// Goes on with a change that was suspended, from its beginning, without the sets that have failed in it.
-    pub(super) fn resume(&mut self, suspended: Option<Applying>) {
+    pub(in crate::cache) fn resume(&mut self, suspended: Option<Applying>) {
         if suspended.is_some() {
             self.applying = suspended;
         }
@@ -300,7 +300,7 @@ impl Cache {
         transaction
     }
 
-    pub(super) fn undo(&mut self, applying: &Applying) {
+    pub(in crate::cache) fn undo(&mut self, applying: &Applying) {
         self.waiting = false;
         for table in &applying.touched {
             self.tables[table.0 as usize].abort();
@@ -553,7 +553,7 @@ impl Cache {
         Transaction { before, after, tables, failed, new_ids }
     }
 
-    pub(super) fn empty_transaction(&self) -> Transaction {
+    pub(in crate::cache) fn empty_transaction(&self) -> Transaction {
         let view = View { epoch: self.shared.current() };
         Transaction {
             before: view.clone(),
