@@ -5,7 +5,7 @@ use std::fmt;
 use foldhash::{HashMap, HashMapExt};
 
 use super::membership::sets::SetId;
-use super::storage::slots::{RowId, SlotState};
+use super::storage::slots::SlotState;
 use super::table::store::TableStore;
 use super::{Cache, TableId};
 use crate::bsatn::Writer;
@@ -87,16 +87,12 @@ impl<R: Row> TableStore<R> {
     /// Shows the encoding of each row that a set holds, and how often it does.
     pub(super) fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
         let mut bytes = Writer::new();
-        for chunk in 0..self.sides.len() {
-            for slot in 0..self.sides[chunk].used {
-                let id = RowId::new(chunk, slot);
-                let held = self.lists.members(self.list(id)).iter().find(|held| held.0 == set);
-                let slot = self.slot(id).filter(|slot| slot.state() == SlotState::Live);
-                if let (Some((_, count)), Some(row)) = (held, slot.and_then(|slot| slot.row())) {
-                    bytes.clear();
-                    row.encode(&mut bytes);
-                    each(bytes.as_slice(), *count);
-                }
+        for (id, count) in self.membership.rows_of(set) {
+            let slot = self.slot(id).filter(|slot| slot.state() == SlotState::Live);
+            if let Some(row) = slot.and_then(|slot| slot.row()) {
+                bytes.clear();
+                row.encode(&mut bytes);
+                each(bytes.as_slice(), count);
             }
         }
         if let Some(layer) = &self.layer {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::error::{RegisterError, RowMismatch, SetFailure};
 use super::index::identity::{ByBytes, ByKey, Identity};
-use super::membership::sets::{ListId, SetId};
+use super::membership::Dropping;
+use super::membership::sets::SetId;
 use super::storage::slots::RowId;
 use super::storage::stamp::Stamp;
 use super::table::diagnose::diagnose;
@@ -190,8 +191,7 @@ impl<R: Row> TableStore<R> {
     fn adopt_live(&mut self, row: R, raw: &TableStore<RawRow>, moving: &Moving<'_>) {
         let Some(id) = self.adopt_row(row, moving.bytes.len()) else { return };
         self.bear(id, moving.born);
-        let list = self.lists.intern_members(raw.lists.members(moving.list));
-        self.set_list(id, list);
+        self.membership.set_members(id, raw.membership.members_of(moving.list));
     }
 
     fn adopt_dead(&mut self, raw: &TableStore<RawRow>, dead: &DeadRows) {
@@ -238,7 +238,7 @@ impl<R: Row> TableStore<R> {
         reason: &RowMismatch,
         failed: &mut Vec<SetFailure>,
     ) {
-        for &(set, _) in raw.lists.members(moving.list) {
+        for &(set, _) in raw.membership.members_of(moving.list) {
             if failed.iter().all(|failure| failure.set != set) {
                 failed.push(SetFailure {
                     set,
@@ -254,12 +254,10 @@ impl<R: Row> TableStore<R> {
     /// Takes a failed set's rows out of a table that nobody has seen typed yet.
     fn forget_set(&mut self, set: SetId) {
         let mut gone = Vec::new();
-        for chunk in 0..self.sides.len() {
-            for slot in 0..self.sides[chunk].used {
-                let id = RowId::new(chunk, slot);
-                let Some(without) = self.lists.without(self.list(id), set) else { continue };
-                self.set_list(id, without);
-                if without == ListId::EMPTY {
+        let mut dropping = Dropping::new(set);
+        for chunk in 0..self.membership.chunks() {
+            for (id, _) in self.membership.drop_in_chunk(chunk, &mut dropping) {
+                if !self.membership.is_held(id) {
                     self.kill(id, Stamp::ALWAYS);
                     if let Some(slot) = self.slot(id) {
                         slot.set_husk();

@@ -28,7 +28,7 @@ impl ListId {
 }
 
 /// Query set, and how often it holds a row. Never 0.
-type Member = (SetId, u32);
+pub(in crate::cache) type Member = (SetId, u32);
 
 #[derive(Debug)]
 struct List {

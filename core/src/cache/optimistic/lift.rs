@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::footprint::Turn;
 use super::layer::{Ground, Key, KeyId, Layer, Place};
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
-use crate::cache::membership::sets::{ListId, SetId};
+use crate::cache::membership::sets::SetId;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::store::TableStore;
@@ -126,7 +126,7 @@ impl<R: Row> TableStore<R> {
     fn unlift_one(&mut self, shown: u32, came_back: Option<RowId>, waste: &mut Vec<u32>) {
         if let Some(id) = came_back {
             self.kill(id, Stamp::ALWAYS);
-            self.set_list(id, ListId::EMPTY);
+            self.membership.release(id);
             waste.push(id.0);
         }
         if shown != NO_ROW {

@@ -380,7 +380,7 @@ impl Cache {
             return Some(RowStatus::Pending(pending.map(|pending| pending.id).collect()));
         }
         let id = store.find_live(hash, is)?;
-        let holders = store.lists.members(store.list(id));
+        let holders = store.membership.members(id);
         // Nobody holds a row that a change under way takes away.
         let stale = !holders.is_empty() && holders.iter().all(|(set, _)| self.stale.contains(set));
         Some(if stale { RowStatus::Stale } else { RowStatus::Confirmed })

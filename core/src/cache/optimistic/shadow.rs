@@ -10,7 +10,7 @@ use super::stack::Packed;
 use super::writes::{encode_alike, identity_hash};
 use crate::bsatn::Writer;
 use crate::cache::index::identity::{ByBytes, ByKey, encodes_as};
-use crate::cache::membership::sets::{ListId, SetId};
+use crate::cache::membership::sets::SetId;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::store::TableStore;
@@ -167,8 +167,7 @@ impl<R: Row> TableStore<R> {
         if is_same {
             return raw_id(bare);
         }
-        let held = bare.map_or(ListId::EMPTY, |id| self.list(id));
-        let members: Box<[_]> = self.lists.members(held).into();
+        let members = bare.map_or(&[][..], |id| self.membership.members(id)).to_vec();
         self.set_on_its_way(&members);
         let server = bare.map(|id| self.shadow(id, at));
         let is_shown_before = |bytes| self.row_of(lifted).is_some_and(|row| encodes_as(row, bytes));
@@ -230,7 +229,6 @@ impl<R: Row> TableStore<R> {
 
     /// Puts a row into a slot, from the version `at` on; none if there is no room.
     pub(super) fn show(&mut self, row: R, members: &[(SetId, u32)], at: Stamp) -> Option<RowId> {
-        let list = self.lists.intern_members(members);
         let keyed = self.is_keyed();
         let hash = identity_hash(&row, keyed, &self.snapshot.hasher);
         let id = self.put(row, 1).ok()?;
@@ -240,7 +238,7 @@ impl<R: Row> TableStore<R> {
             self.index_row::<ByBytes>(hash, id);
         }
         self.index_further(&[id.0]);
-        self.set_list(id, list);
+        self.membership.set_members(id, members);
         self.bear(id, at);
         Some(id)
     }
@@ -248,14 +246,13 @@ impl<R: Row> TableStore<R> {
     /// Hides a live row from the version `at` on. Who does it lists it among those that died.
     pub(super) fn hide(&mut self, id: RowId, at: Stamp) {
         self.kill(id, at);
-        self.set_list(id, ListId::EMPTY);
+        self.membership.release(id);
     }
 
     /// Undoes [`hide`](Self::hide) of a mutation's row.
     pub(super) fn show_again(&mut self, id: RowId) {
         self.revive(id);
-        let list = self.lists.intern_members(&[(LOCAL, 1)]);
-        self.set_list(id, list);
+        self.membership.set_members(id, &[(LOCAL, 1)]);
     }
 
     /// Takes a row of the server's out of its slot.
@@ -264,7 +261,7 @@ impl<R: Row> TableStore<R> {
         if let Some(row) = self.row_of(id.0) {
             row.encode(&mut bytes);
         }
-        let members = self.lists.members(self.list(id)).into();
+        let members = self.membership.members(id).into();
         self.hide(id, at);
         self.staging.died.push(id.0);
         Shadowed { row: Packed::new(bytes.as_slice()), members }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use super::slots::{Replaced, RowId, Slot, SlotState};
 use super::weigh::{pay, size_in};
-use crate::cache::membership::sets::ListId;
 use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::table::store::TableStore;
 use crate::schema::Row;
@@ -70,17 +69,16 @@ impl<R: Row> TableStore<R> {
         self.occupied -= 1;
         self.occupied_data -= old_size;
         self.move_size(old, new_size);
+        self.membership.relocate(new, old);
         let from = &mut self.sides[new.chunk()];
-        let list = core::mem::replace(&mut from.sets[new.slot()], ListId::EMPTY);
         from.live -= 1;
         from.free.push(new.slot() as u16);
         if from.occupied() == 0 {
             self.note_empty(new.chunk());
         }
         let to = &mut self.sides[old.chunk()];
-        to.sets[old.slot()] = list;
         to.live += 1;
-        if to.live == to.sets.len() {
+        if to.live == to.slots {
             self.reclaiming.full.push(old.chunk() as u32);
         }
     }

@@ -62,7 +62,7 @@ impl<R: Row> TableStore<R> {
         for chunk in core::mem::take(&mut self.reclaiming.full) {
             let side = &mut self.sides[chunk as usize];
             // One that is not full of live rows is listed again when it is full again.
-            if !side.sets.is_empty() && side.live == side.sets.len() {
+            if side.slots > 0 && side.live == side.slots {
                 side.settled = true;
                 self.snapshot.chunks.set_settled(chunk as usize, true);
             }

@@ -16,7 +16,6 @@ use super::stamp::Stamp;
 use super::weigh::{Weight, cost_of_bytes, pay, size_in};
 use crate::bsatn::{self, Writer};
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
-use crate::cache::membership::sets::ListId;
 use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::table::store::TableStore;
 use crate::guard::FencedRows;
@@ -125,7 +124,7 @@ impl<R: Row> TableStore<R> {
             && let Some(&chunk) = self.reclaiming.empty.last()
         {
             let side = &mut self.sides[chunk as usize];
-            let slots = side.sets.len();
+            let slots = side.slots;
             if slots > 0 && side.occupied() == 0 {
                 if !side.closed && !self.has_spare(slots) {
                     return;
@@ -153,7 +152,7 @@ impl<R: Row> TableStore<R> {
         let Reclaiming { husky, empty, full, sources, unfolded, .. } = &self.reclaiming;
         let may_remove = empty.last().is_some_and(|&chunk| {
             let side = &self.sides[chunk as usize];
-            side.occupied() > 0 || side.closed || self.has_spare(side.sets.len())
+            side.occupied() > 0 || side.closed || self.has_spare(side.slots)
         });
         let is_through = husky.is_empty() && full.is_empty() && sources.is_empty();
         let has_dead = !self.dead.is_empty() || !unfolded.is_empty();
@@ -305,7 +304,7 @@ impl<R: Row> TableStore<R> {
         let mut chunks: Vec<_> = (0..self.sides.len() as u32).collect();
         chunks.retain(|&chunk| {
             let side = &self.sides[chunk as usize];
-            !side.sets.is_empty() && !side.stuck
+            side.slots > 0 && !side.stuck
         });
         chunks.sort_by_key(|&chunk| self.sides[chunk as usize].occupied());
         let keep = (self.occupied + self.occupied / 4).div_ceil(self.full_chunk_slots()) + 1;
@@ -348,9 +347,7 @@ impl<R: Row> TableStore<R> {
             if let Some(new) = copy {
                 *budget -= 1;
                 came.push(new.0);
-                let list = self.list(old);
-                self.set_list(new, list);
-                self.set_list(old, ListId::EMPTY);
+                self.membership.relocate(old, new);
                 self.kill(old, at);
                 self.bear(new, at);
                 self.changed_at = version;

@@ -281,7 +281,7 @@ impl<R: Row> AnyTable for TableStore<R> {
     }
 
     fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
-        self.lists.held(count);
+        self.membership.count_rows(count);
         if let Some(layer) = &self.layer {
             layer.held(count);
         }
@@ -326,7 +326,7 @@ impl<R: Row> AnyTable for TableStore<R> {
     }
 
     fn holds(&self, set: SetId) -> bool {
-        self.lists.any_names(set)
+        self.membership.holds_any(set)
     }
 
     fn dead(&self) -> Dead {
@@ -338,7 +338,7 @@ impl<R: Row> AnyTable for TableStore<R> {
     }
 
     fn sweep_lists(&mut self) {
-        self.lists.sweep();
+        self.membership.sweep();
     }
 
     fn bury(&mut self, horizon: u64, budget: &mut usize) {

@@ -69,7 +69,11 @@ impl TableStore<RawRow> {
             .flat_map(|chunk| (0..self.sides[chunk].used).map(move |slot| RowId::new(chunk, slot)));
         ids.filter_map(|id| {
             let slot = self.slot(id).filter(|slot| slot.state() == SlotState::Live)?;
-            Some(Moving { bytes: slot.row()?.bytes(), list: self.list(id), born: slot.born() })
+            Some(Moving {
+                bytes: slot.row()?.bytes(),
+                list: self.membership.holders(id),
+                born: slot.born(),
+            })
         })
     }
 
@@ -77,7 +81,7 @@ impl TableStore<RawRow> {
     pub(in crate::cache) fn is_outdated(&self, row: &Moving<'_>, outdated: &[SetId]) -> bool {
         // Every row is looked at, nearly always with nothing to look for.
         !outdated.is_empty()
-            && self.lists.members(row.list).iter().all(|(set, _)| outdated.contains(set))
+            && self.membership.members_of(row.list).iter().all(|(set, _)| outdated.contains(set))
     }
 
     /// The rows that left and that some view may see, by the version with which they did.

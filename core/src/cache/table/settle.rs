@@ -46,8 +46,8 @@ impl<R: Row> TableStore<R> {
                 return Ok(false);
             }
             self.staging.settling.log_at += 1;
-            if self.list(id) == ListId::EMPTY {
-                self.set_list(id, ListId::GONE);
+            if !self.membership.is_held(id) {
+                self.membership.set_holders(id, ListId::GONE);
                 self.staging.pairs.push(Pair { old: id.0, new: NO_ROW });
             }
         }
@@ -56,13 +56,13 @@ impl<R: Row> TableStore<R> {
 
     /// Nets a row that came, and returns `true` if it stays.
     fn settle_came(&mut self, pair: Pair, stale: &HashSet<SetId>) -> Result<bool, OutOfSyncKind> {
-        let stays = self.list(RowId(pair.new)) != ListId::EMPTY;
+        let stays = self.membership.is_held(RowId(pair.new));
         if stays && pair.old != NO_ROW {
             let old = RowId(pair.old);
-            if self.list(old) != ListId::EMPTY {
+            if self.membership.is_held(old) {
                 self.carry_over(old, RowId(pair.new), stale)?;
             }
-            self.set_list(old, ListId::GONE);
+            self.membership.set_holders(old, ListId::GONE);
         }
         if !stays {
             self.discard_pair(pair);
@@ -77,14 +77,13 @@ impl<R: Row> TableStore<R> {
         new: RowId,
         stale: &HashSet<SetId>,
     ) -> Result<(), OutOfSyncKind> {
-        let holders = self.lists.members(self.list(old));
+        let holders = self.membership.members(old);
         if !holders.iter().all(|(set, _)| stale.contains(set)) {
             return Err(OutOfSyncKind::Replaced);
         }
         let holders = holders.to_vec();
-        let list = self.lists.with(self.list(new), &holders);
-        self.staging.log.push((old, self.list(old)));
-        self.set_list(new, list);
+        self.staging.log.push((old, self.membership.holders(old)));
+        self.membership.add_members(new, &holders);
         Ok(())
     }
 
@@ -100,7 +99,7 @@ impl<R: Row> TableStore<R> {
             }
             if pair.old != NO_ROW {
                 self.kill(RowId(pair.old), at);
-                self.set_list(RowId(pair.old), ListId::EMPTY);
+                self.membership.release(RowId(pair.old));
                 self.staging.died.push(pair.old);
             }
         }
@@ -161,7 +160,7 @@ impl<R: Row> TableStore<R> {
             }
         }
         for &(id, before) in log.iter().rev() {
-            self.set_list(id, before);
+            self.membership.set_holders(id, before);
         }
         // Between these two are copies and rows that went to `waste`, unless settling is through.
         let gap = if settling.came_done { 0..0 } else { settling.kept..settling.looked_at };
@@ -170,7 +169,7 @@ impl<R: Row> TableStore<R> {
                 continue;
             }
             self.discard_pair(*pair);
-            self.set_list(RowId(pair.new), ListId::EMPTY);
+            self.membership.release(RowId(pair.new));
             waste.push(pair.new);
         }
         self.bury_later(0, waste);

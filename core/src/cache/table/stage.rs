@@ -11,7 +11,8 @@ use super::store::TableStore;
 use crate::bsatn::DecodeError;
 use crate::cache::error::OutOfSyncKind;
 use crate::cache::index::identity::{ByBytes, ByKey, Identity, encodes_as};
-use crate::cache::membership::sets::{ListId, SetId, Step, Stepper};
+use crate::cache::membership::Dropping;
+use crate::cache::membership::sets::{SetId, Step, Stepper};
 use crate::cache::storage::slots::{NO_ROW, RowId, SlotState};
 use crate::cache::transaction::diff::Pair;
 use crate::schema::{Row, RowDef};
@@ -84,7 +85,7 @@ impl<R: Row> TableStore<R> {
                 return self.step_row(staged, more, OutOfSyncKind::TooManyRows);
             }
             Found::Live { live, .. } if is_same(live) => {
-                self.staging.log.push((live, self.list(live)));
+                self.staging.log.push((live, self.membership.holders(live)));
                 return self.step_row(live, more, OutOfSyncKind::TooManyRows);
             }
             Found::Staged(_) | Found::Live { staged: Some(_), .. } => {
@@ -137,10 +138,7 @@ impl<R: Row> TableStore<R> {
         stepper: &mut Stepper,
         impossible: OutOfSyncKind,
     ) -> Result<(), Fault> {
-        let before = self.list(id);
-        let list = stepper.next(&mut self.lists, before);
-        self.set_list(id, list.ok_or(Fault::OutOfSync(impossible))?);
-        Ok(())
+        if self.membership.step(id, stepper) { Ok(()) } else { Err(Fault::OutOfSync(impossible)) }
     }
 
     /// Stages the deletes `from..from + max` of a list. Only what identifies a row is decoded.
@@ -193,7 +191,7 @@ impl<R: Row> TableStore<R> {
                 return self.step_row(staged, less, OutOfSyncKind::NotInSet { row_bytes });
             }
         };
-        self.staging.log.push((live, self.list(live)));
+        self.staging.log.push((live, self.membership.holders(live)));
         self.step_row(live, less, OutOfSyncKind::NotInSet { row_bytes })
     }
 
@@ -241,15 +239,15 @@ impl<R: Row> TableStore<R> {
         cursor: &mut DropCursor,
         budget: &mut usize,
     ) -> bool {
-        if cursor.chunk == 0 && !self.lists.any_names(set) {
+        if cursor.chunk == 0 && !self.membership.holds_any(set) {
             return true;
         }
-        let mut last = None;
+        let mut dropping = Dropping::new(set);
         while cursor.chunk < self.sides.len() {
             if *budget == 0 {
                 return false;
             }
-            let dropped = self.drop_in_chunk(set, cursor.chunk, &mut last);
+            let dropped = self.drop_in_chunk(cursor.chunk, &mut dropping);
             // Looking at a slot costs much less than applying a row.
             let looked_at = self.sides[cursor.chunk].used / 16;
             *budget = budget.saturating_sub(dropped + looked_at + 1);
@@ -258,35 +256,14 @@ impl<R: Row> TableStore<R> {
         true
     }
 
-    fn drop_in_chunk(
-        &mut self,
-        set: SetId,
-        chunk: usize,
-        last: &mut Option<(ListId, Option<ListId>)>,
-    ) -> usize {
-        let mut dropped = 0;
-        for slot in 0..self.sides[chunk].used {
-            let list = self.sides[chunk].sets[slot];
-            if list == ListId::EMPTY {
-                continue;
-            }
-            let without = match *last {
-                Some((known, without)) if known == list => without,
-                _ => {
-                    let without = self.lists.without(list, set);
-                    *last = Some((list, without));
-                    without
-                }
-            };
-            let Some(without) = without else { continue };
-            let id = RowId::new(chunk, slot);
-            if self.slot(id).is_some_and(|slot| slot.state() == SlotState::Live) {
-                self.staging.log.push((id, list));
-            }
-            self.set_list(id, without);
-            dropped += 1;
-        }
-        dropped
+    fn drop_in_chunk(&mut self, chunk: usize, dropping: &mut Dropping) -> usize {
+        let dropped = self.membership.drop_in_chunk(chunk, dropping);
+        let count = dropped.len();
+        let Self { snapshot, staging, .. } = self;
+        let is_live =
+            |id| snapshot.chunks.slot(id).is_some_and(|slot| slot.state() == SlotState::Live);
+        staging.log.extend(dropped.into_iter().filter(|&(id, _)| is_live(id)));
+        count
     }
 
     #[cold]

@@ -10,7 +10,8 @@ use crate::bsatn::Writer;
 use crate::cache::TableId;
 use crate::cache::error::OutOfSyncKind;
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
-use crate::cache::membership::sets::{ListId, SetId, SetLists};
+use crate::cache::membership::Membership;
+use crate::cache::membership::sets::SetId;
 use crate::cache::optimistic::Layer;
 use crate::cache::read::snapshot::Snapshot;
 use crate::cache::storage::reclaim::Reclaiming;
@@ -32,7 +33,7 @@ pub(in crate::cache) struct TableStore<R: Row> {
     open: Vec<u32>,
     /// Gaps among the chunks. Views may still have what was there, in which they see nothing.
     gaps: Vec<u32>,
-    pub(in crate::cache) lists: SetLists,
+    pub(in crate::cache) membership: Membership,
     pub(in crate::cache) staging: Staging<R>,
     /// Writes of pending mutations, if any has read or written it.
     pub(in crate::cache) layer: Option<Box<Layer<R>>>,
@@ -60,8 +61,8 @@ pub(in crate::cache) struct TableStore<R: Row> {
 /// The writer's part of a chunk.
 #[derive(Debug, Default)]
 pub(in crate::cache) struct Side {
-    /// Sets that hold the row in each slot.
-    pub(in crate::cache) sets: Box<[ListId]>,
+    /// Number of its slots.
+    pub(in crate::cache) slots: usize,
     pub(in crate::cache) sizes: Sizes,
     /// Slots below this were used at least once.
     pub(in crate::cache) used: usize,
@@ -96,14 +97,14 @@ impl Side {
         if let Some(slot) = self.free.pop() {
             return Some(usize::from(slot));
         }
-        (self.used < self.sets.len()).then(|| {
+        (self.used < self.slots).then(|| {
             self.used += 1;
             self.used - 1
         })
     }
 
     fn has_room(&self) -> bool {
-        !self.closed && (!self.free.is_empty() || self.used < self.sets.len())
+        !self.closed && (!self.free.is_empty() || self.used < self.slots)
     }
 }
 
@@ -126,7 +127,7 @@ impl<R: Row> TableStore<R> {
             sides: Vec::new(),
             open: Vec::new(),
             gaps: Vec::new(),
-            lists: SetLists::new(),
+            membership: Membership::new(),
             staging: Staging::new(),
             layer: None,
             on_its_way: Vec::new(),
@@ -155,19 +156,6 @@ impl<R: Row> TableStore<R> {
     #[inline]
     pub(in crate::cache) fn slot(&self, id: RowId) -> Option<&Slot<R>> {
         self.snapshot.chunks.slot(id)
-    }
-
-    #[inline]
-    pub(in crate::cache) fn list(&self, id: RowId) -> ListId {
-        self.sides[id.chunk()].sets[id.slot()]
-    }
-
-    /// Changes which sets hold a row.
-    #[inline]
-    pub(in crate::cache) fn set_list(&mut self, id: RowId, list: ListId) {
-        let held = &mut self.sides[id.chunk()].sets[id.slot()];
-        self.lists.move_row(*held, list);
-        *held = list;
     }
 
     /// A free slot; `expected` is how many more will be asked for.
@@ -200,9 +188,9 @@ impl<R: Row> TableStore<R> {
         Arc::make_mut(&mut snapshot.chunks).add(index, slots, linked);
         self.stale = true;
         self.capacity += slots;
-        let sets = vec![ListId::EMPTY; slots].into();
+        self.membership.add_chunk(index, slots);
         let sizes = Sizes::new(slots, Self::SIZES_VARY);
-        let side = Side { sets, sizes, ..Side::default() };
+        let side = Side { slots, sizes, ..Side::default() };
         match self.sides.get_mut(index) {
             Some(gap) => *gap = side,
             None => self.sides.push(side),
@@ -228,8 +216,9 @@ impl<R: Row> TableStore<R> {
         }
         self.gaps.push(index as u32);
         self.stale = true;
+        self.membership.remove_chunk(index);
         let side = core::mem::take(&mut self.sides[index]);
-        self.capacity -= side.sets.len();
+        self.capacity -= side.slots;
         for &husk in &side.husks {
             self.reclaiming.husk_weight.remove(side.sizes.get(usize::from(husk)));
         }
