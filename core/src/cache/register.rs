@@ -4,10 +4,11 @@ use core::any::{Any, TypeId};
 use std::sync::Arc;
 
 use super::error::{RegisterError, RowMismatch, SetFailure};
+use super::index::Compare;
 use super::index::identity::{ByBytes, ByKey, Identity};
 use super::membership::Dropping;
 use super::membership::sets::SetId;
-use super::storage::slots::RowId;
+use super::storage::slots::{Chunks, RowId};
 use super::storage::stamp::Stamp;
 use super::table::diagnose::diagnose;
 use super::table::raw::{Moving, RawRow};
@@ -15,7 +16,7 @@ use super::table::store::{DeadRows, TableStore};
 use super::{Cache, TableId};
 use crate::bsatn;
 use crate::guard::{self, FencedRows};
-use crate::schema::{Row, Table, TableDef};
+use crate::schema::{ClientIndex, Row, Table, TableDef};
 
 /// Result of a first mention: see [`Cache::register`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +92,31 @@ impl Cache {
         self.failed.remove(&set);
     }
 
+    /// Gives the table of `T` an index of the client's own, with the rows that are there. Registers the table.
+    ///
+    /// Does nothing if it has this index.
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](Self::register).
+    pub fn add_index<T: Table, V: Ord + 'static>(
+        &mut self,
+        index: ClientIndex<T::Row, V>,
+    ) -> Result<Registered, RegisterError> {
+        let registered = self.register::<T>()?;
+        let TableId(table) = registered.table;
+        let store: &mut dyn Any = &mut *self.tables[table as usize];
+        if let Some(store) = store.downcast_mut::<TableStore<T::Row>>() {
+            let compare = Arc::new(move |a: &_, b: &_| index.compare(a, b));
+            // Nothing of the table is changed before all of its rows were compared.
+            let declared = guard::catch(|| store.declare(index.column(), compare));
+            declared.map_err(|message| RegisterError::Panicked { table: T::DEF.name, message })?;
+            self.touch(registered.table);
+            self.publish_late();
+        }
+        Ok(registered)
+    }
+
     fn give_type<T: Table>(&mut self, table: TableId, outdated: &[SetId]) -> Vec<SetFailure> {
         let suspended = self.suspend();
         let name = Arc::clone(self.tables[table.0 as usize].name());
@@ -137,6 +163,12 @@ fn agree(registered: &TableDef, other: &TableDef, same_rows: bool) -> Result<(),
 }
 
 impl<R: Row> TableStore<R> {
+    /// Adds an index of the client's own, with the rows that are there.
+    fn declare(&mut self, column: u16, compare: Arc<Compare<R>>) {
+        let Self { indexes, chunks, .. } = self;
+        indexes.declare(column, compare, || held_rows(chunks), chunks);
+    }
+
     /// Takes over the rows of a raw table, except those that only `outdated` sets hold.
     fn adopt(
         &mut self,
@@ -208,26 +240,21 @@ impl<R: Row> TableStore<R> {
 
     /// Puts a row into a slot and into all indexes; none if there is no room for it.
     fn adopt_row(&mut self, row: R, size: usize) -> Option<RowId> {
-        let hasher = self.snapshot.hasher.clone();
+        let hasher = self.indexes.hasher();
         let mut scratch = bsatn::Writer::new();
         let keyed = self.is_keyed();
         let hash = if keyed {
-            ByKey::hash_row(&row, &hasher, &mut scratch)
+            ByKey::hash_row(&row, hasher, &mut scratch)
         } else {
-            ByBytes::hash_row(&row, &hasher, &mut scratch)
+            ByBytes::hash_row(&row, hasher, &mut scratch)
         };
         let id = self.put_sized(row, size, 1).ok()?;
-        if keyed {
-            self.index_row::<ByKey>(hash, id);
-        } else {
-            self.index_row::<ByBytes>(hash, id);
-        }
-        self.index_further(&[id.0]);
+        self.index_row(hash, id);
         Some(id)
     }
 
     fn holds_key(&self, row: &R) -> bool {
-        let hash = ByKey::hash_row(row, &self.snapshot.hasher, &mut bsatn::Writer::new());
+        let hash = ByKey::hash_row(row, self.indexes.hasher(), &mut bsatn::Writer::new());
         self.find_live(hash, |held| held.key() == row.key()).is_some()
     }
 
@@ -271,11 +298,21 @@ impl<R: Row> TableStore<R> {
 
     /// Older views of the typed table have as many rows as they had of the raw one, but for rows that failed.
     fn copy_lens(&self, raw: &TableStore<RawRow>, version: u64) {
-        for (at, len) in raw.snapshot.lens.entries() {
+        for (at, len) in raw.lens.entries() {
             if at < version {
-                self.snapshot.lens.note(at, len, 0);
+                self.lens.note(at, len, 0);
             }
         }
-        self.snapshot.lens.note(version, self.len, 0);
+        self.lens.note(version, self.len, 0);
     }
+}
+
+/// The rows that somebody sees or may yet see, staged ones among them: those that all indexes have.
+fn held_rows<R>(chunks: &Chunks<R>) -> Vec<u32> {
+    let ids = (0..chunks.len()).flat_map(|chunk| {
+        let slots = chunks.slots(chunk).iter().enumerate();
+        let held = slots.filter(|(_, slot)| slot.row().is_some() && slot.died() != Stamp::ALWAYS);
+        held.map(move |(slot, _)| RowId::new(chunk, slot).0)
+    });
+    ids.collect()
 }

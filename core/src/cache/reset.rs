@@ -18,7 +18,6 @@ use std::sync::Arc;
 use super::error::{RowMismatch, SetFailure};
 use super::membership::sets::SetId;
 use super::optimistic::LOCAL;
-use super::read::snapshot::Snapshot;
 use super::storage::slots::NO_ROW;
 use super::storage::stamp::Stamp;
 use super::table::any::AnyTable;
@@ -232,10 +231,7 @@ impl<R: Row> TableStore<R> {
     /// An empty table of the same name and type, with the same indexes.
     pub(super) fn afresh(&self) -> Self {
         let mut fresh = Self::new(self.id, Arc::clone(&self.name), self.def);
-        let snapshot: &mut Snapshot<R> = Arc::make_mut(&mut fresh.snapshot);
-        let declared = self.snapshot.declared.iter();
-        snapshot.declared =
-            declared.map(|index| Arc::new(index.afresh(&snapshot.chunks))).collect();
+        fresh.indexes.declare_as(&self.indexes, &fresh.chunks);
         fresh
     }
 }

@@ -194,7 +194,7 @@ impl Cache {
             self.at_quiet_moments(&REAPING, &mut budget);
             moved = self.evacuate(&mut budget);
             self.forget_tables_of_ended_sets();
-            self.publish_if_stale();
+            self.publish_if_needed();
         }
         self.at_quiet_moments(&REAPING, &mut budget);
         self.freeze(&mut budget);
@@ -320,8 +320,8 @@ impl Cache {
         self.horizon()
     }
 
-    fn publish_if_stale(&mut self) {
-        if self.catalog_changed || self.any_unclean(|table| table.is_stale()) {
+    fn publish_if_needed(&mut self) {
+        if self.catalog_changed || self.any_unclean(|table| table.is_unpublished()) {
             self.publish(self.version);
         }
     }

@@ -235,6 +235,31 @@ impl HashIndex {
         true
     }
 
+    /// Adds an id, and makes room for it if need be: `true` if that replaced shards. `rehash` gives the hash of an id that
+    /// is in the index.
+    pub(super) fn insert(&mut self, hash: u64, id: u32, rehash: impl Fn(u32) -> u64) -> bool {
+        let mut grew = false;
+        while !self.try_insert(hash, id) {
+            self.grow(hash, &rehash);
+            grew = true;
+        }
+        grew
+    }
+
+    /// Removes an id, and gives memory back if its shard has become much too large: `true` if that replaced shards.
+    pub(super) fn remove_and_shrink(
+        &mut self,
+        hash: u64,
+        id: u32,
+        rehash: impl Fn(u32) -> u64,
+    ) -> bool {
+        let sparse = self.remove(hash, id).sparse;
+        if sparse {
+            self.shrink(hash, rehash);
+        }
+        sparse
+    }
+
     /// Makes room for more ids of this hash. `rehash` gives the hash of an id that is in the index.
     ///
     /// Readers see the result when it is published.

@@ -45,7 +45,7 @@ impl<R: Row> TableStore<R> {
         for bytes in rows {
             // A row that does not decode is found again when it is staged.
             let Ok(probe) = I::probe(bytes) else { continue };
-            let hash = I::hash(&probe, &self.snapshot.hasher);
+            let hash = I::hash(&probe, self.indexes.hasher());
             is_met |= layer.watchers().has_row(hash);
             for id in layer.of_hash(hash) {
                 is_met = true;
@@ -162,7 +162,7 @@ impl<R: Row> TableStore<R> {
         found: &mut BTreeSet<Turn>,
     ) {
         self.with_layer(|store, layer| {
-            let ground = Ground { snapshot: &*store.snapshot, at };
+            let ground = Ground { chunks: &store.chunks, indexes: &store.indexes, at };
             keys.iter().for_each(|&key| layer.withdraw(key, turn, &ground, found));
         });
     }

@@ -33,7 +33,7 @@ impl<'t, T: Table> LocalTable<'t, T> {
         Q: Hash + Eq + ?Sized,
     {
         let base = self.tx.base::<T>()?;
-        let hash = base.view.snapshot.hasher.hash_one(key);
+        let hash = base.view.snapshot.indexes.hasher().hash_one(key);
         let extent = Some(Extent::Value);
         let place = self.tx.locate(&base, hash, extent, |row| row.key().borrow() == key);
         self.tx.row_at(&base, &place)
@@ -49,14 +49,14 @@ impl<'t, T: Table> LocalTable<'t, T> {
     {
         let base = self.tx.base::<T>()?;
         let is = |row: &T::Row| column.get(row).borrow() == value;
-        let snapshot = base.view.snapshot;
-        let hash = snapshot.hasher.hash_one(value);
+        let indexes = &base.view.snapshot.indexes;
+        let hash = indexes.hasher().hash_one(value);
         if K::PRIMARY {
             let place = self.tx.locate(&base, hash, Some(Extent::Value), is);
             return self.tx.row_at(&base, &place);
         }
         // Any row may get this value.
-        let is_indexed = snapshot.uniques.iter().any(|unique| unique.0 == column.index());
+        let is_indexed = indexes.unique(column.index()).is_some();
         self.tx.note(base.table, |reads| match is_indexed {
             true => reads.unique(column.index(), hash),
             // Only a hand-written row type can promise an index that it does not have.
@@ -184,7 +184,7 @@ impl<'t, T: Table> LocalTableMut<'t, T> {
     {
         let Some(base) = self.tx.base::<T>() else { return false };
         let place = if K::PRIMARY {
-            let hash = base.view.snapshot.hasher.hash_one(value);
+            let hash = base.view.snapshot.indexes.hasher().hash_one(value);
             let is = |row: &T::Row| column.get(row).borrow() == value;
             self.tx.locate(&base, hash, Some(Extent::Presence), is)
         } else {

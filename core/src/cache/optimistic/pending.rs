@@ -373,7 +373,7 @@ impl Cache {
     /// Origin of a row; none if there is no such row now.
     pub fn row_status<T: Table>(&self, row: &T::Row) -> Option<RowStatus> {
         let store = self.store::<T::Row>(self.table_of::<T>()?)?;
-        let hash = identity_hash::<T::Row>(row, store.is_keyed(), &store.snapshot.hasher);
+        let hash = identity_hash::<T::Row>(row, store.is_keyed(), store.indexes.hasher());
         let is = |other: &T::Row| same_row::<T::Row>(row, other, store.is_keyed());
         if let Some(writers) = store.shown_writers(row) {
             let pending = writers.into_iter().filter_map(|turn| self.mutations.get(turn));

@@ -9,7 +9,7 @@ use super::layer::{AnyLayer, Ground, Key, KeyId, Layer, Place, Shadowed};
 use super::stack::Packed;
 use super::writes::{encode_alike, identity_hash};
 use crate::bsatn::Writer;
-use crate::cache::index::identity::{ByBytes, ByKey, encodes_as};
+use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
@@ -24,7 +24,7 @@ pub(in crate::cache) const LOCAL: SetId = SetId(u32::MAX);
 impl<R: Row> TableStore<R> {
     pub(super) fn layer_mut(&mut self) -> &mut Layer<R> {
         let is_keyed = self.is_keyed();
-        let hasher = &self.snapshot.hasher;
+        let hasher = self.indexes.hasher();
         self.layer.get_or_insert_with(|| Box::new(Layer::new(is_keyed, hasher.clone())))
     }
 
@@ -111,7 +111,7 @@ impl<R: Row> TableStore<R> {
         let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::default();
         for (at, pair) in self.staging.pairs.iter().enumerate() {
             let Some(row) = row(pair) else { continue };
-            let hash = identity_hash(row, is_keyed, &self.snapshot.hasher);
+            let hash = identity_hash(row, is_keyed, self.indexes.hasher());
             by_hash.entry(hash).or_default().push(at);
         }
         for id in bare {
@@ -134,7 +134,10 @@ impl<R: Row> TableStore<R> {
             (Some(pair), _) => row_id(pair.new),
             (None, Place::Lifted { came_back, .. }) => *came_back,
             (None, Place::Shadowed { .. }) => None,
-            (None, Place::Bare) => layer.bare_row(key, &Ground { snapshot: &*self.snapshot, at }),
+            (None, Place::Bare) => {
+                let ground = Ground { chunks: &self.chunks, indexes: &self.indexes, at };
+                layer.bare_row(key, &ground)
+            }
         };
         let key = layer.key_mut(id)?;
         match key.take_place() {
@@ -230,14 +233,9 @@ impl<R: Row> TableStore<R> {
     /// Puts a row into a slot, from the version `at` on; none if there is no room.
     pub(super) fn show(&mut self, row: R, members: &[(SetId, u32)], at: Stamp) -> Option<RowId> {
         let keyed = self.is_keyed();
-        let hash = identity_hash(&row, keyed, &self.snapshot.hasher);
+        let hash = identity_hash(&row, keyed, self.indexes.hasher());
         let id = self.put(row, 1).ok()?;
-        if keyed {
-            self.index_row::<ByKey>(hash, id);
-        } else {
-            self.index_row::<ByBytes>(hash, id);
-        }
-        self.index_further(&[id.0]);
+        self.index_row(hash, id);
         self.membership.set_members(id, members);
         self.bear(id, at);
         Some(id)
@@ -285,7 +283,7 @@ impl<R: Row> TableStore<R> {
         let layer = self.layer.as_ref()?;
         let mut bytes = Writer::new();
         row.encode(&mut bytes);
-        let hash = identity_hash(row, self.is_keyed(), &self.snapshot.hasher);
+        let hash = identity_hash(row, self.is_keyed(), self.indexes.hasher());
         let key = layer.key(layer.find_encoded(hash, bytes.as_slice())?)?;
         match key.place() {
             Place::Shadowed { shown, .. } | Place::Lifted { shown, .. } if *shown != NO_ROW => {

@@ -179,7 +179,7 @@ pub(super) fn row_in_slot<T: Table>(
     is: impl Fn(&T::Row) -> bool,
 ) -> Option<RowId> {
     let at = Stamp::of(view.version);
-    view.snapshot.primary.find(hash, |id| {
+    view.snapshot.indexes.by_identity().find(hash, |id| {
         let (id, row) = view.snapshot.chunks.version(RowId(id), at)?;
         is(row).then_some(id)
     })
@@ -215,7 +215,7 @@ impl<R: Row> AnyWrites for TableWrites<R> {
 
     fn new_layer(&self, snapshot: &dyn AnySnapshot) -> Box<dyn AnyLayer> {
         let snapshot: &dyn Any = snapshot;
-        let hasher = snapshot.downcast_ref::<Snapshot<R>>().map(|it| it.hasher.clone());
+        let hasher = snapshot.downcast_ref::<Snapshot<R>>().map(|it| it.indexes.hasher().clone());
         Box::new(Layer::<R>::new(self.is_keyed, hasher.unwrap_or_default()))
     }
 
@@ -230,7 +230,7 @@ impl<R: Row> AnyWrites for TableWrites<R> {
         let (layer, snapshot): (&mut dyn Any, &dyn Any) = (layer, snapshot);
         match (layer.downcast_mut::<Layer<R>>(), snapshot.downcast_ref::<Snapshot<R>>()) {
             (Some(layer), Some(snapshot)) => {
-                let ground = Ground { snapshot, at };
+                let ground = Ground::of(snapshot, at);
                 layer.replace(turn, before, self.into_written(), &ground, found)
             }
             _ => Vec::new(),

@@ -4,104 +4,20 @@
 //! by their version. What changes rarely (which chunks and shards there are) is replaced as a whole.
 
 use core::any::Any;
-use core::cmp::Ordering;
-use core::hash::Hash;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use foldhash::fast::RandomState;
-
 use crate::bsatn::Writer;
-use crate::cache::index::declared::DeclaredIndex;
-use crate::cache::index::hash::HashIndex;
-use crate::cache::index::ordered::OrderedIndex;
+use crate::cache::index::Indexes;
 use crate::cache::storage::slots::{Chunks, RowId};
 use crate::cache::storage::stamp::Stamp;
-use crate::schema::{IndexVisitor, Row, TableDef};
+use crate::schema::Row;
 
+/// Shared part of a table: rows, indexes, and numbers of rows by version.
 pub(in crate::cache) struct Snapshot<R> {
     pub(in crate::cache) chunks: Arc<Chunks<R>>,
-    /// By what identifies a row: see [`Identity`](crate::cache::index::identity::Identity).
-    pub(in crate::cache) primary: HashIndex,
-    /// The other unique columns.
-    pub(in crate::cache) uniques: Vec<(u16, HashIndex)>,
-    pub(in crate::cache) ordered: Vec<Arc<OrderedIndex<R>>>,
-    /// Those that the application declared.
-    pub(in crate::cache) declared: Vec<Arc<DeclaredIndex<R>>>,
+    pub(in crate::cache) indexes: Indexes<R>,
     pub(in crate::cache) lens: Arc<Lens>,
-    /// Seeded at random, because a stranger's rows go in. Nobody can see what hashes are: order comes from slots.
-    pub(in crate::cache) hasher: RandomState,
-}
-
-impl<R: Row> Snapshot<R> {
-    /// An empty table with the indexes that `def` has; none for a raw table.
-    pub(in crate::cache) fn new(def: Option<&TableDef>) -> Self {
-        let chunks = Arc::new(Chunks::new());
-        let mut snapshot = Self {
-            chunks,
-            primary: HashIndex::new(),
-            uniques: Vec::new(),
-            ordered: Vec::new(),
-            declared: Vec::new(),
-            lens: Arc::default(),
-            hasher: RandomState::default(),
-        };
-        if let Some(def) = def {
-            R::visit_indexes(&mut AddIndexes { snapshot: &mut snapshot, def });
-        }
-        snapshot
-    }
-}
-
-impl<R> Snapshot<R> {
-    /// All ordered indexes.
-    pub(in crate::cache) fn ordered_indexes(&self) -> impl Iterator<Item = &OrderedIndex<R>> {
-        let declared = self.declared.iter().map(|declared| &declared.index);
-        self.ordered.iter().map(|index| &**index).chain(declared)
-    }
-}
-
-impl<R> Clone for Snapshot<R> {
-    fn clone(&self) -> Self {
-        Self {
-            chunks: Arc::clone(&self.chunks),
-            primary: self.primary.clone(),
-            uniques: self.uniques.clone(),
-            ordered: self.ordered.clone(),
-            declared: self.declared.clone(),
-            lens: Arc::clone(&self.lens),
-            hasher: self.hasher.clone(),
-        }
-    }
-}
-
-/// Makes the indexes that the table has, out of those that its row type could have.
-struct AddIndexes<'a, R> {
-    snapshot: &'a mut Snapshot<R>,
-    def: &'a TableDef,
-}
-
-impl<R> IndexVisitor<R> for AddIndexes<'_, R> {
-    fn unique<V: Hash + Eq + 'static>(
-        &mut self,
-        column: u16,
-        _: impl Fn(&R) -> &V + Copy + Send + Sync + 'static,
-    ) {
-        if self.def.unique.contains(&column) {
-            self.snapshot.uniques.push((column, HashIndex::new()));
-        }
-    }
-
-    fn ordered(
-        &mut self,
-        columns: &'static [u16],
-        _: impl Fn(&R, &R) -> Ordering + Copy + Send + Sync + 'static,
-    ) {
-        if self.def.indexes.iter().any(|index| index.columns == columns) {
-            let index = OrderedIndex::new(columns, Arc::clone(&self.snapshot.chunks));
-            self.snapshot.ordered.push(Arc::new(index));
-        }
-    }
 }
 
 /// Number of a table's rows in each version that a reader may look at.

@@ -7,7 +7,7 @@ use core::hash::{BuildHasher, Hash};
 use core::ops::{Bound, RangeBounds};
 
 use super::snapshot::{AnySnapshot, Snapshot};
-use crate::cache::index::declared::DeclaredIndex;
+use crate::cache::index::DeclaredIndex;
 use crate::cache::index::ordered::{Batch, OrderedIndex};
 use crate::cache::storage::slots::{RowId, Slot};
 use crate::cache::storage::stamp::Stamp;
@@ -77,19 +77,19 @@ impl<'v, T: Table> TableView<'v, T> {
         V: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let snapshot = self.snapshot;
+        let Snapshot { chunks, indexes, .. } = self.snapshot;
         let index = if K::PRIMARY {
-            &snapshot.primary
+            indexes.by_identity()
         } else {
-            match snapshot.uniques.iter().find(|unique| unique.0 == column.index()) {
-                Some((_, index)) => index,
+            match indexes.unique(column.index()) {
+                Some(index) => index,
                 // Only a hand-written row type can promise an index that it does not have.
                 None => return self.iter().find(|row| column.get(row).borrow() == value),
             }
         };
         let at = Stamp::of(self.version);
-        index.find(snapshot.hasher.hash_one(value), move |id| {
-            let (_, row) = snapshot.chunks.version(RowId(id), at)?;
+        index.find(indexes.hasher().hash_one(value), move |id| {
+            let (_, row) = chunks.version(RowId(id), at)?;
             (column.get(row).borrow() == value).then_some(row)
         })
     }
@@ -104,17 +104,16 @@ impl<'v, T: Table> TableView<'v, T> {
         V: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let snapshot = self.snapshot;
-        let Some((_, index)) = snapshot.uniques.iter().find(|unique| unique.0 == column.index())
-        else {
+        let Snapshot { chunks, indexes, .. } = self.snapshot;
+        let Some(index) = indexes.unique(column.index()) else {
             let rows = self.iter_with_ids();
             let is = |row: &&T::Row| column.get(row).borrow() == value;
             return rows.filter(|(_, row)| is(row)).for_each(|(id, row)| each(id, row));
         };
         let at = Stamp::of(self.version);
-        index.find(snapshot.hasher.hash_one(value), |id| {
+        index.find(indexes.hasher().hash_one(value), |id| {
             let id = RowId(id);
-            let row = snapshot.chunks.slot(id)?.visible(at)?;
+            let row = chunks.slot(id)?.visible(at)?;
             if column.get(row).borrow() == value {
                 each(id, row);
             }
@@ -130,10 +129,10 @@ impl<'v, T: Table> TableView<'v, T> {
         <T::Row as Row>::Key: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let snapshot = self.snapshot;
+        let Snapshot { chunks, indexes, .. } = self.snapshot;
         let at = Stamp::of(self.version);
-        snapshot.primary.find(snapshot.hasher.hash_one(key), move |id| {
-            let (_, row) = snapshot.chunks.version(RowId(id), at)?;
+        indexes.by_identity().find(indexes.hasher().hash_one(key), move |id| {
+            let (_, row) = chunks.version(RowId(id), at)?;
             (row.key().borrow() == key).then_some(row)
         })
     }
@@ -158,15 +157,11 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     fn index(&self, columns: IndexRef) -> Option<Index<'v, T::Row>> {
-        let Snapshot { ordered, declared, .. } = self.snapshot;
-        let named = |columns: &[u16]| ordered.iter().find(|index| index.columns() == columns);
+        let indexes = &self.snapshot.indexes;
         match columns {
-            IndexRef::Column(column) => named(&[column]).map(|index| Index::Module(index)),
-            IndexRef::Columns(columns) => named(columns).map(|index| Index::Module(index)),
-            IndexRef::Client(column) => {
-                let declared = declared.iter().find(|declared| declared.column == column);
-                declared.map(|declared| Index::Declared(declared))
-            }
+            IndexRef::Column(column) => indexes.ordered(&[column]).map(Index::Module),
+            IndexRef::Columns(columns) => indexes.ordered(columns).map(Index::Module),
+            IndexRef::Client(column) => indexes.declared(column).map(Index::Declared),
         }
     }
 
@@ -316,7 +311,7 @@ impl<R: Row> Index<'_, R> {
     fn ordered(&self) -> &OrderedIndex<R> {
         match self {
             Self::Module(index) => index,
-            Self::Declared(declared) => &declared.index,
+            Self::Declared(declared) => declared.ordered(),
         }
     }
 
@@ -324,7 +319,7 @@ impl<R: Row> Index<'_, R> {
         match self {
             Self::Module(index) => R::visit_indexes(&mut CopyMore { index, batch }),
             Self::Declared(declared) => {
-                declared.index.copy_behind(batch, |a, b| declared.compare(a, b));
+                declared.ordered().copy_behind(batch, |a, b| declared.compare(a, b));
             }
         }
     }

@@ -7,16 +7,19 @@
 
 use std::sync::Arc;
 
-use super::slots::{Replaced, RowId, Slot, SlotState};
+use super::slots::{Chunks, Replaced, RowId, Slot, SlotState};
 use super::weigh::{pay, size_in};
-use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
+use crate::cache::read::snapshot::AnySnapshot;
 use crate::cache::table::store::TableStore;
 use crate::schema::Row;
 
 impl<R: Row> TableStore<R> {
     /// Returns `true` if there may be rows to fold.
     pub(in crate::cache) fn wants_folding(&self) -> bool {
-        !self.stale && !self.dead.is_empty() && self.is_keyed() && !self.has_further_indexes()
+        !self.is_unpublished()
+            && !self.dead.is_empty()
+            && self.is_keyed()
+            && !self.indexes.has_further()
     }
 
     /// Folds rows that left, if nobody but this table has `published`, its shared part. No change may be under way.
@@ -25,11 +28,10 @@ impl<R: Row> TableStore<R> {
         published: &mut Arc<dyn AnySnapshot>,
         budget: &mut usize,
     ) {
-        self.alone(published, |table, snapshot| table.fold_in(snapshot, budget));
+        self.alone(published, |table, chunks| table.fold_in(chunks, budget));
     }
 
-    fn fold_in(&mut self, snapshot: &mut Snapshot<R>, budget: &mut usize) {
-        let Some(chunks) = Arc::get_mut(&mut snapshot.chunks) else { return };
+    fn fold_in(&mut self, chunks: &mut Chunks<R>, budget: &mut usize) {
         let mut replaced = Vec::new();
         while *budget > 0
             && let Some(dead) = self.dead.front_mut()

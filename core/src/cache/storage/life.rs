@@ -30,7 +30,7 @@ impl<R: Row> TableStore<R> {
         let side = &mut self.sides[id.chunk()];
         if side.settled {
             side.settled = false;
-            self.snapshot.chunks.set_settled(id.chunk(), false);
+            self.chunks.set_settled(id.chunk(), false);
         }
         let Some(slot) = self.slot(id) else { return };
         slot.set_died(at);
@@ -64,7 +64,7 @@ impl<R: Row> TableStore<R> {
             // One that is not full of live rows is listed again when it is full again.
             if side.slots > 0 && side.live == side.slots {
                 side.settled = true;
-                self.snapshot.chunks.set_settled(chunk as usize, true);
+                self.chunks.set_settled(chunk as usize, true);
             }
         }
     }

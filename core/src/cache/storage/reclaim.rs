@@ -11,7 +11,7 @@
 use core::any::Any;
 use std::sync::Arc;
 
-use super::slots::{CHUNK_SLOTS, RowId, SlotState};
+use super::slots::{CHUNK_SLOTS, Chunks, RowId, SlotState};
 use super::stamp::Stamp;
 use super::weigh::{Weight, cost_of_bytes, pay, size_in};
 use crate::bsatn::{self, Writer};
@@ -38,8 +38,8 @@ pub(in crate::cache) struct Reclaiming<R> {
     pub(in crate::cache) unfolded: Vec<u32>,
     /// Rows that were taken out of their slots, to be dropped outside of the lock.
     pub(in crate::cache) reaped: FencedRows<R>,
-    /// Stands in for the table while that is reaped.
-    nothing: Arc<Snapshot<R>>,
+    /// Stands in for the table's chunks while rows are taken out of those.
+    nothing: Arc<Chunks<R>>,
 }
 
 impl<R: Row> Reclaiming<R> {
@@ -53,7 +53,7 @@ impl<R: Row> Reclaiming<R> {
             next_slot: 0,
             unfolded: Vec::new(),
             reaped: FencedRows::new(),
-            nothing: Arc::new(Snapshot::new(None)),
+            nothing: Arc::new(Chunks::new()),
         }
     }
 }
@@ -80,11 +80,12 @@ impl<R: Row> TableStore<R> {
     }
 
     fn bury_rows(&mut self, ids: &[u32]) {
-        self.unindex_further(ids);
-        if self.is_keyed() {
-            ids.iter().for_each(|&id| self.unindex_row::<ByKey>(RowId(id)));
+        let is_keyed = self.is_keyed();
+        self.indexes.remove_further(ids, &self.chunks);
+        if is_keyed {
+            self.indexes.remove::<ByKey>(ids, &self.chunks);
         } else {
-            ids.iter().for_each(|&id| self.unindex_row::<ByBytes>(RowId(id)));
+            self.indexes.remove::<ByBytes>(ids, &self.chunks);
         }
         ids.iter().for_each(|&id| self.make_husk(RowId(id)));
     }
@@ -157,11 +158,11 @@ impl<R: Row> TableStore<R> {
         let is_through = husky.is_empty() && full.is_empty() && sources.is_empty();
         let has_dead = !self.dead.is_empty() || !unfolded.is_empty();
         let may_move = self.is_sparse() || self.has_heavy_husks();
-        is_through && !may_remove && !has_dead && !self.stale && !may_move
+        is_through && !may_remove && !has_dead && !self.is_unpublished() && !may_move
     }
 
     pub(in crate::cache) fn wants_reaping(&self) -> bool {
-        !self.stale && !self.reclaiming.husky.is_empty()
+        !self.is_unpublished() && !self.reclaiming.husky.is_empty()
     }
 
     /// Takes rows out of husks, if nobody but this table has `published`, its shared part.
@@ -170,38 +171,33 @@ impl<R: Row> TableStore<R> {
         published: &mut Arc<dyn AnySnapshot>,
         budget: &mut usize,
     ) {
-        self.alone(published, |table, snapshot| table.reap_from(snapshot, budget));
+        self.alone(published, |table, chunks| table.reap_from(chunks, budget));
     }
 
-    /// Does something to `published`, this table's shared part, if nobody else has it.
+    /// Does something to the chunks of `published`, this table's shared part, if nobody else has them.
     pub(in crate::cache) fn alone(
         &mut self,
         published: &mut Arc<dyn AnySnapshot>,
-        act: impl FnOnce(&mut Self, &mut Snapshot<R>),
+        act: impl FnOnce(&mut Self, &mut Chunks<R>),
     ) {
         // The table's own hold on what it shares has to go for a moment.
-        self.release_chunks();
-        self.snapshot = Arc::clone(&self.reclaiming.nothing);
+        self.published = None;
         if let Some(snapshot) = Arc::get_mut(published)
             && let Some(snapshot) = (snapshot as &mut dyn Any).downcast_mut::<Snapshot<R>>()
         {
-            act(self, snapshot);
+            self.chunks = Arc::clone(&self.reclaiming.nothing);
+            self.indexes.set_chunks(&self.chunks);
+            if let Some(chunks) = Arc::get_mut(&mut snapshot.chunks) {
+                act(self, chunks);
+            }
+            self.chunks = Arc::clone(&snapshot.chunks);
+            self.indexes.set_chunks(&self.chunks);
         }
         let shared: Arc<dyn Any + Send + Sync> = Arc::<dyn AnySnapshot>::clone(published);
-        self.snapshot = shared.downcast().expect("a table's published part is of its row type");
-        for index in self.snapshot.ordered_indexes() {
-            index.set_chunks(&self.snapshot.chunks);
-        }
+        self.published = shared.downcast().ok();
     }
 
-    fn release_chunks(&self) {
-        for index in self.snapshot.ordered_indexes() {
-            index.set_chunks(&self.reclaiming.nothing.chunks);
-        }
-    }
-
-    fn reap_from(&mut self, snapshot: &mut Snapshot<R>, budget: &mut usize) {
-        let Some(chunks) = Arc::get_mut(&mut snapshot.chunks) else { return };
+    fn reap_from(&mut self, chunks: &mut Chunks<R>, budget: &mut usize) {
         while *budget > 0
             && let Some(&chunk) = self.reclaiming.husky.last()
         {
@@ -354,7 +350,7 @@ impl<R: Row> TableStore<R> {
                 if self.is_watched()
                     && let Some(row) = self.slot(new).and_then(|slot| slot.row())
                 {
-                    let hash = I::hash_row(row, &self.snapshot.hasher, &mut Writer::new());
+                    let hash = I::hash_row(row, self.indexes.hasher(), &mut Writer::new());
                     if let Some(layer) = &mut self.layer {
                         layer.moved(hash, old, new);
                     }
@@ -362,7 +358,7 @@ impl<R: Row> TableStore<R> {
                 left.push(old.0);
             }
         }
-        self.index_further(&came);
+        self.indexes.insert_further(&came, &self.chunks);
         done
     }
 
@@ -371,17 +367,17 @@ impl<R: Row> TableStore<R> {
         let mut out = Writer::new();
         let row = self.slot(old)?.row()?;
         row.encode(&mut out);
-        let hash = I::hash_row(row, &self.snapshot.hasher, &mut Writer::new());
+        let hash = I::hash_row(row, self.indexes.hasher(), &mut Writer::new());
         let copy = bsatn::from_slice(out.as_slice()).ok()?;
         let new = self.put_sized(copy, out.as_slice().len(), 1).ok()?;
-        self.index_row::<I>(hash, new);
+        self.indexes.insert::<I>(hash, new, &self.chunks);
         Some(new)
     }
 
     /// Stamps live rows of a chunk that all views see as older than any version; whether there is such a chunk.
     pub(in crate::cache) fn freeze(&self, chunk: usize, horizon: u64) -> bool {
         let horizon = Stamp::of(horizon);
-        for slot in self.snapshot.chunks.slots(chunk) {
+        for slot in self.chunks.slots(chunk) {
             if slot.state() == SlotState::Live && slot.born().reached(horizon) {
                 slot.set_born(Stamp::ALWAYS);
             }

@@ -12,7 +12,7 @@ use super::store::TableStore;
 use crate::cache::error::{OutOfSyncKind, RowMismatch};
 use crate::cache::membership::sets::SetId;
 use crate::cache::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
-use crate::cache::read::snapshot::AnySnapshot;
+use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::transaction::diff::TableDiff;
 use crate::schema::{Row, TableDef};
@@ -94,7 +94,8 @@ pub(in crate::cache) trait AnyTable: Any + Send {
     fn publish(&mut self) -> Option<Arc<dyn AnySnapshot>>;
     /// The part that readers share, or will.
     fn peek(&self) -> Arc<dyn AnySnapshot>;
-    fn is_stale(&self) -> bool;
+    /// Returns `true` if readers do not have the part yet that they share.
+    fn is_unpublished(&self) -> bool;
     /// Returns `true` if new views see no row.
     fn is_empty(&self) -> bool;
     /// Returns `true` for a raw table without rows that anybody sees, or may yet see.
@@ -299,18 +300,29 @@ impl<R: Row> AnyTable for TableStore<R> {
     }
 
     fn publish(&mut self) -> Option<Arc<dyn AnySnapshot>> {
-        if !core::mem::take(&mut self.stale) {
+        if !self.is_unpublished() {
             return None;
         }
-        Some(Arc::<crate::cache::read::snapshot::Snapshot<R>>::clone(&self.snapshot))
+        self.is_changed = false;
+        let indexes = self.indexes.publish();
+        let (chunks, lens) = (Arc::clone(&self.chunks), Arc::clone(&self.lens));
+        let snapshot = Arc::new(Snapshot { chunks, indexes, lens });
+        self.published = Some(Arc::clone(&snapshot));
+        Some(snapshot)
     }
 
     fn peek(&self) -> Arc<dyn AnySnapshot> {
-        Arc::<crate::cache::read::snapshot::Snapshot<R>>::clone(&self.snapshot)
+        match &self.published {
+            Some(published) if !self.is_unpublished() => Arc::<Snapshot<R>>::clone(published),
+            _ => {
+                let (chunks, lens) = (Arc::clone(&self.chunks), Arc::clone(&self.lens));
+                Arc::new(Snapshot { chunks, indexes: self.indexes.clone(), lens })
+            }
+        }
     }
 
-    fn is_stale(&self) -> bool {
-        self.stale
+    fn is_unpublished(&self) -> bool {
+        self.is_unpublished()
     }
 
     fn is_clean(&self) -> bool {

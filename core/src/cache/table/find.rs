@@ -79,13 +79,13 @@ impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, 
     fn look_ahead(&mut self, table: &TableStore<R>, first: &'b [u8]) {
         let probed = |bytes| {
             let probe = I::probe(bytes);
-            let probe = probe.map(|probe| (I::hash(&probe, &table.snapshot.hasher), probe));
+            let probe = probe.map(|probe| (I::hash(&probe, table.indexes.hasher()), probe));
             Probed { bytes, probe }
         };
         self.ahead.push(probed(first));
         self.ahead.extend(self.rows.by_ref().take(AHEAD_ROWS - 1).map(probed));
         let probes = self.ahead.iter().flat_map(|row| &row.probe);
-        let index = &table.snapshot.primary;
+        let index = table.indexes.by_identity();
         let likely: Vec<_> =
             probes.filter_map(|(hash, probe)| Some((index.first(*hash)?, probe))).collect();
         let found = likely.into_iter().filter(|(id, probe)| {
@@ -106,14 +106,14 @@ impl<R: Row> TableStore<R> {
     fn found_at<I: Identity<R>>(&self, live: RowId, bytes: &[u8]) -> Option<Found> {
         let slot = self.slot(live).filter(|slot| slot.state() == SlotState::Live)?;
         let is_it = I::is(&I::probe(bytes).ok()?, slot.row()?);
-        is_it.then(|| Found::Live { live, staged: self.snapshot.chunks.newer(live) })
+        is_it.then(|| Found::Live { live, staged: self.chunks.newer(live) })
     }
 
     /// Looks a row up by the index.
     #[inline]
     fn find<I: Identity<R>>(&self, hash: u64, probe: &I::Probe<'_>) -> Found {
         let (mut live, mut staged) = (None, None);
-        self.snapshot.primary.find(hash, |id| {
+        self.indexes.by_identity().find(hash, |id| {
             for id in self.versions(RowId(id)) {
                 let slot = self.slot(id)?;
                 let found = match slot.state() {

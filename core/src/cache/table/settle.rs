@@ -114,7 +114,7 @@ impl<R: Row> TableStore<R> {
         self.bury_later(0, waste);
         let died = self.bury_later(version, died);
         if !pairs.is_empty() {
-            self.snapshot.lens.note(version, self.len, horizon);
+            self.lens.note(version, self.len, horizon);
         }
         if pairs.is_empty() && events.is_empty() {
             return None;
@@ -179,7 +179,7 @@ impl<R: Row> TableStore<R> {
     fn discard_pair(&self, pair: Pair) {
         self.discard(RowId(pair.new));
         if pair.old != NO_ROW {
-            self.snapshot.chunks.set_newer(RowId(pair.old), None);
+            self.chunks.set_newer(RowId(pair.old), None);
         }
     }
 }

@@ -46,9 +46,9 @@ impl<R: Row> TableStore<R> {
         } else {
             self.insert_all::<ByBytes>(set, rows, from, max)
         };
-        if self.has_further_indexes() {
+        if self.indexes.has_further() {
             let came: Vec<_> = self.staging.pairs[first..].iter().map(|pair| pair.new).collect();
-            self.index_further(&came);
+            self.indexes.insert_further(&came, &self.chunks);
         }
         done
     }
@@ -97,8 +97,8 @@ impl<R: Row> TableStore<R> {
         let row = R::decode_row(bytes).map_err(|error| self.mismatch(bytes, error))?;
         let id = self.put_sized(row, bytes.len(), expected)?;
         match live {
-            Some(live) => self.snapshot.chunks.set_newer(live, Some(id)),
-            None => self.index_row::<I>(hash, id),
+            Some(live) => self.chunks.set_newer(live, Some(id)),
+            None => self.indexes.insert::<I>(hash, id, &self.chunks),
         }
         let old = live.map_or(NO_ROW, |live| live.0);
         self.staging.pairs.push(Pair { old, new: id.0 });
@@ -259,9 +259,8 @@ impl<R: Row> TableStore<R> {
     fn drop_in_chunk(&mut self, chunk: usize, dropping: &mut Dropping) -> usize {
         let dropped = self.membership.drop_in_chunk(chunk, dropping);
         let count = dropped.len();
-        let Self { snapshot, staging, .. } = self;
-        let is_live =
-            |id| snapshot.chunks.slot(id).is_some_and(|slot| slot.state() == SlotState::Live);
+        let Self { chunks, staging, .. } = self;
+        let is_live = |id| chunks.slot(id).is_some_and(|slot| slot.state() == SlotState::Live);
         staging.log.extend(dropped.into_iter().filter(|&(id, _)| is_live(id)));
         count
     }

@@ -1,32 +1,35 @@
 //! A table as its writer has it: the shared part, who holds which row, and what is free.
 
-use core::cmp::Ordering;
-use core::hash::{BuildHasher, Hash};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::staging::Staging;
-use crate::bsatn::Writer;
 use crate::cache::TableId;
 use crate::cache::error::OutOfSyncKind;
-use crate::cache::index::identity::{ByBytes, ByKey, Identity};
+use crate::cache::index::Indexes;
+use crate::cache::index::identity::{ByBytes, ByKey};
 use crate::cache::membership::Membership;
 use crate::cache::membership::sets::SetId;
 use crate::cache::optimistic::Layer;
-use crate::cache::read::snapshot::Snapshot;
+use crate::cache::read::snapshot::{Lens, Snapshot};
 use crate::cache::storage::reclaim::Reclaiming;
-use crate::cache::storage::slots::{MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
+use crate::cache::storage::slots::{Chunks, MAX_CHUNKS, RowId, Slot, SlotState, next_chunk_slots};
 use crate::cache::storage::weigh::{Sizes, Weight};
-use crate::schema::{IndexVisitor, Row, TableDef, TableKind};
+use crate::schema::{Row, TableDef, TableKind};
 
 pub(in crate::cache) struct TableStore<R: Row> {
     pub(in crate::cache) id: TableId,
     pub(in crate::cache) name: Arc<str>,
     /// None for a raw table.
     pub(in crate::cache) def: Option<TableDef>,
-    /// The shared part. Readers have this one, or an older one while `stale`.
-    pub(in crate::cache) snapshot: Arc<Snapshot<R>>,
-    pub(in crate::cache) stale: bool,
+    /// The rows. Shared with readers, as indexes and numbers of rows are.
+    pub(in crate::cache) chunks: Arc<Chunks<R>>,
+    pub(in crate::cache) indexes: Indexes<R>,
+    pub(in crate::cache) lens: Arc<Lens>,
+    /// Shared part as readers have it.
+    pub(in crate::cache) published: Option<Arc<Snapshot<R>>>,
+    /// `true` if chunks came or went since.
+    pub(in crate::cache) is_changed: bool,
     /// By chunk.
     pub(in crate::cache) sides: Vec<Side>,
     /// Chunks that may have free slots.
@@ -55,7 +58,6 @@ pub(in crate::cache) struct TableStore<R: Row> {
     /// The version that last changed any slot.
     pub(in crate::cache) changed_at: u64,
     pub(in crate::cache) reclaiming: Reclaiming<R>,
-    scratch: Writer,
 }
 
 /// The writer's part of a chunk.
@@ -118,12 +120,16 @@ pub(in crate::cache) struct DeadRows {
 
 impl<R: Row> TableStore<R> {
     pub(in crate::cache) fn new(id: TableId, name: Arc<str>, def: Option<TableDef>) -> Self {
+        let chunks = Arc::new(Chunks::new());
         Self {
             id,
             name,
             def,
-            snapshot: Arc::new(Snapshot::new(def.as_ref())),
-            stale: true,
+            indexes: Indexes::new(def.as_ref(), &chunks),
+            chunks,
+            lens: Arc::default(),
+            published: None,
+            is_changed: true,
             sides: Vec::new(),
             open: Vec::new(),
             gaps: Vec::new(),
@@ -140,7 +146,6 @@ impl<R: Row> TableStore<R> {
             row_bytes: 0,
             changed_at: 0,
             reclaiming: Reclaiming::new(),
-            scratch: Writer::new(),
         }
     }
 
@@ -155,7 +160,7 @@ impl<R: Row> TableStore<R> {
     /// The slot of a row that the writer knows.
     #[inline]
     pub(in crate::cache) fn slot(&self, id: RowId) -> Option<&Slot<R>> {
-        self.snapshot.chunks.slot(id)
+        self.chunks.slot(id)
     }
 
     /// A free slot; `expected` is how many more will be asked for.
@@ -184,9 +189,8 @@ impl<R: Row> TableStore<R> {
             return Err(OutOfSyncKind::TooManyRows);
         }
         let linked = self.is_keyed();
-        let snapshot = Arc::make_mut(&mut self.snapshot);
-        Arc::make_mut(&mut snapshot.chunks).add(index, slots, linked);
-        self.stale = true;
+        Arc::make_mut(&mut self.chunks).add(index, slots, linked);
+        self.is_changed = true;
         self.capacity += slots;
         self.membership.add_chunk(index, slots);
         let sizes = Sizes::new(slots, Self::SIZES_VARY);
@@ -210,12 +214,11 @@ impl<R: Row> TableStore<R> {
 
     /// Takes a chunk away, in which nobody may see any row. Readers of older views keep it.
     pub(in crate::cache) fn remove_chunk(&mut self, index: usize) {
-        let snapshot = Arc::make_mut(&mut self.snapshot);
-        if Arc::make_mut(&mut snapshot.chunks).remove(index).is_none() {
+        if Arc::make_mut(&mut self.chunks).remove(index).is_none() {
             return;
         }
         self.gaps.push(index as u32);
-        self.stale = true;
+        self.is_changed = true;
         self.membership.remove_chunk(index);
         let side = core::mem::take(&mut self.sides[index]);
         self.capacity -= side.slots;
@@ -227,63 +230,32 @@ impl<R: Row> TableStore<R> {
         }
     }
 
-    /// Makes room in the index of identities for a list of `rows` rows.
+    /// Returns `true` if readers do not have the shared part yet.
+    pub(in crate::cache) fn is_unpublished(&self) -> bool {
+        self.is_changed || self.indexes.is_unpublished()
+    }
+
+    /// Makes room for a list of `rows` rows.
     pub(in crate::cache) fn reserve(&mut self, rows: usize) {
-        if !self.snapshot.primary.wants_reserve(rows) {
-            return;
-        }
-        let chunks = Arc::clone(&self.snapshot.chunks);
-        let keyed = self.is_keyed();
-        let hasher = self.snapshot.hasher.clone();
-        let rehash = |id| match chunks.row(RowId(id)) {
-            Some(row) if keyed => ByKey::hash_row(row, &hasher, &mut Writer::new()),
-            Some(row) => ByBytes::hash_row(row, &hasher, &mut Writer::new()),
-            None => 0,
-        };
-        Arc::make_mut(&mut self.snapshot).primary.reserve(rows, rehash);
-        self.staging.pairs.reserve(rows);
-        self.stale = true;
-    }
-
-    /// Adds a row to the index of identities.
-    #[inline]
-    pub(in crate::cache) fn index_row<I: Identity<R>>(&mut self, hash: u64, id: RowId) {
-        while !self.snapshot.primary.try_insert(hash, id.0) {
-            self.grow_primary::<I>(hash);
+        let is_keyed = self.is_keyed();
+        if self.indexes.reserve(rows, is_keyed, &self.chunks) {
+            self.staging.pairs.reserve(rows);
         }
     }
 
-    #[cold]
-    fn grow_primary<I: Identity<R>>(&mut self, hash: u64) {
-        let chunks = Arc::clone(&self.snapshot.chunks);
-        let hasher = self.snapshot.hasher.clone();
-        self.stale = true;
-        Arc::make_mut(&mut self.snapshot).primary.grow(hash, |id| {
-            chunks.row(RowId(id)).map_or(0, |row| I::hash_row(row, &hasher, &mut Writer::new()))
-        });
-    }
-
-    /// Removes a version from the index of identities: the one that replaces it, if there is one, takes its place.
-    pub(in crate::cache) fn unindex_row<I: Identity<R>>(&mut self, id: RowId) {
-        let Self { snapshot, scratch, .. } = self;
-        let Some(row) = snapshot.chunks.row(id) else { return };
-        let hash = I::hash_row(row, &snapshot.hasher, scratch);
-        if let Some(newer) = snapshot.chunks.newer(id) {
-            let replaced = snapshot.primary.replace_id(hash, id.0, newer.0);
-            debug_assert!(replaced, "the oldest version is in the index");
-        } else if snapshot.primary.remove(hash, id.0).sparse {
-            let (chunks, hasher) = (Arc::clone(&snapshot.chunks), snapshot.hasher.clone());
-            self.stale = true;
-            Arc::make_mut(snapshot).primary.shrink(hash, |id| {
-                let row = chunks.row(RowId(id));
-                row.map_or(0, |row| I::hash_row(row, &hasher, &mut Writer::new()))
-            });
+    /// Adds a row to all indexes.
+    pub(in crate::cache) fn index_row(&mut self, hash: u64, id: RowId) {
+        if self.is_keyed() {
+            self.indexes.insert::<ByKey>(hash, id, &self.chunks);
+        } else {
+            self.indexes.insert::<ByBytes>(hash, id, &self.chunks);
         }
+        self.indexes.insert_further(&[id.0], &self.chunks);
     }
 
     /// The live row of this hash for which `is` says yes.
     pub(in crate::cache) fn find_live(&self, hash: u64, is: impl Fn(&R) -> bool) -> Option<RowId> {
-        self.snapshot.primary.find(hash, |id| {
+        self.indexes.by_identity().find(hash, |id| {
             self.versions(RowId(id)).find(|&id| {
                 let live = self.slot(id).filter(|slot| slot.state() == SlotState::Live);
                 live.and_then(Slot::row).is_some_and(&is)
@@ -294,108 +266,6 @@ impl<R: Row> TableStore<R> {
     /// A version of a row and those that replace it, one after the other.
     #[inline]
     pub(in crate::cache) fn versions(&self, id: RowId) -> impl Iterator<Item = RowId> {
-        core::iter::successors(Some(id), |&id| self.snapshot.chunks.newer(id))
-    }
-
-    pub(in crate::cache) fn has_further_indexes(&self) -> bool {
-        let Snapshot { uniques, ordered, declared, .. } = &*self.snapshot;
-        !uniques.is_empty() || !ordered.is_empty() || !declared.is_empty()
-    }
-
-    /// Adds rows to all indexes but that of identities.
-    pub(in crate::cache) fn index_further(&mut self, ids: &[u32]) {
-        if self.has_further_indexes() && !ids.is_empty() {
-            R::visit_indexes(&mut IndexRows { store: self, ids });
-            let Snapshot { declared, chunks, .. } = &*self.snapshot;
-            declared.iter().for_each(|index| index.insert(ids, chunks));
-        }
-    }
-
-    /// Removes rows from all indexes but that of identities.
-    pub(in crate::cache) fn unindex_further(&mut self, ids: &[u32]) {
-        if self.has_further_indexes() && !ids.is_empty() {
-            R::visit_indexes(&mut UnindexRows { store: self, ids });
-            self.snapshot.declared.iter().for_each(|index| index.remove(ids));
-        }
-    }
-}
-
-/// Adds rows to every index that the table has, out of those that its row type could have.
-struct IndexRows<'a, R: Row> {
-    store: &'a mut TableStore<R>,
-    ids: &'a [u32],
-}
-
-impl<R: Row> IndexVisitor<R> for IndexRows<'_, R> {
-    fn unique<V: Hash + Eq + 'static>(
-        &mut self,
-        column: u16,
-        get: impl Fn(&R) -> &V + Copy + Send + Sync + 'static,
-    ) {
-        let place = self.store.snapshot.uniques.iter().position(|unique| unique.0 == column);
-        let Some(place) = place else { return };
-        let chunks = Arc::clone(&self.store.snapshot.chunks);
-        let hasher = self.store.snapshot.hasher.clone();
-        let hash = |id| chunks.row(RowId(id)).map_or(0, |row| hasher.hash_one(get(row)));
-        for &id in self.ids {
-            let hash_of_id = hash(id);
-            while !self.store.snapshot.uniques[place].1.try_insert(hash_of_id, id) {
-                let snapshot = Arc::make_mut(&mut self.store.snapshot);
-                snapshot.uniques[place].1.grow(hash_of_id, hash);
-                self.store.stale = true;
-            }
-        }
-    }
-
-    fn ordered(
-        &mut self,
-        columns: &'static [u16],
-        compare: impl Fn(&R, &R) -> Ordering + Copy + Send + Sync + 'static,
-    ) {
-        let snapshot = &self.store.snapshot;
-        let index = snapshot.ordered.iter().find(|index| index.columns() == columns);
-        if let Some(index) = index {
-            index.set_chunks(&snapshot.chunks);
-            index.insert(self.ids, compare);
-        }
-    }
-}
-
-/// Removes rows from every index that the table has.
-struct UnindexRows<'a, R: Row> {
-    store: &'a mut TableStore<R>,
-    ids: &'a [u32],
-}
-
-impl<R: Row> IndexVisitor<R> for UnindexRows<'_, R> {
-    fn unique<V: Hash + Eq + 'static>(
-        &mut self,
-        column: u16,
-        get: impl Fn(&R) -> &V + Copy + Send + Sync + 'static,
-    ) {
-        let place = self.store.snapshot.uniques.iter().position(|unique| unique.0 == column);
-        let Some(place) = place else { return };
-        let chunks = Arc::clone(&self.store.snapshot.chunks);
-        let hasher = self.store.snapshot.hasher.clone();
-        let hash = |id| chunks.row(RowId(id)).map_or(0, |row| hasher.hash_one(get(row)));
-        for &id in self.ids {
-            let hash_of_id = hash(id);
-            if self.store.snapshot.uniques[place].1.remove(hash_of_id, id).sparse {
-                let snapshot = Arc::make_mut(&mut self.store.snapshot);
-                snapshot.uniques[place].1.shrink(hash_of_id, hash);
-                self.store.stale = true;
-            }
-        }
-    }
-
-    fn ordered(
-        &mut self,
-        columns: &'static [u16],
-        compare: impl Fn(&R, &R) -> Ordering + Copy + Send + Sync + 'static,
-    ) {
-        let mut indexes = self.store.snapshot.ordered.iter();
-        if let Some(index) = indexes.find(|index| index.columns() == columns) {
-            self.ids.iter().for_each(|&id| index.remove(id, compare));
-        }
+        core::iter::successors(Some(id), |&id| self.chunks.newer(id))
     }
 }

@@ -52,7 +52,7 @@ impl<R: Row> AnyLayer for Layer<R> {
     ) {
         let snapshot: &dyn Any = snapshot;
         if let Some(snapshot) = snapshot.downcast_ref() {
-            let ground = Ground { snapshot, at };
+            let ground = Ground::of(snapshot, at);
             keys.iter().for_each(|&key| self.withdraw(key, turn, &ground, found));
         }
     }

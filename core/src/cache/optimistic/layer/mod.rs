@@ -16,9 +16,10 @@ use hashbrown::HashTable;
 use super::footprint::{Span, Turn, Watchers};
 use super::stack::{Packed, Seen, Version};
 use super::writes::{encode_alike, identity_hash, same_row};
+use crate::cache::index::Indexes;
 use crate::cache::membership::sets::SetId;
 use crate::cache::read::snapshot::Snapshot;
-use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::slots::{Chunks, NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
@@ -62,16 +63,21 @@ pub(in crate::cache::optimistic) struct Written<R> {
 
 /// The rows under a layer, as the change under way leaves them.
 pub(in crate::cache::optimistic) struct Ground<'s, R> {
-    pub(in crate::cache::optimistic) snapshot: &'s Snapshot<R>,
+    pub(in crate::cache::optimistic) chunks: &'s Chunks<R>,
+    pub(in crate::cache::optimistic) indexes: &'s Indexes<R>,
     pub(in crate::cache::optimistic) at: Stamp,
 }
 
 impl<'s, R: Row> Ground<'s, R> {
+    pub(in crate::cache::optimistic) fn of(snapshot: &'s Snapshot<R>, at: Stamp) -> Self {
+        Self { chunks: &snapshot.chunks, indexes: &snapshot.indexes, at }
+    }
+
     /// The server's row of a key that has no other one in the slots.
     fn row_of(&self, key: &Key<R>, is_keyed: bool) -> Option<RowId> {
         let is = identity_of::<R>(key.stack().witness()?.bytes(), is_keyed);
-        self.snapshot.primary.find(key.hash(), |id| {
-            let (id, row) = self.snapshot.chunks.version(RowId(id), self.at)?;
+        self.indexes.by_identity().find(key.hash(), |id| {
+            let (id, row) = self.chunks.version(RowId(id), self.at)?;
             is(row).then_some(id)
         })
     }
@@ -86,7 +92,7 @@ impl<'s, R: Row> Ground<'s, R> {
             (None, Place::Lifted { came_back, .. }) => *came_back,
             (None, Place::Bare) => self.row_of(key, is_keyed),
         };
-        self.snapshot.chunks.row(id?).map(Seen::InSlot)
+        self.chunks.row(id?).map(Seen::InSlot)
     }
 }
 

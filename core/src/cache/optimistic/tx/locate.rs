@@ -108,7 +108,7 @@ impl LocalTx {
         extent: Option<Extent>,
     ) -> Place {
         let keyed = T::DEF.primary_key.is_some();
-        let hash = identity_hash(row, keyed, &base.view.snapshot.hasher);
+        let hash = identity_hash(row, keyed, base.view.snapshot.indexes.hasher());
         self.locate(base, hash, extent, |other| same_row(row, other, keyed))
     }
 
