@@ -5,7 +5,6 @@ use std::fmt;
 use foldhash::{HashMap, HashMapExt};
 
 use super::membership::sets::SetId;
-use super::storage::slots::SlotState;
 use super::table::store::TableStore;
 use super::{Cache, TableId};
 use crate::bsatn::Writer;
@@ -88,8 +87,7 @@ impl<R: Row> TableStore<R> {
     pub(super) fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
         let mut bytes = Writer::new();
         for (id, count) in self.membership.rows_of(set) {
-            let slot = self.slot(id).filter(|slot| slot.state() == SlotState::Live);
-            if let Some(row) = slot.and_then(|slot| slot.row()) {
+            if let Some(row) = self.storage.live_row(id) {
                 bytes.clear();
                 row.encode(&mut bytes);
                 each(bytes.as_slice(), count);

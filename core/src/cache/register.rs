@@ -8,11 +8,11 @@ use super::index::Compare;
 use super::index::identity::{ByBytes, ByKey, Identity};
 use super::membership::Dropping;
 use super::membership::sets::SetId;
-use super::storage::slots::{Chunks, RowId};
+use super::storage::slots::RowId;
 use super::storage::stamp::Stamp;
 use super::table::diagnose::diagnose;
 use super::table::raw::{Moving, RawRow};
-use super::table::store::{DeadRows, TableStore};
+use super::table::store::TableStore;
 use super::{Cache, TableId};
 use crate::bsatn;
 use crate::guard::{self, FencedRows};
@@ -165,8 +165,8 @@ fn agree(registered: &TableDef, other: &TableDef, same_rows: bool) -> Result<(),
 impl<R: Row> TableStore<R> {
     /// Adds an index of the client's own, with the rows that are there.
     fn declare(&mut self, column: u16, compare: Arc<Compare<R>>) {
-        let Self { indexes, chunks, .. } = self;
-        indexes.declare(column, compare, || held_rows(chunks), chunks);
+        let Self { indexes, storage, .. } = self;
+        indexes.declare(column, compare, || storage.held_rows(), storage.chunks());
     }
 
     /// Takes over the rows of a raw table, except those that only `outdated` sets hold.
@@ -180,7 +180,7 @@ impl<R: Row> TableStore<R> {
             return Vec::new();
         }
         let mut failed: Vec<SetFailure> = Vec::new();
-        let (mut rows, mut came) = (FencedRows::with_capacity(raw.len), Vec::new());
+        let (mut rows, mut came) = (FencedRows::with_capacity(raw.storage.len()), Vec::new());
         for moving in raw.live_rows().filter(|row| !raw.is_outdated(row, outdated)) {
             match R::decode_row(moving.bytes) {
                 Ok(row) => {
@@ -210,32 +210,34 @@ impl<R: Row> TableStore<R> {
         }
         // Rows that only older views see do not say any more which sets held them.
         if outdated.is_empty() {
-            raw.dead.iter().for_each(|dead| self.adopt_dead(raw, dead));
+            for (version, ids) in raw.storage.deleted_rows() {
+                self.adopt_deleted(raw, version, ids);
+            }
         }
         for set in failed.iter().map(|failure| failure.set).chain(outdated.iter().copied()) {
             self.forget_set(set);
         }
-        self.changed_at = version;
-        self.copy_lens(raw, version);
+        self.storage.note_change(version);
+        self.adopt_counts(raw, version);
         failed
     }
 
     fn adopt_live(&mut self, row: R, raw: &TableStore<RawRow>, moving: &Moving<'_>) {
         let Some(id) = self.adopt_row(row, moving.bytes.len()) else { return };
-        self.bear(id, moving.born);
+        self.storage.make_visible(id, moving.created);
         self.membership.set_members(id, raw.membership.members_of(moving.list));
     }
 
-    fn adopt_dead(&mut self, raw: &TableStore<RawRow>, dead: &DeadRows) {
+    fn adopt_deleted(&mut self, raw: &TableStore<RawRow>, version: u64, deleted: &[u32]) {
         let mut ids = Vec::new();
-        for (moving, died) in raw.dead_rows_of(dead) {
+        for (moving, at) in raw.deleted_rows_of(deleted) {
             let Ok(row) = R::decode_row(moving.bytes) else { continue };
             let Some(id) = self.adopt_row(row, moving.bytes.len()) else { continue };
-            self.bear(id, moving.born);
-            self.kill(id, died);
+            self.storage.make_visible(id, moving.created);
+            self.storage.delete(id, at);
             ids.push(id.0);
         }
-        self.bury_later(dead.version, ids);
+        self.storage.retire_later(version, ids);
     }
 
     /// Puts a row into a slot and into all indexes; none if there is no room for it.
@@ -285,34 +287,20 @@ impl<R: Row> TableStore<R> {
         for chunk in 0..self.membership.chunks() {
             for (id, _) in self.membership.drop_in_chunk(chunk, &mut dropping) {
                 if !self.membership.is_held(id) {
-                    self.kill(id, Stamp::ALWAYS);
-                    if let Some(slot) = self.slot(id) {
-                        slot.set_husk();
-                    }
+                    self.storage.delete(id, Stamp::ALWAYS);
+                    self.storage.hide_from_all(id);
                     gone.push(id.0);
                 }
             }
         }
-        self.bury_later(0, gone);
+        self.storage.retire_later(0, gone);
     }
 
     /// Older views of the typed table have as many rows as they had of the raw one, but for rows that failed.
-    fn copy_lens(&self, raw: &TableStore<RawRow>, version: u64) {
-        for (at, len) in raw.lens.entries() {
-            if at < version {
-                self.lens.note(at, len, 0);
-            }
+    fn adopt_counts(&mut self, raw: &TableStore<RawRow>, version: u64) {
+        for (at, count) in raw.storage.counts().into_iter().filter(|entry| entry.0 < version) {
+            self.storage.adopt_count(at, count);
         }
-        self.lens.note(version, self.len, 0);
+        self.storage.note_count(version, 0);
     }
-}
-
-/// The rows that somebody sees or may yet see, staged ones among them: those that all indexes have.
-fn held_rows<R>(chunks: &Chunks<R>) -> Vec<u32> {
-    let ids = (0..chunks.len()).flat_map(|chunk| {
-        let slots = chunks.slots(chunk).iter().enumerate();
-        let held = slots.filter(|(_, slot)| slot.row().is_some() && slot.died() != Stamp::ALWAYS);
-        held.map(move |(slot, _)| RowId::new(chunk, slot).0)
-    });
-    ids.collect()
 }

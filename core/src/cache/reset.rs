@@ -231,7 +231,7 @@ impl<R: Row> TableStore<R> {
     /// An empty table of the same name and type, with the same indexes.
     pub(super) fn afresh(&self) -> Self {
         let mut fresh = Self::new(self.id, Arc::clone(&self.name), self.def);
-        fresh.indexes.declare_as(&self.indexes, &fresh.chunks);
+        fresh.indexes.declare_as(&self.indexes, fresh.storage.chunks());
         fresh
     }
 }

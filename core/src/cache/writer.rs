@@ -83,14 +83,14 @@ struct QuietWork {
     act: fn(&mut dyn AnyTable, &mut Arc<dyn AnySnapshot>, &mut usize),
 }
 
-const FOLDING: QuietWork = QuietWork {
-    is_wanted: |table| table.wants_folding(),
-    act: |table, published, budget| table.fold(published, budget),
+const COMPACTION: QuietWork = QuietWork {
+    is_wanted: |table| table.wants_compaction(),
+    act: |table, published, budget| table.compact(published, budget),
 };
 
-const REAPING: QuietWork = QuietWork {
-    is_wanted: |table| table.wants_reaping(),
-    act: |table, published, budget| table.reap(published, budget),
+const VACUUM: QuietWork = QuietWork {
+    is_wanted: |table| table.wants_vacuum(),
+    act: |table, published, budget| table.vacuum(published, budget),
 };
 
 /// The pass that stamps old rows: see [`Stamp`](super::storage::stamp::Stamp).
@@ -180,23 +180,23 @@ impl Cache {
     pub(super) fn reclaim_some(&mut self, max_rows: usize) -> bool {
         let mut budget = max_rows.max(1);
         if self.applying.is_none() {
-            self.at_quiet_moments(&FOLDING, &mut budget);
+            self.at_quiet_moments(&COMPACTION, &mut budget);
         }
         let horizon = self.oldest_held();
         self.each_unclean(|table| {
-            table.bury(horizon, &mut budget);
+            table.retire(horizon, &mut budget);
             table.remove_empty_chunks(&mut budget);
         });
         let mut moved = false;
         if self.applying.is_none() {
-            self.each_unclean(|table| table.settle_chunks(horizon));
+            self.each_unclean(|table| table.mark_all_visible(horizon));
             // What can be freed where it is need not be moved around.
-            self.at_quiet_moments(&REAPING, &mut budget);
+            self.at_quiet_moments(&VACUUM, &mut budget);
             moved = self.evacuate(&mut budget);
             self.forget_tables_of_ended_sets();
             self.publish_if_needed();
         }
-        self.at_quiet_moments(&REAPING, &mut budget);
+        self.at_quiet_moments(&VACUUM, &mut budget);
         self.freeze(&mut budget);
         let is_unclean = |table: TableId| !self.tables[table.0 as usize].is_clean();
         self.unclean.retain(is_unclean);
@@ -236,8 +236,9 @@ impl Cache {
     /// beside which they cannot be freed.
     pub fn garbage_bytes(&self) -> usize {
         let tables = self.unclean.tables.iter();
-        let husks: usize = tables.map(|table| self.tables[table.0 as usize].husk_bytes()).sum();
-        husks + self.dead().bytes
+        let retired: usize =
+            tables.map(|table| self.tables[table.0 as usize].retired_bytes()).sum();
+        retired + self.dead().bytes
     }
 
     fn any_unclean(&self, is: impl Fn(&dyn AnyTable) -> bool) -> bool {
@@ -263,7 +264,7 @@ impl Cache {
             let before = (*budget).min(TURN_ROWS);
             let mut turn = before;
             self.quiet_turn(work, &mut turn);
-            self.each_unclean(|table| table.drop_reaped());
+            self.each_unclean(|table| table.drop_vacuumed());
             *budget -= before - turn;
             if before == turn {
                 return;

@@ -403,7 +403,7 @@ fn abort_at_any_step_restores_everything() {
         assert_eq!(changes::<Player>(&apply(&mut cache, [deletes::<Player>(B, &before)])).len(), 3);
         while cache.reclaim(100) {}
         let usage = cache.usage(TableId(0)).unwrap();
-        assert_eq!((usage.occupied, usage.husks), (0, 0), "after {steps} steps");
+        assert_eq!((usage.occupied, usage.retired), (0, 0), "after {steps} steps");
     }
 }
 

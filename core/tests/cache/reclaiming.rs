@@ -35,7 +35,10 @@ fn slots_of_rows_that_left_are_used_again() {
         );
         cache.reclaim(10);
     }
-    assert_eq!(usage(&cache), Usage { live: 1, occupied: 1, husks: 0, slots: 8, garbage_bytes: 0 });
+    assert_eq!(
+        usage(&cache),
+        Usage { live: 1, occupied: 1, retired: 0, slots: 8, garbage_bytes: 0 }
+    );
 }
 
 #[test]
@@ -48,7 +51,7 @@ fn deleting_most_rows_returns_memory() {
     apply(&mut cache, [deletes::<Player>(A, &gone)]);
     reclaim_all(&mut cache);
     let after = usage(&cache);
-    assert_eq!((after.live, after.occupied, after.husks), (500, 500, 0));
+    assert_eq!((after.live, after.occupied, after.retired), (500, 500, 0));
     assert!(after.slots <= 3 * 1024, "{} slots for 500 rows", after.slots);
     assert_eq!(rows::<Player>(&cache), kept);
     let view = cache.reader().read();
@@ -69,7 +72,7 @@ fn an_emptied_table_keeps_one_chunk() {
     apply(&mut cache, [Part::DropSet { set: A }]);
     reclaim_all(&mut cache);
     let after = usage(&cache);
-    assert_eq!((after.occupied, after.husks), (0, 0));
+    assert_eq!((after.occupied, after.retired), (0, 0));
     assert!(after.slots <= 1024, "{} slots for no rows", after.slots);
 }
 
@@ -102,7 +105,10 @@ fn a_failed_or_aborted_change_leaves_nothing_behind() {
         cache.abort();
         reclaim_all(&mut cache);
     }
-    assert_eq!(usage(&cache), Usage { live: 1, occupied: 1, husks: 0, slots: 8, garbage_bytes: 0 });
+    assert_eq!(
+        usage(&cache),
+        Usage { live: 1, occupied: 1, retired: 0, slots: 8, garbage_bytes: 0 }
+    );
 }
 
 #[test]
@@ -128,7 +134,7 @@ fn overlapping_views_do_not_retain_memory() {
     assert!(rows_in::<Player>(&view) == current, "another state");
     drop(view);
     reclaim_all(&mut cache);
-    assert_eq!(usage(&cache).husks, 0);
+    assert_eq!(usage(&cache).retired, 0);
 }
 
 #[test]
@@ -265,7 +271,7 @@ fn large_rows_under_overlapping_views_are_freed() {
 }
 
 #[test]
-fn heavy_husks_among_light_rows_are_freed() {
+fn heavy_retired_rows_among_light_ones_are_freed() {
     const BYTES: usize = 1 << 20;
     let (mut cache, table) = messages(usize::MAX);
     let reader = cache.reader();
@@ -392,7 +398,7 @@ proptest! {
         reclaim_all(&mut cache);
         check(&reader.read(), &rows);
         let usage = usage(&cache);
-        assert_eq!((usage.occupied, usage.husks), (rows.len(), 0));
+        assert_eq!((usage.occupied, usage.retired), (rows.len(), 0));
         assert!(usage.slots <= 2 * rows.len() + 3 * 1024, "{usage:?}");
     }
 }

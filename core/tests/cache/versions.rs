@@ -67,7 +67,7 @@ fn each_view_finds_its_version() {
         cache.reclaim(1000);
     }
     let usage = reclaim_all(&mut cache);
-    assert_eq!((usage.live, usage.occupied, usage.husks), (9, 9, 0));
+    assert_eq!((usage.live, usage.occupied, usage.retired), (9, 9, 0));
     assert_eq!(score(&reader.read(), 3), Some(7));
 }
 
@@ -79,7 +79,7 @@ fn updates_without_readers_stay_in_place() {
     for to in 1..5 {
         update(&mut cache, to - 1, to, 500..2500);
         let usage = reclaim_all(&mut cache);
-        assert_eq!((usage.live, usage.occupied, usage.husks), (ROWS as usize, ROWS as usize, 0));
+        assert_eq!((usage.live, usage.occupied, usage.retired), (ROWS as usize, ROWS as usize, 0));
         // The room for the new versions is kept, within a quarter of the table, and is enough.
         assert!(to == 1 || usage.slots == slots, "{} slots, then {}", slots, usage.slots);
         slots = usage.slots;
@@ -109,7 +109,7 @@ fn aborted_message_leaves_no_versions() {
     update(&mut cache, 0, 2, 0..50);
     assert!((0..50).all(|id| score(&cache.reader().read(), id) == Some(2)));
     let usage = reclaim_all(&mut cache);
-    assert_eq!((usage.live, usage.occupied, usage.husks), (50, 50, 0));
+    assert_eq!((usage.live, usage.occupied, usage.retired), (50, 50, 0));
 }
 
 #[test]
@@ -130,5 +130,5 @@ fn cancelled_replacement_leaves_old_row_unlinked() {
     apply(&mut cache, parts.into_iter().chain(left).collect::<Vec<_>>());
     assert_eq!(score(&cache.reader().read(), 1), Some(2));
     let usage = reclaim_all(&mut cache);
-    assert_eq!((usage.live, usage.occupied, usage.husks), (3, 3, 0));
+    assert_eq!((usage.live, usage.occupied, usage.retired), (3, 3, 0));
 }

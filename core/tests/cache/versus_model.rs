@@ -338,7 +338,7 @@ impl<P: Players> World<P> {
         }
         for table in 0.. {
             let Some(usage) = self.cache.usage(TableId(table)) else { break };
-            assert_eq!((usage.occupied, usage.husks), (usage.live, 0), "{usage:?}");
+            assert_eq!((usage.occupied, usage.retired), (usage.live, 0), "{usage:?}");
         }
         self.check();
     }

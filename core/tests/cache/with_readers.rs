@@ -97,7 +97,7 @@ fn write_beneath_readers<P: Players>(rounds: u32) {
     while cache.reclaim(1000) {}
     let table = cache.register::<P>().unwrap().table;
     let usage = cache.usage(table).unwrap();
-    assert_eq!((usage.live, usage.occupied, usage.husks), (ROWS as usize, ROWS as usize, 0));
+    assert_eq!((usage.live, usage.occupied, usage.retired), (ROWS as usize, ROWS as usize, 0));
 }
 
 #[test]

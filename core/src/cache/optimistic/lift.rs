@@ -119,13 +119,13 @@ impl<R: Row> TableStore<R> {
                 key.set_place(place);
             }
             layer.undo();
-            store.bury_later(0, waste);
+            store.storage.retire_later(0, waste);
         });
     }
 
     fn unlift_one(&mut self, shown: u32, came_back: Option<RowId>, waste: &mut Vec<u32>) {
         if let Some(id) = came_back {
-            self.kill(id, Stamp::ALWAYS);
+            self.storage.delete(id, Stamp::ALWAYS);
             self.membership.release(id);
             waste.push(id.0);
         }
@@ -162,7 +162,7 @@ impl<R: Row> TableStore<R> {
         found: &mut BTreeSet<Turn>,
     ) {
         self.with_layer(|store, layer| {
-            let ground = Ground { chunks: &store.chunks, indexes: &store.indexes, at };
+            let ground = Ground { chunks: store.storage.chunks(), indexes: &store.indexes, at };
             keys.iter().for_each(|&key| layer.withdraw(key, turn, &ground, found));
         });
     }

@@ -101,7 +101,7 @@ impl<R: Row> TableStore<R> {
     fn came(&self) -> Vec<Came<'_, R>> {
         let came = self.staging.pairs.iter().filter(|pair| pair.old == NO_ROW);
         let rows = came.filter_map(|pair| {
-            let row = self.slot(RowId(pair.new))?.row()?;
+            let row = self.storage.row(RowId(pair.new))?;
             let id = AnyId::of(row.key()).filter(|id| !id.is_temp_id())?;
             Some(Came { id, row })
         });

@@ -135,7 +135,7 @@ impl<R: Row> TableStore<R> {
             (None, Place::Lifted { came_back, .. }) => *came_back,
             (None, Place::Shadowed { .. }) => None,
             (None, Place::Bare) => {
-                let ground = Ground { chunks: &self.chunks, indexes: &self.indexes, at };
+                let ground = Ground { chunks: self.storage.chunks(), indexes: &self.indexes, at };
                 layer.bare_row(key, &ground)
             }
         };
@@ -237,19 +237,19 @@ impl<R: Row> TableStore<R> {
         let id = self.put(row, 1).ok()?;
         self.index_row(hash, id);
         self.membership.set_members(id, members);
-        self.bear(id, at);
+        self.storage.make_visible(id, at);
         Some(id)
     }
 
     /// Hides a live row from the version `at` on. Who does it lists it among those that died.
     pub(super) fn hide(&mut self, id: RowId, at: Stamp) {
-        self.kill(id, at);
+        self.storage.delete(id, at);
         self.membership.release(id);
     }
 
     /// Undoes [`hide`](Self::hide) of a mutation's row.
     pub(super) fn show_again(&mut self, id: RowId) {
-        self.revive(id);
+        self.storage.undo_delete(id);
         self.membership.set_members(id, &[(LOCAL, 1)]);
     }
 
@@ -275,7 +275,7 @@ impl<R: Row> TableStore<R> {
     }
 
     pub(super) fn row_of(&self, id: u32) -> Option<&R> {
-        self.slot(row_id(id)?)?.row()
+        self.storage.row(row_id(id)?)
     }
 
     /// The turns of those who wrote a row, if readers see what they wrote in place of the server's row.

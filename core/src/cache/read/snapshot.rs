@@ -4,11 +4,11 @@
 //! by their version. What changes rarely (which chunks and shards there are) is replaced as a whole.
 
 use core::any::Any;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::bsatn::Writer;
 use crate::cache::index::Indexes;
+use crate::cache::storage::row_counts::RowCounts;
 use crate::cache::storage::slots::{Chunks, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::Row;
@@ -17,35 +17,7 @@ use crate::schema::Row;
 pub(in crate::cache) struct Snapshot<R> {
     pub(in crate::cache) chunks: Arc<Chunks<R>>,
     pub(in crate::cache) indexes: Indexes<R>,
-    pub(in crate::cache) lens: Arc<Lens>,
-}
-
-/// Number of a table's rows in each version that a reader may look at.
-#[derive(Debug, Default)]
-pub(in crate::cache) struct Lens(Mutex<VecDeque<(u64, usize)>>);
-
-impl Lens {
-    pub(in crate::cache) fn at(&self, version: u64) -> usize {
-        let lens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let behind = lens.partition_point(|entry| entry.0 <= version);
-        behind.checked_sub(1).and_then(|last| lens.get(last)).map_or(0, |&(_, len)| len)
-    }
-
-    /// Notes the length from `version` on, and forgets what no view of `horizon` or later asks for.
-    pub(in crate::cache) fn note(&self, version: u64, len: usize, horizon: u64) {
-        let mut lens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while lens.get(1).is_some_and(|entry| entry.0 <= horizon) {
-            lens.pop_front();
-        }
-        lens.push_back((version, len));
-    }
-}
-
-impl Lens {
-    /// From which version on there are how many rows, oldest first.
-    pub(in crate::cache) fn entries(&self) -> Vec<(u64, usize)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
-    }
+    pub(in crate::cache) counts: Arc<RowCounts>,
 }
 
 /// A [`Snapshot`] of whatever row type.
@@ -65,7 +37,7 @@ pub(in crate::cache) trait AnySnapshot: Any + Send + Sync {
 
 impl<R: Row> AnySnapshot for Snapshot<R> {
     fn len(&self, version: u64) -> usize {
-        self.lens.at(version)
+        self.counts.at(version)
     }
 
     fn visible(&self, at: Stamp) -> Vec<RowId> {

@@ -43,7 +43,7 @@ impl<'v, T: Table> TableView<'v, T> {
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.snapshot.lens.at(self.version)
+        self.snapshot.counts.at(self.version)
     }
 
     /// Returns `true` if there are no rows.
@@ -54,7 +54,7 @@ impl<'v, T: Table> TableView<'v, T> {
     /// All rows, in no particular order, which is the same each time for one view.
     pub fn iter(&self) -> Rows<'v, T::Row> {
         let at = Stamp::of(self.version);
-        Rows { snapshot: self.snapshot, at, next_chunk: 0, slots: [].iter(), settled: false }
+        Rows { snapshot: self.snapshot, at, next_chunk: 0, slots: [].iter(), all_visible: false }
     }
 
     /// All rows with their ids.
@@ -200,7 +200,7 @@ pub struct Rows<'v, R> {
     next_chunk: usize,
     slots: core::slice::Iter<'v, Slot<R>>,
     /// `true` if all of these are seen.
-    settled: bool,
+    all_visible: bool,
 }
 
 impl<R> fmt::Debug for Rows<'_, R> {
@@ -216,7 +216,7 @@ impl<'v, R> Iterator for Rows<'v, R> {
     fn next(&mut self) -> Option<&'v R> {
         loop {
             for slot in self.slots.by_ref() {
-                let row = if self.settled { slot.row() } else { slot.visible(self.at) };
+                let row = if self.all_visible { slot.row() } else { slot.visible(self.at) };
                 if row.is_some() {
                     return row;
                 }
@@ -224,8 +224,8 @@ impl<'v, R> Iterator for Rows<'v, R> {
             if self.next_chunk == self.snapshot.chunks.len() {
                 return None;
             }
-            let (slots, settled) = self.snapshot.chunks.slots_to_read(self.next_chunk);
-            (self.slots, self.settled) = (slots.iter(), settled);
+            let (slots, all_visible) = self.snapshot.chunks.slots_to_read(self.next_chunk);
+            (self.slots, self.all_visible) = (slots.iter(), all_visible);
             self.next_chunk += 1;
         }
     }
@@ -233,9 +233,9 @@ impl<'v, R> Iterator for Rows<'v, R> {
     fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
         let Self { snapshot: Snapshot { chunks, .. }, at, .. } = self;
         let rest = (self.next_chunk..chunks.len()).map(|chunk| chunks.slots_to_read(chunk));
-        let all = core::iter::once((self.slots.as_slice(), self.settled)).chain(rest);
-        all.fold(init, |done, (slots, settled)| {
-            if settled {
+        let all = core::iter::once((self.slots.as_slice(), self.all_visible)).chain(rest);
+        all.fold(init, |done, (slots, all_visible)| {
+            if all_visible {
                 slots.iter().filter_map(Slot::row).fold(done, &mut f)
             } else {
                 slots.iter().filter_map(|slot| slot.visible(at)).fold(done, &mut f)

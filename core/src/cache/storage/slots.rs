@@ -55,25 +55,25 @@ impl RowId {
 
 /// A place for one row.
 ///
-/// | born    | died      | the row is |
+/// | created | deleted   | the row is |
 /// | ------- | --------- | --- |
 /// | `NEVER` | `NEVER`   | staged, or there is none |
 /// | a point | `NEVER`   | live |
-/// | a point | a point   | dead, and seen by views in between |
-/// | `NEVER` | `ALWAYS`  | a husk: seen by nobody, its memory still to be freed |
+/// | a point | a point   | deleted, and seen by views in between |
+/// | `NEVER` | `ALWAYS`  | retired: seen by no view, its memory still to be freed |
 #[derive(Debug)]
 pub(in crate::cache) struct Slot<R> {
     row: Once<R>,
-    born: AtomicStamp,
-    died: AtomicStamp,
+    created: AtomicStamp,
+    deleted: AtomicStamp,
 }
 
 impl<R> Slot<R> {
     fn new() -> Self {
         Self {
             row: Once::new(),
-            born: AtomicStamp::new(Stamp::NEVER),
-            died: AtomicStamp::new(Stamp::NEVER),
+            created: AtomicStamp::new(Stamp::NEVER),
+            deleted: AtomicStamp::new(Stamp::NEVER),
         }
     }
 
@@ -91,18 +91,18 @@ impl<R> Slot<R> {
 
     #[inline]
     pub(in crate::cache) fn is_visible(&self, at: Stamp) -> bool {
-        let died = self.died.get();
+        let deleted = self.deleted.get();
         // Nearly all rows are not dead.
-        self.born.get().reached(at) && (died == Stamp::NEVER || !died.reached(at))
+        self.created.get().reached(at) && (deleted == Stamp::NEVER || !deleted.reached(at))
     }
 
     /// State of the slot, as the writer sees it.
     #[inline]
     pub(in crate::cache) fn state(&self) -> SlotState {
-        match (self.born.get(), self.died.get()) {
+        match (self.created.get(), self.deleted.get()) {
             (Stamp::NEVER, Stamp::NEVER) => SlotState::Staged,
             (_, Stamp::NEVER) => SlotState::Live,
-            _ => SlotState::Dead,
+            _ => SlotState::Deleted,
         }
     }
 
@@ -116,32 +116,32 @@ impl<R> Slot<R> {
         is_free
     }
 
-    pub(in crate::cache) fn born(&self) -> Stamp {
-        self.born.get()
+    pub(in crate::cache) fn created(&self) -> Stamp {
+        self.created.get()
     }
 
-    pub(in crate::cache) fn died(&self) -> Stamp {
-        self.died.get()
+    pub(in crate::cache) fn deleted(&self) -> Stamp {
+        self.deleted.get()
     }
 
-    pub(in crate::cache) fn set_born(&self, at: Stamp) {
-        self.born.set(at);
+    pub(in crate::cache) fn set_created(&self, at: Stamp) {
+        self.created.set(at);
     }
 
-    pub(in crate::cache) fn set_died(&self, at: Stamp) {
-        self.died.set(at);
+    pub(in crate::cache) fn set_deleted(&self, at: Stamp) {
+        self.deleted.set(at);
     }
 
     /// Hides the row from everybody, for good. No view may see it any more, unless the row was never born.
-    pub(in crate::cache) fn set_husk(&self) {
-        self.born.set(Stamp::NEVER);
-        self.died.set(Stamp::ALWAYS);
+    pub(in crate::cache) fn set_retired(&self) {
+        self.created.set(Stamp::NEVER);
+        self.deleted.set(Stamp::ALWAYS);
     }
 
     /// Frees the slot and hands out what was in it.
     pub(in crate::cache) fn take(&mut self) -> Option<R> {
-        self.born.set(Stamp::NEVER);
-        self.died.set(Stamp::NEVER);
+        self.created.set(Stamp::NEVER);
+        self.deleted.set(Stamp::NEVER);
         core::mem::take(&mut self.row).try_into_inner()
     }
 
@@ -149,8 +149,8 @@ impl<R> Slot<R> {
     /// the other.
     fn take_over(&mut self, from: &mut Self) -> Option<R> {
         core::mem::swap(&mut self.row, &mut from.row);
-        self.born.set(Stamp::ALWAYS);
-        self.died.set(Stamp::NEVER);
+        self.created.set(Stamp::ALWAYS);
+        self.deleted.set(Stamp::NEVER);
         from.take()
     }
 }
@@ -171,7 +171,7 @@ impl<R> Drop for Slot<R> {
 pub(in crate::cache) enum SlotState {
     Staged,
     Live,
-    Dead,
+    Deleted,
 }
 
 /// Slots that were allocated together.
@@ -187,7 +187,7 @@ pub(in crate::cache) struct Chunks<R> {
 /// Versions of a row with a key are *linked*, each to the one that replaces it. The index has the oldest that is not
 /// buried, and an update leaves the index alone. Links are beside the slots, where iterating does not go by.
 ///
-/// A chunk is *settled* while all its slots have rows that every view sees which has this place. Most chunks are, most
+/// A chunk is *all visible* while all its slots have rows that every view sees which has this place. Most chunks are, most
 /// of the time; of those nobody reads the stamps, which often lie in a cache line of their own. Before a row dies in
 /// it, the writer takes the mark away, and publishes that with the death. An older copy of the place may keep the mark:
 /// its views are older than the death.
@@ -195,12 +195,12 @@ struct Place<R> {
     chunk: Option<Chunk<R>>,
     /// The version that replaces the one in each slot, or [`NO_ROW`]. Empty where rows have no key.
     newer: Arc<[AtomicU32]>,
-    settled: AtomicBool,
+    all_visible: AtomicBool,
 }
 
 impl<R> Place<R> {
-    fn is_settled(&self) -> bool {
-        self.settled.load(Relaxed)
+    fn is_all_visible(&self) -> bool {
+        self.all_visible.load(Relaxed)
     }
 
     #[inline]
@@ -220,7 +220,7 @@ impl<R> Clone for Place<R> {
         Self {
             chunk: self.chunk.clone(),
             newer: Arc::clone(&self.newer),
-            settled: self.is_settled().into(),
+            all_visible: self.is_all_visible().into(),
         }
     }
 }
@@ -241,7 +241,7 @@ impl<R> Chunks<R> {
     pub(in crate::cache) fn visible(&self, id: RowId, at: Stamp) -> Option<&R> {
         let place = self.list.get(id.chunk())?;
         let slot = place.chunk.as_deref()?.get(id.slot())?;
-        if place.is_settled() || slot.is_visible(at) { slot.row() } else { None }
+        if place.is_all_visible() || slot.is_visible(at) { slot.row() } else { None }
     }
 
     /// Out of the versions of a row, from one on, the one that views of version `at` see.
@@ -250,11 +250,11 @@ impl<R> Chunks<R> {
         loop {
             let place = self.list.get(id.chunk())?;
             let slot = place.chunk.as_deref()?.get(id.slot())?;
-            if place.is_settled() || slot.is_visible(at) {
+            if place.is_all_visible() || slot.is_visible(at) {
                 return Some((id, slot.row()?));
             }
             // What replaces a row that is yet to be born is born later still.
-            id = if slot.died().reached(at) { place.newer(id.slot())? } else { return None };
+            id = if slot.deleted().reached(at) { place.newer(id.slot())? } else { return None };
         }
     }
 
@@ -274,9 +274,9 @@ impl<R> Chunks<R> {
         }
     }
 
-    pub(in crate::cache) fn set_settled(&self, chunk: usize, settled: bool) {
+    pub(in crate::cache) fn set_all_visible(&self, chunk: usize, all_visible: bool) {
         if let Some(place) = self.list.get(chunk) {
-            place.settled.store(settled, Relaxed);
+            place.all_visible.store(all_visible, Relaxed);
         }
     }
 
@@ -286,11 +286,11 @@ impl<R> Chunks<R> {
         self.slot(id)?.row()
     }
 
-    /// The slots of one chunk, and whether it is settled.
+    /// The slots of one chunk, and whether it is all visible.
     #[inline]
     pub(in crate::cache) fn slots_to_read(&self, chunk: usize) -> (&[Slot<R>], bool) {
         let Some(place) = self.list.get(chunk) else { return (&[], false) };
-        (place.chunk.as_deref().unwrap_or_default(), place.is_settled())
+        (place.chunk.as_deref().unwrap_or_default(), place.is_all_visible())
     }
 
     /// The slots of one chunk; none at a gap.
@@ -319,7 +319,7 @@ impl<R> Chunks<R> {
 
     /// Moves rows into the slots of those that they replaced, and adds these to `old`: out of one chunk, into one
     /// chunk. `false` if somebody else has one of them.
-    pub(in crate::cache) fn fold(&mut self, run: &[Replaced], old: &mut Vec<R>) -> bool {
+    pub(in crate::cache) fn compact(&mut self, run: &[Replaced], old: &mut Vec<R>) -> bool {
         let Some(first) = run.first() else { return true };
         let (to, from) = (first.old.chunk(), first.new.chunk());
         if let Ok([to, from]) = self.list.get_disjoint_mut([to, from]) {
@@ -353,7 +353,7 @@ impl<R> Chunks<R> {
         let chunk = (0..slots).map(|_| Slot::new()).collect();
         let links = if linked { slots } else { 0 };
         let newer = (0..links).map(|_| AtomicU32::new(NO_ROW)).collect();
-        let place = Place { chunk: Some(chunk), newer, settled: false.into() };
+        let place = Place { chunk: Some(chunk), newer, all_visible: false.into() };
         if index == self.list.len() {
             self.list.push(place);
         } else {
@@ -392,13 +392,13 @@ mod tests {
         let at = |version| slot.visible(Stamp::of(version)).is_some();
         assert_eq!(slot.state(), SlotState::Staged);
         assert!(!at(3));
-        slot.set_born(Stamp::of(3));
+        slot.set_created(Stamp::of(3));
         assert_eq!(slot.state(), SlotState::Live);
         assert!(!at(2) && at(3) && at(4));
-        slot.set_died(Stamp::of(4));
-        assert_eq!(slot.state(), SlotState::Dead);
+        slot.set_deleted(Stamp::of(4));
+        assert_eq!(slot.state(), SlotState::Deleted);
         assert!(!at(2) && at(3) && !at(4));
-        slot.set_husk();
+        slot.set_retired();
         assert!(!at(3) && !at(4));
     }
 

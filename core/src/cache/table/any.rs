@@ -107,17 +107,17 @@ pub(in crate::cache) trait AnyTable: Any + Send {
     /// How many rows left and may be seen by views, and the memory that they take.
     fn dead(&self) -> Dead;
     /// The memory that rows take which nobody sees any more.
-    fn husk_bytes(&self) -> usize;
+    fn retired_bytes(&self) -> usize;
     fn sweep_lists(&mut self);
-    fn bury(&mut self, horizon: u64, budget: &mut usize);
+    fn retire(&mut self, horizon: u64, budget: &mut usize);
     fn remove_empty_chunks(&mut self, budget: &mut usize);
-    fn wants_folding(&self) -> bool;
-    fn fold(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
-    fn wants_reaping(&self) -> bool;
-    fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
-    fn drop_reaped(&mut self);
+    fn wants_compaction(&self) -> bool;
+    fn compact(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
+    fn wants_vacuum(&self) -> bool;
+    fn vacuum(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
+    fn drop_vacuumed(&mut self);
     fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool;
-    fn settle_chunks(&mut self, horizon: u64);
+    fn mark_all_visible(&mut self, horizon: u64);
     fn freeze(&self, chunk: usize, horizon: u64) -> bool;
     fn usage(&self) -> Usage;
 }
@@ -139,10 +139,10 @@ pub struct Usage {
     /// Slots with a row that somebody sees, or may yet see.
     pub occupied: usize,
     /// Slots whose rows nobody sees, still to be freed.
-    pub husks: usize,
+    pub retired: usize,
     /// All slots.
     pub slots: usize,
-    /// Bytes that dead rows and husks take, which is what is counted towards
+    /// Bytes that dead rows and retired ones take, which is what is counted towards
     /// [`max_dead_bytes`](crate::cache::CacheConfig::max_dead_bytes) and what is still to be freed.
     pub garbage_bytes: usize,
 }
@@ -303,10 +303,9 @@ impl<R: Row> AnyTable for TableStore<R> {
         if !self.is_unpublished() {
             return None;
         }
-        self.is_changed = false;
-        let indexes = self.indexes.publish();
-        let (chunks, lens) = (Arc::clone(&self.chunks), Arc::clone(&self.lens));
-        let snapshot = Arc::new(Snapshot { chunks, indexes, lens });
+        self.storage.published();
+        let (chunks, counts) = self.storage.share();
+        let snapshot = Arc::new(Snapshot { chunks, indexes: self.indexes.publish(), counts });
         self.published = Some(Arc::clone(&snapshot));
         Some(snapshot)
     }
@@ -315,8 +314,8 @@ impl<R: Row> AnyTable for TableStore<R> {
         match &self.published {
             Some(published) if !self.is_unpublished() => Arc::<Snapshot<R>>::clone(published),
             _ => {
-                let (chunks, lens) = (Arc::clone(&self.chunks), Arc::clone(&self.lens));
-                Arc::new(Snapshot { chunks, indexes: self.indexes.clone(), lens })
+                let (chunks, counts) = self.storage.share();
+                Arc::new(Snapshot { chunks, indexes: self.indexes.clone(), counts })
             }
         }
     }
@@ -330,11 +329,11 @@ impl<R: Row> AnyTable for TableStore<R> {
     }
 
     fn is_empty(&self) -> bool {
-        self.len == 0
+        self.storage.len() == 0
     }
 
     fn is_unused(&self) -> bool {
-        self.def.is_none() && self.occupied == 0 && self.staging.events.is_empty()
+        self.def.is_none() && self.storage.is_unoccupied() && self.staging.events.is_empty()
     }
 
     fn holds(&self, set: SetId) -> bool {
@@ -342,65 +341,61 @@ impl<R: Row> AnyTable for TableStore<R> {
     }
 
     fn dead(&self) -> Dead {
-        Dead { rows: self.dead_weight.rows, bytes: Self::bytes(self.dead_weight) }
+        let (rows, bytes) = self.storage.deleted_size();
+        Dead { rows, bytes }
     }
 
-    fn husk_bytes(&self) -> usize {
-        Self::bytes(self.reclaiming.husk_weight)
+    fn retired_bytes(&self) -> usize {
+        self.storage.retired_bytes()
     }
 
     fn sweep_lists(&mut self) {
         self.membership.sweep();
     }
 
-    fn bury(&mut self, horizon: u64, budget: &mut usize) {
-        self.bury(horizon, budget);
+    fn retire(&mut self, horizon: u64, budget: &mut usize) {
+        self.retire(horizon, budget);
     }
 
     fn remove_empty_chunks(&mut self, budget: &mut usize) {
         self.remove_empty_chunks(budget);
     }
 
-    fn wants_folding(&self) -> bool {
-        self.wants_folding()
+    fn wants_compaction(&self) -> bool {
+        self.wants_compaction()
     }
 
-    fn fold(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
-        self.fold(published, budget);
+    fn compact(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
+        self.compact(published, budget);
     }
 
-    fn wants_reaping(&self) -> bool {
-        self.wants_reaping()
+    fn wants_vacuum(&self) -> bool {
+        self.wants_vacuum()
     }
 
-    fn reap(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
-        self.reap(published, budget);
+    fn vacuum(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
+        self.vacuum(published, budget);
     }
 
-    fn drop_reaped(&mut self) {
-        self.drop_reaped();
+    fn drop_vacuumed(&mut self) {
+        self.storage.drop_vacuumed();
     }
 
     fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool {
         self.evacuate(version, budget)
     }
 
-    fn settle_chunks(&mut self, horizon: u64) {
-        self.settle_chunks(horizon);
+    fn mark_all_visible(&mut self, horizon: u64) {
+        self.storage.mark_all_visible(horizon);
     }
 
     fn freeze(&self, chunk: usize, horizon: u64) -> bool {
-        self.freeze(chunk, horizon)
+        self.storage.freeze(chunk, horizon)
     }
 
     fn usage(&self) -> Usage {
-        let husks = self.sides.iter().map(|side| side.husks.len()).sum();
-        Usage {
-            live: self.len,
-            occupied: self.occupied,
-            husks,
-            slots: self.capacity,
-            garbage_bytes: Self::bytes(self.dead_weight) + self.husk_bytes(),
-        }
+        let (slots, occupied, retired) = self.storage.slot_counts();
+        let garbage_bytes = self.dead().bytes + self.retired_bytes();
+        Usage { live: self.storage.len(), occupied, retired, slots, garbage_bytes }
     }
 }

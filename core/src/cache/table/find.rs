@@ -90,7 +90,7 @@ impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, 
             probes.filter_map(|(hash, probe)| Some((index.first(*hash)?, probe))).collect();
         let found = likely.into_iter().filter(|(id, probe)| {
             // A key may lie in another cache line than the stamps.
-            table.slot(RowId(*id)).is_some_and(|slot| {
+            table.storage.slot(RowId(*id)).is_some_and(|slot| {
                 slot.state() == SlotState::Live
                     && (!I::KEYED || slot.row().is_some_and(|row| I::is(probe, row)))
             })
@@ -104,9 +104,9 @@ impl<R: Row> TableStore<R> {
     /// Matches a row with the one in this slot, if it is there.
     #[inline]
     fn found_at<I: Identity<R>>(&self, live: RowId, bytes: &[u8]) -> Option<Found> {
-        let slot = self.slot(live).filter(|slot| slot.state() == SlotState::Live)?;
+        let slot = self.storage.slot(live).filter(|slot| slot.state() == SlotState::Live)?;
         let is_it = I::is(&I::probe(bytes).ok()?, slot.row()?);
-        is_it.then(|| Found::Live { live, staged: self.chunks.newer(live) })
+        is_it.then(|| Found::Live { live, staged: self.storage.chunks().newer(live) })
     }
 
     /// Looks a row up by the index.
@@ -114,10 +114,10 @@ impl<R: Row> TableStore<R> {
     fn find<I: Identity<R>>(&self, hash: u64, probe: &I::Probe<'_>) -> Found {
         let (mut live, mut staged) = (None, None);
         self.indexes.by_identity().find(hash, |id| {
-            for id in self.versions(RowId(id)) {
-                let slot = self.slot(id)?;
+            for id in self.storage.versions(RowId(id)) {
+                let slot = self.storage.slot(id)?;
                 let found = match slot.state() {
-                    SlotState::Dead => continue,
+                    SlotState::Deleted => continue,
                     SlotState::Live => &mut live,
                     SlotState::Staged => &mut staged,
                 };

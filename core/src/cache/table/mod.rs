@@ -5,6 +5,7 @@ pub(super) mod diagnose;
 pub(super) mod find;
 pub(super) mod guess;
 pub(super) mod raw;
+pub(super) mod reclaim;
 pub(super) mod settle;
 pub(super) mod stage;
 pub(super) mod staging;

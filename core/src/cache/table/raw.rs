@@ -1,6 +1,6 @@
 //! Rows of tables that nobody mentioned yet: their encodings, as they came.
 
-use super::store::{DeadRows, TableStore};
+use super::store::TableStore;
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::storage::slots::{RowId, SlotState};
@@ -59,20 +59,18 @@ impl Row for RawRow {
 pub(in crate::cache) struct Moving<'a> {
     pub(in crate::cache) bytes: &'a [u8],
     pub(in crate::cache) list: ListId,
-    pub(in crate::cache) born: Stamp,
+    pub(in crate::cache) created: Stamp,
 }
 
 impl TableStore<RawRow> {
     /// The rows that new views see.
     pub(in crate::cache) fn live_rows(&self) -> impl Iterator<Item = Moving<'_>> {
-        let ids = (0..self.sides.len())
-            .flat_map(|chunk| (0..self.sides[chunk].used).map(move |slot| RowId::new(chunk, slot)));
-        ids.filter_map(|id| {
-            let slot = self.slot(id).filter(|slot| slot.state() == SlotState::Live)?;
+        self.storage.used_slots().filter_map(|id| {
+            let slot = self.storage.slot(id).filter(|slot| slot.state() == SlotState::Live)?;
             Some(Moving {
                 bytes: slot.row()?.bytes(),
                 list: self.membership.holders(id),
-                born: slot.born(),
+                created: slot.created(),
             })
         })
     }
@@ -85,15 +83,16 @@ impl TableStore<RawRow> {
     }
 
     /// The rows that left and that some view may see, by the version with which they did.
-    pub(in crate::cache) fn dead_rows_of<'a>(
+    pub(in crate::cache) fn deleted_rows_of<'a>(
         &'a self,
-        dead: &'a DeadRows,
+        ids: &'a [u32],
     ) -> impl Iterator<Item = (Moving<'a>, Stamp)> {
-        dead.ids.iter().filter_map(|&id| {
+        ids.iter().filter_map(|&id| {
             let id = RowId(id);
-            let slot = self.slot(id)?;
-            let row = Moving { bytes: slot.row()?.bytes(), list: ListId::EMPTY, born: slot.born() };
-            Some((row, slot.died()))
+            let slot = self.storage.slot(id)?;
+            let row =
+                Moving { bytes: slot.row()?.bytes(), list: ListId::EMPTY, created: slot.created() };
+            Some((row, slot.deleted()))
         })
     }
 }

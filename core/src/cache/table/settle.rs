@@ -5,12 +5,11 @@ use std::sync::Arc;
 use foldhash::HashSet;
 
 use super::staging::Staging;
-use super::store::{DeadRows, TableStore};
+use super::store::TableStore;
 use crate::cache::error::OutOfSyncKind;
 use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::storage::weigh::Weight;
 use crate::cache::transaction::diff::{AnyEvents, Pair, Retained, TableDiff};
 use crate::schema::Row;
 
@@ -95,10 +94,10 @@ impl<R: Row> TableStore<R> {
             }
             self.staging.committed += 1;
             if pair.new != NO_ROW {
-                self.bear(RowId(pair.new), at);
+                self.storage.make_visible(RowId(pair.new), at);
             }
             if pair.old != NO_ROW {
-                self.kill(RowId(pair.old), at);
+                self.storage.delete(RowId(pair.old), at);
                 self.membership.release(RowId(pair.old));
                 self.staging.died.push(pair.old);
             }
@@ -110,41 +109,20 @@ impl<R: Row> TableStore<R> {
     pub(in crate::cache) fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
         let Staging { pairs, waste, events, event_bytes, died, .. } =
             core::mem::replace(&mut self.staging, Staging::new());
-        self.changed_at = version;
-        self.bury_later(0, waste);
-        let died = self.bury_later(version, died);
+        self.storage.note_change(version);
+        self.storage.retire_later(0, waste);
+        let (rows, row_bytes) = self.storage.retire_later(version, died);
         if !pairs.is_empty() {
-            self.lens.note(version, self.len, horizon);
+            self.storage.note_count(version, horizon);
         }
         if pairs.is_empty() && events.is_empty() {
             return None;
         }
         let listed = pairs.len() * size_of::<Pair>() + events.len() * size_of::<R>();
-        let bytes = Self::bytes(died) + event_bytes + listed;
-        let retained = Retained { rows: died.rows, bytes };
+        let retained = Retained { rows, bytes: row_bytes + event_bytes + listed };
         let events = (!events.is_empty()).then(|| Box::new(events) as Box<dyn AnyEvents>);
         let (table, name) = (self.id, Arc::clone(&self.name));
         Some(TableDiff { table, name, retained, pairs, events, started_over: false })
-    }
-
-    /// Remembers rows to be freed when no view of a version before `version` is left; what they weigh.
-    pub(in crate::cache) fn bury_later(&mut self, version: u64, mut ids: Vec<u32>) -> Weight {
-        let mut weight = Weight::default();
-        if ids.is_empty() {
-            return weight;
-        }
-        ids.iter().for_each(|&id| weight.add(self.size(RowId(id))));
-        self.dead_weight.add_all(weight);
-        // They are taken from the end, and an older version of a row goes before a newer one.
-        ids.reverse();
-        let dead = DeadRows { version, ids };
-        // What was never seen can go first.
-        if version == 0 {
-            self.dead.push_front(dead);
-        } else {
-            self.dead.push_back(dead);
-        }
-        weight
     }
 
     /// Undoes whatever the message did so far.
@@ -153,10 +131,10 @@ impl<R: Row> TableStore<R> {
             core::mem::replace(&mut self.staging, Staging::new());
         for pair in &pairs[..committed] {
             if pair.new != NO_ROW {
-                self.unbear(RowId(pair.new));
+                self.storage.undo_make_visible(RowId(pair.new));
             }
             if pair.old != NO_ROW {
-                self.revive(RowId(pair.old));
+                self.storage.undo_delete(RowId(pair.old));
             }
         }
         for &(id, before) in log.iter().rev() {
@@ -172,14 +150,14 @@ impl<R: Row> TableStore<R> {
             self.membership.release(RowId(pair.new));
             waste.push(pair.new);
         }
-        self.bury_later(0, waste);
+        self.storage.retire_later(0, waste);
     }
 
     /// Ends a staged row, which replaces none then.
     fn discard_pair(&self, pair: Pair) {
-        self.discard(RowId(pair.new));
+        self.storage.discard(RowId(pair.new));
         if pair.old != NO_ROW {
-            self.chunks.set_newer(RowId(pair.old), None);
+            self.storage.set_newer(RowId(pair.old), None);
         }
     }
 }

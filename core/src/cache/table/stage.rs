@@ -38,7 +38,7 @@ impl<R: Row> TableStore<R> {
         }
         if from == 0 {
             self.reserve(rows.len());
-            self.row_bytes = rows.data_bytes() / rows.len().max(1);
+            self.storage.expect_row_bytes(rows.data_bytes() / rows.len().max(1));
         }
         let first = self.staging.pairs.len();
         let done = if self.is_keyed() {
@@ -48,7 +48,7 @@ impl<R: Row> TableStore<R> {
         };
         if self.indexes.has_further() {
             let came: Vec<_> = self.staging.pairs[first..].iter().map(|pair| pair.new).collect();
-            self.indexes.insert_further(&came, &self.chunks);
+            self.indexes.insert_further(&came, self.storage.chunks());
         }
         done
     }
@@ -97,38 +97,16 @@ impl<R: Row> TableStore<R> {
         let row = R::decode_row(bytes).map_err(|error| self.mismatch(bytes, error))?;
         let id = self.put_sized(row, bytes.len(), expected)?;
         match live {
-            Some(live) => self.chunks.set_newer(live, Some(id)),
-            None => self.indexes.insert::<I>(hash, id, &self.chunks),
+            Some(live) => self.storage.set_newer(live, Some(id)),
+            None => self.indexes.insert::<I>(hash, id, self.storage.chunks()),
         }
         let old = live.map_or(NO_ROW, |live| live.0);
         self.staging.pairs.push(Pair { old, new: id.0 });
         self.step_row(id, more, OutOfSyncKind::TooManyRows)
     }
 
-    /// Puts a row into a free slot.
-    pub(in crate::cache) fn put(&mut self, row: R, expected: usize) -> Result<RowId, Fault> {
-        let size = Self::encoded_size(&row);
-        self.put_sized(row, size, expected)
-    }
-
-    /// Puts a row into a free slot that was decoded of `size` bytes.
-    #[inline]
-    pub(in crate::cache) fn put_sized(
-        &mut self,
-        row: R,
-        size: usize,
-        expected: usize,
-    ) -> Result<RowId, Fault> {
-        let id = self.alloc(expected).map_err(Fault::OutOfSync)?;
-        self.set_size(id, size);
-        let put = self.slot(id).is_some_and(|slot| slot.put(row));
-        debug_assert!(put, "a slot that is given away is free");
-        Ok(id)
-    }
-
     fn is_encoded_as(&self, id: RowId, bytes: &[u8]) -> bool {
-        let row = self.slot(id).and_then(|slot| slot.row());
-        row.is_some_and(|row| encodes_as(row, bytes))
+        self.storage.row(id).is_some_and(|row| encodes_as(row, bytes))
     }
 
     #[inline]
@@ -243,13 +221,13 @@ impl<R: Row> TableStore<R> {
             return true;
         }
         let mut dropping = Dropping::new(set);
-        while cursor.chunk < self.sides.len() {
+        while cursor.chunk < self.storage.chunk_count() {
             if *budget == 0 {
                 return false;
             }
             let dropped = self.drop_in_chunk(cursor.chunk, &mut dropping);
             // Looking at a slot costs much less than applying a row.
-            let looked_at = self.sides[cursor.chunk].used / 16;
+            let looked_at = self.storage.used_in(cursor.chunk) / 16;
             *budget = budget.saturating_sub(dropped + looked_at + 1);
             cursor.chunk += 1;
         }
@@ -259,8 +237,8 @@ impl<R: Row> TableStore<R> {
     fn drop_in_chunk(&mut self, chunk: usize, dropping: &mut Dropping) -> usize {
         let dropped = self.membership.drop_in_chunk(chunk, dropping);
         let count = dropped.len();
-        let Self { chunks, staging, .. } = self;
-        let is_live = |id| chunks.slot(id).is_some_and(|slot| slot.state() == SlotState::Live);
+        let Self { storage, staging, .. } = self;
+        let is_live = |id| storage.slot(id).is_some_and(|slot| slot.state() == SlotState::Live);
         staging.log.extend(dropped.into_iter().filter(|&(id, _)| is_live(id)));
         count
     }

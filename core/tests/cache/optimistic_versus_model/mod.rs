@@ -373,7 +373,7 @@ impl World {
         while self.cache.reclaim(50) {}
         for table in 0..2 {
             let usage = self.cache.usage(TableId(table)).unwrap();
-            assert_eq!((usage.occupied, usage.husks), (usage.live, 0), "{usage:?}");
+            assert_eq!((usage.occupied, usage.retired), (usage.live, 0), "{usage:?}");
         }
     }
 }
