@@ -297,7 +297,7 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Older views of the typed table have as many rows as they had of the raw one, but for rows that failed.
-    fn adopt_counts(&mut self, raw: &TableStore<RawRow>, version: u64) {
+    fn adopt_counts(&self, raw: &TableStore<RawRow>, version: u64) {
         for (at, count) in raw.storage.counts().into_iter().filter(|entry| entry.0 < version) {
             self.storage.adopt_count(at, count);
         }
