@@ -15,7 +15,7 @@ use super::pace::Pace;
 use crate::cache::is_mutating;
 use crate::conn::{Connection, Event};
 use crate::guard::{self, Collector, Panic};
-use crate::journal::Store;
+use crate::journal::{LogLength, Store};
 
 /// A machine, shared by the handles that command it and the driver that runs it.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Shared {
         self.more_work();
     }
 
-    /// Writes the machine's journal to `store` from now on, on a thread of its own. `told` is called, on that thread, after
+    /// Writes the machine's journal to `store`, whose logs have that length, from now on, on a thread of its own. `told` is called, on that thread, after
     /// the machine was told something: as after a [`command`](Self::command), there may be events to deliver.
     ///
     /// # Errors
@@ -153,9 +153,10 @@ impl Shared {
     pub fn start_disk(
         self: &Arc<Self>,
         store: Box<dyn Store>,
+        log: LogLength,
         told: impl Fn() + Send + 'static,
     ) -> io::Result<()> {
-        let disk = Disk::start(store, Arc::downgrade(self), told)?;
+        let disk = Disk::start(store, log, Arc::downgrade(self), told)?;
         *self.disk() = DiskState::Open(disk);
         self.write(&mut self.lock());
         Ok(())

@@ -30,5 +30,5 @@ pub use self::entry::{DeadLetter, Delivery, Entry, Failure, Held, QueuedCall, Qu
 pub(crate) use self::entry::{EntryState, wall_after};
 pub use self::memory::MemoryStore;
 pub(crate) use self::saved::Elsewhere;
-pub use self::saved::{LoadError, LoadedSet, Opened, Saved, Scope, SetRecord};
+pub use self::saved::{LoadError, LoadedSet, LogLength, Opened, Saved, Scope, SetRecord};
 pub use self::store::{Loss, Store, StoreError, StoreErrorKind, Write};

@@ -103,6 +103,7 @@ pub struct Opened {
     /// Other users of the same database.
     pub(crate) others: Vec<Elsewhere>,
     pub(crate) next: Next,
+    pub(crate) log: LogLength,
     /// Operations to be written first.
     pub(crate) first: Vec<Op>,
     pub(crate) put_aside: Option<PathBuf>,
@@ -115,6 +116,15 @@ pub(crate) struct Elsewhere {
     pub(crate) record: Scope,
     pub(crate) entries: Vec<Entry>,
     pub(crate) sets: Vec<u32>,
+}
+
+/// Length of the logs of rows of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogLength {
+    /// Bytes of all records.
+    pub bytes: usize,
+    /// Bytes of them that are of use: what compacting would leave.
+    pub live: usize,
 }
 
 /// Numbers that are free.
@@ -276,11 +286,23 @@ impl Saved {
         first.extend(self.bury(scope, |entry| !known.contains(&entry.scope)));
         let entries = self.take_entries(scope);
         let sets = self.take_sets(scope, &mut first);
+        let log = self.log_length(scope, &sets);
         let others = self.take_others(scope, &record);
         let tables = self.tables.into_iter().filter(|((of, _), _)| *of == scope);
         let tables = tables.map(|((_, name), fingerprint)| (name, fingerprint)).collect();
         let put_aside = self.put_aside;
-        Opened { scope, record, entries, sets, tables, others, next, first, put_aside }
+        Opened { scope, record, entries, sets, tables, others, next, log, first, put_aside }
+    }
+
+    /// Length of the logs, of which that of `scope` comes to `sets`. Nothing is known of what those of others come to.
+    fn log_length(&self, scope: u32, sets: &[LoadedSet]) -> LogLength {
+        let bytes = |of_others: bool| -> usize {
+            let records = self.rows.iter().filter(|((of, _), _)| !of_others || *of != scope);
+            records.map(|(_, record)| record.len()).sum()
+        };
+        let rows = sets.iter().flat_map(|set| &set.rows);
+        let live: usize = rows.map(|(_, rows)| rows.encoded().len()).sum();
+        LogLength { bytes: bytes(false), live: live + bytes(true) }
     }
 
     fn take_entries(&mut self, scope: u32) -> Vec<Entry> {
@@ -343,6 +365,11 @@ impl Saved {
 }
 
 impl Opened {
+    /// Length of the store's logs of rows.
+    pub fn log_length(&self) -> LogLength {
+        self.log
+    }
+
     /// The token that stands for whoever's this is.
     pub fn token(&self) -> Option<&str> {
         self.record.token.as_deref()

@@ -65,6 +65,7 @@ impl Rig {
         let shared = Shared::new(Connection::new(config, None, 1));
         let disk = MemoryStore::new();
         let opened = Saved::load(&mut disk.clone()).unwrap().open("server", "database", None);
+        let log = opened.log_length();
         shared.command(|connection, now| {
             let offline = OfflineConfig::default();
             connection.open_journal(now, time_of_day(), opened, offline, 7);
@@ -76,7 +77,7 @@ impl Rig {
         let told_one = move || {
             let _ = tell.send(());
         };
-        shared.start_disk(Box::new(store), told_one).unwrap();
+        shared.start_disk(Box::new(store), log, told_one).unwrap();
         Self { shared, disk, words, told, gone }
     }
 

@@ -135,6 +135,7 @@ impl Offline {
         let before_replay = before_replay.map(|veto| Fenced::new("before_replay", veto));
         *lock(&hub.offline.before_replay) = before_replay;
         hub.offline.enable();
+        let log = loaded.opened.log_length();
         hub.command(|connection, now| {
             let (wall, seed) = (time_of_day(), random_seed() as u64);
             let restored = connection.open_journal(now, wall, loaded.opened, config, seed);
@@ -151,7 +152,8 @@ impl Offline {
             Ok::<(), RegisterError>(())
         })?;
         let weak = Arc::downgrade(hub);
-        let started = hub.shared.start_disk(loaded.store, move || Hub::deliver_undriven(&weak));
+        let started =
+            hub.shared.start_disk(loaded.store, log, move || Hub::deliver_undriven(&weak));
         started.map_err(|error| Repr::DiskThread(error).into())
     }
 }

@@ -90,7 +90,7 @@ impl Journal {
         config: OfflineConfig,
         seed: u64,
     ) -> (Self, Vec<Entry>, Vec<LoadedSet>) {
-        let Opened { scope, record, entries, sets, tables, others, next, first, put_aside } =
+        let Opened { scope, record, entries, sets, tables, others, next, log: _, first, put_aside } =
             opened;
         let journal = Self {
             config,

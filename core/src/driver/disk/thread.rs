@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::driver::Shared;
 use crate::guard::{self, Panic, log};
 use crate::journal::fold::RowLogs;
-use crate::journal::{Batch, Store, StoreError};
+use crate::journal::{Batch, LogLength, Store, StoreError};
 use crate::limits::Limits;
 
 /// Time for which rows wait for more rows, so that a busy table does not keep the disk busy too. Calls do not wait.
@@ -40,16 +40,16 @@ pub(crate) fn has_room(disk: Option<&Disk>) -> bool {
 }
 
 impl Disk {
-    /// Starts the thread. `told` is called after the machine was told something.
+    /// Starts the thread for a store with logs of that length. `told` is called after the machine was told something.
     pub(crate) fn start(
         store: Box<dyn Store>,
+        log: LogLength,
         shared: Weak<Shared>,
         told: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
         let (batches, received) = channel();
         let (ending, ended) = oneshot::channel();
         let unwritten = Arc::new(AtomicUsize::new(0));
-        let log = Log { bytes: 0, folded: 0 };
         let gauge = Arc::clone(&unwritten);
         let (last, commits, has_panicked) = (0, 0, false);
         let mut writer =
@@ -80,16 +80,10 @@ impl Disk {
     }
 }
 
-/// Lengths of the logs of rows.
-struct Log {
-    bytes: usize,
-    /// Length when they were compacted last.
-    folded: usize,
-}
-
 struct Writer<F: Fn()> {
     store: Box<dyn Store>,
-    log: Log,
+    /// Length of the logs of rows: over all runs, because each may be short.
+    log: LogLength,
     shared: Weak<Shared>,
     told: F,
     unwritten: Arc<AtomicUsize>,
@@ -127,7 +121,7 @@ impl<F: Fn()> Writer<F> {
 
     /// Makes the store smaller, if that may be worth the while.
     fn tidy(&mut self) -> Result<(), StoreError> {
-        if self.log.bytes > 2 * self.log.folded + LOG_SLACK_BYTES {
+        if self.log.bytes > 2 * self.log.live + LOG_SLACK_BYTES {
             self.fold()?;
             self.store.compact()
         } else if self.commits.is_multiple_of(TIDY_EVERY) {
@@ -143,7 +137,7 @@ impl<F: Fn()> Writer<F> {
         self.store.load(&mut |key, value| logs.see(key, &value))?;
         if let Some((writes, bytes)) = logs.fold(&Limits::DEFAULT) {
             self.store.commit(&writes)?;
-            self.log = Log { bytes, folded: bytes };
+            self.log = LogLength { bytes, live: bytes };
         }
         Ok(())
     }

@@ -88,6 +88,13 @@ impl FileStore {
             broken: false,
         };
         store.load_file()?;
+        // Runs may all be too short to get there. What is too long is as good as what is not.
+        if let Err(error) = store.compact() {
+            if store.broken {
+                return Err(error);
+            }
+            log!(warn, %error, "the offline store could not be made smaller");
+        }
         Ok(store)
     }
 
