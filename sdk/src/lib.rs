@@ -86,54 +86,24 @@
 
 extern crate self as lightlike;
 
-#[cfg(feature = "auth")]
 pub mod auth;
-mod broadcast;
-mod builder;
-mod call;
-mod callbacks;
-mod changes;
+mod calls;
 mod client;
-mod declare;
-mod drive;
 mod error;
-mod event;
-mod first_batch;
-mod hooks;
+mod events;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
-mod io_thread;
-mod link;
-mod listen;
 mod observe;
 mod offline;
 mod optimistic;
-mod outcome;
-mod panics;
-mod park;
-mod plain_text;
 pub mod prelude;
-mod probe;
 pub mod query;
-mod reads;
-mod receiving;
 #[cfg(feature = "http")]
 mod schema_check;
-mod session;
-mod spans;
-mod stream;
-mod subscription;
-mod table;
+mod subscriptions;
 mod tables;
-mod token;
 pub mod untyped;
-mod verify;
-mod view;
-mod wait;
-mod watch;
-mod watch_row;
-mod watch_table;
 #[cfg(test)]
 mod words;
 
@@ -183,30 +153,30 @@ pub use lightlike_core::{bsatn, schema, types};
 #[doc(inline)]
 pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
 
-pub use self::broadcast::{Broadcast, BroadcastEvent, BroadcastRow};
-pub use self::builder::ClientBuilder;
-pub use self::call::{Call, CallError, CallErrorKind, Pending, ProcedureCall, Unanswered};
-pub use self::callbacks::{CallbackId, ScopedCallback};
-pub use self::changes::Changes;
+pub use self::auth::token::{FileTokens, MemoryTokens, TokenFileError, TokenStore};
+pub use self::calls::outcome::{Latency, Outcome};
+pub use self::calls::{Call, CallError, CallErrorKind, Pending, ProcedureCall, Unanswered};
+pub use self::client::builder::ClientBuilder;
+pub use self::client::drive::{DriverThread, Tick};
 pub use self::client::{Client, Disconnecting, WeakClient};
-pub use self::drive::{DriverThread, Tick};
 pub use self::error::{Error, ErrorKind};
-pub use self::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
-pub use self::hooks::RowEvents;
-pub use self::listen::{CallEvent, Called, FunctionKind, Unhandled};
+pub use self::events::broadcast::{Broadcast, BroadcastEvent, BroadcastRow};
+pub use self::events::callbacks::{CallbackId, ScopedCallback};
+pub use self::events::changes::Changes;
+pub use self::events::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
+pub use self::events::hooks::RowEvents;
+pub use self::events::listeners::{CallEvent, Called, FunctionKind, Unhandled};
+pub use self::events::stream::EventStream;
+pub use self::events::watches::table::TableWatch;
+pub use self::events::watches::wait::WaitUntil;
+pub use self::events::watches::{Gone, Watch};
+pub use self::observe::panics::Panicked;
 pub use self::offline::{CallEnd, CallOutcome};
 pub use self::optimistic::MutatorOutcome;
-pub use self::outcome::{Latency, Outcome};
-pub use self::panics::Panicked;
 pub use self::query::{Filter, IntoQueries, Query, QueryError, QueryList, Sender, TableQueries};
-pub use self::reads::NotOneRow;
 #[cfg(feature = "http")]
 pub use self::schema_check::SchemaCheck;
-pub use self::stream::EventStream;
-pub use self::subscription::Subscription;
-pub use self::table::TableHandle;
-pub use self::token::{FileTokens, MemoryTokens, TokenFileError, TokenStore};
-pub use self::view::{TableView, View};
-pub use self::wait::WaitUntil;
-pub use self::watch::{Gone, Watch};
-pub use self::watch_table::TableWatch;
+pub use self::subscriptions::Subscription;
+pub use self::tables::handle::TableHandle;
+pub use self::tables::reads::NotOneRow;
+pub use self::tables::view::{TableView, View};

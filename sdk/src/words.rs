@@ -6,7 +6,7 @@ use std::io;
 use lightlike_core::bsatn::from_slice;
 use lightlike_core::secret::check_token;
 
-use crate::token::TokenFileError;
+use crate::auth::TokenFileError;
 use crate::untyped::UntypedError;
 
 /// Stands for what a peer, the system or the application said.

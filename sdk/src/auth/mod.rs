@@ -32,15 +32,27 @@
 //!
 //! Nothing here asks the network for anything, but what a method says that it sends.
 
+#[cfg(feature = "auth")]
 mod claims;
+#[cfg(feature = "auth")]
 mod error;
+#[cfg(feature = "auth")]
 mod form;
+#[cfg(feature = "auth")]
 mod refresh;
+#[cfg(feature = "auth")]
 mod renew;
+#[cfg(feature = "auth")]
 mod sign_in;
+pub(crate) mod token;
 
+#[cfg(feature = "auth")]
 pub use self::claims::{Claims, InvalidClaims};
+#[cfg(feature = "auth")]
 pub use self::error::SignInError;
+#[cfg(feature = "auth")]
 pub use self::refresh::{Refresh, RefreshReason, Wanted};
+#[cfg(feature = "auth")]
 pub(crate) use self::renew::with_renewal;
+#[cfg(feature = "auth")]
 pub use self::sign_in::{Code, Provider, SignIn, Tokens, token_in_callback};

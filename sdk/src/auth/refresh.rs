@@ -12,7 +12,7 @@ use lightlike_core::guard::{self, Fenced, Panic};
 use lightlike_core::types::Timestamp;
 
 use super::claims::Claims;
-use crate::panics::log;
+use crate::observe::panics::log;
 
 type Failure = Box<dyn StdError + Send + Sync>;
 type Provider = dyn Fn(Wanted) -> Asking + Send + Sync;

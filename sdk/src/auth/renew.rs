@@ -9,7 +9,7 @@ use lightlike_core::guard::Panic;
 
 use super::refresh::{Refresh, RefreshReason};
 use crate::hub::Hub;
-use crate::panics::log;
+use crate::observe::panics::log;
 
 /// Time for which a provider is not asked again, whatever it gave: one that cannot be reached, or that gives tokens
 /// which end at once, is not asked without a pause.

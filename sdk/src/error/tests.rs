@@ -12,7 +12,7 @@ use lightlike_core::limits::Limits;
 use lightlike_core::secret::check_token;
 
 use super::*;
-use crate::call::Unanswered;
+use crate::calls::Unanswered;
 
 /// Stands for what a peer, the system or the application said.
 const WORDS: &str = "these very words";

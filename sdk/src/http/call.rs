@@ -11,8 +11,8 @@ use reqwest::Method;
 use super::client::Http;
 use super::error::{Error, Repr};
 use super::exchange::Success;
-use super::reply::Reply;
-use super::request::Request;
+use crate::http::exchange::reply::Reply;
+use crate::http::exchange::request::Request;
 
 /// The arguments of a call: a tuple, a struct with `#[derive(Bsatn)]` or `#[reducer]`, or [`Json`].
 #[diagnostic::on_unimplemented(

@@ -10,10 +10,10 @@ use lightlike_core::secret::Secret;
 
 use super::error::{Error, Repr};
 use super::exchange::Success;
-use super::reply::Reply;
-use super::request::{Request, escape};
-use super::transport::default_client;
-use crate::plain_text::PlainText;
+use crate::client::plain_text::PlainText;
+use crate::http::exchange::reply::Reply;
+use crate::http::exchange::request::{Request, escape};
+use crate::http::exchange::transport::default_client;
 
 /// A server's HTTP API: a cheap handle, which can be cloned.
 ///

@@ -11,7 +11,7 @@ use super::client::Http;
 use super::error::Error;
 use super::exchange::{Success, succeeded};
 use super::identity::parse_identity;
-use super::request::Request;
+use crate::http::exchange::request::Request;
 
 /// Description of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]

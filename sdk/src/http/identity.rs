@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::client::Http;
 use super::error::Error;
 use super::exchange::Success;
-use super::reply::Reply;
-use super::request::Request;
+use crate::http::exchange::reply::Reply;
+use crate::http::exchange::request::Request;
 
 /// An identity, and the token that proves it.
 #[derive(Clone, PartialEq, Eq)]

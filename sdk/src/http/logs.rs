@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 use super::client::Http;
 use super::error::{Error, Repr};
 use super::exchange::Success;
-use super::request::Request;
+use crate::http::exchange::request::Request;
 
 /// Part of a log that is read.
 ///

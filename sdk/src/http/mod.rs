@@ -48,21 +48,15 @@
 mod call;
 mod client;
 mod database;
-mod environment;
 mod error;
 mod exchange;
 mod identity;
 mod logs;
 mod publish;
-mod reply;
-mod request;
 mod schema;
 mod server;
 mod short;
 mod sql;
-mod stored;
-mod transport;
-mod upload;
 
 #[doc(inline)]
 pub use lightlike_core::json::{self, Form, JsonError};
@@ -72,14 +66,14 @@ pub use self::call::{Arguments, CallReply, Json};
 pub use self::client::Http;
 pub use self::database::DatabaseInfo;
 pub use self::error::{Error, ErrorKind};
+pub use self::exchange::reply::Reply;
+pub use self::exchange::request::Request;
+#[cfg(feature = "auth")]
+pub(crate) use self::exchange::transport::post_form;
 pub use self::identity::Account;
 pub use self::logs::{LogLevel, LogLine, LogOptions, LogStream};
+pub use self::publish::stored::{EnvironmentChange, StoredEnvironment};
 pub use self::publish::{MigrationPlan, Publish, PublishOp, Published};
-pub use self::reply::Reply;
-pub use self::request::Request;
 pub use self::server::Health;
 pub(crate) use self::short::ShortTokens;
 pub use self::sql::{IntoStatements, SqlOptions, SqlReply, SqlStats, StatementReply};
-pub use self::stored::{EnvironmentChange, StoredEnvironment};
-#[cfg(feature = "auth")]
-pub(crate) use self::transport::post_form;

@@ -6,7 +6,7 @@ use reqwest::Method;
 use super::client::Http;
 use super::error::{Error, ErrorKind};
 use super::exchange::Success;
-use super::request::Request;
+use crate::http::exchange::request::Request;
 
 impl Http {
     /// Schema of the module: its tables, views, reducers, procedures and types.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::client::Http;
 use super::error::Error;
 use super::exchange::Success;
-use super::request::Request;
+use crate::http::exchange::request::Request;
 
 /// Health of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 use super::client::Http;
 use super::error::Error;
 use super::exchange::Success;
-use super::reply::Reply;
-use super::request::Request;
+use crate::http::exchange::reply::Reply;
+use crate::http::exchange::request::Request;
 use crate::query::Query;
 
 /// One or more SQL statements: text, a typed query, or an array or a `Vec` of those.

@@ -16,11 +16,11 @@ use tokio::sync::oneshot;
 
 use super::{Hub, lock, send};
 use crate::client::{Client, Handle};
-use crate::listen::{Called, Unhandled};
+use crate::events::listeners::{Called, Unhandled};
 use crate::observe;
+use crate::observe::panics::log;
+use crate::observe::spans::CallSpan;
 use crate::offline::AcceptedSender;
-use crate::panics::log;
-use crate::spans::CallSpan;
 
 /// A call or a query that is not answered.
 pub(crate) struct Caller {

@@ -7,12 +7,12 @@ use lightlike_core::conn::{self, ConnectionState, SetEnd, SubscriptionId, Transa
 use lightlike_core::guard::{self, Collector};
 
 use super::{Hub, lock, send};
-use crate::changes::Changes;
 use crate::client::{Client, Handle};
-use crate::event::Event;
-use crate::panics::log;
-use crate::subscription::{End, Stage};
-use crate::{observe, spans};
+use crate::events::changes::Changes;
+use crate::events::event::Event;
+use crate::observe::panics::log;
+use crate::subscriptions::{End, Stage};
+use crate::observe::{self, spans};
 
 impl Hub {
     /// Hands one event of the machine's to those who wait for it. Runs callbacks; no lock is held meanwhile.

@@ -22,24 +22,24 @@ use tokio::sync::oneshot;
 
 use self::callers::Callers;
 pub(crate) use self::calls::{Caller, MadeAgain, MakeMutation, Making, Sink, function};
-use crate::broadcast::Broadcasts;
-use crate::callbacks::Callbacks;
 use crate::client::Client;
+use crate::client::session::Session;
 use crate::error::Repr;
-use crate::first_batch::FirstBatches;
-use crate::hooks::Hooks;
-use crate::listen::{Listeners, UnhandledCallback};
+use crate::events::broadcast::Broadcasts;
+use crate::events::callbacks::Callbacks;
+use crate::events::hooks::Hooks;
+use crate::events::listeners::{Listeners, UnhandledCallback};
+use crate::events::watches::Source;
 use crate::observe::SlowCallback;
+use crate::observe::panics::{Panicked, Panics};
+use crate::observe::spans::{Origin, Sessions};
 use crate::offline::OfflineHub;
 use crate::optimistic::Mutators;
-use crate::panics::{Panicked, Panics};
 use crate::query::QueryList;
-use crate::session::Session;
-use crate::spans::{Origin, Sessions};
-use crate::subscription::{End, Stage, Subscription};
-use crate::verify::Verifiers;
-use crate::view::View;
-use crate::watch::Source;
+use crate::subscriptions::first_batch::FirstBatches;
+use crate::subscriptions::verify::Verifiers;
+use crate::subscriptions::{End, Stage, Subscription};
+use crate::tables::view::View;
 
 /// The machine, and where its events go.
 pub(crate) struct Hub {

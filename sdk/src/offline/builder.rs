@@ -10,8 +10,8 @@ use lightlike_core::journal::{Opened, QueuedCall, Saved, Store, StoreError};
 use lightlike_core::schema::fingerprint;
 
 use super::hub::{BeforeReplay, lock};
-use crate::builder::ClientBuilder;
-use crate::declare::Declared;
+use crate::client::builder::ClientBuilder;
+use crate::client::declare::Declared;
 use crate::error::{Error, Repr};
 use crate::hub::Hub;
 

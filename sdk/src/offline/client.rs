@@ -8,10 +8,10 @@ use lightlike_core::types::Uuid;
 
 use super::CallOutcome;
 use crate::client::Client;
+use crate::events::stream::EventStream;
+use crate::events::watches::Watch;
 use crate::hub::MadeAgain;
-use crate::spans::CallSpan;
-use crate::stream::EventStream;
-use crate::watch::Watch;
+use crate::observe::spans::CallSpan;
 
 /// Offline: what is kept of calls. See [`ClientBuilder::offline`](crate::ClientBuilder::offline).
 impl Client {

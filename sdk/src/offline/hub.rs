@@ -11,11 +11,11 @@ use lightlike_core::limits::Limits;
 use tokio::sync::oneshot;
 
 use super::{CallEnd, CallOutcome};
-use crate::callbacks::Callbacks;
+use crate::events::callbacks::Callbacks;
+use crate::events::stream::{Bounds, EventStream};
+use crate::events::watches::Source;
 use crate::hub::{Caller, Hub, send};
-use crate::panics::Panics;
-use crate::stream::{Bounds, EventStream};
-use crate::watch::Source;
+use crate::observe::panics::Panics;
 
 /// Number of outcomes that a stream holds, and that are kept for the first one that is asked for.
 const OUTCOME_CAPACITY: usize = 1024;

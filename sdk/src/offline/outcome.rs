@@ -9,7 +9,7 @@ use lightlike_core::schema::Reducer;
 use lightlike_core::types::{Timestamp, Uuid};
 use lightlike_core::wire::Text;
 
-use crate::call::CallError;
+use crate::calls::CallError;
 
 /// Outcome of one call of a reducer: see [`Client::call_outcomes`](crate::Client::call_outcomes).
 #[derive(Debug, Clone)]

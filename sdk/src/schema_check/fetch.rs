@@ -15,7 +15,7 @@ use crate::client::{Client, WeakClient};
 use crate::error::{Error, Repr};
 use crate::http::{self, Http};
 use crate::hub::Hub;
-use crate::panics::log;
+use crate::observe::panics::log;
 
 /// Begins with the check, for a client that has just been started.
 pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {

@@ -20,9 +20,9 @@ use lightlike_core::schema::{
 };
 use tokio::sync::{Notify, oneshot};
 
+use crate::client::plain_text::PlainText;
 use crate::http;
-use crate::panics::log;
-use crate::plain_text::PlainText;
+use crate::observe::panics::log;
 
 pub(crate) use self::fetch::{connected, definitions, start};
 

@@ -14,7 +14,7 @@ use lightlike_core::wire::Text;
 
 use super::error::{UntypedError, nearest};
 use super::value::UntypedValue;
-use crate::call::{CallError, failure};
+use crate::calls::{CallError, failure};
 use crate::hub::Hub;
 
 /// The arguments of a call by name.

@@ -8,8 +8,8 @@ use lightlike_core::schema::ServerSchema;
 
 use super::row::UntypedRow;
 use super::shape::Shape;
-use crate::changes::Changes;
-use crate::event::{Change, Deleted, Inserted, Updated};
+use crate::events::changes::Changes;
+use crate::events::event::{Change, Deleted, Inserted, Updated};
 
 /// Change of a row of some table.
 #[derive(Debug, Clone, PartialEq)]

@@ -52,9 +52,9 @@ use lightlike_core::conn::{CallRequest, Reply};
 use lightlike_core::schema::ServerSchema;
 use lightlike_core::wire::Text;
 
-use crate::changes::Changes;
 use crate::client::Client;
 use crate::error::{Error, Repr};
+use crate::events::changes::Changes;
 use crate::hub::Hub;
 
 pub use self::call::{Args, RawCall, UntypedCall};

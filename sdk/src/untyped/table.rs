@@ -8,12 +8,12 @@ use lightlike_core::schema::{SatsValue, ServerField};
 use super::changes::of_table;
 use super::row::UntypedRow;
 use super::shape::Shape;
-use crate::callbacks::CallbackId;
-use crate::changes::Changes;
-use crate::event::{Change, Deleted, Event, Inserted, Updated};
+use crate::events::callbacks::CallbackId;
+use crate::events::changes::Changes;
+use crate::events::event::{Change, Deleted, Event, Inserted, Updated};
+use crate::events::stream::EventStream;
 use crate::hub::Hub;
-use crate::stream::EventStream;
-use crate::view::View;
+use crate::tables::view::View;
 
 /// A table without a struct. Cheap to clone, and keeps nothing open.
 ///

@@ -42,7 +42,7 @@ fn files_with_events(folder: &Path, found: &mut Vec<String>) {
         }
         let text = fs::read_to_string(&path).unwrap();
         if macros.iter().any(|it| text.contains(it)) {
-            found.push(path.file_name().unwrap().to_str().unwrap().into());
+            found.push(path.to_str().unwrap().into());
         }
     }
 }
@@ -54,5 +54,5 @@ fn events_for_tracing_are_fenced() {
         files_with_events(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
     }
     // All others use `log!`, which has the fence; these functions are called inside of one.
-    assert_eq!(found, ["observe.rs"]);
+    assert!(found.len() == 1 && found[0].ends_with("sdk/src/observe/mod.rs"), "{found:?}");
 }

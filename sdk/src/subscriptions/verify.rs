@@ -1,0 +1,57 @@
+//! Comparing the cache with the server.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use lightlike_core::conn::{Verification, VerificationId};
+use tokio::sync::oneshot;
+
+use crate::calls::Unanswered;
+use crate::client::Client;
+use crate::error::{Error, Repr};
+use crate::hub::lock;
+
+/// Waiters for verifications.
+pub(crate) type Verifiers = Mutex<HashMap<VerificationId, oneshot::Sender<Option<Verification>>>>;
+
+impl Client {
+    /// Compares every query set that is in step with what the server has, at one point of the history.
+    ///
+    /// The server sends the rows of all sets once more; nothing is changed by it and no callback hears of it. There ought to
+    /// be no difference, ever: this is for who wants to be sure, after an incident or in a test. What is only
+    /// [expected](crate::Call::optimistic) of calls is left aside. It takes memory in proportion to the rows, and time in
+    /// which nothing else is applied.
+    ///
+    /// ```no_run
+    /// # async fn check(db: lightlike::Client) -> Result<(), lightlike::Error> {
+    /// let verification = db.verify().await?;
+    /// assert!(verification.drifts.is_empty(), "{:?}", verification.drifts);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Query`](crate::ErrorKind::Query) if there is no connection, or it is lost before all is compared; or if the server
+    /// answers none of so many that [`Limits::max_query_set_bytes`](crate::Limits::max_query_set_bytes) has no room for another.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: what was asked for is compared, and nobody is told.
+    pub async fn verify(&self) -> Result<Verification, Error> {
+        /// Outcomes that wait to be delivered where nobody ticks.
+        const WAITING_MAX: usize = 65_536;
+        let unanswered = || Error::from(Repr::Unanswered(Unanswered::Lost));
+        if lock(&self.hub().verifiers).len() > WAITING_MAX {
+            return Err(unanswered());
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.hub().command(|connection, _| {
+            let id = connection.verify();
+            // Before the lock is let go: so the outcome finds whom to tell.
+            lock(&self.hub().verifiers).insert(id, sender);
+        });
+        let outcome = receiver.await.ok().flatten();
+        outcome.ok_or_else(unanswered)
+    }
+}
