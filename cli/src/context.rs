@@ -7,10 +7,12 @@ use std::io::Read as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use lightlike::Client;
+use lightlike::auth::{FileTokens, TokenStore as _};
+use lightlike::connection::SchemaCheck;
 use lightlike::http::Http;
 use lightlike::schema::ServerSchema;
 use lightlike::untyped::Untyped;
-use lightlike::{Client, FileTokens, SchemaCheck, TokenStore as _};
 use lightlike_core::conn::Server;
 
 use crate::args::Global;

@@ -1,7 +1,9 @@
 //! The program, apart from who drives it.
 
+use lightlike::ClientBuilder;
+use lightlike::calls::Accepted;
+use lightlike::offline::Store;
 use lightlike::prelude::*;
-use lightlike::{Accepted, ClientBuilder, Store};
 
 /// A row of the module's `note` table.
 #[derive(Bsatn, Table, Clone, Debug, PartialEq)]
@@ -50,8 +52,8 @@ pub(crate) async fn command(db: &Client, line: &str) -> Result<Accepted, lightli
     let accepted = match (word, rest.split_once(' ')) {
         ("once", _) => {
             // The module knows the call by this name, and so does the stream of outcomes.
-            let id = db.new_call_id();
-            db.call(add_note_once(id, rest.into())).named(id).accepted().await?
+            let id = db.new_idempotency_key();
+            db.call(add_note_once(id, rest.into())).idempotency_key(id).accepted().await?
         }
         ("rename", Some((id, title))) => {
             // The last note's id is a temporary one until the server has given it another. The call waits for that.

@@ -17,8 +17,9 @@ mod embedded;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use lightlike::calls::Accepted;
+use lightlike::offline::RedbStore;
 use lightlike::prelude::*;
-use lightlike::{Accepted, RedbStore};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use self::app::Note;
@@ -112,7 +113,7 @@ async fn make(db: &Client, line: &str) -> anyhow::Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "the terminal is what this is about")]
-fn show(outcome: &lightlike::CallOutcome) {
+fn show(outcome: &lightlike::offline::CallOutcome) {
     let when = if outcome.restored { " of an earlier run" } else { "" };
     println!("< {}{when}: {:?}", outcome.reducer, outcome.end);
 }

@@ -55,54 +55,67 @@
 //!   ([`TableHandle::changes`], [`Client::broadcast`]). Watches have the latest value ([`TableHandle::watch_row`],
 //!   [`TableHandle::watch`], [`Client::state`], [`Client::wait_until`]).
 //! - **A lost connection comes back.** Rows stay readable ([`View::is_stale`] tells), then the difference comes as one
-//!   transaction with the cause [`Cause::Resync`]. A call that was under way ends as
+//!   transaction with the cause [`Cause::Resync`](events::Cause::Resync). A call that was under way ends as
 //!   [`CallError::Unknown`], unless its reducer is declared `idempotent`: then it is sent again, until the server has
-//!   hung up on it [too often](Limits::max_call_losses).
+//!   hung up on it [too often](connection::Limits::max_call_losses).
 //! - **Calls can be seen before they are answered.** [`Call::optimistic`] shows what is expected of one, over whatever the
 //!   server says meanwhile.
 //! - **It works without a network**, given an [offline store](ClientBuilder::offline): rows of the last run are there at
-//!   once, and calls wait on disk, each [delivered as it says](Delivery), also over a restart.
+//!   once, and calls wait on disk, each [delivered as it says](calls::Delivery), also over a restart.
 //! - **Nothing is silent.** What does not decode, what is refused, what a slow stream missed, what a call came to: each
 //!   has its typed error, which names the thing.
 //! - **It can be watched.** [`Client::stats`] has the numbers. `tracing` is told of connections, transactions and calls, as
 //!   events and as spans: what a callback logs is inside its transaction, and a call is inside what its caller does. The
 //!   names and fields are stable, and listed in the repository's `docs/observability.md`.
 //!
+//! # Where to find what
+//!
+//! The root has what a first program touches. Further items are in modules by concern: [`events`] (callbacks, streams,
+//! watches), [`calls`], [`query`], [`subscriptions`], [`optimistic`] (predicted rows), [`offline`] (stores, queued calls),
+//! [`connection`] (limits, reconnecting, drivers, proxies), [`tls`], [`auth`] (tokens), [`stats`], [`error`] (details of an
+//! [`Error`]), [`schema`] and [`types`], [`untyped`], and `http`.
+//!
 //! # Features
 //!
+//! - `brotli` (on by default): frames that the server compressed with brotli, for
+//!   [`ClientBuilder::compression`].
+//! - `redb` (on by default): `offline::RedbStore`, an offline store in the embedded database redb. Without it there are
+//!   [`FileStore`](offline::FileStore) and [`MemoryStore`](offline::MemoryStore).
 //! - `json`: SATS-JSON, in `json`, and JSON of [`untyped`] rows.
 //! - `http`: the server's HTTP API, in `http`, and the comparison of the program with the module's schema at connect. It
 //!   brings `json`.
 //! - `schema`: that comparison while the program is compiled, with a schema that was saved.
-//! - `brotli` (on by default): frames that the server compressed with brotli, if it is
-//!   [asked for](ClientBuilder::compression).
-//! - `redb` (on by default): `RedbStore`, an offline store in the embedded database redb. Without it there are
-//!   [`FileStore`] and [`MemoryStore`].
-//! - `auth`: tokens that are renewed, what they claim, and signing in with a provider of identities, in `auth`.
-//! - `serde`: serde forms of [`types::Identity`], [`types::Timestamp`] and the server's other types, as the official Rust types have them,
-//!   and `types::text` for their text forms.
+//! - `auth`: token renewal, claims, and OpenID Connect sign-in, in [`auth`].
+//! - `serde`: serde forms of [`types::Identity`], [`types::Timestamp`] and the server's other types, as the official Rust
+//!   types have them, and `types::text` for their text forms.
 //! - `chrono`, `jiff`, `time`, `uuid`: conversions to and from the types of these crates.
 //! - `claims`: `Identity::from_claims`.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate self as lightlike;
 
 pub mod auth;
-mod calls;
+pub mod calls;
 mod client;
-mod error;
-mod events;
+pub mod connection;
+pub mod error;
+pub mod events;
 #[cfg(feature = "http")]
 pub mod http;
 mod hub;
 mod observe;
-mod offline;
-mod optimistic;
+pub mod offline;
+pub mod optimistic;
 pub mod prelude;
 pub mod query;
+pub mod schema;
 #[cfg(feature = "http")]
 mod schema_check;
-mod subscriptions;
+pub mod stats;
+pub mod subscriptions;
 mod tables;
+pub mod tls;
 pub mod untyped;
 #[cfg(test)]
 mod words;
@@ -113,70 +126,23 @@ pub mod __private;
 
 // Documented here, where a program finds them: their own crate is not for programs to name.
 #[doc(inline)]
-pub use lightlike_core::cache::{
-    AnyId, Drift, LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, OutOfSync,
-    OutOfSyncKind, RegisterError, RowChange, RowMismatch, RowStatus, SetFailure, SetId, TableId,
-    TempId,
-};
+pub use lightlike_core::bsatn::{self, Bsatn};
 #[doc(inline)]
-pub use lightlike_core::conn::{
-    Accepted, AnswerOrigin, CallId, CannotSwitch, Cause, CloseReason, ConnectionState, DialError,
-    EndpointError, Histogram, Lost, NotSent, OfflineConfig, Overflow, PartialMessage, Receiving,
-    Reconnect, Replay, Server, SlowConsumer, SlowReason, StaleReason, Stats, Storage,
-    SubscriptionId, SyncState, Verification, WhileDisconnected,
-};
-#[cfg(feature = "redb")]
-#[doc(inline)]
-pub use lightlike_core::driver::RedbStore;
-#[doc(inline)]
-pub use lightlike_core::driver::{
-    Budget, Coded, FileStore, InvalidHeader, Io, Proxy, ProxyError, RecordCodec, Tls, TlsError,
-};
-#[doc(inline)]
-pub use lightlike_core::journal::{
-    DeadLetter, Delivery, Failure, Held, LoadError, Loss, MemoryStore, QueuedCall, QueuedState,
-    Store, StoreError, StoreErrorKind, Write,
-};
+pub use lightlike_core::conn::ConnectionState;
 #[cfg(feature = "json")]
 #[doc(inline)]
 pub use lightlike_core::json;
 #[doc(inline)]
-pub use lightlike_core::limits::{LimitError, Limits};
+pub use lightlike_core::schema::{HasKey, Procedure, Reducer, Table};
 #[doc(inline)]
-pub use lightlike_core::schema::ClientIndex;
-#[doc(inline)]
-pub use lightlike_core::secret::InvalidToken;
-#[doc(inline)]
-pub use lightlike_core::wire::{Compression, FrameError, WireError, WireErrorKind};
-#[doc(inline)]
-pub use lightlike_core::{bsatn, schema, types};
+pub use lightlike_core::types::{self, ConnectionId, Identity, TimeDuration, Timestamp, Uuid};
 #[doc(inline)]
 pub use lightlike_macros::{Bsatn, Table, procedure, reducer};
 
-pub use self::auth::token::{FileTokens, MemoryTokens, TokenFileError, TokenStore};
-pub use self::calls::outcome::{Latency, Outcome};
-pub use self::calls::{Call, CallError, CallErrorKind, Pending, ProcedureCall, Unanswered};
+pub use self::calls::{Call, CallError, CallErrorKind, Pending, ProcedureCall};
 pub use self::client::builder::ClientBuilder;
-pub use self::client::drive::{DriverThread, Tick};
-pub use self::client::{Client, Disconnecting, WeakClient};
+pub use self::client::{Client, WeakClient};
 pub use self::error::{Error, ErrorKind};
-pub use self::events::broadcast::{Broadcast, BroadcastEvent, BroadcastRow};
-pub use self::events::callbacks::{CallbackId, ScopedCallback};
-pub use self::events::changes::Changes;
-pub use self::events::event::{Change, Deleted, Event, Inserted, Lagged, Updated};
-pub use self::events::hooks::RowEvents;
-pub use self::events::listeners::{CallEvent, Called, FunctionKind, Unhandled};
-pub use self::events::stream::EventStream;
-pub use self::events::watches::table::TableWatch;
-pub use self::events::watches::wait::WaitUntil;
-pub use self::events::watches::{Gone, Watch};
-pub use self::observe::panics::Panicked;
-pub use self::offline::{CallEnd, CallOutcome};
-pub use self::optimistic::MutatorOutcome;
-pub use self::query::{Filter, IntoQueries, Query, QueryError, QueryList, Sender, TableQueries};
-#[cfg(feature = "http")]
-pub use self::schema_check::SchemaCheck;
 pub use self::subscriptions::Subscription;
 pub use self::tables::handle::TableHandle;
-pub use self::tables::reads::NotOneRow;
 pub use self::tables::view::{TableView, View};

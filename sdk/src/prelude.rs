@@ -1,12 +1,12 @@
 //! Items that most programs need: `use lightlike::prelude::*;`.
 
-pub use crate::bsatn::Bsatn;
-pub use crate::schema::{Procedure, Reducer, Table};
-pub use crate::types::{
-    ConnectionId, I256, Identity, ScheduleAt, TimeDuration, Timestamp, U256, Uuid,
-};
+pub use crate::auth::{FileTokens, MemoryTokens};
+pub use crate::connection::Budget;
+pub use crate::events::{Cause, Change, Deleted, Inserted, Lagged, RowChange, Updated};
+pub use crate::optimistic::{LocalTx, RowStatus, TempId};
+pub use crate::query::{Filter, Sender, TableQueries};
+pub use crate::types::{I256, ScheduleAt, U256};
 pub use crate::{
-    Bsatn, Budget, CallError, Cause, Change, Client, ConnectionState, Deleted, FileTokens, Filter,
-    Inserted, Lagged, LocalTx, MemoryTokens, RowChange, RowStatus, Sender, Subscription, Table,
-    TableQueries, TempId, Updated, procedure, reducer,
+    Bsatn, CallError, Client, ConnectionId, ConnectionState, HasKey, Identity, Procedure, Reducer,
+    Subscription, Table, TimeDuration, Timestamp, Uuid, View, procedure, reducer,
 };

@@ -151,7 +151,7 @@ async fn second_row_type_is_refused_by_name() {
 async fn truncated_frames_answer_once_and_reconnect() {
     // Only the embedded server can be made to.
     let server = lightlike_tests::chat::embedded().await;
-    let mut reconnect = lightlike::Reconnect::default();
+    let mut reconnect = lightlike::connection::Reconnect::default();
     reconnect.pause_max = std::time::Duration::from_millis(10);
     let builder = Client::builder(server.uri(), server.database()).reconnect(reconnect);
     let ada = builder.connect().await.unwrap();

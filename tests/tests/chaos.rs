@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use lightlike::Pending;
+use lightlike::calls::WhileDisconnected;
+use lightlike::connection::Reconnect;
+use lightlike::offline::MemoryStore;
 use lightlike::prelude::*;
-use lightlike::{MemoryStore, Pending, Reconnect, WhileDisconnected};
 use lightlike_tests::notes::{AddNote, Note, add_note, add_note_once};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use lightlike::events::CallbackId;
 use lightlike::prelude::*;
 use lightlike::{CallErrorKind, ErrorKind};
 use lightlike_tests::chat::{Message, User, send_message, set_name};
@@ -195,9 +196,11 @@ async fn every_compression_and_confirmation_shows_the_same_rows() {
     let ada = target.connect().await;
     let text = "row ".repeat(2_000);
     ada.call(send_message(text.clone())).await.unwrap();
-    for compression in
-        [lightlike::Compression::None, lightlike::Compression::Gzip, lightlike::Compression::Brotli]
-    {
+    for compression in [
+        lightlike::connection::Compression::None,
+        lightlike::connection::Compression::Gzip,
+        lightlike::connection::Compression::Brotli,
+    ] {
         for confirmed in [false, true] {
             let builder = target.builder().compression(compression).confirmed_reads(confirmed);
             let db = builder.connect().await.unwrap();
@@ -269,12 +272,12 @@ async fn callbacks_may_do_anything() {
     let log = Log::default();
     let seen = log.clone();
     let table = ada.table::<Message>();
-    let id = Arc::new(Mutex::new(None));
+    let id = Arc::new(Mutex::new(None::<CallbackId>));
     let own = Arc::clone(&id);
     *id.lock().unwrap() = Some(table.on_insert(move |event, message| {
         seen.push(format!("first: {}", message.text));
         let db = event.db();
-        db.table::<Message>().remove(own.lock().unwrap().take().unwrap());
+        own.lock().unwrap().take().unwrap().remove();
         let later = seen.clone();
         db.table::<Message>().on_insert(move |_, message| {
             later.push(format!("second: {}", message.text));

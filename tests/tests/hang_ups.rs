@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use lightlike::ClientBuilder;
+use lightlike::calls::Accepted;
+use lightlike::connection::{Limits, Reconnect};
+use lightlike::offline::{Failure, MemoryStore};
 use lightlike::prelude::*;
-use lightlike::{Accepted, ClientBuilder, Failure, Limits, MemoryStore, Reconnect};
 use lightlike_tests::notes::{Note, add_note, add_note_once};
 use lightlike_tests::target::Target;
 
@@ -33,8 +36,8 @@ async fn call_that_the_server_closes_on_is_abandoned() {
     let target = Target::notes().await;
     let db = builder(&target).connect().await.unwrap();
     let _notes = db.subscribe(Note::all()).await.unwrap();
-    let bad = db.call(add_note_once(db.new_call_id(), too_large())).send();
-    let good = db.call(add_note_once(db.new_call_id(), "milk".into())).send();
+    let bad = db.call(add_note_once(db.new_idempotency_key(), too_large())).send();
+    let good = db.call(add_note_once(db.new_idempotency_key(), "milk".into())).send();
     let error = bad.await.unwrap_err();
     let CallError::Abandoned { sent, reason } = error else { panic!("{error}") };
     assert!((3..=8).contains(&sent), "{sent}");
@@ -49,11 +52,12 @@ async fn kept_calls_behind_one_that_is_abandoned_are_delivered() {
     let (target, store) = (Target::notes().await, MemoryStore::new());
     let db = builder(&target).offline(store).build().unwrap();
     db.subscribe(Note::all()).keep();
-    let bad = db.call(add_note_once(db.new_call_id(), too_large())).accepted().await.unwrap();
+    let bad =
+        db.call(add_note_once(db.new_idempotency_key(), too_large())).accepted().await.unwrap();
     assert_eq!(bad, Accepted::Queued);
     // At most once: if it was in flight when the connection ends, nobody would know.
     db.call(add_note("milk".into())).accepted().await.unwrap();
-    db.call(add_note_once(db.new_call_id(), "eggs".into())).accepted().await.unwrap();
+    db.call(add_note_once(db.new_idempotency_key(), "eggs".into())).accepted().await.unwrap();
     db.start().unwrap();
     db.sync_state().wait_for(|state| state.pending == 0).await.unwrap();
     let letters = db.dead_letters();

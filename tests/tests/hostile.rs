@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use lightlike::Limits;
+use lightlike::connection::Limits;
 use lightlike::prelude::*;
 use lightlike_core::wire::{ClientMessage, QuerySetId, RequestId};
 use lightlike_tests::hostile::{

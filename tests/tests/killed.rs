@@ -9,8 +9,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use lightlike::offline::{FileStore, RedbStore};
 use lightlike::prelude::*;
-use lightlike::{FileStore, RedbStore};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;
 

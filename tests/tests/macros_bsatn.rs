@@ -173,7 +173,7 @@ fn an_error_names_the_type_and_the_byte() {
 
 #[test]
 fn a_derived_type_is_bsatn() {
-    fn owned<T: lightlike::bsatn::Bsatn>() -> usize {
+    fn owned<T: Bsatn>() -> usize {
         size_of::<T>()
     }
     assert_eq!(owned::<Point>(), 8);

@@ -3,9 +3,7 @@
 
 #![expect(clippy::disallowed_names, reason = "the module has a parameter `foo`")]
 
-use lightlike::schema::{
-    FieldDef, FunctionDef, Procedure, Reducer, SatsType, Table as _, TableDef, TypeRef,
-};
+use lightlike::schema::{FieldDef, FunctionDef, Procedure, Reducer, SatsType, TableDef, TypeRef};
 use lightlike::types::{ConnectionId, Identity, ScheduleAt, Timestamp};
 use lightlike::{Bsatn, Table, procedure, reducer, schema};
 use serde_json::{Value, json};
@@ -166,7 +164,7 @@ impl Recorded {
     }
 
     #[track_caller]
-    fn check_table<T: schema::Table>(&self) {
+    fn check_table<T: Table>(&self) {
         let TableDef { name, row, primary_key, unique, indexes, .. } = T::DEF;
         let table = self.entry("Tables", name);
         let columns = row.columns.iter().map(|column| element(Some(column.name), column.ty));

@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 
+use lightlike::__private::IndexVisitor;
 use lightlike::bsatn::{Reader, to_vec};
 use lightlike::schema::{
-    Column, FindIn, HasKey, IndexDef, IndexRef, IndexVisitor, Indexed, Kind, MultiIndex, Plain,
-    Primary, RangeIn, Row, Sats, SatsType, TableDef, TableKind, Unique,
+    Column, FindIn, HasKey, IndexDef, IndexRef, Indexed, Kind, MultiIndex, Plain, Primary, RangeIn,
+    Row, Sats, SatsType, TableDef, TableKind, Unique,
 };
-use lightlike::{Bsatn, Table, schema};
+use lightlike::{Bsatn, Table};
 
 #[derive(Bsatn, Table, Debug, Clone, PartialEq)]
 #[table(index(name = by_team_and_level, btree(columns = [team, level])))]
@@ -69,7 +70,7 @@ struct Explosion {
 }
 
 /// `DEF` is the name of a constant of `Row` too.
-fn def<T: schema::Table>() -> TableDef {
+fn def<T: Table>() -> TableDef {
     T::DEF
 }
 

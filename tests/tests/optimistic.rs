@@ -1,8 +1,10 @@
 //! What calls are expected to do, on both servers: seen at once, replaced by what the server says, and no trace of it left.
 #![expect(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
+use lightlike::calls::WhileDisconnected;
+use lightlike::connection::Reconnect;
+use lightlike::events::{Changes, EventStream};
 use lightlike::prelude::*;
-use lightlike::{Changes, EventStream, Reconnect, WhileDisconnected};
 use lightlike_tests::conformance::columns::{InsertOneU8, OneU8};
 use lightlike_tests::conformance::failures::fail_with_string;
 use lightlike_tests::conformance::keys::{

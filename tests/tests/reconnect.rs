@@ -3,8 +3,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use lightlike::calls::WhileDisconnected;
+use lightlike::connection::Reconnect;
+use lightlike::events::{Changes, EventStream};
 use lightlike::prelude::*;
-use lightlike::{Changes, EventStream, Reconnect, WhileDisconnected};
 use lightlike_tests::chat::{Message, User, send_message, set_name};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;

@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use lightlike::connection::SchemaCheck;
 use lightlike::prelude::*;
 use lightlike::schema::Difference;
-use lightlike::{ClientBuilder, ErrorKind, SchemaCheck};
+use lightlike::{ClientBuilder, ErrorKind};
 use lightlike_tests::conformance::events::TestEvent;
 use lightlike_tests::conformance::failures::{NoOp, no_op};
 use lightlike_tests::conformance::indexes::Score;

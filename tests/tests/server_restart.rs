@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use lightlike::Reconnect;
+use lightlike::connection::Reconnect;
 use lightlike::prelude::*;
 use lightlike_tests::chat::{Message, send_message};
 use lightlike_tests::real::{Module, Real};

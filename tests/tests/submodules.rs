@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic as its tests do")]
 
-use lightlike::SchemaCheck;
+use lightlike::connection::SchemaCheck;
 use lightlike::http::Http;
 use lightlike::prelude::*;
 use lightlike::schema::{SatsValue, ServerSchema};

@@ -103,7 +103,7 @@ async fn replaced_keyed_row_is_an_update() {
         for want in lines {
             assert_eq!(line(&next(&mut stream).await), want);
         }
-        db.remove(id);
+        id.remove();
         call("insert_pk_string", r#"["b", 1]"#).await;
         assert!(log.take().is_empty());
         assert_eq!(line(&next(&mut stream).await), r#"+(key: "b", data: 1)"#);

@@ -1,7 +1,8 @@
 //! Many connections that have nothing to do, in one process.
 
 use bench_harness::{emit, heap, resident, trim};
-use lightlike::{Client, Tls};
+use lightlike::Client;
+use lightlike::tls::Tls;
 use tokio::runtime::Builder;
 
 use crate::front::Front;
@@ -43,7 +44,7 @@ pub(crate) fn run(uri: &str, database: &str, connections: u64, way: &str) {
 fn connect_manually(uri: &str, database: &str) -> Client {
     let db = Client::builder(uri, database).build_manual().expect("a client");
     while db.identity().is_none() {
-        let _ = db.tick(lightlike::Budget::unlimited()).expect("a connection");
+        let _ = db.tick(lightlike::connection::Budget::unlimited()).expect("a connection");
         std::thread::yield_now();
     }
     db

@@ -18,7 +18,7 @@ pub(crate) fn run(uri: &str, database: &str, mebibytes: u64) {
     let pong = std::thread::spawn(move || front.line());
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let builder = Client::builder(&uri, database)
-        .compression(lightlike::Compression::None)
+        .compression(lightlike::connection::Compression::None)
         .confirmed_reads(false);
     let db = runtime.block_on(builder.connect()).expect("a connection");
     trim();

@@ -28,9 +28,9 @@ impl Client for Lightlike {
     fn connect(options: &Options) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let compression = match options.compression {
-            Compression::None => lightlike::Compression::None,
-            Compression::Gzip => lightlike::Compression::Gzip,
-            Compression::Brotli => lightlike::Compression::Brotli,
+            Compression::None => lightlike::connection::Compression::None,
+            Compression::Gzip => lightlike::connection::Compression::Gzip,
+            Compression::Brotli => lightlike::connection::Compression::Brotli,
         };
         let builder = lightlike::Client::builder(&options.uri, &options.database)
             .compression(compression)

@@ -1,6 +1,6 @@
 //! `lightlike login` and `lightlike logout`.
 
-use lightlike::{TokenFileError, TokenStore as _};
+use lightlike::auth::{TokenFileError, TokenStore as _};
 
 use super::identity::identity_of;
 use crate::context::{Context, store};

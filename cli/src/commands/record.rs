@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lightlike::{Client, ConnectionState, Reconnect};
+use lightlike::connection::Reconnect;
+use lightlike::{Client, ConnectionState};
 use lightlike_core::conn::Server;
 
 use super::interrupted;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lightlike::connection::CloseReason;
+use lightlike::events::{Cause, Change};
 use lightlike::schema::{SatsValue, ServerSchema};
 use lightlike::untyped::{Untyped, UntypedChange, UntypedRow};
-use lightlike::{Cause, Change, Client, CloseReason, ConnectionState, Subscription};
+use lightlike::{Client, ConnectionState, Subscription};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::interrupted;
@@ -130,8 +132,8 @@ struct Watch<'c> {
     context: &'c Context,
     database: String,
     untyped: Untyped,
-    transactions: lightlike::EventStream<lightlike::Changes>,
-    state: lightlike::Watch<ConnectionState>,
+    transactions: lightlike::events::EventStream<lightlike::events::Changes>,
+    state: lightlike::events::Watch<ConnectionState>,
     printer: Printer,
     out: Sink,
     no_initial: bool,
@@ -177,7 +179,7 @@ impl Watch<'_> {
     async fn changes(
         &mut self,
         client: &Client,
-        transaction: &lightlike::Changes,
+        transaction: &lightlike::events::Changes,
     ) -> Result<Vec<UntypedChange>, Failure> {
         let initial = matches!(transaction.cause(), Cause::Applied(_));
         if initial && self.no_initial {
@@ -200,7 +202,7 @@ impl Watch<'_> {
     /// Shows changes, and returns `true` if enough were shown.
     fn show(
         &mut self,
-        transaction: &lightlike::Changes,
+        transaction: &lightlike::events::Changes,
         changes: Vec<UntypedChange>,
     ) -> Result<bool, Failure> {
         let cause = cause(transaction.cause());

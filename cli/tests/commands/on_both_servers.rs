@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 
-use lightlike::{FileTokens, TokenStore as _};
+use lightlike::auth::{FileTokens, TokenStore as _};
 use lightlike_tests::target::Target;
 use serde_json::Value;
 

@@ -18,7 +18,7 @@ use crate::guard::{self, Panic};
 /// # mod lightlike { pub use lightlike_core::driver::Budget; }
 /// use std::time::Duration;
 ///
-/// use lightlike::Budget;
+/// use lightlike::connection::Budget;
 ///
 /// let frame = Budget::time(Duration::from_millis(2));
 /// let step = Budget::messages(1).and_rows(10_000);

@@ -25,7 +25,7 @@ type Asking = Pin<Box<dyn Future<Output = Result<String, Failure>> + Send>>;
 /// - before one is presented, and while a connection lives, when it ends within the [leeway](Self::leeway);
 /// - when the server does not accept one (401, 403): once an attempt, and if the next is not accepted either the connection
 ///   [needs another](crate::ConnectionState::NeedsAuth). A client that was connected before tries again after
-///   [`Reconnect::auth_pause`](crate::Reconnect::auth_pause), so a provider that cannot be reached for a while is asked
+///   [`Reconnect::auth_pause`](crate::connection::Reconnect::auth_pause), so a provider that cannot be reached for a while is asked
 ///   again; what a captive portal answers in the server's place is no reason to ask.
 ///
 /// The client presents what it gives, keeps it in the token store, and shows it as [`Client::token`](crate::Client::token).

@@ -18,6 +18,32 @@ use super::form;
 /// A provider of identities that speaks OpenID Connect, and how it knows the application.
 ///
 /// It has to sign its tokens with ES256 or RS256: servers accept no others.
+///
+/// ```no_run
+/// use lightlike::auth::{Provider, Refresh};
+/// use lightlike::prelude::*;
+///
+/// # fn open_in_a_browser(_: &str) {}
+/// # async fn wait_for_the_callback() -> String { String::new() }
+/// # async fn renewed() -> Result<String, std::io::Error> { Ok(String::new()) }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// // A person signs in ..
+/// let provider = Provider::spacetime_auth("client_0123456789");
+/// let sign_in = provider.sign_in("http://127.0.0.1:8400/callback")?;
+/// open_in_a_browser(sign_in.url());
+/// let code = sign_in.callback(&wait_for_the_callback().await)?;
+/// // .. what is to be sent for a token is told; with feature `http`, `code.exchange().await` sends it.
+/// println!("POST {} {}", code.token_uri(), code.form());
+///
+/// // A client asks for another token before the one at hand expires, and when it is refused.
+/// let db = Client::builder("https://maincloud.spacetimedb.com", "chat")
+///     .token_store(FileTokens::new("chat"))
+///     .refresh_token(Refresh::new(|_| renewed()))
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Provider {
     authorize_uri: Box<str>,

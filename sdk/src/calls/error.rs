@@ -26,7 +26,7 @@ pub enum CallError<E> {
     /// It was sent, and the connection was lost before the answer: it may have run, or not.
     Unknown,
     /// It is of a reducer that is called again when its answer is lost, and each time the connection ended before the
-    /// answer, as often as [`max_call_losses`](crate::Limits::max_call_losses) allows: the server hangs up on it. It may
+    /// answer, as often as [`max_call_losses`](crate::connection::Limits::max_call_losses) allows: the server hangs up on it. It may
     /// have run, or not.
     Abandoned {
         /// Number of times that it was sent.
@@ -42,7 +42,7 @@ pub enum CallError<E> {
     /// It was not sent: it was to be dropped without a connection, or a full queue or a veto dropped it.
     Dropped,
     /// It was not sent: it became older than its time to live, or than
-    /// [`max_age`](crate::OfflineConfig::max_age).
+    /// [`max_age`](crate::offline::OfflineConfig::max_age).
     Expired,
     /// It was not sent: it was taken back.
     Cancelled,

@@ -11,21 +11,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lightlike_core::bsatn::{self, EncodeError};
-use lightlike_core::conn::{Accepted, CallId, CallOptions, CallRequest, WhileDisconnected};
-use lightlike_core::journal::Delivery;
+use lightlike_core::conn::{CallOptions, CallRequest};
 use lightlike_core::schema::{Procedure, Reducer, fingerprint};
 use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
-use crate::calls::outcome::Outcome;
 use crate::hub::{Hub, MakeMutation, Making, Sink};
 use crate::observe;
 use crate::offline::AcceptedSender;
 use crate::optimistic::Expected;
 
+#[doc(inline)]
+pub use lightlike_core::conn::{Accepted, CallId, NotSent, WhileDisconnected};
+#[doc(inline)]
+pub use lightlike_core::journal::Delivery;
+
 pub use self::error::{CallError, CallErrorKind, Unanswered};
 pub(crate) use self::error::{failure, procedure_outcome, reducer_outcome, words};
+pub use self::outcome::{Latency, Outcome};
 pub use self::pending::Pending;
 
 /// A call of the reducer `R`, not made yet: await it for its outcome, or [`send`](Self::send) or
@@ -52,6 +56,17 @@ impl<R: Reducer> Call<R> {
 
     /// Ends the call as [`CallError::TimedOut`] if no answer comes in this time. There is no limit otherwise.
     /// Zero: at once. [`Duration::MAX`]: never.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[reducer]
+    /// # fn send_message(text: String) -> Result<(), String>;
+    /// # async fn example(db: &Client) -> Result<(), lightlike::Error> {
+    /// let hello = send_message("hello".into());
+    /// db.call(hello).timeout(std::time::Duration::from_secs(5)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -87,13 +102,27 @@ impl<R: Reducer> Call<R> {
         self.delivery(Delivery::Probe(Text::from(sql.into())))
     }
 
-    /// Names the call, in place of a name that is made for it: see [`Client::new_call_id`](crate::Client::new_call_id).
-    pub fn named(mut self, id: Uuid) -> Self {
-        self.options.id = Some(id);
+    /// Sets the idempotency key of the call, in place of a generated one: see
+    /// [`Client::new_idempotency_key`](crate::Client::new_idempotency_key).
+    pub fn idempotency_key(mut self, key: Uuid) -> Self {
+        self.options.id = Some(key);
         self
     }
 
     /// Makes the call now, and returns its outcome's future.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[reducer]
+    /// # fn send_message(text: String) -> Result<(), String>;
+    /// # async fn example(db: &Client) -> Result<(), lightlike::Error> {
+    /// let first = db.call(send_message("hello".into())).send();
+    /// let second = db.call(send_message("again".into())).send(); // under way together, run in their order
+    /// first.await?;
+    /// second.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn send(self) -> Pending<R::Ok, R::Error> {
         let hub = Arc::clone(&self.hub);
         let (sender, answer) = oneshot::channel();
@@ -102,6 +131,16 @@ impl<R: Reducer> Call<R> {
     }
 
     /// As awaiting it, with what else is known of the outcome: when, and how long it took.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[reducer]
+    /// # fn send_message(text: String) -> Result<(), String>;
+    /// # async fn example(db: &Client) {
+    /// let outcome = db.call(send_message("hello".into())).outcome().await;
+    /// println!("{:?} after {:?}", outcome.result, outcome.latency);
+    /// # }
+    /// ```
     pub async fn outcome(self) -> Outcome<R::Ok, R::Error> {
         self.send().outcome().await
     }
@@ -112,6 +151,15 @@ impl<R: Reducer> Call<R> {
     ///
     /// It leaves also if the program ends now, unless it waits for a connection, or for those before it:
     /// [how a client ends](crate::Client#ending).
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[reducer]
+    /// # fn send_message(text: String) -> Result<(), String>;
+    /// # fn example(db: &Client) {
+    /// db.call(send_message("hello".into())).forget();
+    /// # }
+    /// ```
     pub fn forget(self) {
         if let Err(error) = self.make(Sink::Forget, None) {
             observe::unencodable(R::DEF.name, &error);

@@ -53,7 +53,7 @@ impl<T, E> Pending<T, E> {
         }
     }
 
-    /// Id of the call, as [`Cause::Call`](crate::Cause::Call) names it; `None` if its arguments have no encoding.
+    /// Id of the call, as [`Cause::Call`](crate::events::Cause::Call) names it; `None` if its arguments have no encoding.
     pub fn id(&self) -> Option<CallId> {
         match &self.answer {
             Answer::Coming(call, _) => Some(*call),

@@ -76,7 +76,7 @@ impl ClientBuilder {
     /// The token to present, which says who we are. Without one, nor one in a store, the server makes a new identity.
     ///
     /// It comes before the store's, which is not read then, and is replaced when the server has greeted. Several clients may present one token: they are one user and a connection each, and what
-    /// one of them calls the others hear of with [`Cause::Other`](crate::Cause::Other).
+    /// one of them calls the others hear of with [`Cause::Other`](crate::events::Cause::Other).
     pub fn token(mut self, token: impl AsRef<str>) -> Self {
         self.token = Some(Secret::from(token.as_ref()));
         self
@@ -170,12 +170,13 @@ impl ClientBuilder {
     }
 
     /// Compares the program's structs with the module's schema, and sets what a difference leads to. By default it is
-    /// logged. Feature `http`.
+    /// logged.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), lightlike::Error> {
     /// use lightlike::prelude::*;
-    /// use lightlike::{ErrorKind, SchemaCheck};
+    /// use lightlike::ErrorKind;
+    /// use lightlike::connection::SchemaCheck;
     ///
     /// # #[derive(Bsatn, Table)]
     /// # #[table(name = "user")]
@@ -205,7 +206,7 @@ impl ClientBuilder {
 
     /// Runs `hook` with what differs from the module's schema whenever something does: once for what was mentioned before
     /// the schema came, and then at each mention. It runs beside the connection, on the runtime or where the thing is
-    /// mentioned. Feature `http`.
+    /// mentioned.
     #[cfg(feature = "http")]
     pub fn on_schema_drift(
         mut self,
@@ -232,13 +233,13 @@ impl ClientBuilder {
     ///
     /// It connects at once: a thread which all such clients of the process share reads, decompresses and answers pings,
     /// so that a program that does not tick for a while stays connected. What it has received is bounded by
-    /// [`Limits::max_received_bytes`](crate::Limits::max_received_bytes). The first connection is tried for ever unless
+    /// [`Limits::max_received_bytes`](crate::connection::Limits::max_received_bytes). The first connection is tried for ever unless
     /// [`retry_first_connection`](Self::retry_first_connection) says otherwise.
     ///
     /// ```no_run
     /// use std::time::Duration;
     ///
-    /// use lightlike::Budget;
+    /// use lightlike::connection::Budget;
     /// use lightlike::prelude::*;
     ///
     /// # fn example() -> Result<(), lightlike::Error> {
@@ -304,6 +305,17 @@ impl ClientBuilder {
 
     /// Makes the client, connects in the background (a task on this tokio runtime), and waits until the server has
     /// greeted.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # async fn example() -> Result<(), lightlike::Error> {
+    /// let db = Client::builder("http://127.0.0.1:3000", "chat")
+    ///     .token_store(FileTokens::new("chat"))
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -53,7 +53,7 @@ impl ClientBuilder {
     /// Declares a reducer, by the type of its calls.
     ///
     /// Calls of it that an earlier version of the program [kept](Self::offline) with other arguments are
-    /// [held](crate::QueuedState::NeedsMigration), not sent. A reducer that is called is known from then on; this is for
+    /// [held](crate::offline::QueuedState::NeedsMigration), not sent. A reducer that is called is known from then on; this is for
     /// those whose calls may be sent before. What the server takes is compared as well where the schema is
     /// [checked](Self#method.schema_check).
     pub fn reducer<R: Reducer>(mut self) -> Self {

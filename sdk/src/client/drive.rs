@@ -29,7 +29,7 @@ const TURN: Budget = Budget::time(Duration::from_millis(2));
 #[must_use]
 pub struct Tick {
     /// Something that came is not applied or delivered yet: the budget was used up, or views are held that keep more
-    /// rows than [`Limits::max_dead_rows`](crate::Limits::max_dead_rows).
+    /// rows than [`Limits::max_dead_rows`](crate::connection::Limits::max_dead_rows).
     pub work_left: bool,
     /// Number of the server's messages that it began with.
     pub messages: u64,

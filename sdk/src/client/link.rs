@@ -128,7 +128,7 @@ impl ClientBuilder {
     /// ```no_run
     /// # use lightlike::prelude::*;
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use lightlike::Proxy;
+    /// use lightlike::connection::Proxy;
     ///
     /// let proxy = Proxy::url("http://ada:secret@proxy.example:3128")?.except("intern.example");
     /// let db = Client::builder("https://db.example", "chat").proxy(proxy).connect().await?;

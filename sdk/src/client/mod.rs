@@ -121,6 +121,16 @@ impl Client {
     }
 
     /// The connection's state.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # async fn example(db: &Client) {
+    /// let mut state = db.state();
+    /// while let Some(state) = state.next().await {
+    ///     println!("{state:?}");
+    /// }
+    /// # }
+    /// ```
     pub fn state(&self) -> Watch<ConnectionState> {
         self.hub().state.subscribe()
     }
@@ -155,6 +165,13 @@ impl Client {
     ///
     /// What was received before is still applied, and told to callbacks, in order; so is what comes before the server answers.
     /// [`abort`](Self::abort) stops at once.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # async fn example(db: Client) {
+    /// db.disconnect().await;
+    /// # }
+    /// ```
     pub fn disconnect(&self) -> Disconnecting {
         let state = self.state();
         let linger = self.hub().command(|connection, now| {
@@ -189,7 +206,7 @@ impl Client {
     /// ([`NeedsAuth`](ConnectionState::NeedsAuth)) is opened at once.
     ///
     /// Rows and calls that are here are one user's. So if the server says that the token stands for another identity, the
-    /// connection is closed with [`Lost::IdentityChanged`](crate::Lost::IdentityChanged):
+    /// connection is closed with [`Lost::IdentityChanged`](crate::connection::Lost::IdentityChanged):
     /// [`switch_user`](Self::switch_user) is the way to become another user.
     ///
     /// # Errors
@@ -204,11 +221,11 @@ impl Client {
     }
 
     /// Becomes another user: the one that `token` stands for, or a new one, whom the server makes, if there is none. With a
-    /// [`Refresh`](crate::auth::Refresh) that is asked for the token where there is none.
+    /// `auth::Refresh` that is asked for the token where there is none.
     ///
     /// The connection is made anew. What is here was the user's before, and is given up when this returns:
     ///
-    /// - All rows leave, in one transaction with the cause [`UserChanged`](crate::Cause::UserChanged).
+    /// - All rows leave, in one transaction with the cause [`UserChanged`](crate::events::Cause::UserChanged).
     /// - Calls without an answer end as [`CallError::Unknown`] if they were sent, and as [`CallError::NotSent`] if not.
     /// - Query sets stay, and are asked for again as if they had just been made: [`applied`](Subscription::applied) waits for
     ///   the other user's rows. Callbacks, streams and watches stay.
@@ -224,7 +241,7 @@ impl Client {
         Ok(self.hub().switch_user(token.map(Box::from)).map_err(Repr::CannotSwitch)?)
     }
 
-    /// Runs `callback` once an outage, when the connection has been lost for [`Reconnect::grace`](crate::Reconnect::grace).
+    /// Runs `callback` once an outage, when the connection has been lost for [`Reconnect::grace`](crate::connection::Reconnect::grace).
     pub fn on_lost_for_long(&self, callback: impl FnMut(&Self) + Send + 'static) -> CallbackId {
         self.hub().lost_for_long.register(Box::new(callback))
     }
@@ -250,22 +267,95 @@ impl Client {
     ///
     /// Takes typed queries (`User::all()`), SQL as text, and tuples, arrays and lists of those. The set ends when what
     /// this returns is dropped.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # async fn example(db: &Client) -> Result<(), lightlike::Error> {
+    /// let users = db.subscribe(User::filter(User::LEVEL.gt(3))).await?;
+    /// println!("{} rows are here", db.table::<User>().len());
+    /// users.unsubscribe().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn subscribe(&self, queries: impl IntoQueries) -> Subscription {
         self.hub().subscribe(QueryList::new(queries))
     }
 
     /// All tables as they are now. The view does not change, and holding it stops nobody.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let view = db.read();
+    /// for user in view.table::<User>().iter() {
+    ///     println!("{}", user.name);
+    /// }
+    /// # }
+    /// ```
     #[inline]
     pub fn read(&self) -> View {
         self.hub().read()
     }
 
     /// One table: for its events, and for reads that copy.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let users = db.table::<User>();
+    /// println!("{} users", users.len());
+    /// users.on_insert(|_, user| println!("{} came", user.name));
+    /// # }
+    /// ```
     pub fn table<T: Table>(&self) -> TableHandle<T> {
         TableHandle::new(Arc::clone(self.hub()))
     }
 
     /// Asks the server for rows once, without a subscription and without the cache.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # async fn example(db: &Client) -> Result<(), lightlike::Error> {
+    /// let experienced: Vec<User> = db.query(User::filter(User::LEVEL.gt(30))).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -327,6 +417,20 @@ impl Client {
     /// A call of a reducer: await it for its outcome.
     ///
     /// When the outcome comes, the call's own changes are in the cache and their callbacks have run.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[reducer]
+    /// # fn send_message(text: String) -> Result<(), String>;
+    /// # async fn example(db: &Client) -> Result<(), lightlike::Error> {
+    /// match db.call(send_message("hello".into())).await {
+    ///     Ok(()) => println!("committed"),
+    ///     Err(CallError::Rejected(reason)) => println!("rejected: {reason}"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn call<R: Reducer>(&self, call: R) -> Call<R> {
         #[cfg(feature = "http")]
         self.hub().schema.function(&R::DEF);
@@ -357,6 +461,25 @@ impl Client {
 /// Transactions.
 impl Client {
     /// Runs `callback` once for every transaction that changed something, after the callbacks of its rows.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// db.on_transaction(|event, changes| {
+    ///     let users = changes.of::<User>().count();
+    ///     println!("{users} changes of users, because of {:?}", event.cause());
+    /// });
+    /// # }
+    /// ```
     pub fn on_transaction(
         &self,
         callback: impl FnMut(&Event<'_>, &Changes) + Send + 'static,
@@ -371,7 +494,7 @@ impl Client {
     /// ```no_run
     /// # use lightlike::prelude::*;
     /// # fn example(db: &Client) {
-    /// use lightlike::RowEvents;
+    /// use lightlike::events::RowEvents;
     ///
     /// // The first rows are drawn at once; later changes one by one.
     /// db.on_batch(|event, changes| match event.cause() {
@@ -400,14 +523,9 @@ impl Client {
     /// What a panic means: a callback's, nothing else. A row type's ends the subscriptions that have its table, with
     /// [`Panicked`](crate::ErrorKind::Panicked), and the table starts over empty. A transport's is a lost connection, a token
     /// store's or provider's an error of its own, and a [veto](crate::ClientBuilder::before_replay)'s keeps the call. Where
-    /// the client cannot go on, the connection is closed and says so: [`CloseReason::Panicked`](crate::CloseReason).
+    /// the client cannot go on, the connection is closed and says so: [`CloseReason::Panicked`](crate::connection::CloseReason).
     pub fn on_panic(&self, callback: impl FnMut(&Self, &Panicked) + Send + 'static) -> CallbackId {
         self.hub().panicked.register(Box::new(callback))
-    }
-
-    /// Removes a callback: see [`CallbackId::remove`].
-    pub fn remove(&self, callback: CallbackId) {
-        callback.remove();
     }
 }
 

@@ -1,4 +1,5 @@
-//! The one error of the crate.
+//! Errors: the [`Error`] of the crate, and the details that it and a [`CloseReason`]
+//! carry.
 
 #[cfg(test)]
 mod tests;
@@ -6,19 +7,31 @@ mod tests;
 use std::convert::Infallible;
 use std::fmt;
 
-use lightlike_core::cache::{RegisterError, SetFailure};
-use lightlike_core::conn::{
-    AnswerOrigin, CannotSwitch, CloseReason, DialError, EndpointError, Lost,
-};
-use lightlike_core::driver::{Busy, InvalidHeader, InvalidToken, RouteError, TlsError};
+use lightlike_core::conn::{AnswerOrigin, CannotSwitch, CloseReason, Lost};
+use lightlike_core::driver::{Busy, InvalidToken, RouteError, TlsError};
 use lightlike_core::guard::Panic;
 use lightlike_core::journal::{LoadError, StoreError};
 #[cfg(feature = "http")]
 use lightlike_core::schema::Difference;
 use lightlike_core::whole::Whole;
 
+#[doc(inline)]
+pub use lightlike_core::cache::{
+    OutOfSync, OutOfSyncKind, RegisterError, RowMismatch, SetFailure, SetId, TableId,
+};
+#[doc(inline)]
+pub use lightlike_core::conn::{DialError, EndpointError};
+#[doc(inline)]
+pub use lightlike_core::driver::{InvalidHeader, ProxyError};
+#[doc(inline)]
+pub use lightlike_core::limits::LimitError;
+#[doc(inline)]
+pub use lightlike_core::wire::{FrameError, WireError, WireErrorKind};
+
 use crate::calls::{CallError, CallErrorKind, words};
 use crate::untyped::UntypedError;
+
+pub use crate::tables::reads::NotOneRow;
 
 /// Anything that can go wrong.
 ///
@@ -52,7 +65,7 @@ pub enum ErrorKind {
     Subscription,
     /// A Rust type differs from what the server sends.
     Schema,
-    /// A call was not committed; see [`CallErrorKind`](crate::CallErrorKind).
+    /// A call was not committed; see [`CallErrorKind`].
     Call,
     /// A one-off query was refused.
     Query,
@@ -94,7 +107,7 @@ pub(crate) enum Repr {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
-    Limit(#[from] lightlike_core::limits::LimitError),
+    Limit(#[from] LimitError),
     #[error(transparent)]
     Token(#[from] InvalidToken),
     #[error(transparent)]
@@ -300,7 +313,7 @@ impl Error {
         }
     }
 
-    /// In what the program differs from the module, if that is what went wrong. Feature `http`.
+    /// In what the program differs from the module, if that is what went wrong.
     #[cfg(feature = "http")]
     pub fn schema_differences(&self) -> &[Difference] {
         match &*self.0 {

@@ -42,8 +42,8 @@ fn store() -> StoreError {
 }
 
 fn failure() -> SetFailure {
-    let reason = lightlike_core::cache::RowMismatch::Row(undecodable());
-    let (set, table) = (lightlike_core::cache::SetId(1), lightlike_core::cache::TableId(0));
+    let reason = RowMismatch::Row(undecodable());
+    let (set, table) = (SetId(1), TableId(0));
     SetFailure { set, table, table_name: "player".into(), row_type: "Player", reason }
 }
 

@@ -33,7 +33,7 @@ impl Client {
     ///
     /// ```no_run
     /// # use lightlike::prelude::*;
-    /// use lightlike::BroadcastEvent;
+    /// use lightlike::events::BroadcastEvent;
     ///
     /// # #[derive(Bsatn, Table, Clone)]
     /// # #[table(name = "user")]

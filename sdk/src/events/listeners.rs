@@ -83,7 +83,7 @@ impl Called {
         size_of::<Inner>() + name.as_bytes().len() + args.len() + reply
     }
 
-    /// Id of the call, as [`Cause::Call`](crate::Cause::Call) and [`Pending::id`](crate::Pending::id) name it.
+    /// Id of the call, as [`Cause::Call`](crate::events::Cause::Call) and [`Pending::id`](crate::Pending::id) name it.
     pub fn id(&self) -> CallId {
         self.inner.id
     }

@@ -65,11 +65,11 @@ impl<T> EventStream<T> {
     }
 
     /// Sets the number of bytes of events that wait for a slow reader, at most, but for the newest event. By default
-    /// [`Limits::max_stream_bytes`](crate::Limits::max_stream_bytes).
+    /// [`Limits::max_stream_bytes`](crate::connection::Limits::max_stream_bytes).
     ///
     /// A row counts as its Rust type, and the size of its encoding where that has strings or lists. A transaction counts as
     /// the rows that it removed, which it keeps in memory; at most half of what
-    /// [`Limits::max_dead_bytes`](crate::Limits::max_dead_bytes) allows, so that a slow reader does not hold up applying.
+    /// [`Limits::max_dead_bytes`](crate::connection::Limits::max_dead_bytes) allows, so that a slow reader does not hold up applying.
     pub fn max_bytes(self, bytes: usize) -> Self {
         let mut inner = self.queue.lock();
         inner.bounds.bytes = bytes;

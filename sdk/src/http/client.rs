@@ -147,7 +147,7 @@ impl Http {
     ///
     /// ```
     /// # fn main() -> Result<(), lightlike::http::Error> {
-    /// use lightlike::Limits;
+    /// use lightlike::connection::Limits;
     /// use lightlike::http::Http;
     ///
     /// let mut limits = Limits::DEFAULT;

@@ -48,7 +48,7 @@ pub enum ErrorKind {
     /// Something between here and the server, or the server, redirects to another address (3xx), which is not followed:
     /// [`location`](Error::location). The request was not carried out there.
     Redirected,
-    /// The reply, or a line of a log, is longer than [`Limits`](crate::Limits) allow.
+    /// The reply, or a line of a log, is longer than [`Limits`](crate::connection::Limits) allow.
     TooLarge,
     /// The reply is not what the route gives (a web page, another status of success, a body where there is none), or does
     /// not fit the Rust type that was asked for. The request may have been carried out.

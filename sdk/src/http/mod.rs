@@ -1,4 +1,4 @@
-//! The server's HTTP API: everything that needs no live connection. Feature `http`.
+//! The server's HTTP API: everything that needs no live connection.
 //!
 //! [`Http`] is a cheap handle on one server; each of its methods is one request and its typed reply. Arguments and rows are
 //! the types that a connection uses too, or untyped values with the schema that came with them.
@@ -31,7 +31,7 @@
 //!
 //! Every method returns [`Error`], whose [`kind`](Error::kind) is for matching. What cannot be sent (an address, a name, a
 //! token, arguments) is an error before anything is sent. A reply is read up to
-//! [`Limits::max_http_reply_bytes`](crate::Limits::max_http_reply_bytes).
+//! [`Limits::max_http_reply_bytes`](crate::connection::Limits::max_http_reply_bytes).
 //!
 //! A method returns `Ok` for what the server answers when it did what was asked, and for nothing else: its one status (200;
 //! 204 of [`verify_identity`](Http::verify_identity)) with the body that the route gives. A redirect is an error with its

@@ -11,8 +11,8 @@ use crate::client::{Client, Handle};
 use crate::events::changes::Changes;
 use crate::events::event::Event;
 use crate::observe::panics::log;
-use crate::subscriptions::{End, Stage};
 use crate::observe::{self, spans};
+use crate::subscriptions::{End, Stage};
 
 impl Hub {
     /// Hands one event of the machine's to those who wait for it. Runs callbacks; no lock is held meanwhile.

@@ -31,13 +31,14 @@ impl ClientBuilder {
     /// - Calls that cannot be sent wait on disk, also over a restart, unless they are to
     ///   [fail or be dropped](Self::while_disconnected); [`accepted`](crate::Call::accepted) says when one is there.
     ///   They are sent in their order when the connection is ready, and compared with the module's schema, where
-    ///   [that is done](Self#method.schema_check): what does not fit is [held](crate::QueuedState::NeedsMigration).
+    ///   [that is done](Self#method.schema_check): what does not fit is [held](crate::offline::QueuedState::NeedsMigration).
     /// - A call that can be sent at once costs no write, unless its reducer is idempotent or it has a probe. Such a call
     ///   is [`Unknown`](crate::CallError::Unknown) if its answer is lost, and forgotten if the program is killed then.
     ///
     /// ```no_run
     /// # use lightlike::prelude::*;
-    /// use lightlike::{Accepted, FileStore};
+    /// use lightlike::calls::Accepted;
+    /// use lightlike::offline::FileStore;
     ///
     /// # #[derive(Bsatn, Table, Clone)] #[table(name = "note")]
     /// # struct Note { #[primary_key] id: u64, title: String }
@@ -61,7 +62,7 @@ impl ClientBuilder {
     /// store may have the calls of several users and databases; a call is only ever sent as the user who made it.
     ///
     /// Damage to a file is found by checksums. What is whole stays in use, the damaged file is kept, and
-    /// [`SyncState::put_aside`](crate::SyncState::put_aside) names it. A call whose last record may be lost counts as sent: it
+    /// [`SyncState::put_aside`](crate::offline::SyncState::put_aside) names it. A call whose last record may be lost counts as sent: it
     /// ends as [`Unknown`](crate::CallError::Unknown) unless it may run twice. Rows with a hole in their record come from
     /// the server again.
     ///

@@ -40,8 +40,8 @@ impl Client {
         self.hub().command(|connection, _| connection.cancel_queued(call))
     }
 
-    /// The kept calls that failed, oldest first: at most [`max_dead_letters`](crate::OfflineConfig::max_dead_letters), and
-    /// [`max_dead_letter_bytes`](crate::OfflineConfig::max_dead_letter_bytes) of them.
+    /// The kept calls that failed, oldest first: at most [`max_dead_letters`](crate::offline::OfflineConfig::max_dead_letters), and
+    /// [`max_dead_letter_bytes`](crate::offline::OfflineConfig::max_dead_letter_bytes) of them.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.hub().shared.read(lightlike_core::conn::Connection::dead_letters)
     }
@@ -49,7 +49,7 @@ impl Client {
     /// Makes a call again that failed: at the end of the queue, under its old name. False if there is no such dead
     /// letter, or the connection is closed.
     ///
-    /// A call that ended as [unknown](crate::Failure::Unknown) or [abandoned](crate::Failure::Abandoned) may have run: it
+    /// A call that ended as [unknown](crate::offline::Failure::Unknown) or [abandoned](crate::offline::Failure::Abandoned) may have run: it
     /// may run twice then.
     pub fn retry(&self, dead_letter: Uuid) -> bool {
         let letter = self.dead_letters().into_iter().find(|letter| letter.id == dead_letter);
@@ -75,7 +75,7 @@ impl Client {
         self.hub().command(|connection, _| connection.discard_dead_letter(dead_letter))
     }
 
-    /// Makes a [held](crate::QueuedState::NeedsMigration) call anew, with the arguments that its reducer takes now: at the
+    /// Makes a [held](crate::offline::QueuedState::NeedsMigration) call anew, with the arguments that its reducer takes now: at the
     /// end of the queue, under its old name. False if there is no such held call, if the arguments have no encoding, or if
     /// the server's reducer took others when its schema was last looked at.
     pub fn migrate<R: Reducer>(&self, held: Uuid, args: &R) -> bool {
@@ -92,27 +92,27 @@ impl Client {
         })
     }
 
-    /// A new name for a call: for an argument by which the module knows a call that it has run already, and for
-    /// [`Call::named`](crate::Call::named). Names are of UUID version 7: later ones are greater.
+    /// Returns a new idempotency key: an argument by which the module recognises a call that it has run already, and the
+    /// key for [`Call::idempotency_key`](crate::Call::idempotency_key). Keys are UUIDs of version 7: later ones are greater.
     ///
-    /// With it a call is run exactly once: it is sent until it is answered, and the module keeps a table of the calls that
-    /// it has run, in the same transaction as what they do, and returns at once if the call is among them.
+    /// With it a call is run exactly once: it is sent until it is answered, and the module keeps a table of the keys that
+    /// it has run, in the same transaction as their effects, and returns at once if the key is among them.
     ///
     /// ```no_run
     /// # use lightlike::prelude::*;
     /// #[reducer(idempotent)]
     /// struct AddNote {
-    ///     call: Uuid,
+    ///     key: Uuid,
     ///     title: String,
     /// }
     ///
     /// # async fn add(db: Client) -> Result<(), lightlike::Error> {
-    /// let call = db.new_call_id();
-    /// db.call(AddNote { call, title: "milk".into() }).named(call).await?;
+    /// let key = db.new_idempotency_key();
+    /// db.call(AddNote { key, title: "milk".into() }).idempotency_key(key).await?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn new_call_id(&self) -> Uuid {
+    pub fn new_idempotency_key(&self) -> Uuid {
         let hub = self.hub();
         hub.command(|connection, now| connection.new_call_name(now)).unwrap_or_else(|| {
             let random = lightlike_core::driver::random_seed().to_le_bytes();

@@ -31,7 +31,7 @@ impl CallOutcome {
     /// The call's arguments, if it is one of the reducer `R` and was made with arguments of these types.
     ///
     /// ```
-    /// use lightlike::CallOutcome;
+    /// use lightlike::offline::CallOutcome;
     /// use lightlike::prelude::*;
     ///
     /// #[reducer]
@@ -86,7 +86,7 @@ pub enum CallEnd {
     /// Its answer was lost: it may have run, or not.
     Unknown,
     /// The connection ended each time before its answer, as often as
-    /// [`max_call_losses`](crate::Limits::max_call_losses) allows: it may have run, or not.
+    /// [`max_call_losses`](crate::connection::Limits::max_call_losses) allows: it may have run, or not.
     Abandoned {
         /// Number of times that it was sent.
         sent: u32,

@@ -6,11 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use lightlike_core::bsatn;
-use lightlike_core::cache::{LocalTx, Mutation, NewIds, RowStatus, TempId};
+use lightlike_core::cache::{Mutation, NewIds};
 use lightlike_core::conn::NamedArgs;
 use lightlike_core::guard::Fenced;
 use lightlike_core::named_ids::{NamedId, replace_ids};
 use lightlike_core::schema::{Reducer, Table};
+
+#[doc(inline)]
+pub use lightlike_core::cache::{
+    AnyId, LocalTable, LocalTableMut, LocalTx, MutationError, MutationId, RowStatus, TempId,
+};
 
 use crate::calls::Call;
 use crate::client::Client;
@@ -91,11 +96,11 @@ impl<R: Reducer> Call<R> {
     /// A row that it inserts under a [temporary id](LocalTx::temp_id) may be named in calls that are made before the
     /// answer, by that id: those wait, and are sent with the id that the server gives. So a note can be renamed and
     /// deleted before the server knows of it, without a network and over restarts of the program, and what these calls are
-    /// expected to do is seen all the while. They end as [`NotSent::TempId`](crate::NotSent::TempId) if the call that
+    /// expected to do is seen all the while. They end as [`NotSent::TempId`](crate::calls::NotSent::TempId) if the call that
     /// inserts the row fails.
     ///
-    /// The transactions that come of this have the causes [`Cause::Optimistic`](crate::Cause::Optimistic) and
-    /// [`Cause::Reverted`](crate::Cause::Reverted).
+    /// The transactions that come of this have the causes [`Cause::Optimistic`](crate::events::Cause::Optimistic) and
+    /// [`Cause::Reverted`](crate::events::Cause::Reverted).
     ///
     /// `run` must depend on nothing but its arguments and what it reads through `tx`, and be quick: it runs under a lock,
     /// on this thread and on the one that applies what the server says. A panic in it, commanding the client in it among them, is

@@ -173,7 +173,6 @@ pub(crate) fn definitions(connection: &Connection) -> Vec<TableDef> {
 
 impl Client {
     /// Asks for the module's schema and says how everything that the program has mentioned so far differs from it.
-    /// Feature `http`.
     ///
     /// # Errors
     ///

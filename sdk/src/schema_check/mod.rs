@@ -1,4 +1,4 @@
-//! The program's structs beside the module's schema: at connect, and at each later first mention. Feature `http`.
+//! The program's structs beside the module's schema: at connect, and at each later first mention.
 //!
 //! The schema is [fetched](fetch) when the server has greeted for the first time. What was mentioned by then is compared at
 //! once, whatever is mentioned later when that happens. It is fetched anew for each later connection that has kept calls to
@@ -26,7 +26,7 @@ use crate::observe::panics::log;
 
 pub(crate) use self::fetch::{connected, definitions, start};
 
-/// Comparison of the program's structs with the module's schema, and what a difference leads to. Feature `http`.
+/// Comparison of the program's structs with the module's schema, and what a difference leads to.
 ///
 /// A struct that differs from the module in the types of its columns does not decode, or decodes into nonsense; a key
 /// or an index that the module does not have makes queries that the server refuses. This says so first, and in words:
@@ -40,7 +40,7 @@ pub(crate) use self::fetch::{connected, definitions, start};
 /// Calls that were [kept](crate::ClientBuilder::offline) without a connection, by this run of the program or an earlier one,
 /// are compared too, with the module as it is when the connection is back: they wait for its schema (30 s at most, and then
 /// go as they are), and one whose reducer is gone or takes other arguments is
-/// [held](crate::QueuedState::NeedsMigration). A call that is made when the connection is ready never waits for it.
+/// [held](crate::offline::QueuedState::NeedsMigration). A call that is made when the connection is ready never waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SchemaCheck {

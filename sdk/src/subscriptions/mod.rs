@@ -1,4 +1,4 @@
-//! The user's hold on a query set.
+//! Subscriptions: query sets whose rows the cache holds, progress of their rows, and verification against the server.
 
 pub(crate) mod first_batch;
 mod receiving;
@@ -10,10 +10,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use lightlike_core::cache::RegisterError;
-use lightlike_core::conn::{SetEnd, StaleReason, SubscriptionId};
+use lightlike_core::conn::SetEnd;
 use lightlike_core::query::QueryError;
 #[cfg(feature = "http")]
 use lightlike_core::schema::Difference;
+
+#[doc(inline)]
+pub use lightlike_core::cache::Drift;
+#[doc(inline)]
+pub use lightlike_core::conn::{StaleReason, SubscriptionId, Verification};
 
 use crate::error::{Error, Repr};
 use crate::events::watches::{Source, Watch};
@@ -25,7 +30,7 @@ use crate::query::QueryList;
 ///
 /// The server is asked to end a set, and until it has answered the set goes on: what it tells of the rows is applied and told
 /// to callbacks, in its order with other sets', and then the rows leave in one transaction
-/// ([`Unsubscribed`](crate::Cause::Unsubscribed)). [`unsubscribe_now`](Self::unsubscribe_now) does not wait for that.
+/// ([`Unsubscribed`](crate::events::Cause::Unsubscribed)). [`unsubscribe_now`](Self::unsubscribe_now) does not wait for that.
 ///
 /// Await it, by value or by reference, for the set's first rows or the reason why there are none.
 #[must_use = "dropping a subscription ends it; `keep` it to leave it for as long as the connection lives"]
@@ -96,7 +101,7 @@ impl Subscription {
         matches!(*self.stage.borrow(), Stage::Ended(_))
     }
 
-    /// Id of the set, as [`Cause`](crate::Cause) names it; `None` if it was never asked for.
+    /// Id of the set, as [`Cause`](crate::events::Cause) names it; `None` if it was never asked for.
     pub fn id(&self) -> Option<SubscriptionId> {
         self.set
     }
@@ -160,6 +165,25 @@ impl Subscription {
     /// Ends the set and waits until its rows are gone, except those that other sets hold. Until the server has answered, what
     /// it tells of them is still told to callbacks.
     ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # async fn example(db: &Client) -> Result<(), lightlike::Error> {
+    /// let users = db.subscribe(User::all()).await?;
+    /// users.unsubscribe().await?;
+    /// assert!(db.table::<User>().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ended`](Self::ended), if the set was over for another reason.
@@ -174,7 +198,7 @@ impl Subscription {
 
     /// Ends the set at once. When this returns its rows are gone from the cache, except those that other sets hold, and nothing
     /// more of the set is applied, whatever has come or will. Callbacks hear of what was applied before, and then of the rows
-    /// that left, in one transaction ([`Unsubscribed`](crate::Cause::Unsubscribed)), and then of no more.
+    /// that left, in one transaction ([`Unsubscribed`](crate::events::Cause::Unsubscribed)), and then of no more.
     ///
     /// This takes time in proportion to the set's rows, where it is called; of a client for ticks too, between two of them.
     /// Does nothing if the set is over.

@@ -33,7 +33,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Query`](crate::ErrorKind::Query) if there is no connection, or it is lost before all is compared; or if the server
-    /// answers none of so many that [`Limits::max_query_set_bytes`](crate::Limits::max_query_set_bytes) has no room for another.
+    /// answers none of so many that [`Limits::max_query_set_bytes`](crate::connection::Limits::max_query_set_bytes) has no room for another.
     ///
     /// # Cancel safety
     ///

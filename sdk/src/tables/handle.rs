@@ -64,6 +64,24 @@ impl<T: Table> TableHandle<T> {
     }
 
     /// Runs `callback` for every row that comes: new in the cache, or of an event table. In the server's order.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// db.table::<User>().on_insert(|event, user| {
+    ///     println!("{} came, by us: {}", user.name, event.is_mine());
+    /// });
+    /// # }
+    /// ```
     pub fn on_insert(
         &self,
         callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static,
@@ -72,6 +90,22 @@ impl<T: Table> TableHandle<T> {
     }
 
     /// Runs `callback` for every row that leaves the cache. In the server's order.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// db.table::<User>().on_delete(|_, user| println!("{} left", user.name));
+    /// # }
+    /// ```
     pub fn on_delete(
         &self,
         callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static,
@@ -81,6 +115,26 @@ impl<T: Table> TableHandle<T> {
 
     /// Runs `callback`, with the old row and the new one, for every row that is replaced by one with the same primary
     /// key. In the server's order.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// db.table::<User>().on_update(|_, old, new| {
+    ///     if old.name != new.name {
+    ///         println!("{} is called {} now", old.name, new.name);
+    ///     }
+    /// });
+    /// # }
+    /// ```
     pub fn on_update(
         &self,
         callback: impl FnMut(&Event<'_>, &T::Row, &T::Row) + Send + 'static,
@@ -93,6 +147,25 @@ impl<T: Table> TableHandle<T> {
 
     /// Runs `callback` for every row that is about to leave the cache, before any other event of the transaction: the
     /// event's [`view`](Event::view) still has the row, and everything that goes with it. In the server's order.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// db.table::<User>().on_before_delete(|event, user| {
+    ///     let users = event.view().table::<User>();
+    ///     println!("{} is one of {}, for now", user.name, users.len());
+    /// });
+    /// # }
+    /// ```
     pub fn on_before_delete(
         &self,
         callback: impl FnMut(&Event<'_>, &T::Row) + Send + 'static,
@@ -100,12 +173,26 @@ impl<T: Table> TableHandle<T> {
         self.hooks.before_deletes.register(Box::new(callback))
     }
 
-    /// Removes a callback: see [`CallbackId::remove`].
-    pub fn remove(&self, callback: CallbackId) {
-        callback.remove();
-    }
-
     /// Watches the whole table: its latest state, and when there is another.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # async fn example(db: &Client) {
+    /// let mut users = db.table::<User>().watch();
+    /// while let Some(view) = users.next().await {
+    ///     println!("{} users", view.table::<User>().len());
+    /// }
+    /// # }
+    /// ```
     pub fn watch(&self) -> TableWatch<T> {
         TableWatch::new(Arc::clone(&self.hub), self.hooks.changed.subscribe())
     }
@@ -116,6 +203,22 @@ where
     T::Row: Clone,
 {
     /// A copy of the row with this value in a unique column.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let user: Option<User> = db.table::<User>().find(User::ID, &7);
+    /// # }
+    /// ```
     pub fn find<V, K, Q>(&self, column: Column<T::Row, V, K>, value: &Q) -> Option<T::Row>
     where
         K: FindIn<T>,
@@ -126,6 +229,22 @@ where
     }
 
     /// A copy of the row with this primary key.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let user: Option<User> = db.table::<User>().get(&7);
+    /// # }
+    /// ```
     pub fn get<Q>(&self, key: &Q) -> Option<T::Row>
     where
         T: HasKey,
@@ -136,12 +255,44 @@ where
     }
 
     /// Copies of all rows, in no order.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let names: Vec<String> = db.table::<User>().iter().map(|user| user.name).collect();
+    /// # }
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = T::Row> + use<T> {
         let view = self.hub.read();
         view.table::<T>().iter().cloned().collect::<Vec<_>>().into_iter()
     }
 
     /// Copies of the rows whose indexed columns are within `bounds`, in their order.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let experienced: Vec<User> = db.table::<User>().range(User::LEVEL, 10..).collect();
+    /// # }
+    /// ```
     pub fn range<C: RangeIn<T>, B: RangeBounds<C::Value>>(
         &self,
         column: C,
@@ -156,6 +307,25 @@ where
     /// however many rows are watched.
     ///
     /// Watches of the same row share it, and the last of them to be dropped ends the watching.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # async fn example(db: &Client) {
+    /// let mut user = db.table::<User>().watch_row(7);
+    /// while let Some(user) = user.next().await {
+    ///     println!("{user:?}");
+    /// }
+    /// # }
+    /// ```
     pub fn watch_row(&self, key: <T::Row as Row>::Key) -> Watch<Option<T::Row>>
     where
         T: HasKey,
@@ -168,6 +338,28 @@ where
     }
 
     /// A stream of rows that come: see [`on_insert`](Self::on_insert).
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # async fn example(db: &Client) {
+    /// let mut inserts = db.table::<User>().inserts();
+    /// while let Some(inserted) = inserts.next().await {
+    ///     match inserted {
+    ///         Ok(inserted) => println!("{} came", inserted.row.name),
+    ///         Err(Lagged(missed)) => println!("{missed} events were dropped"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
     pub fn inserts(&self) -> EventStream<Inserted<T::Row>> {
         self.hooks.insert_stream(DEFAULT_CAPACITY)
     }
@@ -186,6 +378,25 @@ where
     }
 
     /// A stream of everything that happens to rows.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # async fn example(db: &Client) {
+    /// let mut changes = db.table::<User>().changes();
+    /// while let Some(Ok(change)) = changes.next().await {
+    ///     println!("{change:?}");
+    /// }
+    /// # }
+    /// ```
     pub fn changes(&self) -> EventStream<Change<T::Row>> {
         self.hooks.change_stream(DEFAULT_CAPACITY)
     }

@@ -66,7 +66,7 @@ impl ClientBuilder {
     /// Gives the table of `T` an ordered index that the module does not have, for reads: see [`ClientIndex`].
     ///
     /// ```no_run
-    /// # use lightlike::ClientIndex;
+    /// # use lightlike::schema::ClientIndex;
     /// # use lightlike::prelude::*;
     /// # #[derive(Bsatn, Table, Clone, Debug)]
     /// # #[table(name = "user")]

@@ -26,7 +26,25 @@ pub struct NotOneRow {
 impl<'v, T: Table> TableView<'v, T> {
     /// The rows for which a condition holds, in no order. Looks at every row.
     ///
-    /// A condition about the [`Sender`](crate::Sender) needs to be told who that is: see [`Filter::for_sender`].
+    /// A condition about the [`Sender`](crate::query::Sender) needs to be told who that is: see [`Filter::for_sender`].
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let beginners = User::LEVEL.lt(3).and(User::NAME.ne("guest"));
+    /// let view = db.read();
+    /// let names: Vec<&str> = view.table::<User>().filter(&beginners).map(|user| &*user.name).collect();
+    /// # }
+    /// ```
     pub fn filter<'f>(
         &self,
         filter: &'f Filter<T::Row>,

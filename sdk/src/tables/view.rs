@@ -34,6 +34,24 @@ impl View {
     ///
     /// Its first mention by its type decodes the rows that are here, which takes the client: in a view that outlived the
     /// client, and all that came from it, a table that was never mentioned before has no rows, and the log says so.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let view = db.read();
+    /// let users = view.table::<User>();
+    /// println!("{} users, the seventh is {:?}", users.len(), users.get(&7));
+    /// # }
+    /// ```
     #[inline]
     pub fn table<T: Table>(&self) -> TableView<'_, T> {
         let table = self.view.table::<T>();
@@ -76,12 +94,46 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// All rows, in no order.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let view = db.read();
+    /// let longest = view.table::<User>().iter().map(|user| user.name.len()).max();
+    /// # }
+    /// ```
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &'v T::Row> + use<'v, T> {
         self.table.as_ref().map(cache::TableView::iter).into_iter().flatten()
     }
 
     /// The row with this value in a unique column.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let view = db.read();
+    /// let user: Option<&User> = view.table::<User>().find(User::ID, &7);
+    /// # }
+    /// ```
     #[inline]
     pub fn find<V, K, Q>(&self, column: Column<T::Row, V, K>, value: &Q) -> Option<&'v T::Row>
     where
@@ -93,6 +145,23 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// The row with this primary key.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let view = db.read();
+    /// let user: Option<&User> = view.table::<User>().get(&7);
+    /// # }
+    /// ```
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<&'v T::Row>
     where
@@ -104,6 +173,25 @@ impl<'v, T: Table> TableView<'v, T> {
     }
 
     /// The rows whose indexed columns are within `bounds`, in their order.
+    ///
+    /// ```no_run
+    /// # use lightlike::prelude::*;
+    /// # #[derive(Bsatn, Table, Clone, Debug)]
+    /// # #[table(name = "user")]
+    /// # struct User {
+    /// #     #[primary_key]
+    /// #     id: u64,
+    /// #     name: String,
+    /// #     #[index(btree)]
+    /// #     level: u32,
+    /// # }
+    /// # fn example(db: &Client) {
+    /// let view = db.read();
+    /// for user in view.table::<User>().range(User::LEVEL, 10..20) {
+    ///     println!("{} has level {}", user.name, user.level);
+    /// }
+    /// # }
+    /// ```
     pub fn range<C: RangeIn<T>, B: RangeBounds<C::Value>>(
         &self,
         column: C,

@@ -9,7 +9,8 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use lightlike::http::Http;
 //! use lightlike::untyped::Args;
-//! use lightlike::{Change, Client};
+//! use lightlike::Client;
+//! use lightlike::events::Change;
 //!
 //! let schema = Http::new("http://127.0.0.1:3000")?.schema("chat").await?;
 //! let db = Client::builder("http://127.0.0.1:3000", "chat").connect().await?;
@@ -142,7 +143,7 @@ impl Untyped {
             Ok(Reply::Rows(rows)) => rows,
             Ok(Reply::QueryRefused(why)) => return Err(Repr::Query(why).into()),
             Ok(Reply::NotSent(why)) => return Err(Repr::NotSent(why).into()),
-            Ok(_) | Err(_) => return Err(Repr::Unanswered(crate::Unanswered::Lost).into()),
+            Ok(_) | Err(_) => return Err(Repr::Unanswered(crate::calls::Unanswered::Lost).into()),
         };
         let tables = rows.tables.iter().flat_map(|table| {
             let shape = Arc::new(Shape::of(&self.schema, table.table.as_str()));

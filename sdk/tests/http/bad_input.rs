@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use lightlike::Limits;
+use lightlike::connection::Limits;
 use lightlike::http::reqwest::Method;
 use lightlike::http::{Error, ErrorKind, Http, Publish, Request};
 

@@ -1,7 +1,7 @@
 //! Logs that are followed.
 
 use futures_util::StreamExt;
-use lightlike::Limits;
+use lightlike::connection::Limits;
 use lightlike::http::{ErrorKind, LogLevel, LogOptions};
 
 use crate::scripted::Scripted;

@@ -18,7 +18,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use lightlike::{Client, Compression};
+use lightlike::Client;
+use lightlike::connection::Compression;
 use lightlike_core::wire::Protocol;
 use lightlike_tests::real::{Account, Database, Module, Real};
 use serde_json::Value;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use lightlike::Compression;
+use lightlike::connection::Compression;
 use lightlike_core::limits::Limits;
 use lightlike_core::wire::{
     ClientMessage, Protocol, RequestId, ServerMessage, decode_server, encode_client, open_frame,

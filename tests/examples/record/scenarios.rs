@@ -2,7 +2,8 @@
 
 use std::pin::Pin;
 
-use lightlike::{Client, Compression};
+use lightlike::Client;
+use lightlike::connection::Compression;
 use lightlike_core::bsatn::to_vec;
 use lightlike_core::wire::{BatchSet, ClientMessage, Protocol, QuerySetId, RequestId, Text};
 use serde_json::json;

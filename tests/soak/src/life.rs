@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use lightlike::calls::WhileDisconnected;
+use lightlike::connection::{Compression, Reconnect};
+use lightlike::events::EventStream;
+use lightlike::offline::{CallEnd, CallOutcome};
 use lightlike::prelude::*;
-use lightlike::{
-    CallEnd, CallOutcome, Compression, ConnectionState, EventStream, Pending, Reconnect,
-    WhileDisconnected,
-};
+use lightlike::{ConnectionState, Pending};
 use lightlike_tests::notes::{AddNote, Note, RenameNote, add_note, add_note_once, rename_note};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::real::Database;
@@ -235,14 +236,17 @@ impl Life {
         let id = Uuid::from_u128(((self.number as u128) << 64) | (u128::from(step) + 1));
         let asked = |adds, may_repeat| Asked { title: title.as_str().into(), adds, may_repeat };
         let (asked, outcome) = match self.random.below(3) {
-            0 => (asked(true, false), db.call(add_note(title.clone())).named(id).send()),
-            1 => (asked(true, true), db.call(add_note_once(id, title.clone())).named(id).send()),
+            0 => (asked(true, false), db.call(add_note(title.clone())).idempotency_key(id).send()),
+            1 => (
+                asked(true, true),
+                db.call(add_note_once(id, title.clone())).idempotency_key(id).send(),
+            ),
             _ => {
                 let notes: Vec<u64> =
                     db.table::<Note>().iter().take(20).map(|note| note.id).collect();
                 let note = *notes.get(self.random.below(20) as usize)?;
                 let call = db.call(rename_note(note, format!("renamed {title}")));
-                (asked(false, true), call.named(id).send())
+                (asked(false, true), call.idempotency_key(id).send())
             }
         };
         self.ended.calls += 1;

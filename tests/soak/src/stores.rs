@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use lightlike::{ClientBuilder, FileStore, MemoryStore, RedbStore, StoreError};
+use lightlike::ClientBuilder;
+use lightlike::offline::{FileStore, MemoryStore, RedbStore, StoreError};
 
 /// Kind of store.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lightlike::EventStream;
+use lightlike::events::EventStream;
 
 use crate::real::Module;
 use crate::target::Target;

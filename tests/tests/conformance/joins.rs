@@ -8,7 +8,7 @@ use crate::module::*;
 /// Log of the table's callbacks from now on.
 fn watch<T>(db: &Client) -> Log
 where
-    T: lightlike::schema::HasKey<Row = T> + std::fmt::Debug,
+    T: HasKey<Row = T> + std::fmt::Debug,
 {
     let log = Log::default();
     let (inserts, updates, deletes) = (log.clone(), log.clone(), log.clone());

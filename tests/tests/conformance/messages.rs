@@ -1,6 +1,6 @@
 //! Large messages: one row, many rows, every compression, and what happens to them later.
 
-use lightlike::Compression;
+use lightlike::connection::Compression;
 use lightlike::prelude::*;
 use lightlike_tests::conformance::{next, on_both_servers};
 

@@ -468,7 +468,7 @@ async fn message_of_exactly_limit_arrives() {
     on_both_servers(async |target| {
         let db = target.connect().await;
         // A reducer that is not there: its name and fourteen bytes are around the arguments.
-        let limit = lightlike::Limits::default().max_outgoing_bytes;
+        let limit = lightlike::connection::Limits::default().max_outgoing_bytes;
         let call =
             |bytes: usize| no_such_reducer("x".repeat(bytes - 4 - 14 - "no_such_reducer".len()));
         let arrived = db.call(call(limit)).await;

@@ -1,8 +1,8 @@
 //! Reads: without copies, of one moment, by the first columns of an index, by an index of the client's own, by a
 //! condition; and rows of which only the first columns are known.
 
-use lightlike::ClientIndex;
 use lightlike::prelude::*;
+use lightlike::schema::ClientIndex;
 use lightlike_tests::conformance::on_both_servers;
 
 use super::scores::{ids, insert_scores};

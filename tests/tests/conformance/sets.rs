@@ -272,7 +272,7 @@ async fn callback_may_end_its_set_and_itself() {
         assert_eq!(log.take(), ["insert 1 1", "delete 1 1"]);
         *held.lock().unwrap() =
             Some(db.subscribe("SELECT * FROM pk_u_32 WHERE key = 2").await.unwrap());
-        db.table::<PkU32>().remove(ending);
+        ending.remove();
         db.call(PkU32::insert(2, 2)).await.unwrap();
         db.call(no_op()).await.unwrap();
         assert_eq!(log.take(), ["insert 2 2"]);

@@ -1,7 +1,7 @@
 //! What the database calls by itself, where that gets in its own way. A client sees the order in which rows come, and what
 //! becomes of the rows that say what is due.
 
-use lightlike::EventStream;
+use lightlike::events::EventStream;
 use lightlike::prelude::*;
 use lightlike_tests::conformance::{next, on_a_real_server_of};
 use lightlike_tests::real::Module;

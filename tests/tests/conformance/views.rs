@@ -190,7 +190,7 @@ async fn a_view_may_take_an_argument() {
 async fn keyed_view_change_is_an_update() {
     async fn story<V>(db: &Client, id: u64)
     where
-        V: lightlike::schema::HasKey<Row = ViewPkPlayer>,
+        V: HasKey<Row = ViewPkPlayer>,
     {
         let _view = db.subscribe(V::all()).await.unwrap();
         let log = Log::default();

@@ -162,7 +162,7 @@ async fn callbacks_holding_client_go_when_it_closes() {
     db.on_transaction(move |_, _| drop(a.clone()));
     db.on_batch(move |_, _| {
         drop(b.clone());
-        lightlike::RowEvents::Deliver
+        lightlike::events::RowEvents::Deliver
     });
     db.on_call::<SendMessage>(move |_, _, _| drop(c.clone()));
     db.on_calls(move |_| drop(d.clone()));

@@ -6,9 +6,10 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lightlike::connection::CloseReason;
 use lightlike::prelude::*;
 use lightlike::types::{ConnectionId, Identity};
-use lightlike::{CallError, ClientBuilder, CloseReason};
+use lightlike::{CallError, ClientBuilder};
 use lightlike_core::driver::accept_key;
 use lightlike_core::wire::{Protocol, ServerMessage, Text, TransactionUpdate, encode_server};
 use lightlike_tests::chat::send_message;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use lightlike::events::{EventStream, Inserted};
+use lightlike::offline::{FileStore, Store, StoreError, Write};
 use lightlike::prelude::*;
-use lightlike::{EventStream, FileStore, Inserted, Store, StoreError, Write};
 use lightlike_tests::chat::{Message, send_message};
 use lightlike_tests::target::Target;
 
@@ -145,7 +146,7 @@ async fn forgotten_calls_leave_though_the_program_ends() {
         for _ in 0..3 {
             run_program(&target, way);
             expected += CALLS;
-            let all = |view: &lightlike::View| view.table::<Message>().len() == expected;
+            let all = |view: &View| view.table::<Message>().len() == expected;
             let arrived = witness.wait_until(all).timeout(LONG).await;
             assert!(arrived.is_ok(), "{way}: {} of {expected}", witness.table::<Message>().len());
         }

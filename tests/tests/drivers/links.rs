@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use lightlike::ErrorKind;
 use lightlike::prelude::*;
-use lightlike::{ErrorKind, Tls};
+use lightlike::tls::Tls;
 use lightlike_tests::chat::{Message, User, send_message};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;
@@ -56,7 +57,7 @@ async fn transport_knows_address_and_may_fail() {
         .unwrap();
     db.call(send_message("through a tunnel".into())).await.unwrap();
 
-    let refuse = |_: &lightlike::Server| async {
+    let refuse = |_: &lightlike::connection::Server| async {
         Err::<TcpStream, _>(io::Error::other("the tunnel is closed"))
     };
     let error = target.builder().transport(refuse).connect().await.unwrap_err();

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use lightlike::ErrorKind;
+use lightlike::connection::Limits;
 use lightlike::prelude::*;
-use lightlike::{ErrorKind, Limits};
 use lightlike_tests::chat::{Message, User, send_message};
 use lightlike_tests::target::Target;
 

@@ -4,11 +4,12 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use lightlike::ErrorKind;
+use lightlike::auth::TokenStore as _;
 use lightlike::auth::{Claims, Provider, Refresh, RefreshReason, SignInError};
 use lightlike::http::Http;
 use lightlike::prelude::*;
 use lightlike::types::TimeDuration;
-use lightlike::{ErrorKind, TokenStore as _};
 use lightlike_tests::chat::{Message, send_message};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;
@@ -282,7 +283,7 @@ async fn given_token_mends_a_damaged_store() {
 #[test]
 fn a_store_of_ones_own_gives_only_tokens() {
     struct Careless;
-    impl lightlike::TokenStore for Careless {
+    impl lightlike::auth::TokenStore for Careless {
         fn load(&self) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
             Ok(Some("a.b.c\r\nX-Evil: 1".to_owned()))
         }

@@ -2,8 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use lightlike::ErrorKind;
+use lightlike::auth::{MemoryTokens, TokenStore as _};
+use lightlike::connection::{CloseReason, Lost};
+use lightlike::offline::MemoryStore;
 use lightlike::prelude::*;
-use lightlike::{CloseReason, ErrorKind, Lost, MemoryStore, MemoryTokens, TokenStore as _};
 use lightlike_tests::chat::{Message, User, send_message};
 use lightlike_tests::target::Target;
 

@@ -189,7 +189,7 @@ fn whoever_runs_it_learns_why_it_ended() {
 fn callback_cannot_join_its_own_thread() {
     let target = chat();
     let db = target.builder().build().unwrap();
-    let slot = Arc::new(Mutex::new(None::<lightlike::DriverThread>));
+    let slot = Arc::new(Mutex::new(None::<lightlike::connection::DriverThread>));
     let (mine, (told, hear)) = (Arc::clone(&slot), std::sync::mpsc::channel());
     db.table::<Message>().on_insert(move |_, _| {
         let driver = mine.lock().unwrap().take().unwrap();

@@ -1,8 +1,8 @@
 //! The feed of everything, for an application's own channels.
 
 use futures_util::{FutureExt as _, StreamExt};
+use lightlike::events::{Broadcast, BroadcastEvent};
 use lightlike::prelude::*;
-use lightlike::{Broadcast, BroadcastEvent};
 use lightlike_tests::conformance::columns::OneU8;
 use lightlike_tests::conformance::events::{TickEvent, emit_events};
 use lightlike_tests::conformance::failures::{fail_with_string, no_op};
@@ -10,7 +10,7 @@ use lightlike_tests::conformance::keys::*;
 use lightlike_tests::conformance::on_both_servers;
 
 fn line(event: BroadcastEvent) -> String {
-    let row = |row: lightlike::BroadcastRow| match row.decode::<PkU32>() {
+    let row = |row: lightlike::events::BroadcastRow| match row.decode::<PkU32>() {
         Some(row) => format!("{:?}", row.unwrap().data),
         None => format!("{} bytes of {}", row.bsatn().len(), row.table()),
     };

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use lightlike::RowEvents;
+use lightlike::events::RowEvents;
 use lightlike::prelude::*;
 use lightlike_tests::conformance::failures::no_op;
 use lightlike_tests::conformance::keys::*;
@@ -142,7 +142,7 @@ async fn removal_inside_callback_applies_within_transaction() {
         }
         let log = Log::default();
         let (first, second) = (log.clone(), log.clone());
-        let other = Arc::new(Mutex::new(None::<lightlike::CallbackId>));
+        let other = Arc::new(Mutex::new(None::<lightlike::events::CallbackId>));
         let its_name = Arc::clone(&other);
         let table = db.table::<PkU32>();
         table.on_insert(move |event, _| {

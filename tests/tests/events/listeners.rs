@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lightlike::FunctionKind;
+use lightlike::events::FunctionKind;
 use lightlike::prelude::*;
 use lightlike_tests::conformance::columns::{InsertOneU8, OneU8};
 use lightlike_tests::conformance::failures::*;

@@ -1,8 +1,9 @@
 //! Streams that nobody reads, or not in time: they hold no more than they may, and hold nobody up.
 
 use futures_util::{FutureExt as _, StreamExt};
+use lightlike::connection::Limits;
+use lightlike::events::Lagged;
 use lightlike::prelude::*;
-use lightlike::{Lagged, Limits};
 use lightlike_testkit::Server;
 
 #[derive(Bsatn, Table, Clone, Debug, PartialEq)]

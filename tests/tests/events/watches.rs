@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt};
+use lightlike::ErrorKind;
+use lightlike::events::{Gone, Watch};
 use lightlike::prelude::*;
-use lightlike::{ErrorKind, Gone, Watch};
 use lightlike_tests::conformance::keys::*;
 use lightlike_tests::conformance::on_both_servers;
 

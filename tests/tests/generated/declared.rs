@@ -1,6 +1,6 @@
 //! Generated declarations match the server's schema.
 
-use lightlike::SchemaCheck;
+use lightlike::connection::SchemaCheck;
 use lightlike_tests::conformance::on_both_servers;
 
 use crate::conformance::*;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use lightlike::calls::{Delivery, WhileDisconnected};
+use lightlike::offline::{CallEnd, MemoryStore, OfflineConfig, Replay};
 use lightlike::prelude::*;
-use lightlike::{CallEnd, Delivery, MemoryStore, OfflineConfig, Replay, WhileDisconnected};
 use lightlike_tests::notes::{Note, add_note_once, rename_note};
 
 use crate::rig::{Rig, next, ready, settled, start, title};
@@ -12,8 +13,8 @@ use crate::rig::{Rig, next, ready, settled, start, title};
 async fn lose_answers(rig: &Rig, client: &Client) -> Uuid {
     rig.proxy.hold_replies(true);
     client.call(title("at most once")).forget();
-    let id = client.new_call_id();
-    client.call(add_note_once(id, "exactly once".into())).named(id).forget();
+    let id = client.new_idempotency_key();
+    client.call(add_note_once(id, "exactly once".into())).idempotency_key(id).forget();
     let probe = "SELECT * FROM note WHERE title = 'probed'";
     client.call(title("probed")).probe(probe).forget();
     client.call(rename_note(1, "renamed".into())).forget();
@@ -99,8 +100,8 @@ async fn unsent_call_expires_or_is_cancelled() {
     let call = client.call(title("not this")).send();
     assert!(call.cancel());
     assert!(matches!(call.await, Err(CallError::Cancelled)));
-    let id = client.new_call_id();
-    client.call(title("nor this")).named(id).accepted().await.unwrap();
+    let id = client.new_idempotency_key();
+    client.call(title("nor this")).idempotency_key(id).accepted().await.unwrap();
     assert!(client.cancel(id));
     client.call(title("this")).accepted().await.unwrap();
     rig.come_back(&client).await;
@@ -140,7 +141,7 @@ async fn application_may_drop_calls_before_replay() {
         client.call(title(text)).accepted().await.unwrap();
     }
     client.disconnect().await;
-    let veto = |call: &lightlike::QueuedCall| match call.args.ends_with(b"old") {
+    let veto = |call: &lightlike::offline::QueuedCall| match call.args.ends_with(b"old") {
         true => Replay::Drop,
         false => Replay::Send,
     };
@@ -148,7 +149,7 @@ async fn application_may_drop_calls_before_replay() {
     start(&client).await;
     settled(&client).await;
     assert_eq!(rig.titles(1).await, ["good"]);
-    assert_eq!(client.dead_letters()[0].failure, lightlike::Failure::Dropped);
+    assert_eq!(client.dead_letters()[0].failure, lightlike::offline::Failure::Dropped);
 }
 
 #[tokio::test]
@@ -168,7 +169,7 @@ async fn idempotent_call_is_resent_without_store() {
     rig.other.call(title("first")).await.unwrap();
     let client = Client::builder(rig.proxy.uri(), rig.target.name()).connect().await.unwrap();
     rig.proxy.hold_replies(true);
-    let id = client.new_call_id();
+    let id = client.new_idempotency_key();
     let once = client.call(add_note_once(id, "once".into())).send();
     let named = client.call(title("named")).delivery(Delivery::AtMostOnce).send();
     rig.titles(3).await;

@@ -1,7 +1,8 @@
 //! Kept calls of functions that take something else by now, in the program or on the server.
 
+use lightlike::connection::SchemaCheck;
+use lightlike::offline::{MemoryStore, SyncState};
 use lightlike::prelude::*;
-use lightlike::{MemoryStore, SchemaCheck, SyncState};
 use lightlike_tests::conformance::on_a_real_server_of;
 use lightlike_tests::notes::{AddNote, Note, add_note_once, changed, rename_note};
 use lightlike_tests::proxy::Proxy;
@@ -61,7 +62,7 @@ async fn mismatched_persisted_calls_are_held_with_reason() {
     let make = async |client: &Client| {
         client.call(title("seven")).accepted().await.unwrap();
         client.call(rename_note(1, "eight".into())).accepted().await.unwrap();
-        let once = add_note_once(client.new_call_id(), "once".into());
+        let once = add_note_once(client.new_idempotency_key(), "once".into());
         client.call(once).accepted().await.unwrap();
     };
     // The program has not changed: what it takes is what the calls were made with.
@@ -110,7 +111,11 @@ async fn queued_calls_are_checked_against_returning_module() {
         client.call(title("before")).await.unwrap();
         cut(&proxy, &client).await;
         client.call(title("kept")).accepted().await.unwrap();
-        client.call(add_note_once(client.new_call_id(), "once".into())).accepted().await.unwrap();
+        client
+            .call(add_note_once(client.new_idempotency_key(), "once".into()))
+            .accepted()
+            .await
+            .unwrap();
         database.update(Module::NotesChanged).await.unwrap();
         proxy.close(false);
         client.reconnect_now();

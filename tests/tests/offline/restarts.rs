@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use lightlike::calls::Accepted;
+use lightlike::offline::{FileStore, MemoryStore, OfflineConfig, Store as _};
 use lightlike::prelude::*;
-use lightlike::{Accepted, FileStore, MemoryStore, OfflineConfig, Store as _, View};
 use lightlike_tests::notes::{AddNote, DeleteNote, Note, RenameNote, delete_note, rename_note};
 
 use crate::rig::{Rig, next, settled, start, title, titles};

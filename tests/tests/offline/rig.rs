@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use lightlike::connection::Reconnect;
+use lightlike::events::EventStream;
+use lightlike::offline::{CallOutcome, Store, SyncState};
 use lightlike::prelude::*;
-use lightlike::{CallOutcome, EventStream, Reconnect, Store, SyncState};
 use lightlike_tests::notes::{AddNote, Note, add_note};
 use lightlike_tests::proxy::Proxy;
 use lightlike_tests::target::Target;

@@ -1,9 +1,10 @@
 //! Stores that fail, that survive, and that several users share.
 
-use lightlike::prelude::*;
-use lightlike::{
-    Accepted, Failure, FileStore, MemoryStore, RedbStore, Storage, Store, StoreError, Write,
+use lightlike::calls::Accepted;
+use lightlike::offline::{
+    Failure, FileStore, MemoryStore, RedbStore, Storage, Store, StoreError, Write,
 };
+use lightlike::prelude::*;
 use lightlike_tests::notes::Note;
 
 use crate::rig::{Rig, next, settled, start, title, titles};

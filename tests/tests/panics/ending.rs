@@ -3,15 +3,16 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use lightlike::ErrorKind;
+use lightlike::connection::Limits;
 use lightlike::prelude::*;
-use lightlike::{ErrorKind, Limits};
 use lightlike_tests::conformance::keys::{Keyed as _, PkU32};
 use lightlike_tests::target::Target;
 
 use crate::{panics_of, soon};
 
 /// A client that applies nothing, because of a view that is held.
-async fn held_up(target: &Target) -> (Client, lightlike::View) {
+async fn held_up(target: &Target) -> (Client, View) {
     let mut limits = Limits::default();
     limits.max_dead_rows = 1;
     let db = soon(target.builder().limits(limits).connect()).await.unwrap();

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use lightlike::ErrorKind;
 use lightlike::auth::Refresh;
+use lightlike::auth::{MemoryTokens, TokenStore};
+use lightlike::connection::Reconnect;
+use lightlike::offline::{MemoryStore, Replay, Storage, Store, StoreError, Write};
 use lightlike::prelude::*;
-use lightlike::{
-    ErrorKind, MemoryStore, MemoryTokens, Reconnect, Replay, Storage, Store, StoreError,
-    TokenStore, Write,
-};
 use lightlike_tests::chat::{Message, send_message};
 use lightlike_tests::notes::{Note, add_note};
 use lightlike_tests::proxy::Proxy;
@@ -158,7 +158,8 @@ async fn panic_of_offline_store_is_disk_failure() {
     let db = builder("commit").build().unwrap();
     let panics = panics_of(&db);
     db.start().unwrap();
-    let degraded = |state: &lightlike::SyncState| matches!(state.storage, Storage::Degraded(_));
+    let degraded =
+        |state: &lightlike::offline::SyncState| matches!(state.storage, Storage::Degraded(_));
     let state = soon(db.sync_state().wait_for(degraded)).await.unwrap();
     assert!(format!("{state:?}").contains("no disk"), "{state:?}");
     soon(db.call(add_note("sent all the same".into()))).await.unwrap();

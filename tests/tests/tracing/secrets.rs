@@ -4,10 +4,11 @@ use std::error::Error as StdError;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
+use lightlike::auth::MemoryTokens;
 use lightlike::auth::Refresh;
+use lightlike::connection::SchemaCheck;
 use lightlike::http::{Http, LogOptions, Publish};
 use lightlike::prelude::*;
-use lightlike::{MemoryTokens, SchemaCheck};
 use lightlike_tests::target::Target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -80,7 +81,7 @@ async fn no_error_debug_or_log_shows_the_token() {
         shown.debug(&builder);
         shown.error(&builder.connect().await.unwrap_err());
         let kept = Arc::new(MemoryTokens::new());
-        lightlike::TokenStore::save(&kept, MARKER).unwrap();
+        lightlike::auth::TokenStore::save(&kept, MARKER).unwrap();
         shown.debug(&kept);
         let builder = Client::builder(&uri, "chat").token_store(kept);
         shown.error(&builder.connect().await.unwrap_err());

@@ -1,7 +1,7 @@
 //! The spans: what is inside of what, and what they say.
 
+use lightlike::offline::{CallOutcome, MemoryStore};
 use lightlike::prelude::*;
-use lightlike::{CallOutcome, MemoryStore};
 use lightlike_tests::conformance::failures::{fail_with_string, no_op};
 use lightlike_tests::conformance::keys::*;
 use lightlike_tests::conformance::{Log, next, on_both_servers};

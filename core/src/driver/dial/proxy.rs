@@ -24,9 +24,9 @@ use crate::conn::{EndpointError, Server};
 ///
 /// ```
 /// # mod lightlike { pub use lightlike_core::driver::{Proxy, ProxyError}; }
-/// use lightlike::Proxy;
+/// use lightlike::connection::Proxy;
 ///
-/// # fn main() -> Result<(), lightlike::ProxyError> {
+/// # fn main() -> Result<(), lightlike::error::ProxyError> {
 /// let direct = Proxy::none();
 /// let company = Proxy::url("http://ada:secret@proxy.example:3128")?.except("intern.example, 10.0.0.0/8");
 /// assert!(!format!("{company:?}").contains("secret"));

@@ -16,7 +16,7 @@ use crate::whole::Whole;
 ///
 /// ```no_run
 /// # mod lightlike { pub use lightlike_core::driver::Tls; }
-/// use lightlike::Tls;
+/// use lightlike::tls::Tls;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let tls = Tls::new()

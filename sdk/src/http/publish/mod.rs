@@ -11,6 +11,7 @@ use lightlike_core::types::Identity;
 use reqwest::Method;
 use serde::Deserialize;
 
+use self::environment::Environment;
 use crate::http::client::Http;
 use crate::http::error::Error;
 use crate::http::exchange::Success;
@@ -18,7 +19,6 @@ use crate::http::exchange::reply::Reply;
 use crate::http::exchange::request::{Request, escape};
 use crate::http::exchange::upload::OnUpload;
 use crate::http::identity::parse_identity;
-use self::environment::Environment;
 
 /// Options of publishing a module.
 ///
