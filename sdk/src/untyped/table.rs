@@ -82,7 +82,7 @@ impl UntypedTable {
     }
 
     /// Runs `callback` for whatever happens to rows: those that came and those that were replaced in the server's order, then
-    /// those that left. [`Client::remove`](crate::Client::remove) removes it.
+    /// those that left. [`CallbackId::remove`] removes it.
     ///
     /// It runs among the [callbacks of whole transactions](crate::Client::on_transaction): after those of typed rows.
     pub fn on_change(
