@@ -114,6 +114,7 @@ pub mod schema;
 mod schema_check;
 pub mod stats;
 pub mod subscriptions;
+mod sync;
 mod tables;
 pub mod tls;
 pub mod untyped;

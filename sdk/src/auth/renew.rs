@@ -32,7 +32,7 @@ pub(crate) async fn with_renewal(
 
 /// Goes on for ever.
 async fn renew(hub: &Arc<Hub>, refresh: &Refresh) {
-    let mut state = hub.state.subscribe();
+    let mut state = hub.status.state();
     loop {
         // The state's sender is in the hub, which this has.
         let is_ready = |state: &ConnectionState| matches!(state, ConnectionState::Ready);

@@ -57,7 +57,7 @@ impl Client {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Repr::NoRuntime)?;
         check_timers()?;
         let Some(driver) = self.driver(AppliedBy::Loop) else {
-            return Err(self.hub().second_driver());
+            return Err(second_driver(self.hub()));
         };
         // It was not started before.
         let _ = self.hub().runtime.set(runtime.clone());
@@ -110,7 +110,7 @@ impl Client {
                         client().iter().for_each(|client| client.check_schema_on(&runtime));
                         driver.await;
                     }
-                    None => hub.refuse_second_driver()?,
+                    None => refuse_second_driver(&hub)?,
                 }
             } else {
                 let io = IoThread::get().map_err(Repr::NoThread)?;
@@ -119,16 +119,16 @@ impl Client {
                         client().iter().for_each(|client| client.check_schema_on(io.runtime()));
                         io.spawn(driver);
                         let ticking = Ticking(Arc::clone(&hub));
-                        while hub.turn(&handle) {
+                        while turn(&hub, &handle) {
                             hub.shared.work().await;
                             yield_now().await;
                         }
                         drop(ticking);
                     }
-                    None => hub.refuse_second_driver()?,
+                    None => refuse_second_driver(&hub)?,
                 }
             }
-            hub.outcome()
+            outcome(&hub)
         }
     }
 
@@ -153,12 +153,12 @@ impl Client {
     pub fn start_thread(&self) -> Result<DriverThread, Error> {
         let io = IoThread::get().map_err(Repr::NoThread)?;
         let Some(driver) = self.driver(AppliedBy::Ticks) else {
-            return Err(self.hub().second_driver());
+            return Err(second_driver(self.hub()));
         };
         let (hub, handle) = (Arc::clone(self.hub()), Arc::downgrade(self.handle()));
         let ticking = Ticking(Arc::clone(&hub));
         let run = move || {
-            while ticking.0.turn(&handle) {
+            while turn(&ticking.0, &handle) {
                 block_on(ticking.0.shared.work());
             }
         };
@@ -190,7 +190,7 @@ impl Client {
         let ticked = hub.shared.tick(budget, |event| hub.deliver(&handle, event));
         let ticked = ticked.map_err(Repr::Busy)?;
         if ticked.closed {
-            return Err(hub.closed().into());
+            return Err(hub.status.closed().into());
         }
         Ok(Tick { work_left: ticked.work_left, messages: ticked.messages })
     }
@@ -235,7 +235,7 @@ impl Client {
             // It begins when it is polled.
             let _ = closing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             let (hub, handle) = (self.hub(), Arc::downgrade(self.handle()));
-            while hub.turn(&handle) {
+            while turn(hub, &handle) {
                 block_on(hub.shared.work());
             }
         }
@@ -302,7 +302,7 @@ impl DriverThread {
             return Err(Repr::JoinsItself.into());
         }
         match self.thread.join() {
-            Ok(()) => self.hub.outcome(),
+            Ok(()) => outcome(&self.hub),
             Err(panic) => {
                 let text = lightlike_core::guard::panic_text(&*panic);
                 Err(Repr::DriverPanicked(text.into()).into())
@@ -334,91 +334,87 @@ impl Drop for Ticking {
     }
 }
 
-impl Hub {
-    /// Applies and delivers a little; false when all is over. If nothing is left to do, wait for work.
-    fn turn(self: &Arc<Self>, handle: &Weak<Handle>) -> bool {
-        match self.shared.tick(TURN, |event| self.deliver(handle, event)) {
-            Ok(ticked) => {
-                if ticked.more {
-                    self.shared.more_work();
-                }
-                !ticked.closed
+/// Applies and delivers a little; false when all is over. If nothing is left to do, wait for work.
+fn turn(hub: &Arc<Hub>, handle: &Weak<Handle>) -> bool {
+    match hub.shared.tick(TURN, |event| hub.deliver(handle, event)) {
+        Ok(ticked) => {
+            if ticked.more {
+                hub.shared.more_work();
             }
-            // Nobody else ticks this client; should it be, it is not for us to.
-            Err(_) => false,
+            !ticked.closed
         }
+        // Nobody else ticks this client; should it be, it is not for us to.
+        Err(_) => false,
     }
+}
 
-    /// Result of the connection.
-    fn outcome(&self) -> Result<(), Error> {
-        match &*self.state.borrow() {
-            ConnectionState::Closed(CloseReason::Requested) => Ok(()),
-            _ => Err(self.closed().into()),
+/// Result of the connection.
+fn outcome(hub: &Hub) -> Result<(), Error> {
+    match &*hub.status.now() {
+        ConnectionState::Closed(CloseReason::Requested) => Ok(()),
+        _ => Err(hub.status.closed().into()),
+    }
+}
+
+fn refuse_second_driver(hub: &Hub) -> Result<(), Error> {
+    let closed = hub.shared.read(lightlike_core::conn::Connection::is_closed);
+    if closed { Ok(()) } else { Err(Repr::AlreadyDriven.into()) }
+}
+
+/// The error of a driver too many: there is or was one, or the connection is closed.
+fn second_driver(hub: &Hub) -> Error {
+    let closed = hub.shared.read(lightlike_core::conn::Connection::is_closed);
+    if closed { hub.status.closed() } else { Repr::AlreadyDriven }.into()
+}
+
+/// Sees to it that a connection which is being closed is closed after `within` at the latest, though code of the
+/// application may block whoever drives the client: then what is left is delivered from here, without callbacks.
+pub(crate) fn end_within(hub: &Arc<Hub>, within: Duration) {
+    let is_closed = |state: &ConnectionState| matches!(state, ConnectionState::Closed(_));
+    if is_closed(&hub.status.now()) || !hub.shared.is_driven() {
+        return;
+    }
+    let (weak, mut state) = (Arc::downgrade(hub), hub.status.state());
+    let watchdog = async move {
+        let mut closed = pin!(state.wait_for(is_closed));
+        let mut late = pin!(sleep(within));
+        let is_late = poll_fn(|cx| match closed.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(false),
+            Poll::Pending => late.as_mut().poll(cx).map(|()| true),
+        });
+        if is_late.await
+            && let Some(hub) = weak.upgrade()
+        {
+            cut_off(&hub);
         }
-    }
-
-    fn refuse_second_driver(&self) -> Result<(), Error> {
-        let closed = self.shared.read(lightlike_core::conn::Connection::is_closed);
-        if closed { Ok(()) } else { Err(Repr::AlreadyDriven.into()) }
-    }
-
-    /// The error of a driver too many: there is or was one, or the connection is closed.
-    fn second_driver(&self) -> Error {
-        let closed = self.shared.read(lightlike_core::conn::Connection::is_closed);
-        if closed { self.closed() } else { Repr::AlreadyDriven }.into()
-    }
-
-    /// Sees to it that a connection which is being closed is closed after `within` at the latest, though code of the
-    /// application may block whoever drives the client: then what is left is delivered from here, without callbacks.
-    pub(crate) fn end_within(self: &Arc<Self>, within: Duration) {
-        let is_closed = |state: &ConnectionState| matches!(state, ConnectionState::Closed(_));
-        if is_closed(&self.state.borrow()) || !self.shared.is_driven() {
-            return;
+    };
+    // A runtime of one thread is what may be blocked.
+    let runtime = hub.runtime.get();
+    match runtime.filter(|it| it.runtime_flavor() != RuntimeFlavor::CurrentThread) {
+        Some(runtime) => {
+            runtime.spawn(watchdog);
         }
-        let (hub, mut state) = (Arc::downgrade(self), self.state.subscribe());
-        let watchdog = async move {
-            let mut closed = pin!(state.wait_for(is_closed));
-            let mut late = pin!(sleep(within));
-            let is_late = poll_fn(|cx| match closed.as_mut().poll(cx) {
-                Poll::Ready(_) => Poll::Ready(false),
-                Poll::Pending => late.as_mut().poll(cx).map(|()| true),
-            });
-            if is_late.await
-                && let Some(hub) = hub.upgrade()
-            {
-                hub.cut_off();
-            }
-        };
-        // A runtime of one thread is what may be blocked.
-        let runtime = self.runtime.get();
-        match runtime.filter(|it| it.runtime_flavor() != RuntimeFlavor::CurrentThread) {
-            Some(runtime) => {
-                runtime.spawn(watchdog);
-            }
-            None => {
-                // Without a thread for it, whoever drives the client is relied upon.
-                if let Ok(io) = IoThread::get() {
-                    io.spawn(watchdog);
-                }
+        None => {
+            // Without a thread for it, whoever drives the client is relied upon.
+            if let Ok(io) = IoThread::get() {
+                io.spawn(watchdog);
             }
         }
     }
+}
 
-    fn cut_off(self: &Arc<Self>) {
-        self.shared.cut_off();
-        while let Some(event) = self.shared.undriven_event() {
-            self.deliver(&Weak::new(), event);
-        }
-    }
+fn cut_off(hub: &Arc<Hub>) {
+    hub.shared.cut_off();
+    hub.deliver_undriven();
 }
 
 /// The time beyond the machine's own that a driver may take to close a client.
 const END_SLACK: Duration = Duration::from_millis(500);
 
 impl Client {
-    /// As [`Hub::end_within`], counted from the time at which the machine is closed.
+    /// As [`end_within`], counted from the time at which the machine is closed.
     pub(crate) fn end_after(&self, within: Duration) {
         let close = self.hub().shared.read(|connection| connection.config().close_timeout);
-        self.hub().end_within(within.saturating_add(close).saturating_add(END_SLACK));
+        end_within(self.hub(), within.saturating_add(close).saturating_add(END_SLACK));
     }
 }

@@ -1,5 +1,6 @@
 //! The handle on a database.
 
+pub(crate) mod alarms;
 pub(crate) mod blocking;
 pub(crate) mod builder;
 pub(crate) mod declare;
@@ -9,6 +10,7 @@ pub(crate) mod link;
 pub(crate) mod plain_text;
 mod probe;
 pub(crate) mod session;
+pub(crate) mod status;
 
 use std::fmt;
 use std::pin::Pin;
@@ -132,7 +134,7 @@ impl Client {
     /// # }
     /// ```
     pub fn state(&self) -> Watch<ConnectionState> {
-        self.hub().state.subscribe()
+        self.hub().status.state()
     }
 
     /// Identity that the server gave this client; `None` until it has greeted.
@@ -564,7 +566,7 @@ impl WeakClient {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.hub().state.borrow();
+        let state = self.hub().status.now();
         f.debug_struct("Client").field("state", &*state).finish_non_exhaustive()
     }
 }

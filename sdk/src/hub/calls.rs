@@ -14,13 +14,14 @@ use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
-use super::{Hub, lock, send};
+use super::Hub;
 use crate::client::{Client, Handle};
 use crate::events::listeners::{Called, Unhandled};
 use crate::observe;
 use crate::observe::panics::log;
 use crate::observe::spans::CallSpan;
 use crate::offline::AcceptedSender;
+use crate::sync::{lock, send};
 
 /// A call or a query that is not answered.
 pub(crate) struct Caller {

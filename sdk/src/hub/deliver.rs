@@ -1,12 +1,13 @@
 //! Delivery of the machine's events.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use lightlike_core::conn::{self, ConnectionState, SetEnd, SubscriptionId, TransactionEvent};
+use lightlike_core::conn::{
+    self, Connection, ConnectionState, SetEnd, SubscriptionId, TransactionEvent,
+};
 use lightlike_core::guard::{self, Collector};
 
-use super::{Hub, lock, send};
+use super::Hub;
 use crate::client::{Client, Handle};
 use crate::events::changes::Changes;
 use crate::events::event::Event;
@@ -29,6 +30,14 @@ impl Hub {
         guard::quietly("on_panic", || self.report_panics(handle));
     }
 
+    /// Delivers events where nothing drives the client: before there is a driver, and after it has ended. No callback hears
+    /// of these: rows come from drivers.
+    pub(crate) fn deliver_undriven(self: &Arc<Self>) {
+        while let Some(event) = self.shared.undriven_event() {
+            self.deliver(&Weak::new(), event);
+        }
+    }
+
     fn deliver_one(self: &Arc<Self>, handle: &Weak<Handle>, event: conn::Event) {
         let session = self.sessions.of(&event);
         let _in_session = session.enter();
@@ -36,45 +45,41 @@ impl Hub {
             conn::Event::State(state) => self.state_changed(state),
             conn::Event::Transaction(transaction) => self.transaction(handle, transaction),
             conn::Event::Applied(set) => {
-                self.batches.applied(set);
                 log!(debug, name: "lightlike.set.applied", set = set.0, "a query set is applied");
-                self.set_stage(set, Stage::Applied);
+                self.sets.applied(set);
             }
             conn::Event::Stale { set, reason } => {
                 log!(warn, name: "lightlike.set.stale", set = set.0, %reason, "a query set is stale");
-                self.set_stage(set, Stage::Stale(reason));
+                self.sets.set_stage(set, Stage::Stale(reason));
             }
             conn::Event::Ended { set, reason } => self.ended(set, reason),
             conn::Event::LostForLong => self.lost_for_long(handle),
-            conn::Event::UserChanged => self.restart_sets().into_iter().for_each(guard::wake),
+            conn::Event::UserChanged => self.sets.reset_stages().into_iter().for_each(guard::wake),
             conn::Event::Answered { call, reply, times } => {
                 self.answered(handle, call, reply, times);
             }
             conn::Event::Accepted { call, accepted } => self.offline.accepted(call, accepted),
-            conn::Event::BeforeReplay(calls) => self.before_replay(&calls),
-            conn::Event::Restored(call) => self.restored(*call),
+            conn::Event::BeforeReplay(calls) => {
+                let verdicts = self.offline.before_replay(&calls);
+                self.shared.command(|connection, _| connection.replay(&verdicts));
+            }
+            conn::Event::Restored(restored) => {
+                let (call, again) = (restored.call, (*restored).into());
+                let register = |connection: &mut Connection, now| {
+                    self.register_call(connection, now, call, again);
+                };
+                self.shared.command(register);
+            }
             conn::Event::ArgumentsChanged { call, args } => self.arguments_changed(call, args),
             #[cfg(feature = "http")]
             conn::Event::SchemaWanted => self.schema.wanted.notify_one(),
             #[cfg(not(feature = "http"))]
             conn::Event::SchemaWanted => (),
             conn::Event::Sync(state) => self.offline.sync_changed(state),
-            conn::Event::Receiving(receiving) => self.received(receiving),
+            conn::Event::Receiving(receiving) => self.status.received(receiving),
             conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
-            conn::Event::Verified { id, outcome } => {
-                let sender = lock(&self.verifiers).remove(&id);
-                if let Some(sender) = sender {
-                    // Whoever dropped the receiver does not want to know.
-                    let _ = send(sender, outcome);
-                }
-            }
-            conn::Event::Alarm(alarm) => {
-                let sender = lock(&self.alarms).remove(&alarm);
-                if let Some(sender) = sender {
-                    // Whoever dropped the receiver does not wait any more.
-                    let _ = send(sender, ());
-                }
-            }
+            conn::Event::Verified { id, outcome } => self.verifiers.complete(id, outcome),
+            conn::Event::Alarm(alarm) => self.alarms.ring(alarm),
             conn::Event::Panicked(panic) => self.panics.tell(panic),
             // Who we are is read from the machine.
             conn::Event::Connected(greeting) => self.session.keep(&greeting.token),
@@ -103,17 +108,14 @@ impl Hub {
     fn state_changed(&self, state: ConnectionState) {
         observe::state(&self.sessions.origin, self.session.presented().as_deref(), &state);
         let closed = matches!(state, ConnectionState::Closed(_));
-        self.is_ready.store(matches!(state, ConnectionState::Ready), Ordering::Relaxed);
-        self.state.set(state);
+        self.status.set(state);
         self.hooks.changed.touch();
         if closed {
             #[cfg(feature = "http")]
             self.schema.wanted.notify_one();
-            self.batches.close();
-            self.state.end();
-            self.receiving.end();
-            let alarms = std::mem::take(&mut *lock(&self.alarms));
-            alarms.into_values().for_each(|alarm| guard::drop_quietly("waker", alarm));
+            self.sets.close();
+            self.status.end();
+            self.alarms.end();
             self.offline.end_streams();
             self.end_callbacks();
         }
@@ -152,23 +154,9 @@ impl Hub {
         }
     }
 
-    /// Returns `true` if a set is not over.
-    #[cfg(feature = "http")]
-    pub(crate) fn has_set(&self, set: SubscriptionId) -> bool {
-        lock(&self.sets).contains_key(&set)
-    }
-
-    fn set_stage(&self, set: SubscriptionId, stage: Stage) {
-        let told = lock(&self.sets).get(&set).map(|source| source.set_quietly(stage));
-        // Nothing is locked any more: wakers may do anything.
-        told.into_iter().flatten().for_each(guard::wake);
-    }
-
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {
-        self.batches.ended(set);
         observe::set_ended(set, &reason);
-        let stage = lock(&self.sets).remove(&set);
-        if let Some(stage) = stage {
+        if let Some(stage) = self.sets.remove(set) {
             #[cfg(feature = "http")]
             if let Some(differences) = self.schema.take_differing(set) {
                 stage.set(Stage::Ended(End::Differs(differences)));

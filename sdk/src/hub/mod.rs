@@ -4,16 +4,11 @@ mod callers;
 mod calls;
 mod deliver;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::Waker;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, RegisterError, TableId};
-use lightlike_core::conn::{
-    AlarmId, CannotSwitch, Connection, ConnectionState, NotSent, Receiving, SetEnd, SubscriptionId,
-};
+use lightlike_core::conn::{AlarmId, CannotSwitch, Connection, NotSent, SetEnd};
 use lightlike_core::deadline;
 use lightlike_core::driver::Shared;
 use lightlike_core::guard;
@@ -23,22 +18,22 @@ use tokio::sync::oneshot;
 use self::callers::Callers;
 pub(crate) use self::calls::{Caller, MadeAgain, MakeMutation, Making, Sink, function};
 use crate::client::Client;
+use crate::client::alarms::Alarms;
 use crate::client::session::Session;
-use crate::error::Repr;
+use crate::client::status::Status;
 use crate::events::broadcast::Broadcasts;
 use crate::events::callbacks::Callbacks;
 use crate::events::hooks::Hooks;
 use crate::events::listeners::{Listeners, UnhandledCallback};
-use crate::events::watches::Source;
 use crate::observe::SlowCallback;
 use crate::observe::panics::{Panicked, Panics};
 use crate::observe::spans::{Origin, Sessions};
 use crate::offline::OfflineHub;
 use crate::optimistic::Mutators;
 use crate::query::QueryList;
-use crate::subscriptions::first_batch::FirstBatches;
+use crate::subscriptions::sets::Sets;
 use crate::subscriptions::verify::Verifiers;
-use crate::subscriptions::{End, Stage, Subscription};
+use crate::subscriptions::{End, Subscription};
 use crate::tables::view::View;
 
 /// The machine, and where its events go.
@@ -47,16 +42,12 @@ pub(crate) struct Hub {
     reader: CacheReader,
     pub(crate) hooks: Hooks,
     pub(crate) mutators: Mutators,
-    sets: Mutex<HashMap<SubscriptionId, Source<Stage>>>,
-    pub(crate) batches: FirstBatches,
+    pub(crate) sets: Sets,
     calls: Mutex<Callers>,
     pub(crate) offline: OfflineHub,
-    alarms: Mutex<HashMap<AlarmId, oneshot::Sender<()>>>,
+    alarms: Alarms,
     pub(crate) verifiers: Verifiers,
-    pub(crate) state: Source<ConnectionState>,
-    pub(crate) receiving: Source<Receiving>,
-    /// Readiness for reads, which are many; the same as `state`.
-    is_ready: AtomicBool,
+    pub(crate) status: Status,
     pub(crate) listeners: Listeners,
     pub(crate) broadcasts: Broadcasts,
     pub(crate) unhandled: Arc<Callbacks<UnhandledCallback>>,
@@ -91,15 +82,12 @@ impl Hub {
             reader,
             hooks: Hooks::new(&panics, &limits),
             mutators,
-            sets: Mutex::default(),
-            batches: FirstBatches::default(),
+            sets: Sets::default(),
             calls: Mutex::new(Callers::new(limits)),
             offline: OfflineHub::new(&panics, &limits),
-            alarms: Mutex::default(),
+            alarms: Alarms::default(),
             verifiers: Verifiers::default(),
-            state: Source::new(ConnectionState::Idle),
-            receiving: Source::new(Receiving::default()),
-            is_ready: AtomicBool::new(false),
+            status: Status::default(),
             listeners: Listeners::new(&panics),
             broadcasts: Broadcasts::new(&panics),
             unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
@@ -126,7 +114,7 @@ impl Hub {
 
     #[inline]
     pub(crate) fn view(&self, view: lightlike_core::cache::View) -> View {
-        View { view, is_stale: !self.is_ready.load(Ordering::Relaxed) }
+        View { view, is_stale: !self.status.is_ready() }
     }
 
     pub(crate) fn register<T: Table>(self: &Arc<Self>) -> Result<TableId, RegisterError> {
@@ -143,9 +131,7 @@ impl Hub {
     ) -> T {
         let result = self.shared.command(command);
         // Before there is a driver and after it has ended. No callback hears of these: rows come from drivers.
-        while let Some(event) = self.shared.undriven_event() {
-            self.deliver(&Weak::new(), event);
-        }
+        self.deliver_undriven();
         result
     }
 
@@ -158,8 +144,6 @@ impl Hub {
         if let Some(differences) = self.schema.refusal(&list.definitions) {
             return Subscription::refused(Arc::clone(self), list, End::Differs(differences));
         }
-        let source = Source::new(Stage::Pending);
-        let stage = source.subscribe();
         let set = self.command(|connection, _| {
             if let Some(why) = self.refuses_sets(connection) {
                 return Err(End::Set(SetEnd::NotSent(why)));
@@ -168,13 +152,11 @@ impl Hub {
                 register(connection).map_err(End::Register)?;
             }
             let set = connection.subscribe(list.queries.clone());
-            self.batches.asked(set, &list.queries);
-            // Before the lock is let go: the answer finds whom to tell.
-            lock(&self.sets).insert(set, source);
-            Ok(set)
+            // Before the lock is released: the answer finds its waiter.
+            Ok((set, self.sets.add(set, &list.queries)))
         });
         match set {
-            Ok(set) => {
+            Ok((set, stage)) => {
                 #[cfg(feature = "http")]
                 self.compare_set(set, &list.definitions);
                 Subscription::new(Arc::clone(self), set, list, stage)
@@ -189,7 +171,7 @@ impl Hub {
         /// A set's entries here, and the events of its life.
         const SET_BYTES: usize = 1024;
         let limit = connection.config().limits.max_query_set_bytes;
-        let bytes = lock(&self.sets).len() * SET_BYTES;
+        let bytes = self.sets.len() * SET_BYTES;
         (bytes > limit.saturating_mul(2)).then_some(NotSent::TooManySets { bytes, limit })
     }
 
@@ -202,19 +184,10 @@ impl Hub {
             connection.switch_user(now, token)?;
             // Before the lock is let go: the answers find everything as it was before the first.
             self.session.presents_another();
-            let sets: Vec<_> = lock(&self.sets).keys().copied().collect();
-            self.batches.restart(sets.into_iter().map(|set| (set, connection.queries(set))));
-            Ok(self.restart_sets())
+            Ok(self.sets.restart_all(|set| connection.queries(set)))
         })?;
         wakers.into_iter().for_each(guard::wake);
         Ok(())
-    }
-
-    /// Every set waits for its first rows again. The caller wakes who waits, to look again.
-    #[must_use]
-    fn restart_sets(&self) -> Vec<Waker> {
-        let sets = lock(&self.sets);
-        sets.values().flat_map(|stage| stage.set_quietly(Stage::Pending)).collect()
     }
 
     /// Rings once, after this time; `None` if that is beyond all times. Ends without ringing if the connection is
@@ -228,38 +201,15 @@ impl Hub {
             let at = deadline::after(now, after)?;
             let alarm = connection.set_alarm(at);
             if !connection.is_closed() {
-                lock(&self.alarms).insert(alarm, sender);
+                self.alarms.add(alarm, sender);
             }
             Some((at, alarm, receiver))
         })
     }
 
     pub(crate) fn clear_alarm(self: &Arc<Self>, at: Instant, alarm: AlarmId) {
-        if lock(&self.alarms).remove(&alarm).is_some() {
+        if self.alarms.remove(alarm) {
             self.command(|connection, _| connection.clear_alarm(at, alarm));
         }
     }
-
-    /// Reason for which nothing more will come.
-    pub(crate) fn closed(&self) -> Repr {
-        match &*self.state.borrow() {
-            ConnectionState::Closed(reason) => reason.clone().into(),
-            _ => Repr::Closed,
-        }
-    }
-}
-
-/// Hands a value to whoever waits for it, whose waker may do anything. Gives it back if nobody waits.
-pub(crate) fn send<T>(sender: oneshot::Sender<T>, value: T) -> Option<T> {
-    match guard::catch(|| sender.send(value)) {
-        Ok(sent) => sent.err(),
-        Err(message) => {
-            guard::note("waker", message);
-            None
-        }
-    }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

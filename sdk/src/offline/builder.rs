@@ -1,6 +1,6 @@
 //! Making a client that works without a network.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use lightlike_core::cache::RegisterError;
 use lightlike_core::conn::{OfflineConfig, Replay};
@@ -9,7 +9,7 @@ use lightlike_core::guard::{self, Fenced, Panic};
 use lightlike_core::journal::{Opened, QueuedCall, Saved, Store, StoreError};
 use lightlike_core::schema::fingerprint;
 
-use super::hub::{BeforeReplay, lock};
+use super::hub::BeforeReplay;
 use crate::client::builder::ClientBuilder;
 use crate::client::declare::Declared;
 use crate::error::{Error, Repr};
@@ -134,7 +134,7 @@ impl Offline {
     ) -> Result<(), Error> {
         let Self { config, before_replay, .. } = self;
         let before_replay = before_replay.map(|veto| Fenced::new("before_replay", veto));
-        *lock(&hub.offline.before_replay) = before_replay;
+        hub.offline.set_before_replay(before_replay);
         hub.offline.enable();
         let log = loaded.opened.log_length();
         hub.command(|connection, now| {
@@ -153,8 +153,14 @@ impl Offline {
             Ok::<(), RegisterError>(())
         })?;
         let weak = Arc::downgrade(hub);
-        let started =
-            hub.shared.start_disk(loaded.store, log, move || Hub::deliver_undriven(&weak));
+        let started = hub.shared.start_disk(loaded.store, log, move || undriven(&weak));
         started.map_err(|error| Repr::DiskThread(error).into())
+    }
+}
+
+/// Delivers what the disk's thread caused, before there is a driver and after it has ended.
+fn undriven(hub: &Weak<Hub>) {
+    if let Some(hub) = hub.upgrade() {
+        hub.deliver_undriven();
     }
 }

@@ -18,7 +18,7 @@ impl Client {
     /// Numbers of calls that are kept and that failed, the time of the next attempt to connect, and the state of the
     /// store.
     pub fn sync_state(&self) -> Watch<SyncState> {
-        self.hub().offline.sync.subscribe()
+        self.hub().offline.sync()
     }
 
     /// Outcome of each call of a reducer, once for each: those that an earlier run of the program made too.

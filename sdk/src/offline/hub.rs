@@ -2,20 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex};
 
-use lightlike_core::conn::{Accepted, CallId, CallRequest, Replay, Reply, Restored, SyncState};
+use lightlike_core::conn::{Accepted, CallId, CallRequest, Replay, Reply, SyncState};
 use lightlike_core::guard::{self, Fenced};
 use lightlike_core::journal::QueuedCall;
 use lightlike_core::limits::Limits;
+use lightlike_core::types::Uuid;
 use tokio::sync::oneshot;
 
 use super::{CallEnd, CallOutcome};
 use crate::events::callbacks::Callbacks;
 use crate::events::stream::{Bounds, EventStream};
-use crate::events::watches::Source;
-use crate::hub::{Caller, Hub, send};
+use crate::events::watches::{Source, Watch};
+use crate::hub::Caller;
 use crate::observe::panics::Panics;
+use crate::sync::{lock, send};
 
 /// Number of outcomes that a stream holds, and that are kept for the first one that is asked for.
 const OUTCOME_CAPACITY: usize = 1024;
@@ -30,14 +32,14 @@ pub(crate) type AcceptedSender = oneshot::Sender<Result<Accepted, Reply>>;
 pub(crate) struct OfflineHub {
     /// `true` if there is a journal.
     enabled: AtomicBool,
-    pub(super) sync: Source<SyncState>,
+    sync: Source<SyncState>,
     accepting: Mutex<HashMap<CallId, AcceptedSender>>,
     outcomes: Arc<Callbacks<OutcomeReader>>,
     first: Mutex<FirstOutcomes>,
     stream_bytes: usize,
     /// `true` if outcomes are wanted, for calls, which are many.
     wants_outcomes: AtomicBool,
-    pub(super) before_replay: Mutex<Option<Fenced<BeforeReplay>>>,
+    before_replay: Mutex<Option<Fenced<BeforeReplay>>>,
 }
 
 /// Feeds a stream of outcomes.
@@ -90,6 +92,10 @@ impl OfflineHub {
         lock(&self.accepting).remove(&call)
     }
 
+    pub(super) fn sync(&self) -> Watch<SyncState> {
+        self.sync.subscribe()
+    }
+
     pub(crate) fn sync_changed(&self, state: SyncState) {
         self.sync.set(state);
     }
@@ -126,47 +132,30 @@ impl OfflineHub {
         stream.fed_by(self.outcomes.register(Box::new(read)))
     }
 
-    /// Nothing more will come.
-    pub(crate) fn end_streams(&self) {
-        self.outcomes.end();
+    pub(super) fn set_before_replay(&self, before_replay: Option<Fenced<BeforeReplay>>) {
+        *lock(&self.before_replay) = before_replay;
     }
-}
 
-impl Hub {
-    /// Asks the application what becomes of calls that were made without a connection.
-    pub(crate) fn before_replay(self: &Arc<Self>, calls: &[QueuedCall]) {
-        let mut veto = lock(&self.offline.before_replay).take();
+    /// Asks the application for its verdicts on calls that were made without a connection.
+    pub(crate) fn before_replay(&self, calls: &[QueuedCall]) -> Vec<(Uuid, Replay)> {
+        let mut veto = lock(&self.before_replay).take();
         let verdict = |veto: &mut BeforeReplay, call: &QueuedCall| {
-            // A veto that cannot be heard keeps nobody's call from being sent.
+            // A veto that panics keeps no call from being sent.
             guard::catch(|| veto(call)).unwrap_or_else(|message| {
                 guard::note("before_replay", message);
                 Replay::Send
             })
         };
-        let verdicts: Vec<_> = match veto.as_mut().and_then(Fenced::get_mut) {
+        let verdicts = match veto.as_mut().and_then(Fenced::get_mut) {
             Some(veto) => calls.iter().map(|call| (call.id, verdict(veto, call))).collect(),
             None => Vec::new(),
         };
-        *lock(&self.offline.before_replay) = veto;
-        self.shared.command(|connection, _| connection.replay(&verdicts));
+        self.set_before_replay(veto);
+        verdicts
     }
 
-    /// A call of an earlier run was found that nobody has heard of yet.
-    pub(crate) fn restored(&self, restored: Restored) {
-        let (call, again) = (restored.call, restored.into());
-        self.shared.command(|connection, now| self.register_call(connection, now, call, again));
+    /// Nothing more will come.
+    pub(crate) fn end_streams(&self) {
+        self.outcomes.end();
     }
-
-    /// Delivers what the disk's thread caused, before there is a driver and after it has ended.
-    pub(super) fn deliver_undriven(hub: &Weak<Self>) {
-        if let Some(hub) = hub.upgrade() {
-            while let Some(event) = hub.shared.undriven_event() {
-                hub.deliver(&Weak::new(), event);
-            }
-        }
-    }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -84,7 +84,7 @@ pub(crate) async fn connected(client: &Client) -> Result<(), Error> {
         Ok(Ok(differences)) => Err(Repr::SchemaDrift(differences.into()).into()),
         Ok(Err(error)) => Err(Repr::NoSchema(error).into()),
         // The connection was closed meanwhile.
-        Err(_) => Err(client.hub().closed().into()),
+        Err(_) => Err(client.hub().status.closed().into()),
     }
 }
 

@@ -44,7 +44,7 @@ impl Hub {
         match mentioned.theirs.clone() {
             None => {
                 // There may never be a schema.
-                mentioned.sets.retain(|(set, _)| self.has_set(*set));
+                mentioned.sets.retain(|(set, _)| self.sets.contains(*set));
                 mentioned.sets.push((set, tables.to_vec()));
             }
             Some(theirs) => {
@@ -57,7 +57,7 @@ impl Hub {
     /// The schema is here: ends the sets that were asked for before and have tables that differ.
     pub(super) fn end_differing_sets(self: &Arc<Self>, theirs: &Theirs) {
         let sets = std::mem::take(&mut self.schema.lock().sets);
-        for (set, tables) in sets.into_iter().filter(|(set, _)| self.has_set(*set)) {
+        for (set, tables) in sets.into_iter().filter(|(set, _)| self.sets.contains(*set)) {
             self.end_if_differing(theirs, set, &tables);
         }
     }

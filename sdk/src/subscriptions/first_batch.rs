@@ -15,7 +15,7 @@ use crate::tables::handle::TableHandle;
 
 /// Tables that have had their first batch, and waiters for it.
 #[derive(Default)]
-pub(crate) struct FirstBatches(Mutex<Inner>);
+pub(super) struct FirstBatches(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -28,7 +28,7 @@ struct Inner {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Batch {
+pub(super) enum Batch {
     Awaited,
     Arrived,
     /// Nothing will come any more.
@@ -37,13 +37,13 @@ enum Batch {
 
 impl FirstBatches {
     /// A set is on its way to the server.
-    pub(crate) fn asked(&self, set: SubscriptionId, queries: &[Box<str>]) {
+    pub(super) fn asked(&self, set: SubscriptionId, queries: &[Box<str>]) {
         let returned = queries.iter().filter_map(|query| returned_table(query)).collect();
         self.lock().asked.insert(set, returned);
     }
 
     /// Nothing has arrived, and these sets are all that is asked for.
-    pub(crate) fn restart<'q>(&self, sets: impl Iterator<Item = (SubscriptionId, &'q [Box<str>])>) {
+    pub(super) fn restart<'q>(&self, sets: impl Iterator<Item = (SubscriptionId, &'q [Box<str>])>) {
         {
             let mut inner = self.lock();
             inner.asked.clear();
@@ -54,7 +54,7 @@ impl FirstBatches {
     }
 
     /// The set's rows are in the cache.
-    pub(crate) fn applied(&self, set: SubscriptionId) {
+    pub(super) fn applied(&self, set: SubscriptionId) {
         let mut inner = self.lock();
         let mut told = Vec::new();
         for returned in inner.asked.remove(&set).unwrap_or_default() {
@@ -70,12 +70,12 @@ impl FirstBatches {
         told.into_iter().for_each(guard::wake);
     }
 
-    pub(crate) fn ended(&self, set: SubscriptionId) {
+    pub(super) fn ended(&self, set: SubscriptionId) {
         self.lock().asked.remove(&set);
     }
 
     /// The connection is closed.
-    pub(crate) fn close(&self) {
+    pub(super) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
         let told = inner.tell_all(Batch::Closed);
@@ -83,7 +83,7 @@ impl FirstBatches {
         told.into_iter().for_each(guard::wake);
     }
 
-    fn wait(&self, table: &str) -> Watch<Batch> {
+    pub(super) fn wait(&self, table: &str) -> Watch<Batch> {
         let mut inner = self.lock();
         let batch = match () {
             () if inner.everything_arrived || inner.arrived.contains(table) => Batch::Arrived,
@@ -151,11 +151,11 @@ impl<T: Table> TableHandle<T> {
         if let Some(error) = self.error() {
             return Err(error.clone().into());
         }
-        let mut batch = self.hub().batches.wait(T::DEF.name);
+        let mut batch = self.hub().sets.first_batch(T::DEF.name);
         let settled = batch.wait_for(|batch| *batch != Batch::Awaited).await;
         match settled {
             Ok(Batch::Arrived) => Ok(()),
-            Ok(Batch::Awaited | Batch::Closed) | Err(_) => Err(self.hub().closed().into()),
+            Ok(Batch::Awaited | Batch::Closed) | Err(_) => Err(self.hub().status.closed().into()),
         }
     }
 }

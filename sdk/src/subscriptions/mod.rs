@@ -2,6 +2,7 @@
 
 pub(crate) mod first_batch;
 mod receiving;
+pub(crate) mod sets;
 pub(crate) mod verify;
 
 use std::fmt;
@@ -241,7 +242,7 @@ impl Subscription {
             }
             End::Set(SetEnd::NotSent(why)) => Repr::NotSent(why),
             End::Set(SetEnd::Unsubscribed) => Repr::Unsubscribed,
-            End::Set(_) => self.hub.closed(),
+            End::Set(_) => self.hub.status.closed(),
         })
     }
 }

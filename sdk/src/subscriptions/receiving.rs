@@ -4,7 +4,6 @@ use lightlike_core::conn::Receiving;
 
 use crate::client::Client;
 use crate::events::watches::Watch;
-use crate::hub::Hub;
 
 impl Client {
     /// How far the message is that is arriving from the server: for the first rows of a large subscription over a slow
@@ -42,12 +41,6 @@ impl Client {
     /// # }
     /// ```
     pub fn receiving(&self) -> Watch<Receiving> {
-        self.hub().receiving.subscribe()
-    }
-}
-
-impl Hub {
-    pub(crate) fn received(&self, receiving: Receiving) {
-        self.receiving.set(receiving);
+        self.hub().status.receiving()
     }
 }

@@ -9,10 +9,32 @@ use tokio::sync::oneshot;
 use crate::calls::Unanswered;
 use crate::client::Client;
 use crate::error::{Error, Repr};
-use crate::hub::lock;
+use crate::sync::{lock, send};
 
 /// Waiters for verifications.
-pub(crate) type Verifiers = Mutex<HashMap<VerificationId, oneshot::Sender<Option<Verification>>>>;
+#[derive(Default)]
+pub(crate) struct Verifiers(Mutex<HashMap<VerificationId, oneshot::Sender<Option<Verification>>>>);
+
+impl Verifiers {
+    /// Returns `true` if too many outcomes wait to be delivered, where nobody ticks.
+    fn is_full(&self) -> bool {
+        const WAITING_MAX: usize = 65_536;
+        lock(&self.0).len() > WAITING_MAX
+    }
+
+    fn add(&self, id: VerificationId, sender: oneshot::Sender<Option<Verification>>) {
+        lock(&self.0).insert(id, sender);
+    }
+
+    /// Delivers the outcome of a verification; `None` if the connection was lost.
+    pub(crate) fn complete(&self, id: VerificationId, outcome: Option<Verification>) {
+        let sender = lock(&self.0).remove(&id);
+        if let Some(sender) = sender {
+            // A receiver that was dropped does not want to know.
+            let _ = send(sender, outcome);
+        }
+    }
+}
 
 impl Client {
     /// Compares every query set that is in step with what the server has, at one point of the history.
@@ -39,17 +61,15 @@ impl Client {
     ///
     /// Safe: what was asked for is compared, and nobody is told.
     pub async fn verify(&self) -> Result<Verification, Error> {
-        /// Outcomes that wait to be delivered where nobody ticks.
-        const WAITING_MAX: usize = 65_536;
         let unanswered = || Error::from(Repr::Unanswered(Unanswered::Lost));
-        if lock(&self.hub().verifiers).len() > WAITING_MAX {
+        if self.hub().verifiers.is_full() {
             return Err(unanswered());
         }
         let (sender, receiver) = oneshot::channel();
         self.hub().command(|connection, _| {
             let id = connection.verify();
             // Before the lock is let go: so the outcome finds whom to tell.
-            lock(&self.hub().verifiers).insert(id, sender);
+            self.hub().verifiers.add(id, sender);
         });
         let outcome = receiver.await.ok().flatten();
         outcome.ok_or_else(unanswered)

@@ -106,7 +106,7 @@ impl<F: FnMut(&View) -> bool + Unpin> Future for WaitUntil<F> {
                 return Poll::Ready(Ok(()));
             }
             if ended {
-                return Poll::Ready(Err(this.hub.closed().into()));
+                return Poll::Ready(Err(this.hub.status.closed().into()));
             }
         }
         let timeout = this.timeout;
