@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+
+use crate::sync::lock;
 
 /// A thread with a runtime. There is one in a process while anybody needs it, and it ends when nobody does.
 pub(crate) struct IoThread {
@@ -23,7 +25,7 @@ static RUNNING: Mutex<Weak<IoThread>> = Mutex::new(Weak::new());
 impl IoThread {
     /// The process's thread, started if there is none.
     pub(crate) fn get() -> io::Result<Arc<Self>> {
-        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = lock(&RUNNING);
         if let Some(thread) = running.upgrade() {
             return Ok(thread);
         }

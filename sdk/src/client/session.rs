@@ -1,7 +1,7 @@
 //! The token of a client, from its store and back.
 
 use std::error::Error as StdError;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use lightlike_core::guard::{self, Fenced, Panic};
 use lightlike_core::secret::{Secret, check_token};
@@ -10,6 +10,7 @@ use crate::auth::token::TokenStore;
 use crate::client::Client;
 use crate::error::{Error, Repr};
 use crate::observe::panics::log;
+use crate::sync::lock;
 
 /// Keeps the store in step with what the server says our token is.
 pub(crate) struct Session {
@@ -109,7 +110,7 @@ impl Session {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

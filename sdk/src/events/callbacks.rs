@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use lightlike_core::guard::{self, Panic};
 
 use crate::observe::panics::Panics;
+use crate::sync::lock;
 
 /// Names a callback, to remove it. Dropping the name does nothing; see [`scoped`](Self::scoped).
 ///
@@ -204,7 +205,7 @@ impl<F: ?Sized> Callbacks<F> {
     }
 
     fn lock(&self) -> MutexGuard<'_, List<F>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.list)
     }
 }
 

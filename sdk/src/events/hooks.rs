@@ -2,7 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use lightlike_core::cache::{RowChange, TableDiff, TableId};
 use lightlike_core::guard;
@@ -16,6 +16,7 @@ use crate::events::stream::{Bounds, DEFAULT_CAPACITY, EventStream, Feed, row_byt
 use crate::events::watches::Source;
 use crate::events::watches::row::{WatchRows, row_watches};
 use crate::observe::panics::Panics;
+use crate::sync::lock;
 
 pub(crate) type RowCallback<R> = dyn FnMut(&Event<'_>, &R) + Send;
 pub(crate) type UpdateCallback<R> = dyn FnMut(&Event<'_>, &R, &R) + Send;
@@ -214,10 +215,6 @@ impl Hooks {
         };
         all.iter().for_each(|hooks| hooks.end());
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Copies what a stream is to carry.

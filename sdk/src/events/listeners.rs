@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use lightlike_core::bsatn;
@@ -19,6 +19,7 @@ use crate::calls::{CallError, CallErrorKind, failure, procedure_outcome, reducer
 use crate::client::Client;
 use crate::events::callbacks::{CallbackId, Callbacks, Keep};
 use crate::observe::panics::{Panics, log};
+use crate::sync::lock;
 
 /// Kind of a call's function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -346,7 +347,7 @@ impl Listeners {
     }
 
     fn lock(&self) -> MutexGuard<'_, ByFunction> {
-        self.by_function.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.by_function)
     }
 }
 

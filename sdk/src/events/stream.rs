@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
@@ -13,6 +13,7 @@ use lightlike_core::schema::Row;
 
 use crate::events::callbacks::{CallbackId, ScopedCallback};
 use crate::events::event::Lagged;
+use crate::sync::lock;
 
 /// Capacity of a stream where nothing else is said, in events.
 pub(crate) const DEFAULT_CAPACITY: usize = 4096;
@@ -209,7 +210,7 @@ impl<T> Drop for Inner<T> {
 
 impl<T> Queue<T> {
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<Option<Result<T, Lagged>>> {

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use lightlike_core::driver::Shared;
 use lightlike_core::guard::{self, Panic, TRACING};
+
+use crate::sync::lock;
 
 /// An event for `tracing`, whose subscriber is the application's and may panic.
 macro_rules! log {
@@ -76,7 +78,7 @@ impl Panics {
             );
         }
         let panicked = Panicked { callback, table, message };
-        self.list.lock().unwrap_or_else(PoisonError::into_inner).push(panicked);
+        lock(&self.list).push(panicked);
         self.any.store(true, Ordering::Relaxed);
     }
 
@@ -111,6 +113,6 @@ impl Panics {
         if !self.any.swap(false, Ordering::Relaxed) {
             return Vec::new();
         }
-        std::mem::take(&mut *self.list.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.list))
     }
 }

@@ -4,7 +4,7 @@
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use lightlike_core::cache::TableDiff;
 use lightlike_core::conn::{
@@ -21,6 +21,7 @@ use crate::events::changes::Changes;
 use crate::events::listeners::kind_of;
 use crate::hub::function;
 use crate::observe;
+use crate::sync::lock;
 
 /// Database of a client, as spans and events name it.
 #[derive(Debug, Default, Clone)]
@@ -203,7 +204,7 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<QuietSpan>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 }
 

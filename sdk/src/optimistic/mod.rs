@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use lightlike_core::bsatn;
@@ -20,6 +20,7 @@ pub use lightlike_core::cache::{
 use crate::calls::Call;
 use crate::client::Client;
 use crate::client::builder::ClientBuilder;
+use crate::sync::lock;
 use crate::tables::handle::TableHandle;
 
 /// Return value of a mutator: nothing, or a `Result` of nothing. An error makes it contribute nothing until it runs
@@ -62,7 +63,7 @@ struct Naming<R, F> {
 
 impl<R: Reducer, F: Fn(&mut LocalTx, &R) + Send + 'static> Mutation for Naming<R, F> {
     fn run(&self, tx: &mut LocalTx) {
-        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = lock(&self.run);
         run(tx, &self.args);
     }
 

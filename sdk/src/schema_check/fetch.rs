@@ -1,7 +1,7 @@
 //! Asking for the module's schema, and for whom.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use lightlike_core::conn::{Connection, ConnectionState, LiveReducer, SchemaRound};
 use lightlike_core::schema::{Difference, FunctionDef, ServerSchema, TableDef, takes_arguments};
@@ -16,6 +16,7 @@ use crate::error::{Error, Repr};
 use crate::http::{self, Http};
 use crate::hub::Hub;
 use crate::observe::panics::log;
+use crate::sync::lock;
 
 /// Begins with the check, for a client that has just been started.
 pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {
@@ -24,7 +25,7 @@ pub(crate) fn start(client: &Client, runtime: &runtime::Handle) {
         return;
     }
     let (sender, receiver) = oneshot::channel();
-    *hub.schema.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+    *lock(&hub.schema.outcome) = Some(receiver);
     hub.command(|connection, _| connection.await_schema());
     let (weak, wanted) = (client.downgrade(), Arc::clone(&hub.schema.wanted));
     let mut state = client.state();
@@ -77,7 +78,7 @@ pub(crate) async fn connected(client: &Client) -> Result<(), Error> {
     if !state.is_strict() {
         return Ok(());
     }
-    let outcome = state.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let outcome = lock(&state.outcome).take();
     let Some(outcome) = outcome else { return Ok(()) };
     match outcome.await {
         Ok(Ok(differences)) if differences.is_empty() => Ok(()),

@@ -10,7 +10,7 @@ mod strict;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use lightlike_core::conn::SubscriptionId;
 use lightlike_core::guard::{self, Fenced};
@@ -23,6 +23,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::client::plain_text::PlainText;
 use crate::http;
 use crate::observe::panics::log;
+use crate::sync::lock;
 
 pub(crate) use self::fetch::{connected, definitions, start};
 
@@ -182,7 +183,7 @@ impl SchemaState {
     }
 
     fn lock(&self) -> MutexGuard<'_, Mentioned> {
-        self.mentioned.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.mentioned)
     }
 }
 

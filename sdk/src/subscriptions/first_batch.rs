@@ -1,7 +1,7 @@
 //! Knowing when a table has had its first rows, or word that there are none.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
 use lightlike_core::conn::SubscriptionId;
@@ -11,6 +11,7 @@ use lightlike_core::schema::Table;
 use crate::error::Error;
 use crate::events::watches::{Source, Watch};
 use crate::query::{Returned, returned_table};
+use crate::sync::lock;
 use crate::tables::handle::TableHandle;
 
 /// Tables that have had their first batch, and waiters for it.
@@ -100,7 +101,7 @@ impl FirstBatches {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::ops::Bound;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
 use lightlike_core::cache;
 use lightlike_core::query::Filter;
 use lightlike_core::schema::{IndexRef, RangeIn, Table};
 
 use crate::observe::panics::log;
+use crate::sync::lock;
 use crate::tables::handle::TableHandle;
 use crate::tables::view::TableView;
 
@@ -119,7 +120,7 @@ pub(crate) fn look_for_index<T: Table, C: RangeIn<T>>(table: &cache::TableView<'
 
     if let IndexRef::Client(index) = column.columns()
         && !table.has_index(column)
-        && TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert((T::DEF.name, index))
+        && lock(&TOLD).insert((T::DEF.name, index))
     {
         let column = T::DEF.row.columns.get(usize::from(index)).map_or("", |column| column.name);
         log!(

@@ -5,7 +5,9 @@ mod file;
 mod private_file;
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::sync::lock;
 
 pub use self::error::TokenFileError;
 pub use self::file::FileTokens;
@@ -81,16 +83,16 @@ impl std::fmt::Debug for MemoryTokens {
 
 impl TokenStore for MemoryTokens {
     fn load(&self) -> Result<Option<String>, Box<dyn Error + Send + Sync>> {
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Ok(lock(&self.0).clone())
     }
 
     fn save(&self, token: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.to_owned());
+        *lock(&self.0) = Some(token.to_owned());
         Ok(())
     }
 
     fn clear(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.0) = None;
         Ok(())
     }
 }

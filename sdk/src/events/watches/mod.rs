@@ -8,11 +8,13 @@ use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use lightlike_core::guard::{self, Fenced};
+
+use crate::sync::lock;
 
 /// The latest value of something that changes. Values in between may be missed; the latest never is.
 ///
@@ -85,7 +87,7 @@ struct Wakers {
 
 impl<T> Shared<T> {
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::task::Waker;
 
 use lightlike_core::cache::RowChange;
@@ -11,6 +11,7 @@ use lightlike_core::guard;
 use lightlike_core::schema::Row;
 
 use crate::events::watches::{Source, Watch};
+use crate::sync::lock;
 
 /// [`RowWatches`] without the key's type, which generic code over tables cannot always name.
 pub(crate) trait WatchRows<R>: Any + Send + Sync {
@@ -170,7 +171,7 @@ impl<R: Row> Inner<R> {
 
 impl<R: Row> RowWatches<R> {
     fn lock(&self) -> MutexGuard<'_, Inner<R>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 
