@@ -245,7 +245,7 @@ impl Client {
 
     /// Runs `callback` once an outage, when the connection has been lost for [`Reconnect::grace`](crate::connection::Reconnect::grace).
     pub fn on_lost_for_long(&self, callback: impl FnMut(&Self) + Send + 'static) -> CallbackId {
-        self.hub().lost_for_long.register(Box::new(callback))
+        self.hub().observers.on_lost_for_long(Box::new(callback))
     }
 
     /// A handle that does not keep the connection open, for callbacks and tasks that live long.
@@ -456,7 +456,7 @@ impl Client {
         &self,
         callback: impl FnMut(&Self, &Unhandled) + Send + 'static,
     ) -> CallbackId {
-        self.hub().unhandled.register(Box::new(callback))
+        self.hub().observers.on_unhandled(Box::new(callback))
     }
 }
 
@@ -527,7 +527,7 @@ impl Client {
     /// store's or provider's an error of its own, and a [veto](crate::ClientBuilder::before_replay)'s keeps the call. Where
     /// the client cannot go on, the connection is closed and says so: [`CloseReason::Panicked`](crate::connection::CloseReason).
     pub fn on_panic(&self, callback: impl FnMut(&Self, &Panicked) + Send + 'static) -> CallbackId {
-        self.hub().panicked.register(Box::new(callback))
+        self.hub().observers.on_panic(Box::new(callback))
     }
 }
 

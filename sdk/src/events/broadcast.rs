@@ -178,7 +178,7 @@ impl Broadcast {
     fn new(hub: Arc<Hub>, filter: Filter, capacity: usize) -> Self {
         let bytes = hub.shared.read(|connection| connection.config().limits.max_stream_bytes);
         let bounds = Bounds { events: capacity.max(1), bytes };
-        let events = hub.broadcasts.receive(filter.clone(), bounds);
+        let events = hub.observers.broadcasts().receive(filter.clone(), bounds);
         Self { hub, filter, capacity, events }
     }
 

@@ -374,7 +374,7 @@ impl Client {
         + Send
         + 'static,
     ) -> CallbackId {
-        let list = self.hub().listeners.of(FunctionKind::Reducer, R::DEF.name);
+        let list = self.hub().observers.listeners().of(FunctionKind::Reducer, R::DEF.name);
         list.register(Box::new(move |event| {
             let called = event.called();
             if let (Some(args), Some(outcome)) = (called.args::<R>(), called.outcome::<R>()) {
@@ -390,7 +390,7 @@ impl Client {
         + Send
         + 'static,
     ) -> CallbackId {
-        let list = self.hub().listeners.of(FunctionKind::Procedure, P::DEF.name);
+        let list = self.hub().observers.listeners().of(FunctionKind::Procedure, P::DEF.name);
         list.register(Box::new(move |event| {
             let called = event.called();
             let args = called.procedure_args::<P>();
@@ -403,6 +403,6 @@ impl Client {
     /// Runs `callback` for every call of a reducer or a procedure that this client makes, after those who listen to
     /// that function: see [`on_call`](Self::on_call).
     pub fn on_calls(&self, callback: impl FnMut(&CallEvent<'_>) + Send + 'static) -> CallbackId {
-        self.hub().listeners.all.register(Box::new(callback))
+        self.hub().observers.listeners().all.register(Box::new(callback))
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod changes;
 pub(crate) mod event;
 pub(crate) mod hooks;
 pub(crate) mod listeners;
+pub(crate) mod observers;
 pub(crate) mod stream;
 pub(crate) mod watches;
 

@@ -15,7 +15,7 @@ use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
 use super::Hub;
-use crate::client::{Client, Handle};
+use crate::client::Handle;
 use crate::events::listeners::{Called, Unhandled};
 use crate::observe;
 use crate::observe::panics::log;
@@ -194,14 +194,7 @@ impl Hub {
         span.answered(&reply);
         let _in_call = span.enter();
         observe::answered(function(&request), &reply, times);
-        if !(self.listeners.is_empty() && self.broadcasts.is_empty())
-            && let Some(called) = Called::new(call, &request, &reply, times)
-        {
-            if let Some(handle) = handle.upgrade() {
-                self.listeners.tell(&Client::from_handle(handle), &called);
-            }
-            self.broadcasts.call(&called);
-        }
+        self.observers.called(handle, || Called::new(call, &request, &reply, times));
         let unheard = match sink {
             Sink::Tell(sender) => send(sender, reply),
             Sink::TellWhen(sender) => send(sender, (reply, times)).map(|(reply, _)| reply),
@@ -217,24 +210,7 @@ impl Hub {
             && let Some(called) = Called::new(call, &request, &reply, times)
             && let Some(unhandled) = Unhandled::of(called)
         {
-            self.unhandled(handle, &unhandled);
-        }
-    }
-
-    /// A call failed that nobody waits for: somebody ought to know.
-    fn unhandled(&self, handle: &Weak<Handle>, unhandled: &Unhandled) {
-        if self.unhandled.is_empty() {
-            let Unhandled { function, message, .. } = unhandled;
-            log!(
-                warn,
-                name: "lightlike.call.unhandled",
-                %function,
-                %message,
-                "a call failed and nobody waited for it"
-            );
-        } else if let Some(handle) = handle.upgrade() {
-            let client = Client::from_handle(handle);
-            self.unhandled.run().each(|callback| callback(&client, unhandled));
+            self.observers.unhandled(handle, &unhandled);
         }
     }
 }

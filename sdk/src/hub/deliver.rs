@@ -27,7 +27,7 @@ impl Hub {
         for noted in collector.finish() {
             self.panics.tell(noted.into());
         }
-        guard::quietly("on_panic", || self.report_panics(handle));
+        guard::quietly("on_panic", || self.observers.report_panics(handle, &self.panics));
     }
 
     /// Delivers events where nothing drives the client: before there is a driver, and after it has ended. No callback hears
@@ -53,7 +53,7 @@ impl Hub {
                 self.sets.set_stage(set, Stage::Stale(reason));
             }
             conn::Event::Ended { set, reason } => self.ended(set, reason),
-            conn::Event::LostForLong => self.lost_for_long(handle),
+            conn::Event::LostForLong => self.observers.lost_for_long(handle),
             conn::Event::UserChanged => self.sets.reset_stages().into_iter().for_each(guard::wake),
             conn::Event::Answered { call, reply, times } => {
                 self.answered(handle, call, reply, times);
@@ -77,31 +77,12 @@ impl Hub {
             conn::Event::SchemaWanted => (),
             conn::Event::Sync(state) => self.offline.sync_changed(state),
             conn::Event::Receiving(receiving) => self.status.received(receiving),
-            conn::Event::Slow(notice) => self.slow_consumer(handle, &notice),
+            conn::Event::Slow(notice) => self.observers.slow_consumer(handle, &notice),
             conn::Event::Verified { id, outcome } => self.verifiers.complete(id, outcome),
             conn::Event::Alarm(alarm) => self.alarms.ring(alarm),
             conn::Event::Panicked(panic) => self.panics.tell(panic),
             // Who we are is read from the machine.
             conn::Event::Connected(greeting) => self.session.keep(&greeting.token),
-        }
-    }
-
-    /// Tells of the callbacks that panicked in the event that was just delivered.
-    fn report_panics(&self, handle: &Weak<Handle>) {
-        let panics = self.panics.take();
-        if !panics.is_empty()
-            && !self.panicked.is_empty()
-            && let Some(handle) = handle.upgrade()
-        {
-            let client = Client::from_handle(handle);
-            let mut callbacks = self.panicked.run();
-            for panicked in panics {
-                callbacks.each(|callback| {
-                    if !self.panics.is_silenced() {
-                        callback(&client, &panicked);
-                    }
-                });
-            }
         }
     }
 
@@ -117,19 +98,9 @@ impl Hub {
             self.status.end();
             self.alarms.end();
             self.offline.end_streams();
-            self.end_callbacks();
+            self.hooks.end();
+            self.observers.end();
         }
-    }
-
-    /// Streams end, and callbacks are dropped: one of them may hold the client, which holds them.
-    fn end_callbacks(&self) {
-        self.hooks.end();
-        self.broadcasts.end();
-        self.listeners.end();
-        self.unhandled.end();
-        self.lost_for_long.end();
-        self.slow.end();
-        self.panicked.end();
     }
 
     fn transaction(self: &Arc<Self>, handle: &Weak<Handle>, event: TransactionEvent) {
@@ -144,14 +115,7 @@ impl Hub {
         let before = self.view(changes.transaction().before().clone());
         let event = Event::new(&client, changes.cause(), &before, &after);
         self.hooks.dispatch(&event, &changes);
-        self.broadcasts.rows(&changes);
-    }
-
-    fn lost_for_long(&self, handle: &Weak<Handle>) {
-        if let Some(handle) = handle.upgrade() {
-            let client = Client::from_handle(handle);
-            self.lost_for_long.run().each(|callback| callback(&client));
-        }
+        self.observers.broadcasts().rows(&changes);
     }
 
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {

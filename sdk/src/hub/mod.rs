@@ -17,16 +17,12 @@ use tokio::sync::oneshot;
 
 use self::callers::Callers;
 pub(crate) use self::calls::{Caller, MadeAgain, MakeMutation, Making, Sink, function};
-use crate::client::Client;
 use crate::client::alarms::Alarms;
 use crate::client::session::Session;
 use crate::client::status::Status;
-use crate::events::broadcast::Broadcasts;
-use crate::events::callbacks::Callbacks;
 use crate::events::hooks::Hooks;
-use crate::events::listeners::{Listeners, UnhandledCallback};
-use crate::observe::SlowCallback;
-use crate::observe::panics::{Panicked, Panics};
+use crate::events::observers::Observers;
+use crate::observe::panics::Panics;
 use crate::observe::spans::{Origin, Sessions};
 use crate::offline::OfflineHub;
 use crate::optimistic::Mutators;
@@ -48,23 +44,15 @@ pub(crate) struct Hub {
     alarms: Alarms,
     pub(crate) verifiers: Verifiers,
     pub(crate) status: Status,
-    pub(crate) listeners: Listeners,
-    pub(crate) broadcasts: Broadcasts,
-    pub(crate) unhandled: Arc<Callbacks<UnhandledCallback>>,
-    pub(crate) lost_for_long: Arc<Callbacks<LostCallback>>,
-    pub(crate) slow: Arc<Callbacks<SlowCallback>>,
+    pub(crate) observers: Observers,
     /// The runtime that the client's driver is a task of, if it is one.
     pub(crate) runtime: OnceLock<tokio::runtime::Handle>,
     pub(crate) panics: Arc<Panics>,
-    pub(crate) panicked: Arc<Callbacks<PanicCallback>>,
     pub(crate) session: Session,
     sessions: Sessions,
     #[cfg(feature = "http")]
     pub(crate) schema: crate::schema_check::SchemaState,
 }
-
-pub(crate) type LostCallback = dyn FnMut(&Client) + Send;
-pub(crate) type PanicCallback = dyn FnMut(&Client, &Panicked) + Send;
 
 impl Hub {
     pub(crate) fn new(
@@ -88,17 +76,11 @@ impl Hub {
             alarms: Alarms::default(),
             verifiers: Verifiers::default(),
             status: Status::default(),
-            listeners: Listeners::new(&panics),
-            broadcasts: Broadcasts::new(&panics),
-            unhandled: Callbacks::new("on_unhandled_rejection", None, &panics),
-            lost_for_long: Callbacks::new("on_lost_for_long", None, &panics),
-            slow: Callbacks::new("on_slow_consumer", None, &panics),
+            observers: Observers::new(&panics),
             #[cfg(feature = "http")]
             schema: crate::schema_check::SchemaState::default(),
             runtime: OnceLock::new(),
             panics,
-            // Its own panics are only logged: they could go on for ever.
-            panicked: Callbacks::new("on_panic", None, &Arc::default()),
             session,
             sessions: Sessions::new(origin),
         });

@@ -3,22 +3,17 @@
 pub(crate) mod panics;
 pub(crate) mod spans;
 
-use std::sync::Weak;
-
 use lightlike_core::bsatn::EncodeError;
 use lightlike_core::conn::{self, CallTimes, ConnectionState, Reply, SetEnd, SlowConsumer, Stats};
 use lightlike_core::guard::{self, TRACING};
 
 use crate::calls::outcome::Latency;
-use crate::client::{Client, Handle};
+use crate::client::Client;
 use crate::events::callbacks::CallbackId;
 use crate::events::changes::Changes;
 use crate::events::listeners::kind_of;
-use crate::hub::Hub;
 use crate::observe::panics::log;
 use crate::observe::spans::Origin;
-
-pub(crate) type SlowCallback = dyn FnMut(&Client, &SlowConsumer) + Send;
 
 impl Client {
     /// Counters of this client, done and pending: traffic, rows, calls and their round trips, sockets, queues. It takes
@@ -48,27 +43,7 @@ impl Client {
         &self,
         callback: impl FnMut(&Self, &SlowConsumer) + Send + 'static,
     ) -> CallbackId {
-        self.hub().slow.register(Box::new(callback))
-    }
-}
-
-impl Hub {
-    pub(crate) fn slow_consumer(&self, handle: &Weak<Handle>, notice: &SlowConsumer) {
-        let SlowConsumer { reason, behind, bytes_waiting, .. } = notice;
-        log!(
-            warn,
-            name: "lightlike.slow_consumer",
-            ?reason,
-            ?behind,
-            bytes_waiting,
-            "the application does not keep up"
-        );
-        if !self.slow.is_empty()
-            && let Some(handle) = handle.upgrade()
-        {
-            let client = Client::from_handle(handle);
-            self.slow.run().each(|callback| callback(&client, notice));
-        }
+        self.hub().observers.on_slow(Box::new(callback))
     }
 }
 
