@@ -1,6 +1,8 @@
 //! Calls of reducers and procedures.
 
+pub(crate) mod callers;
 mod error;
+pub(crate) mod making;
 pub(crate) mod outcome;
 mod pending;
 
@@ -17,7 +19,8 @@ use lightlike_core::types::Uuid;
 use lightlike_core::wire::Text;
 use tokio::sync::oneshot;
 
-use crate::hub::{Hub, MakeMutation, Making, Sink};
+use crate::calls::making::{MakeMutation, Making, Sink};
+use crate::hub::Hub;
 use crate::observe;
 use crate::offline::AcceptedSender;
 use crate::optimistic::Expected;

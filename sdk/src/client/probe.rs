@@ -6,9 +6,9 @@ use lightlike_core::conn::{CallRequest, Reply};
 use lightlike_core::wire::Text;
 
 use crate::calls::Unanswered;
+use crate::calls::making::Making;
 use crate::client::Client;
 use crate::error::{Error, Repr};
-use crate::hub::Making;
 
 /// Query of the probe: nothing that a table has to be looked at for. The server answers that it is no query, which is
 /// an answer.

@@ -72,7 +72,7 @@ impl<'a> Event<'a> {
     /// That it is expected to make, too: [`Cause::Optimistic`].
     pub fn call<R: Reducer>(&self) -> Option<R> {
         let Cause::Optimistic(call) = self.cause else { return self.cause.call() };
-        match self.client.hub().request_of(*call)? {
+        match self.client.hub().calls.request_of(*call)? {
             CallRequest::Reducer { name, args } if name.as_str() == R::DEF.name => {
                 bsatn::from_slice(&args).ok()
             }

@@ -3,14 +3,17 @@
 use std::sync::{Arc, Weak};
 
 use lightlike_core::conn::{
-    self, Connection, ConnectionState, SetEnd, SubscriptionId, TransactionEvent,
+    self, CallId, CallTimes, Connection, ConnectionState, Reply, SetEnd, SubscriptionId,
+    TransactionEvent,
 };
 use lightlike_core::guard::{self, Collector};
 
 use super::Hub;
+use crate::calls::making::function;
 use crate::client::{Client, Handle};
 use crate::events::changes::Changes;
 use crate::events::event::Event;
+use crate::events::listeners::{Called, Unhandled};
 use crate::observe::panics::log;
 use crate::observe::{self, spans};
 use crate::subscriptions::{End, Stage};
@@ -70,7 +73,7 @@ impl Hub {
                 };
                 self.shared.command(register);
             }
-            conn::Event::ArgumentsChanged { call, args } => self.arguments_changed(call, args),
+            conn::Event::ArgumentsChanged { call, args } => self.calls.set_args(call, args),
             #[cfg(feature = "http")]
             conn::Event::SchemaWanted => self.schema.wanted.notify_one(),
             #[cfg(not(feature = "http"))]
@@ -109,13 +112,30 @@ impl Hub {
         let client = Client::from_handle(handle);
         let changes = Changes::new(event.transaction, event.cause);
         observe::transaction(&changes);
-        let span = spans::transaction(&changes, |call| self.span_of(call));
+        let span = spans::transaction(&changes, |call| self.calls.span_of(call));
         let _in_transaction = span.enter();
         let after = self.view(changes.transaction().after().clone());
         let before = self.view(changes.transaction().before().clone());
         let event = Event::new(&client, changes.cause(), &before, &after);
         self.hooks.dispatch(&event, &changes);
         self.observers.broadcasts().rows(&changes);
+    }
+
+    fn answered(&self, handle: &Weak<Handle>, call: CallId, reply: Reply, times: CallTimes) {
+        let Some(caller) = self.calls.take(call) else { return };
+        self.offline.ended(&caller, &reply);
+        let (request, sink, span) = caller.into_parts();
+        span.answered(&reply);
+        let _in_call = span.enter();
+        observe::answered(function(&request), &reply, times);
+        self.observers.called(handle, || Called::new(call, &request, &reply, times));
+        let unheard = sink.answer(reply, times, || self.offline.take_accepting(call));
+        if let Some(reply) = unheard
+            && let Some(called) = Called::new(call, &request, &reply, times)
+            && let Some(unhandled) = Unhandled::of(called)
+        {
+            self.observers.unhandled(handle, &unhandled);
+        }
     }
 
     fn ended(&self, set: SubscriptionId, reason: SetEnd) {

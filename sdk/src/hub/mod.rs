@@ -1,30 +1,30 @@
 //! State that all handles of one client share.
 
-mod callers;
-mod calls;
 mod deliver;
 
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use lightlike_core::cache::{CacheReader, RegisterError, TableId};
-use lightlike_core::conn::{AlarmId, CannotSwitch, Connection, NotSent, SetEnd};
+use lightlike_core::conn::{
+    AlarmId, CallId, CallRequest, CallTimes, CannotSwitch, Connection, NotSent, Reply, SetEnd,
+};
 use lightlike_core::deadline;
 use lightlike_core::driver::Shared;
 use lightlike_core::guard;
 use lightlike_core::schema::Table;
 use tokio::sync::oneshot;
 
-use self::callers::Callers;
-pub(crate) use self::calls::{Caller, MadeAgain, MakeMutation, Making, Sink, function};
+use crate::calls::callers::Callers;
+use crate::calls::making::{Caller, MadeAgain, Making, Sink, expect, function, name_ids, refuse};
 use crate::client::alarms::Alarms;
 use crate::client::session::Session;
 use crate::client::status::Status;
 use crate::events::hooks::Hooks;
 use crate::events::observers::Observers;
 use crate::observe::panics::Panics;
-use crate::observe::spans::{Origin, Sessions};
-use crate::offline::OfflineHub;
+use crate::observe::spans::{CallSpan, Origin, Sessions};
+use crate::offline::{AcceptedSender, OfflineHub};
 use crate::optimistic::Mutators;
 use crate::query::QueryList;
 use crate::subscriptions::sets::Sets;
@@ -39,7 +39,7 @@ pub(crate) struct Hub {
     pub(crate) hooks: Hooks,
     pub(crate) mutators: Mutators,
     pub(crate) sets: Sets,
-    calls: Mutex<Callers>,
+    pub(crate) calls: Callers,
     pub(crate) offline: OfflineHub,
     alarms: Alarms,
     pub(crate) verifiers: Verifiers,
@@ -71,7 +71,7 @@ impl Hub {
             hooks: Hooks::new(&panics, &limits),
             mutators,
             sets: Sets::default(),
-            calls: Mutex::new(Callers::new(limits)),
+            calls: Callers::new(limits),
             offline: OfflineHub::new(&panics, &limits),
             alarms: Alarms::default(),
             verifiers: Verifiers::default(),
@@ -193,5 +193,81 @@ impl Hub {
         if self.alarms.remove(alarm) {
             self.command(|connection, _| connection.clear_alarm(at, alarm));
         }
+    }
+
+    pub(crate) fn call(
+        self: &Arc<Self>,
+        request: CallRequest,
+        timeout: Option<Duration>,
+    ) -> oneshot::Receiver<Reply> {
+        let (sender, receiver) = oneshot::channel();
+        self.start_call(request, Making::of(&[], timeout), Sink::Tell(sender), None);
+        receiver
+    }
+
+    /// As [`call`](Self::call), with the call's name, and its times with the answer.
+    pub(crate) fn call_timed(
+        self: &Arc<Self>,
+        request: CallRequest,
+        making: Making,
+    ) -> (CallId, oneshot::Receiver<(Reply, CallTimes)>) {
+        let (sender, receiver) = oneshot::channel();
+        let call = self.start_call(request, making, Sink::TellWhen(sender), None);
+        (call, receiver)
+    }
+
+    /// Makes a call. Whoever asks to be told is told where it is, or how it ended before it was anywhere.
+    pub(crate) fn start_call(
+        self: &Arc<Self>,
+        mut request: CallRequest,
+        making: Making,
+        sink: Sink,
+        accepted: Option<AcceptedSender>,
+    ) -> CallId {
+        let Making { mut options, params, mutation, timeout } = making;
+        options.tell_accepted = accepted.is_some();
+        let span = CallSpan::new(&request, !matches!(sink, Sink::Forget));
+        let made = span.clone();
+        if let Some(why) = self.calls.refusal(&request) {
+            let call = self.command(|connection, _| connection.skip_call());
+            made.made(call);
+            made.answered(&Reply::NotSent(why.clone()));
+            refuse(function(&request), why, sink, accepted);
+            return call;
+        }
+        let call = self.command(|connection, now| {
+            options.deadline = timeout.and_then(|timeout| deadline::after(now, timeout));
+            if self.offline.is_enabled() && options.id.is_none() {
+                options.id = connection.new_call_name(now);
+            }
+            let named = name_ids(connection, params, &mut request);
+            options.names.clone_from(&named.names);
+            let (kept, id) = (request.clone(), options.id);
+            let caller = Caller::new(kept, sink, id, span);
+            let call = connection.call_with(now, request, options);
+            // Before the lock is let go: so they come in their order, and the answer finds whom to tell.
+            self.calls.push(call, caller);
+            if let Some(accepted) = accepted {
+                self.offline.expect_accepted(call, accepted);
+            }
+            expect(connection, now, call, mutation(named));
+            call
+        });
+        made.made(call);
+        call
+    }
+
+    /// Registers a call that is in the machine again.
+    pub(crate) fn register_call(
+        &self,
+        connection: &mut Connection,
+        now: Instant,
+        call: CallId,
+        again: MadeAgain,
+    ) {
+        let (caller, mutation) = again.into_caller(&self.mutators);
+        caller.span().made(call);
+        self.calls.push(call, caller);
+        expect(connection, now, call, mutation);
     }
 }

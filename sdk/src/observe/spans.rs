@@ -17,9 +17,9 @@ use tracing::Span;
 use tracing::field::{Empty, Value, display};
 use tracing::span::Entered;
 
+use crate::calls::making::function;
 use crate::events::changes::Changes;
 use crate::events::listeners::kind_of;
-use crate::hub::function;
 use crate::observe;
 use crate::sync::lock;
 

@@ -7,10 +7,10 @@ use lightlike_core::schema::{Reducer, fingerprint};
 use lightlike_core::types::Uuid;
 
 use super::CallOutcome;
+use crate::calls::making::MadeAgain;
 use crate::client::Client;
 use crate::events::stream::EventStream;
 use crate::events::watches::Watch;
-use crate::hub::MadeAgain;
 use crate::observe::spans::CallSpan;
 
 /// Offline: what is kept of calls. See [`ClientBuilder::offline`](crate::ClientBuilder::offline).

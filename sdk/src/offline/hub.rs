@@ -12,10 +12,10 @@ use lightlike_core::types::Uuid;
 use tokio::sync::oneshot;
 
 use super::{CallEnd, CallOutcome};
+use crate::calls::making::Caller;
 use crate::events::callbacks::Callbacks;
 use crate::events::stream::{Bounds, EventStream};
 use crate::events::watches::{Source, Watch};
-use crate::hub::Caller;
 use crate::observe::panics::Panics;
 use crate::sync::{lock, send};
 
@@ -105,9 +105,9 @@ impl OfflineHub {
         if !self.wants_outcomes.load(Ordering::Relaxed) {
             return;
         }
-        let CallRequest::Reducer { name, args } = &caller.request else { return };
+        let CallRequest::Reducer { name, args } = caller.request() else { return };
         let Some(end) = CallEnd::of(reply) else { return };
-        let (id, restored) = (caller.id, caller.restored);
+        let (id, restored) = (caller.id(), caller.is_restored());
         let (reducer, args) = (name.clone(), args.clone());
         let outcome = CallOutcome { id, reducer, args, restored, end };
         let mut first = lock(&self.first);
