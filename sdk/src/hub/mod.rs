@@ -140,7 +140,9 @@ impl Hub {
         match set {
             Ok((set, stage)) => {
                 #[cfg(feature = "http")]
-                self.compare_set(set, &list.definitions);
+                if self.schema.compare_set(set, &list.definitions, |set| self.sets.contains(set)) {
+                    self.command(|connection, _| connection.unsubscribe(set));
+                }
                 Subscription::new(Arc::clone(self), set, list, stage)
             }
             Err(end) => Subscription::refused(Arc::clone(self), list, end),

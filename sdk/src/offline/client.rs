@@ -80,7 +80,7 @@ impl Client {
     /// the server's reducer took others when its schema was last looked at.
     pub fn migrate<R: Reducer>(&self, held: Uuid, args: &R) -> bool {
         #[cfg(feature = "http")]
-        if !self.hub().takes(&R::DEF) {
+        if !self.hub().schema.takes(&R::DEF) {
             return false;
         }
         let Ok(args) = bsatn::to_vec(args) else { return false };

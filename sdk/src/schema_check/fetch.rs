@@ -10,7 +10,7 @@ use lightlike_core::types::Identity;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use super::{Outcome, Theirs};
+use super::{Outcome, SchemaState, Theirs};
 use crate::client::{Client, WeakClient};
 use crate::error::{Error, Repr};
 use crate::http::{self, Http};
@@ -58,8 +58,8 @@ async fn compare(client: &WeakClient) -> Option<Outcome> {
     // Not the client itself: its last handle closes the connection, whether the schema is here or not.
     let (hub, us) = client.upgrade().map(|it| (Arc::clone(it.hub()), Us::of(&it)))?;
     let round = hub.shared.read(Connection::schema_round);
-    match fetch(&hub, us, |schema| hub.compare_kept(round, schema)).await {
-        Ok(theirs) => Some(Ok(hub.compare_mentioned(theirs))),
+    match fetch(&hub, us, |schema| compare_kept(&hub, round, schema)).await {
+        Ok(theirs) => Some(Ok(compare_mentioned(&hub, theirs))),
         Err(error) => {
             log!(
                 info,
@@ -123,48 +123,50 @@ async fn fetch(
     Ok(Theirs { schema, is_owner })
 }
 
-impl Hub {
-    /// Says what the server's reducers take, for the sake of kept calls.
-    fn compare_kept(self: &Arc<Self>, round: SchemaRound, schema: &Arc<ServerSchema>) {
-        if !self.offline.is_enabled() {
-            return;
-        }
-        let functions = {
-            let mut mentioned = self.schema.lock();
-            mentioned.of_kept = Some(Arc::clone(schema));
-            mentioned.functions.clone()
-        };
-        let reducers = LiveReducer::all(schema, &functions);
-        self.command(|connection, _| connection.handle_schema(round, Some(reducers)));
+/// Reports the arguments that the server's reducers take, for the sake of queued calls.
+fn compare_kept(hub: &Arc<Hub>, round: SchemaRound, schema: &Arc<ServerSchema>) {
+    if !hub.offline.is_enabled() {
+        return;
     }
+    let functions = {
+        let mut mentioned = hub.schema.lock();
+        mentioned.of_kept = Some(Arc::clone(schema));
+        mentioned.functions.clone()
+    };
+    let reducers = LiveReducer::all(schema, &functions);
+    hub.command(|connection, _| connection.handle_schema(round, Some(reducers)));
+}
 
+/// Compares everything that was mentioned with a schema, which stands from now on.
+fn compare_mentioned(hub: &Arc<Hub>, theirs: Theirs) -> Vec<Difference> {
+    let theirs = Arc::new(theirs);
+    // All under one lock, so that what is mentioned meanwhile is compared once.
+    let (before, tables, functions) = {
+        let mut mentioned = hub.schema.lock();
+        let tables = hub.shared.read(definitions);
+        mentioned.tables.extend(tables.iter().map(|table| table.name));
+        let before = mentioned.theirs.replace(Arc::clone(&theirs));
+        (before, tables, mentioned.functions.clone())
+    };
+    let differences = theirs.compare(&tables, &functions);
+    let reported = before.map(|before| before.compare(&tables, &functions)).unwrap_or_default();
+    let is_new = |difference: &&Difference| !reported.contains(difference);
+    let news: Vec<_> = differences.iter().filter(is_new).cloned().collect();
+    hub.schema.report(&news);
+    for set in hub.schema.take_differing_sets(&theirs, |set| hub.sets.contains(set)) {
+        hub.command(|connection, _| connection.unsubscribe(set));
+    }
+    differences
+}
+
+impl SchemaState {
     /// Returns `true` if a reducer of the program's takes what the server's does, as far as that is known.
     pub(crate) fn takes(&self, ours: &FunctionDef) -> bool {
-        let schema = self.schema.lock().of_kept.clone();
+        let schema = self.lock().of_kept.clone();
         schema.is_none_or(|schema| {
             let reducer = schema.reducer(ours.name).filter(|reducer| reducer.callable);
             reducer.is_some_and(|reducer| takes_arguments(&schema, reducer, ours))
         })
-    }
-
-    /// Compares everything that was mentioned with a schema, which stands from now on.
-    fn compare_mentioned(self: &Arc<Self>, theirs: Theirs) -> Vec<Difference> {
-        let theirs = Arc::new(theirs);
-        // All under one lock, so that what is mentioned meanwhile is compared once.
-        let (before, tables, functions) = {
-            let mut mentioned = self.schema.lock();
-            let tables = self.shared.read(definitions);
-            mentioned.tables.extend(tables.iter().map(|table| table.name));
-            let before = mentioned.theirs.replace(Arc::clone(&theirs));
-            (before, tables, mentioned.functions.clone())
-        };
-        let differences = theirs.compare(&tables, &functions);
-        let told = before.map(|before| before.compare(&tables, &functions)).unwrap_or_default();
-        let is_new = |difference: &&Difference| !told.contains(difference);
-        let news: Vec<_> = differences.iter().filter(is_new).cloned().collect();
-        self.schema.report(&news);
-        self.end_differing_sets(&theirs);
-        differences
     }
 }
 

@@ -6,7 +6,6 @@ use lightlike_core::conn::SubscriptionId;
 use lightlike_core::schema::{Difference, TableDef};
 
 use super::{SchemaCheck, SchemaState, Theirs};
-use crate::hub::Hub;
 
 impl Theirs {
     /// Differences of these tables, if there are any.
@@ -31,47 +30,47 @@ impl SchemaState {
     pub(crate) fn take_differing(&self, set: SubscriptionId) -> Option<Arc<[Difference]>> {
         if self.is_strict() { self.lock().differing.remove(&set) } else { None }
     }
-}
 
-impl Hub {
-    /// A set with rows of these tables was asked for. If the schema was not here when that was done, it ends when it comes
-    /// and they differ.
-    pub(crate) fn compare_set(self: &Arc<Self>, set: SubscriptionId, tables: &[TableDef]) {
-        if tables.is_empty() || !self.schema.is_strict() {
-            return;
-        }
-        let mut mentioned = self.schema.lock();
-        match mentioned.theirs.clone() {
-            None => {
-                // There may never be a schema.
-                mentioned.sets.retain(|(set, _)| self.sets.contains(*set));
-                mentioned.sets.push((set, tables.to_vec()));
-            }
-            Some(theirs) => {
-                drop(mentioned);
-                self.end_if_differing(&theirs, set, tables);
-            }
-        }
-    }
-
-    /// The schema is here: ends the sets that were asked for before and have tables that differ.
-    pub(super) fn end_differing_sets(self: &Arc<Self>, theirs: &Theirs) {
-        let sets = std::mem::take(&mut self.schema.lock().sets);
-        for (set, tables) in sets.into_iter().filter(|(set, _)| self.sets.contains(*set)) {
-            self.end_if_differing(theirs, set, &tables);
-        }
-    }
-
-    fn end_if_differing(
-        self: &Arc<Self>,
-        theirs: &Theirs,
+    /// Compares a set with rows of these tables that was asked for: now, or when the schema is here. Returns `true` if it is
+    /// to end, because they differ.
+    #[must_use = "the set is to be unsubscribed"]
+    pub(crate) fn compare_set(
+        &self,
         set: SubscriptionId,
         tables: &[TableDef],
-    ) {
-        if let Some(differences) = theirs.differences(tables) {
-            // Told when it is over, which is when its rows are gone.
-            self.schema.lock().differing.insert(set, differences);
-            self.command(|connection, _| connection.unsubscribe(set));
+        is_open: impl Fn(SubscriptionId) -> bool,
+    ) -> bool {
+        if tables.is_empty() || !self.is_strict() {
+            return false;
         }
+        let mut mentioned = self.lock();
+        let Some(theirs) = mentioned.theirs.clone() else {
+            // There may never be a schema.
+            mentioned.sets.retain(|(set, _)| is_open(*set));
+            mentioned.sets.push((set, tables.to_vec()));
+            return false;
+        };
+        drop(mentioned);
+        self.note_differences(&theirs, set, tables)
+    }
+
+    /// Takes the sets that were asked for before the schema was here and are to end, because their tables differ.
+    pub(super) fn take_differing_sets(
+        &self,
+        theirs: &Theirs,
+        is_open: impl Fn(SubscriptionId) -> bool,
+    ) -> Vec<SubscriptionId> {
+        let sets = std::mem::take(&mut self.lock().sets);
+        let open = sets.into_iter().filter(|(set, _)| is_open(*set));
+        let differ = open.filter(|(set, tables)| self.note_differences(theirs, *set, tables));
+        differ.map(|(set, _)| set).collect()
+    }
+
+    /// Notes the differences of a set's tables, for the report when its rows are gone. Returns `true` if there are any.
+    fn note_differences(&self, theirs: &Theirs, set: SubscriptionId, tables: &[TableDef]) -> bool {
+        let differences = theirs.differences(tables);
+        let differs = differences.is_some();
+        self.lock().differing.extend(differences.map(|differences| (set, differences)));
+        differs
     }
 }
