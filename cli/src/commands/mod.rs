@@ -1,20 +1,13 @@
 //! The commands, one file each: its arguments, and what it does.
 
+mod account;
 mod call;
-mod check;
-mod completions;
-mod delete;
-mod describe;
-mod generate;
-mod identity;
-mod login;
 mod logs;
-mod man;
-mod names;
+mod module;
 mod ping;
-mod publish;
-mod record;
-mod replay;
+mod recording;
+mod schema;
+mod shell;
 mod sql;
 mod subscribe;
 
@@ -24,6 +17,11 @@ use clap::{CommandFactory as _, Subcommand};
 
 pub(crate) use call::{hex, unhex};
 
+use self::account::{identity, login};
+use self::module::{delete, names, publish};
+use self::recording::{record, replay};
+use self::schema::{check, describe, generate};
+use self::shell::{completions, man};
 use crate::args::{Cli, Global};
 use crate::context::Context;
 use crate::failure::Failure;

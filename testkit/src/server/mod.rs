@@ -2,24 +2,14 @@
 
 mod calls;
 pub(crate) mod commit;
-mod connection;
 mod evaluate;
-mod frames;
-mod handshake;
 mod http;
-mod outbox;
-mod reader;
 mod requests;
-mod routes;
-#[cfg(feature = "http")]
-mod schema;
-#[cfg(feature = "http")]
-mod sql;
+mod socket;
 pub(crate) mod state;
 mod subscribe;
 mod thread;
 mod views;
-mod writer;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -33,7 +23,7 @@ use crate::builder::Builder;
 use crate::database::{Caller, Tx};
 use crate::fault::Fault;
 use commit::Aborted;
-use outbox::Outgoing;
+use socket::outbox::Outgoing;
 use state::{Connection, ConnectionInfo, Shared, State};
 pub use thread::StartError;
 use thread::Thread;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use lightlike_core::limits::Limits;
 use lightlike_core::wire::{ClientMessage, Protocol, ServerMessage, Text, decode_client};
 
-use super::outbox::Outgoing;
 use super::state::{Key, Shared, State};
 use crate::fault::{Fault, Occasion};
+use crate::server::socket::outbox::Outgoing;
 
 /// The code that ends a connection whose client says what the server does not understand.
 const CLOSE_ERROR: u16 = 1011;

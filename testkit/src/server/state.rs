@@ -8,13 +8,13 @@ use lightlike_core::types::{ConnectionId, Identity, Timestamp};
 use lightlike_core::wire::{Compression, Protocol, QuerySetId, ServerMessage};
 use tokio::sync::watch;
 
-use super::outbox::{Outbox, Outgoing};
 use super::views::{Viewed, Views};
 use crate::accounts::Accounts;
 use crate::clock::Clock;
 use crate::database::{Caller, Database};
 use crate::fault::{Fault, Faults};
 use crate::module::Module;
+use crate::server::socket::outbox::{Outbox, Outgoing};
 use crate::sql::Query;
 
 /// Tells connections apart: a connection id, which clients choose, may come twice.

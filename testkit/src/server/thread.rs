@@ -10,8 +10,8 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::connection::serve;
 use super::state::Shared;
+use crate::server::socket::connection::serve;
 
 /// Reason for which a server did not start.
 #[derive(Debug, thiserror::Error)]

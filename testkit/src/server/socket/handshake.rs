@@ -6,23 +6,23 @@ use lightlike_core::driver::accept_key;
 use lightlike_core::types::{ConnectionId, Identity};
 use lightlike_core::wire::{Compression, Protocol};
 
-use super::http::{Request, Response};
-use super::state::{ConnectionInfo, Shared, State};
 use crate::accounts::random;
 use crate::fault::{Fault, Occasion};
+use crate::server::http::{Request, Response};
+use crate::server::state::{ConnectionInfo, Shared, State};
 
 /// A client that is let in.
 #[derive(Debug)]
-pub(super) struct Accepted {
-    pub(super) info: ConnectionInfo,
-    pub(super) session: Option<u128>,
-    pub(super) token: String,
-    pub(super) knows_batches: bool,
+pub(crate) struct Accepted {
+    pub(crate) info: ConnectionInfo,
+    pub(crate) session: Option<u128>,
+    pub(crate) token: String,
+    pub(crate) knows_batches: bool,
 }
 
 /// Outcome of a handshake.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Accepted(Accepted, Response),
     Refused(Response),
     /// The socket ends without an answer.
@@ -31,13 +31,13 @@ pub(super) enum Outcome {
 
 /// Identity of a request, and the token that proves it.
 #[derive(Debug)]
-pub(super) struct Credentials {
-    pub(super) identity: Identity,
-    pub(super) token: String,
+pub(crate) struct Credentials {
+    pub(crate) identity: Identity,
+    pub(crate) token: String,
 }
 
 /// Answers the request for a WebSocket to `database`.
-pub(super) fn answer(shared: &Arc<Shared>, request: &Request, database: &str) -> Outcome {
+pub(crate) fn answer(shared: &Arc<Shared>, request: &Request, database: &str) -> Outcome {
     shared.with(|state| {
         state.counts.handshakes += 1;
         let fault = state.faults.take(Occasion::Handshake, None);
@@ -92,7 +92,7 @@ fn no_protocol() -> Response {
 }
 
 /// The identity behind the request's token; without one, a new one.
-pub(super) fn authenticate(state: &mut State, request: &Request) -> Result<Credentials, Response> {
+pub(crate) fn authenticate(state: &mut State, request: &Request) -> Result<Credentials, Response> {
     let now = state.now();
     match token(request)? {
         None => {
@@ -107,7 +107,7 @@ pub(super) fn authenticate(state: &mut State, request: &Request) -> Result<Crede
 }
 
 /// The token in the request's header, else in its query.
-pub(super) fn token(request: &Request) -> Result<Option<&str>, Response> {
+pub(crate) fn token(request: &Request) -> Result<Option<&str>, Response> {
     let Some(header) = request.header("authorization") else { return Ok(request.query("token")) };
     match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),

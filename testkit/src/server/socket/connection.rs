@@ -13,12 +13,12 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::handshake::{self, Accepted, Outcome};
-use super::http::{Incoming, Request};
 use super::outbox::Outbox;
 use super::reader::ReadSide;
-use super::routes;
-use super::state::{Connection, Key, Shared};
 use super::writer::Writer;
+use crate::server::http::routes;
+use crate::server::http::{Incoming, Request};
+use crate::server::state::{Connection, Key, Shared};
 
 /// The largest message that the server takes, in bytes.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
@@ -36,7 +36,7 @@ const SESSION_BUSY: u16 = 4000;
 /// Serves one connection: HTTP requests, and a WebSocket if one of them asks for it.
 ///
 /// Boxes, and not a type for each kind of stream: all of this would be compiled for each.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     shared: Arc<Shared>,
     mut reader: Box<dyn AsyncRead + Send + Sync + Unpin>,
     mut writer: Box<dyn AsyncWrite + Send + Sync + Unpin>,

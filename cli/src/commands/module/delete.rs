@@ -13,7 +13,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
-    pub(super) database: String,
+    pub(crate) database: String,
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,

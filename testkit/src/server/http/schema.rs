@@ -10,17 +10,17 @@ use lightlike_core::schema::{
 };
 use serde_json::{Value, json};
 
-use super::http::{Request, Response};
-use super::state::{Shared, State};
 use crate::database::schema::TableSchema;
 use crate::module::Module;
+use crate::server::http::{Request, Response};
+use crate::server::state::{Shared, State};
 
 /// Answers a request for the schema.
 ///
 /// # Source
 ///
 /// `tests/fixtures/http` 44 to 47, but for version 9, which is an older server's.
-pub(super) fn answer(shared: &Shared, request: &Request) -> Response {
+pub(crate) fn answer(shared: &Shared, request: &Request) -> Response {
     let refused =
         |why: String| Response::text(400, format!("Failed to deserialize query string: {why}"));
     match request.query("version") {
@@ -99,7 +99,7 @@ fn local(name: &'static str, namespace: &str) -> Option<&'static str> {
 }
 
 /// The columns of a table's rows, as the reply to SQL has them: without references.
-pub(super) fn columns(schema: &TableSchema) -> Value {
+pub(crate) fn columns(schema: &TableSchema) -> Value {
     let columns = schema.columns.iter().map(|column| (Some(column.name), column.ty));
     json!({"elements": fields(columns, &mut inline)})
 }

@@ -7,8 +7,8 @@ use lightlike::connection::Reconnect;
 use lightlike::{Client, ConnectionState};
 use lightlike_core::conn::Server;
 
-use super::interrupted;
 use crate::args::duration;
+use crate::commands::interrupted;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::session::proxy::Proxy;
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// The file to write, which must not be there; of further connections, `FILE-2`, `FILE-3`, ..
     file: PathBuf,
     /// Connect to this database: its name, or its identity in hex; `.` is that of spacetime.json.
-    pub(super) database: Option<String>,
+    pub(crate) database: Option<String>,
     /// Tables or queries to subscribe to. Without any, everything that clients may see.
     #[arg(value_name = "TABLE|SQL", requires = "database")]
     queries: Vec<String>,

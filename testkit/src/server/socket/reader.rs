@@ -12,9 +12,9 @@ use super::outbox::Outbox;
 /// A stream for the WebSocket library, which reads from the socket; what it writes, pongs and the answers to close
 /// frames, goes to the outbox, so that one task writes the socket.
 #[derive(Debug)]
-pub(super) struct ReadSide<R> {
-    pub(super) socket: R,
-    pub(super) outbox: Arc<Outbox>,
+pub(crate) struct ReadSide<R> {
+    pub(crate) socket: R,
+    pub(crate) outbox: Arc<Outbox>,
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for ReadSide<R> {

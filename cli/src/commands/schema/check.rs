@@ -23,7 +23,7 @@ Keep a schema beside the program, and let CI ask whether it still holds:
 pub(crate) struct Args {
     /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
     #[arg(default_value = HERE)]
-    pub(super) database: String,
+    pub(crate) database: String,
     /// The schema that was kept, as `describe --json` shows it.
     #[arg(long, value_name = "FILE", default_value = "schema.json")]
     schema: PathBuf,

@@ -60,7 +60,7 @@ pub(crate) struct Args {
 
 /// Environment variables of a module.
 #[derive(clap::Args)]
-pub(super) struct SetEnv {
+pub(crate) struct SetEnv {
     /// An environment variable of the module: `NAME=VALUE`, or `NAME` with the value that it has here. May come several times.
     #[arg(long, value_name = "NAME[=VALUE]")]
     env: Vec<String>,
@@ -68,7 +68,7 @@ pub(super) struct SetEnv {
 
 impl SetEnv {
     /// The variables by name: those of the project's files, and over them those that are given by hand.
-    pub(super) fn values(&self, context: &Context) -> Result<BTreeMap<String, String>, Failure> {
+    pub(crate) fn values(&self, context: &Context) -> Result<BTreeMap<String, String>, Failure> {
         let mut values = BTreeMap::new();
         for (name, Sourced { value, file }) in context.target.iter().flat_map(|it| &it.env) {
             values.insert(name.clone(), value.clone());
@@ -150,7 +150,7 @@ async fn module(context: &Context, given: Option<&Path>) -> Result<Vec<u8>, Fail
 }
 
 /// The module of the project, if it has one: where its files say it is, or where the official command takes it to be.
-pub(super) fn project_module(context: &Context) -> Option<PathBuf> {
+pub(crate) fn project_module(context: &Context) -> Option<PathBuf> {
     let (target, project) = (context.target.as_ref()?, context.project.as_ref()?);
     if let Some(Sourced { value, file }) = &target.module {
         context.uses(format_args!("the module {}", value.display()), file);
@@ -163,7 +163,7 @@ pub(super) fn project_module(context: &Context) -> Option<PathBuf> {
     })
 }
 
-pub(super) fn no_module(error: SourceError) -> Failure {
+pub(crate) fn no_module(error: SourceError) -> Failure {
     let failure = Failure::new(Exit::File, &error);
     match &error {
         SourceError::NoModule { .. } => failure

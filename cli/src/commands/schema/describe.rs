@@ -29,7 +29,7 @@ Examples:
 pub(crate) struct Args {
     /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
     #[arg(default_value = HERE)]
-    pub(super) database: String,
+    pub(crate) database: String,
     /// Only the tables, views, functions and types of this name.
     name: Option<String>,
     /// The schema as the server sends it, for `generate` and `replay --schema`.

@@ -3,10 +3,10 @@
 use lightlike_core::json::{Form, from_bsatn};
 use lightlike_core::types::Identity;
 
-use super::calls::FATAL;
-use super::http::{Request, Response};
 use super::schema;
-use super::state::{Shared, State};
+use crate::server::calls::FATAL;
+use crate::server::http::{Request, Response};
+use crate::server::state::{Shared, State};
 use crate::sql::compile;
 
 /// Answers a request to run SQL as `sender`.
@@ -14,7 +14,7 @@ use crate::sql::compile;
 /// # Source
 ///
 /// `tests/fixtures/http` 36 to 42.
-pub(super) fn answer(shared: &Shared, request: &Request, sender: Identity) -> Response {
+pub(crate) fn answer(shared: &Shared, request: &Request, sender: Identity) -> Response {
     let Ok(sql) = std::str::from_utf8(&request.body) else {
         return Response::text(400, "Request body didn't contain valid UTF-8");
     };

@@ -10,8 +10,8 @@ use lightlike_generate::{
     GenerateError, Generated, Generator, ModuleSource, SourceError, WriteError,
 };
 
-use super::publish::{SetEnv, no_module, project_module};
 use crate::args::Global;
+use crate::commands::module::publish::{SetEnv, no_module, project_module};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::progress::Progress;

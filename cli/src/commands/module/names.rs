@@ -16,7 +16,7 @@ Examples:
 pub(crate) struct Args {
     /// The database: its name, or its identity in hex; `.` is that of spacetime.json.
     #[arg(default_value = HERE)]
-    pub(super) database: String,
+    pub(crate) database: String,
     /// Add this name. Can be given several times.
     #[arg(long, value_name = "NAME")]
     add: Vec<String>,

@@ -25,13 +25,13 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 const WRITE_BYTES: usize = 64 << 10;
 
 /// The writing half of a connection.
-pub(super) struct Writer<'a, W> {
-    pub(super) socket: W,
-    pub(super) outbox: &'a Outbox,
-    pub(super) protocol: Protocol,
-    pub(super) compression: Compression,
+pub(crate) struct Writer<'a, W> {
+    pub(crate) socket: W,
+    pub(crate) outbox: &'a Outbox,
+    pub(crate) protocol: Protocol,
+    pub(crate) compression: Compression,
     /// Number of guards that hold replies back.
-    pub(super) held: watch::Receiver<usize>,
+    pub(crate) held: watch::Receiver<usize>,
 }
 
 /// The connection ends.
@@ -45,7 +45,7 @@ impl From<std::io::Error> for Ended {
 
 impl<W: AsyncWrite + Unpin> Writer<'_, W> {
     /// Writes until the connection ends, and says so to the peer's side of the socket by dropping it.
-    pub(super) async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let mut pings = interval(PING_PERIOD);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

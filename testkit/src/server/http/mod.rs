@@ -3,6 +3,12 @@
 //! By hand and not by a framework: the handshake has to be refused, broken and cut in ways that no framework offers, and
 //! the few routes are smaller than what would have to be configured.
 
+pub(crate) mod routes;
+#[cfg(feature = "http")]
+mod schema;
+#[cfg(feature = "http")]
+mod sql;
+
 use std::fmt::Write as _;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::handshake::{Credentials, authenticate, token};
-use super::http::{Request, Response};
-use super::state::Shared;
 #[cfg(feature = "http")]
 use super::{schema::answer as schema, sql::answer as sql};
+use crate::server::http::{Request, Response};
+use crate::server::socket::handshake::{Credentials, authenticate, token};
+use crate::server::state::Shared;
 #[cfg(not(feature = "http"))]
 use unbuilt::{schema, sql};
 
@@ -14,7 +14,7 @@ use unbuilt::{schema, sql};
 const SERVER_VERSION: &str = "2.14.0";
 
 /// The database that the request wants a WebSocket to, if it wants one.
-pub(super) fn subscribed_database(request: &Request) -> Option<&str> {
+pub(crate) fn subscribed_database(request: &Request) -> Option<&str> {
     match request.path.as_slice() {
         [v1, database, name, subscribe]
             if v1 == "v1" && database == "database" && subscribe == "subscribe" =>
@@ -26,7 +26,7 @@ pub(super) fn subscribed_database(request: &Request) -> Option<&str> {
 }
 
 /// Answers a request that is not for a WebSocket.
-pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
+pub(crate) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     let ["v1", route @ ..] = path.as_slice() else { return Response::empty(404) };
     match (request.method.as_str(), route) {
@@ -122,11 +122,11 @@ mod unbuilt {
     use super::{Request, Response, Shared};
     use lightlike_core::types::Identity;
 
-    pub(super) fn schema(_: &Shared, _: &Request) -> Response {
+    pub(crate) fn schema(_: &Shared, _: &Request) -> Response {
         Response::text(501, "the server was built without the feature `http` of lightlike-testkit")
     }
 
-    pub(super) fn sql(shared: &Shared, request: &Request, _: Identity) -> Response {
+    pub(crate) fn sql(shared: &Shared, request: &Request, _: Identity) -> Response {
         schema(shared, request)
     }
 }

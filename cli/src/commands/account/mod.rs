@@ -1,0 +1,4 @@
+//! Identities and tokens.
+
+pub(crate) mod identity;
+pub(crate) mod login;

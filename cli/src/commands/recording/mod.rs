@@ -1,0 +1,4 @@
+//! Recorded sessions.
+
+pub(crate) mod record;
+pub(crate) mod replay;

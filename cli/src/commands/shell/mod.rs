@@ -1,0 +1,4 @@
+//! Completions and manual pages.
+
+pub(crate) mod completions;
+pub(crate) mod man;
