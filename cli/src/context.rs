@@ -15,8 +15,8 @@ use lightlike::schema::ServerSchema;
 use lightlike::untyped::Untyped;
 use lightlike_core::conn::Server;
 
-use crate::args::Global;
 use crate::failure::{Exit, Failure, Presented, note};
+use crate::global::Global;
 use crate::project::{HERE, Project, Sourced, Target};
 
 /// The server, and who asks.

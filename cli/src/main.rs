@@ -11,6 +11,7 @@ mod arguments;
 mod commands;
 mod context;
 mod failure;
+mod global;
 mod output;
 mod project;
 mod session;

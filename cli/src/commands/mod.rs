@@ -22,9 +22,10 @@ use self::module::{delete, names, publish};
 use self::recording::{record, replay};
 use self::schema::{check, describe, generate};
 use self::shell::{completions, man};
-use crate::args::{Cli, Global};
+use crate::args::Cli;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::global::Global;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

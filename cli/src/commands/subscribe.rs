@@ -11,9 +11,9 @@ use lightlike::{Client, ConnectionState, Subscription};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::interrupted;
-use crate::args::duration;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::global::duration;
 use crate::output::changes::{Changes, Happened, RowRef, Sink};
 use crate::output::value::Ids;
 use crate::terminal::line;

@@ -8,9 +8,9 @@ use lightlike::http::{EnvironmentChange, ErrorKind, MigrationPlan, Publish, Publ
 use lightlike_generate::{ModuleSource, SourceError};
 
 use super::delete::confirm;
-use crate::args::Global;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::global::Global;
 use crate::output::progress::Progress;
 use crate::project::{HERE, Sourced};
 use crate::terminal::{data, lines, stdout};

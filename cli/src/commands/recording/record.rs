@@ -7,10 +7,10 @@ use lightlike::connection::Reconnect;
 use lightlike::{Client, ConnectionState};
 use lightlike_core::conn::Server;
 
-use crate::args::duration;
 use crate::commands::interrupted;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::global::duration;
 use crate::session::proxy::Proxy;
 
 const EXAMPLES: &str = "\

@@ -11,9 +11,9 @@ use lightlike_core::cache::{RowChange, TableDiff, Transaction};
 use lightlike_core::conn::Cause;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::args::Global;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, note};
+use crate::global::Global;
 use crate::output::changes::{Changes, Happened, RowRef, Sink};
 use crate::output::style::DIM;
 use crate::output::value::Ids;

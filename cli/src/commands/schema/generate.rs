@@ -10,10 +10,10 @@ use lightlike_generate::{
     GenerateError, Generated, Generator, ModuleSource, SourceError, WriteError,
 };
 
-use crate::args::Global;
 use crate::commands::module::publish::{SetEnv, no_module, project_module};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::global::Global;
 use crate::output::progress::Progress;
 use crate::project::{HERE, Rust, Sourced};
 use crate::terminal::data;
