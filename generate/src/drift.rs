@@ -45,8 +45,8 @@ impl fmt::Display for Drift {
 /// # }
 /// ```
 pub fn drift(server: &ServerSchema, file: &ServerSchema) -> Vec<Drift> {
-    let told = server.version.min(file.version);
-    let (server, mut file) = (facts(server, told), facts(file, told));
+    let version = server.version.min(file.version);
+    let (server, mut file) = (facts(server, version), facts(file, version));
     let mut differences = Vec::new();
     for (place, server) in server {
         let file = file.remove(&place);
@@ -111,7 +111,7 @@ impl fmt::Display for Place {
 }
 
 /// Everything that a schema says, by where it says it.
-fn facts(schema: &ServerSchema, told: u8) -> BTreeMap<Place, String> {
+fn facts(schema: &ServerSchema, version: u8) -> BTreeMap<Place, String> {
     let mut facts = Facts { schema, all: BTreeMap::new() };
     for table in &schema.tables {
         let name = &*table.name;
@@ -131,7 +131,7 @@ fn facts(schema: &ServerSchema, told: u8) -> BTreeMap<Place, String> {
             facts.say("table", name, "outbox", format!("of calls of {reducer}"));
         }
         facts.say("table", name, "access", if table.public { "public" } else { "private" });
-        if let (Some(event), 10..) = (table.event, told) {
+        if let (Some(event), 10..) = (table.event, version) {
             let rows = if event { "delivered once" } else { "kept" };
             facts.say("table", name, "rows", rows);
         }
@@ -142,7 +142,7 @@ fn facts(schema: &ServerSchema, told: u8) -> BTreeMap<Place, String> {
         facts.fields("view", name, "column", &view.columns);
         facts.fields("view", name, ARGUMENT, &view.params);
         facts.say("view", name, "access", if view.public { "public" } else { "private" });
-        if told > 9 {
+        if version > 9 {
             facts.key("view", name, view.primary_key, &view.columns);
         }
     }
@@ -150,7 +150,7 @@ fn facts(schema: &ServerSchema, told: u8) -> BTreeMap<Place, String> {
         let name = &*reducer.name;
         facts.add("reducer", name, Part::Itself, "a reducer");
         facts.fields("reducer", name, ARGUMENT, &reducer.params);
-        if told > 9 {
+        if version > 9 {
             facts.say("reducer", name, "clients", callable(reducer.callable));
             for (what, ty) in [("return type", &reducer.returns), ("error type", &reducer.error)] {
                 if let Some(ty) = ty {
@@ -164,7 +164,7 @@ fn facts(schema: &ServerSchema, told: u8) -> BTreeMap<Place, String> {
         facts.add("procedure", name, Part::Itself, "a procedure");
         facts.fields("procedure", name, ARGUMENT, &procedure.params);
         facts.say("procedure", name, "return type", schema.display(&procedure.returns).to_string());
-        if told > 9 {
+        if version > 9 {
             facts.say("procedure", name, "clients", callable(procedure.callable));
         }
     }

@@ -33,7 +33,7 @@ pub(crate) enum Sink {
     TellWhen(oneshot::Sender<(Reply, CallTimes)>),
     Forget,
     /// The call is of an earlier run of the program, or made again.
-    Nobody,
+    NoReceiver,
 }
 
 /// A call that nobody waits for: an earlier run of the program made it, or it failed and is made again.
@@ -125,7 +125,7 @@ impl Sink {
                 None => (!matches!(reply, Reply::Kept | Reply::Dropped | Reply::Cancelled))
                     .then_some(reply),
             },
-            Self::Nobody => None,
+            Self::NoReceiver => None,
         }
     }
 }
@@ -136,7 +136,7 @@ impl MadeAgain {
         let Self { id, reducer, args, names, restored, span } = self;
         let mutation = mutators.mutation(&reducer, args.clone(), names);
         let request = CallRequest::Reducer { name: reducer, args };
-        (Caller { request, sink: Sink::Nobody, id: Some(id), restored, span }, mutation)
+        (Caller { request, sink: Sink::NoReceiver, id: Some(id), restored, span }, mutation)
     }
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn refuse(
         (Sink::TellWhen(sender), None) => {
             send(sender, (reply, CallTimes::default())).map(|(reply, _)| reply)
         }
-        (Sink::Forget | Sink::Nobody, None) => Some(reply),
+        (Sink::Forget | Sink::NoReceiver, None) => Some(reply),
     };
     if let Some(Reply::NotSent(why)) = unheard {
         log!(

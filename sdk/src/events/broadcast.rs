@@ -312,7 +312,7 @@ impl Broadcasts {
             let table: Arc<str> = diff.name().into();
             if wants.encoded {
                 // The rest of a table whose row type panics over its encoding is missed, and that is said.
-                let told = guard::catch(|| {
+                let delivered = guard::catch(|| {
                     diff.for_each_encoded(changes.transaction(), |change| {
                         let event = of_change(&table, change, changes.cause());
                         receivers.each(|receiver| {
@@ -322,7 +322,7 @@ impl Broadcasts {
                         });
                     });
                 });
-                if let Err(message) = told {
+                if let Err(message) = delivered {
                     receivers.each(|receiver| {
                         if receiver.wants_encoded(&table) {
                             receiver.feed.miss();
@@ -333,8 +333,8 @@ impl Broadcasts {
             }
             if wants.by_schema {
                 receivers.each(|receiver| {
-                    let told = guard::catch(|| receiver.push_by_schema(&table, changes, diff));
-                    if let Err(message) = told {
+                    let delivered = guard::catch(|| receiver.push_by_schema(&table, changes, diff));
+                    if let Err(message) = delivered {
                         receiver.feed.miss();
                         guard::note("row type", message);
                     }

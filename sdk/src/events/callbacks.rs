@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn captures_that_panic_when_dropped_harm_nobody() {
+    fn captures_that_panic_when_dropped_are_contained() {
         let panics = Arc::new(Panics::default());
         let list: Arc<List> = Callbacks::new("on_test", None, &panics);
         let capture = || {
@@ -371,12 +371,15 @@ mod tests {
         assert_eq!(panics.take().len(), 2);
         list.remove(itself + 1);
         drop(list);
-        let told = panics.take();
-        assert_eq!((told.len(), told[0].callback, &*told[0].message), (1, "on_test", "captured"));
+        let collected = panics.take();
+        assert_eq!(
+            (collected.len(), collected[0].callback, &*collected[0].message),
+            (1, "on_test", "captured")
+        );
     }
 
     #[test]
-    fn a_panic_is_kept_to_be_told() {
+    fn panic_is_collected_for_report() {
         let panics = Arc::new(Panics::default());
         let list: Arc<List> = Callbacks::new("on_test", Some("table"), &panics);
         list.add(Box::new(|_| panic!("number {}", 7)));

@@ -90,11 +90,11 @@ impl Panics {
 
     /// As [`note`](Self::note), wherever it was caught: it is told with an event of its own.
     pub(crate) fn tell_later(&self, panic: Panic) {
-        let told = self.machine.get().and_then(Weak::upgrade).is_some_and(|machine| {
+        let is_noted = self.machine.get().and_then(Weak::upgrade).is_some_and(|machine| {
             let note = || machine.command(|connection, _| connection.note_panic(panic.clone()));
             guard::catch(note).is_ok()
         });
-        if !told {
+        if !is_noted {
             self.tell(panic);
         }
     }

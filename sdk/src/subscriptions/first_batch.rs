@@ -57,18 +57,18 @@ impl FirstBatches {
     /// The set's rows are in the cache.
     pub(super) fn applied(&self, set: SubscriptionId) {
         let mut inner = self.lock();
-        let mut told = Vec::new();
+        let mut wakers = Vec::new();
         for returned in inner.asked.remove(&set).unwrap_or_default() {
             match returned {
-                Returned::Table(name) => told.extend(inner.arrive(name)),
+                Returned::Table(name) => wakers.extend(inner.arrive(name)),
                 Returned::Everything => {
                     inner.everything_arrived = true;
-                    told.append(&mut inner.tell_all(Batch::Arrived));
+                    wakers.append(&mut inner.set_all(Batch::Arrived));
                 }
             }
         }
         drop(inner);
-        told.into_iter().for_each(guard::wake);
+        wakers.into_iter().for_each(guard::wake);
     }
 
     pub(super) fn ended(&self, set: SubscriptionId) {
@@ -79,9 +79,9 @@ impl FirstBatches {
     pub(super) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
-        let told = inner.tell_all(Batch::Closed);
+        let wakers = inner.set_all(Batch::Closed);
         drop(inner);
-        told.into_iter().for_each(guard::wake);
+        wakers.into_iter().for_each(guard::wake);
     }
 
     pub(super) fn wait(&self, table: &str) -> Watch<Batch> {
@@ -114,7 +114,7 @@ impl Inner {
     }
 
     /// The tasks to wake.
-    fn tell_all(&mut self, batch: Batch) -> Vec<Waker> {
+    fn set_all(&mut self, batch: Batch) -> Vec<Waker> {
         let waiting = self.waiting.drain();
         waiting.flat_map(|(_, waiting)| waiting.set_quietly(batch)).collect()
     }

@@ -66,8 +66,8 @@ impl State {
         body: impl FnOnce(&mut Tx) -> Result<T, E>,
     ) -> Result<T, Aborted<E>> {
         let (value, committed) = self.transact(caller, body)?;
-        let nobody: TransactionUpdate = self.broadcast(&committed, None);
-        debug_assert!(nobody.query_sets.is_empty(), "an update was made for nobody");
+        let unowned: TransactionUpdate = self.broadcast(&committed, None);
+        debug_assert!(unowned.query_sets.is_empty(), "an update was made for no connection");
         Ok(value)
     }
 
