@@ -37,7 +37,6 @@ mod outbox;
 mod persistence;
 mod subscriptions;
 mod telemetry;
-mod words;
 
 pub use self::apply::receiving::{PartialMessage, Receiving};
 pub use self::calls::temp_ids::NamedArgs;
@@ -46,15 +45,14 @@ pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
 };
 pub use self::event::{
-    Accepted, Action, AlarmId, CannotSwitch, Cause, Dial, Event, Greeting, NotSent, Reply, SetEnd,
-    StaleReason, TransactionEvent,
+    Accepted, Action, AlarmId, CannotSwitch, Cause, Dial, Event, Greeting, NotSent, Reply,
+    Restored, SetEnd, StaleReason, Storage, SyncState, TransactionEvent,
 };
 pub use self::lifecycle::finish::LINGER_MAX;
 pub use self::lifecycle::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
 pub use self::machine::{BoundFault, Connection, OwnershipFault, Progress};
 pub use self::persistence::{
-    CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, Restored, SchemaRound, Storage,
-    SyncState, table_fingerprint,
+    CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, SchemaRound, table_fingerprint,
 };
 pub use self::subscriptions::verify::{Verification, VerificationId};
 pub use self::telemetry::histogram::Histogram;

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::conn::Event;
 use crate::deadline::has_passed;
 
 /// Time for which a message must have been arriving to be reported, and pause until more of it is: what is quick
@@ -100,11 +99,11 @@ impl Arrivals {
     }
 
     /// Progress that is to be reported, if any is.
-    pub(in crate::conn) fn news(&mut self) -> Option<Event> {
+    pub(in crate::conn) fn news(&mut self) -> Option<Receiving> {
         if !self.is_news() {
             return None;
         }
         self.reported = self.now.message.zip(self.last);
-        Some(Event::Receiving(self.now))
+        Some(self.now)
     }
 }

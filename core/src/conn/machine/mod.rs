@@ -275,11 +275,13 @@ impl Connection {
 
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front().or_else(|| self.arrivals.news()).or_else(|| {
-            let state = self.changed_sync()?;
-            self.journal.as_mut()?.reported(state.clone());
-            Some(Event::Sync(state))
-        })
+        self.events.pop_front().or_else(|| self.arrivals.news().map(Event::Receiving)).or_else(
+            || {
+                let state = self.changed_sync()?;
+                self.journal.as_mut()?.reported(state.clone());
+                Some(Event::Sync(state))
+            },
+        )
     }
 
     fn say(&mut self, event: Event) {

@@ -19,7 +19,6 @@ mod fit;
 mod log;
 mod queue;
 mod rows;
-mod sync;
 mod unclaimed;
 
 use std::path::PathBuf;
@@ -31,7 +30,7 @@ use self::fit::Reducers;
 use self::log::Log;
 use self::queue::CallQueue;
 use self::rows::RowLog;
-use super::{Accepted, CallId, Greeting, Lost};
+use super::{Accepted, CallId, Greeting, Lost, Storage, SyncState};
 use crate::cache::{Change, Part, SetId};
 use crate::calls::{Gate, Keep};
 use crate::journal::{
@@ -44,7 +43,6 @@ pub use self::config::{CallOptions, OfflineConfig, Overflow, Replay};
 pub(super) use self::fit::UNKNOWN_ARGUMENTS;
 pub use self::fit::{LiveReducer, SchemaRound};
 pub use self::rows::table_fingerprint;
-pub use self::sync::{Restored, Storage, SyncState};
 
 /// Journal of one user of a database.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{
+use crate::bsatn::Refusal;
+use crate::conn::{
     Accepted, AnswerOrigin, Cause, PartialMessage, Receiving, Reply, SetEnd, SlowConsumer,
     SlowReason, Storage, SyncState, Verification,
 };
-use crate::bsatn::Refusal;
 
 impl Display for Accepted {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
