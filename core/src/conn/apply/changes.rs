@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::cache::{Cache, Change, Part, SetId};
-use crate::conn::{CallId, Cause, Event};
+use crate::calls::CallId;
+use crate::conn::event::{Cause, Event};
 use crate::subs::Arrival;
 
 /// Changes that are to be made, in order, and the one under way in the cache.

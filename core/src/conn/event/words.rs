@@ -4,10 +4,11 @@
 use std::fmt::{Display, Formatter, Result};
 
 use crate::bsatn::Refusal;
-use crate::conn::{
-    Accepted, AnswerOrigin, Cause, PartialMessage, Receiving, Reply, SetEnd, SlowConsumer,
-    SlowReason, Storage, SyncState, Verification,
-};
+use crate::conn::apply::receiving::{PartialMessage, Receiving};
+use crate::conn::event::{Accepted, Cause, Reply, SetEnd, Storage, SyncState};
+use crate::conn::lifecycle::state::AnswerOrigin;
+use crate::conn::subscriptions::verify::Verification;
+use crate::conn::telemetry::slow::{SlowConsumer, SlowReason};
 
 impl Display for Accepted {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {

@@ -1,6 +1,7 @@
 //! Token and identity of a connection, over all its sockets.
 
-use crate::conn::{Dial, Greeting, Lost};
+use crate::conn::event::{Dial, Greeting};
+use crate::conn::lifecycle::state::Lost;
 use crate::secret::{InvalidToken, Secret, check_token};
 
 /// Token to present, and identity that the server gave for it.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::conn::Config;
+use crate::conn::config::Config;
 use crate::deadline::after;
 
 /// The shortest pause between two pings, whatever [`Config::ping_after`] says: zero must not make a loop of them.

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::liveness::Liveness;
-use crate::conn::{CloseReason, Config};
+use crate::conn::config::Config;
+use crate::conn::lifecycle::state::CloseReason;
 use crate::deadline::after;
 use crate::wire::Protocol;
 

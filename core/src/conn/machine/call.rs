@@ -4,13 +4,12 @@ use std::time::Instant;
 
 use super::Connection;
 use crate::cache::{Change, MutationId};
-use crate::calls::{Gate, InFlight, Keep, Request, Sent, Waiting};
+use crate::calls::{CallId, Gate, InFlight, Keep, Request, Sent, Waiting, WhileDisconnected};
 use crate::conn::apply::changes::Then;
-use crate::conn::persistence::UNKNOWN_ARGUMENTS;
-use crate::conn::{
-    Accepted, CallId, CallOptions, CallTimes, Cause, Event, Lost, NotSent, Overflow, Reply,
-    WhileDisconnected,
-};
+use crate::conn::event::{Accepted, Cause, Event, NotSent, Reply};
+use crate::conn::lifecycle::state::Lost;
+use crate::conn::persistence::{CallOptions, Overflow, UNKNOWN_ARGUMENTS};
+use crate::conn::telemetry::times::CallTimes;
 use crate::deadline::after;
 use crate::guard::log;
 use crate::journal::Delivery;

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use super::{Connection, Finish, State};
+use super::Connection;
+use crate::conn::event::{Action, CannotSwitch, Cause, Event, NotSent, SetEnd};
+use crate::conn::lifecycle::finish::Finish;
 use crate::conn::lifecycle::finish::{Awaited, LINGER_MAX};
-use crate::conn::{
-    Action, CannotSwitch, Cause, CloseReason, ConnectionState, Event, NotSent, SetEnd,
-};
+use crate::conn::lifecycle::phase::State;
+use crate::conn::lifecycle::state::{CloseReason, ConnectionState};
 use crate::deadline::{after, earlier};
 use crate::guard::{Panic, log};
 

@@ -4,12 +4,16 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Connection, Liveness, State};
+use super::Connection;
 use crate::cache::Change;
 use crate::calls::{InFlight, Kind};
 use crate::conn::apply::changes::Then;
 use crate::conn::apply::messages::{Violation, changes, excerpt, inserts};
-use crate::conn::{CallTimes, Cause, ConnectionState, Event, Greeting, Lost, Reply, SetEnd};
+use crate::conn::event::{Cause, Event, Greeting, Reply, SetEnd};
+use crate::conn::lifecycle::liveness::Liveness;
+use crate::conn::lifecycle::phase::State;
+use crate::conn::lifecycle::state::{ConnectionState, Lost};
+use crate::conn::telemetry::times::CallTimes;
 use crate::guard::log;
 use crate::subs::{Answer, Arrival, Ended, Refused, Released, Route, Stage, SubscriptionId};
 use crate::types::{TimeDuration, Timestamp};

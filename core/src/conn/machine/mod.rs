@@ -24,24 +24,24 @@ use crate::cache::{Cache, CacheConfig, CacheReader};
 use crate::calls::Calls;
 use crate::conn::apply::changes::ChangeQueue;
 use crate::conn::apply::inbox::Inbox;
-use crate::conn::apply::receiving::Arrivals;
+use crate::conn::apply::receiving::{Arrivals, Receiving};
 use crate::conn::apply::vacuum::Vacuum;
 use crate::conn::calls::temp_ids::TempIds;
+use crate::conn::config::Config;
+use crate::conn::event::{Action, AlarmId, Event, Greeting, Reply};
 use crate::conn::lifecycle::credentials::Credentials;
 use crate::conn::lifecycle::finish::Finish;
 use crate::conn::lifecycle::liveness::Liveness;
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::recovery::Recovery;
+use crate::conn::lifecycle::state::ConnectionState;
 use crate::conn::outbox::Outbox;
 use crate::conn::persistence::Journal;
 use crate::conn::subscriptions::resync::Resync;
 use crate::conn::subscriptions::verify::Verifying;
-use crate::conn::telemetry::slow::SlowDetector;
+use crate::conn::telemetry::slow::{SlowConsumer, SlowDetector};
+use crate::conn::telemetry::stats::Stats;
 use crate::conn::telemetry::timers::Timers;
-use crate::conn::{
-    Action, AlarmId, Config, ConnectionState, Event, Greeting, Receiving, Reply, SlowConsumer,
-    Stats,
-};
 use crate::limits::Limits;
 use crate::subs::Subscriptions;
 

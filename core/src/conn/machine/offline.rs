@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Connection, State};
-use crate::calls::{Gate, Keep, Request, Waiting};
-use crate::conn::persistence::{AfterFailure, Journal};
-use crate::conn::{
-    CallId, Event, Greeting, LiveReducer, Lost, OfflineConfig, Replay, Reply, Restored,
-    SchemaRound, SyncState, WhileDisconnected,
+use super::Connection;
+use crate::calls::{CallId, Gate, Keep, Request, Waiting, WhileDisconnected};
+use crate::conn::event::{Event, Greeting, Reply, Restored, SyncState};
+use crate::conn::lifecycle::phase::State;
+use crate::conn::lifecycle::state::Lost;
+use crate::conn::persistence::{
+    AfterFailure, Journal, LiveReducer, OfflineConfig, Replay, SchemaRound,
 };
 use crate::guard::log;
 use crate::journal::{

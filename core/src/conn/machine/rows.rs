@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use super::{Connection, State};
+use super::Connection;
 use crate::cache::{Change, Part, SetId, Step};
-use crate::conn::Cause;
+use crate::conn::event::Cause;
+use crate::conn::lifecycle::phase::State;
 use crate::conn::persistence::table_fingerprint;
 use crate::guard::log;
 use crate::journal::LoadedSet;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::{Connection, State};
+use super::Connection;
 use crate::cache::{Change, Part, SetId};
 use crate::conn::apply::changes::Then;
 use crate::conn::apply::messages::excerpt;
+use crate::conn::event::{Cause, Event, SetEnd, StaleReason};
+use crate::conn::lifecycle::phase::State;
 use crate::conn::subscriptions::resync::{Resync, Resynced};
 use crate::conn::subscriptions::verify::{Asked, VerificationId};
-use crate::conn::{Cause, Event, SetEnd, StaleReason};
 use crate::deadline::after;
 use crate::guard::log;
 use crate::subs::{Arrival, End, QuerySet, Stage, SubscriptionId, queries_bytes};

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Connection, State};
+use super::Connection;
+use crate::conn::apply::receiving::PartialMessage;
+use crate::conn::event::{Action, Event, Reply, SetEnd, StaleReason};
+use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::recovery::Next;
-use crate::conn::{
-    Action, CloseReason, ConnectionState, DialError, Event, Lost, PartialMessage, Reply, SetEnd,
-    StaleReason,
-};
+use crate::conn::lifecycle::state::{CloseReason, ConnectionState, DialError, Lost};
 use crate::deadline::{after, at_last};
 use crate::guard::log;
 use crate::subs::Orphan;

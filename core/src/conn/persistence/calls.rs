@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::fit::Reducers;
-use super::{CallOptions, Journal, LiveReducer, OfflineConfig, SchemaRound};
-use crate::calls::{Gate, Keep, Request};
-use crate::conn::{Accepted, CallId, NotSent, Reply};
+use super::Journal;
+use super::config::{CallOptions, OfflineConfig};
+use super::fit::{LiveReducer, Reducers, SchemaRound};
+use crate::calls::{CallId, Gate, Keep, Request};
+use crate::conn::event::{Accepted, NotSent, Reply};
 use crate::deadline::after;
 use crate::journal::{
     DeadLetter, Entry, EntryState, Failure, Held, Op, QueuedCall, QueuedState, wall_after,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::OfflineConfig;
+use super::config::OfflineConfig;
 use super::log::Log;
 use crate::journal::{DeadLetter, Entry, Op};
 use crate::types::Uuid;

@@ -30,9 +30,10 @@ use self::fit::Reducers;
 use self::log::Log;
 use self::queue::CallQueue;
 use self::rows::RowLog;
-use super::{Accepted, CallId, Greeting, Lost, Storage, SyncState};
 use crate::cache::{Change, Part, SetId};
-use crate::calls::{Gate, Keep};
+use crate::calls::{CallId, Gate, Keep};
+use crate::conn::event::{Accepted, Greeting, Storage, SyncState};
+use crate::conn::lifecycle::state::Lost;
 use crate::journal::{
     Batch, Delivery, Elsewhere, Entry, EntryState, LoadedSet, Op, Opened, Scope, SetRecord,
 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::conn::AlarmId;
+use crate::conn::event::AlarmId;
 
 /// Application timers that have not expired.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use std::{io, thread};
 
 use tokio::sync::oneshot;
 
-use crate::driver::Shared;
+use crate::driver::shared::Shared;
 use crate::guard::{self, Panic, log};
 use crate::journal::fold::RowLogs;
 use crate::journal::{Batch, LogLength, Store, StoreError};
