@@ -7,7 +7,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::run::sleep;
+use super::clock::sleep;
 use super::shared::Shared;
 use crate::conn::{Connection, LINGER_MAX};
 use crate::guard::log;

@@ -2,6 +2,7 @@
 //!
 //! It decides nothing. [`drive`] tells a [`Connection`] what happened, does what it says, and hands its events on.
 
+mod clock;
 mod dial;
 mod disk;
 mod held;
@@ -14,8 +15,7 @@ mod socket;
 mod span;
 mod tick;
 
-use std::time::Instant;
-
+pub use self::clock::{has_timers, random_seed, sleep, time_of_day};
 pub use self::dial::{
     Connect, Connecting, DialOptions, Dialer, Dialing, InvalidHeader, Opened, Proxy, ProxyError,
     RouteError, StreamDialer, Streams, Tls, TlsError, accept_key, check_header,
@@ -23,16 +23,10 @@ pub use self::dial::{
 #[cfg(feature = "redb")]
 pub use self::disk::RedbStore;
 pub use self::disk::{Coded, FileStore, RecordCodec};
-pub use self::run::{drive, has_timers, random_seed, sleep, time_of_day};
+pub use self::run::drive;
 pub use self::shared::{AppliedBy, Shared};
 pub use self::socket::{Io, Socket};
 pub use self::tick::{Budget, Busy, Ticked};
 #[cfg(doc)]
 use crate::conn::Connection;
 pub use crate::secret::{InvalidToken, check_token};
-
-/// The clock: `tokio::time` and not `std::time`, so that tests with a paused clock control it.
-#[expect(clippy::disallowed_methods, reason = "this is the driver")]
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}

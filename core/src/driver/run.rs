@@ -1,7 +1,6 @@
 //! The loop around the machine.
 
 use std::future::poll_fn;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::clock::{now, sleep_until, time_of_day};
 use super::dial::tcp::Unattended;
 use super::dial::{Dialer, Dialing, Opened};
 use super::disk::has_room;
 use super::linger::{self, LeftBehind};
-use super::now;
 use super::shared::{AppliedBy, MACHINE, Shared};
 use super::socket::{Socket, SocketEvent};
 use super::span;
@@ -22,7 +21,6 @@ use crate::conn::{Action, Connection, DialError, Event, Lost, Progress};
 use crate::deadline::{after, at_last, earlier, has_passed};
 use crate::guard::{self, Collector, Fenced, Panic};
 use crate::limits::Limits;
-use crate::types::Timestamp;
 use crate::wire::{FrameError, FrameOpener};
 
 /// Time for which the loop applies messages before it looks at the socket and the clock again, and lets other tasks
@@ -45,13 +43,6 @@ const BROKEN_TURNS_MAX: u32 = 8;
 
 /// Giving the memory of a larger frame back takes longer than a tick has time for.
 const LARGE_FRAME_BYTES: usize = 256 * 1024;
-
-/// A random number: what a client's jitter and its session come from.
-pub fn random_seed() -> u128 {
-    // The standard library's hasher has keys of the system's randomness; two of them are hashes of nothing.
-    let half = || u128::from(RandomState::new().build_hasher().finish());
-    half() << 64 | half()
-}
 
 /// Starts the machine and runs it until its connection is closed for good. Hands every event to `deliver`, unless
 /// somebody ticks: then to whom they give. `None` if it was started or closed before.
@@ -267,7 +258,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                 event = link.next(can_receive, opener, limits, shared) => Woken::Link(event),
                 () = shared.woken() => Woken::Command,
                 () = tokio::task::yield_now(), if has_more => Woken::More,
-                () = at(until) => Woken::Time,
+                () = sleep_until(until) => Woken::Time,
             }
         });
         let mut waited = false;
@@ -579,40 +570,4 @@ fn poll_socket(
 
 fn unreadable(error: FrameError) -> LinkEvent {
     LinkEvent::Socket(SocketEvent::Lost(Lost::Frame(error)))
-}
-
-/// Sleeps, in a tokio runtime.
-#[expect(clippy::disallowed_methods, reason = "this is the driver")]
-pub async fn sleep(time: Duration) {
-    tokio::time::sleep(time).await;
-}
-
-/// Returns `true` if the tokio runtime that this is called in has timers, without which nothing here can run. It
-/// panics, inside, if it has none: there is no other way to ask.
-#[expect(clippy::disallowed_methods, reason = "this is the driver")]
-pub fn has_timers() -> bool {
-    std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
-}
-
-/// Longest sleep of the loop.
-const FAR: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Sleeps until `deadline`, but a day at most, or for ever if there is none.
-#[expect(clippy::disallowed_methods, reason = "this is the driver")]
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        // Whoever sets a deadline of their own may set one that the timers cannot count to.
-        Some(deadline) => {
-            let far = at_last(now(), FAR);
-            tokio::time::sleep_until(deadline.min(far).into()).await;
-        }
-        None => std::future::pending().await,
-    }
-}
-
-/// The time of day.
-#[expect(clippy::disallowed_methods, reason = "this is the driver")]
-pub fn time_of_day() -> Timestamp {
-    // A clock before the first or after the last microsecond there is: any time is as good.
-    Timestamp::from_system_time(std::time::SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

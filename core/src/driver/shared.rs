@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::clock::now;
 use super::disk::Disk;
 use super::held::{Held, Machine};
-use super::now;
 use super::pace::Pace;
 use crate::cache::is_mutating;
 use crate::conn::{Connection, Event};

@@ -3,7 +3,7 @@
 use std::sync::TryLockError;
 use std::time::{Duration, Instant};
 
-use super::now;
+use super::clock::now;
 use super::pace::Pace;
 use super::run::deliver_guarded;
 use super::shared::{MACHINE, Shared};

@@ -31,7 +31,6 @@ use crate::conn::config::Config;
 use crate::conn::event::{Action, AlarmId, Event, Greeting, Reply};
 use crate::conn::lifecycle::credentials::Credentials;
 use crate::conn::lifecycle::finish::Finish;
-use crate::conn::lifecycle::liveness::Liveness;
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::recovery::Recovery;
 use crate::conn::lifecycle::state::ConnectionState;

@@ -22,7 +22,7 @@ pub(super) struct Copy<'a> {
 impl<'a> Copy<'a> {
     /// Writes the header, with a new id.
     pub(super) fn begin(file: &'a mut File) -> io::Result<Self> {
-        let id = crate::driver::random_seed().to_le_bytes();
+        let id = crate::driver::clock::random_seed().to_le_bytes();
         let mut out = BufWriter::new(file);
         out.write_all(&frame::encode_header(&id))?;
         Ok(Self { out, id, end: HEADER_BYTES as u64, seq: 0, draft: Draft::default() })
