@@ -53,6 +53,8 @@ impl ChangeQueue {
     /// Puts a change at the end. What refused calls were expected to do is taken back in one change where nothing comes
     /// in between: what others make of the same rows is then found out once.
     pub(in crate::conn) fn push(&mut self, change: Change, cause: Cause, then: Vec<Then>) {
+        // Joining is sound only at the end of the queue and only for changes without rows: then no reader can tell the states
+        // between them apart, and every consequence still follows its own call's end.
         if let Some((last, Pending { cause: Cause::Reverted(reverted), then: last_then, .. })) =
             self.queue.back_mut()
             && let Cause::Reverted(more) = &cause

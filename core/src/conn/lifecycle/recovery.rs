@@ -139,6 +139,8 @@ impl Recovery {
 
     /// The socket is gone.
     pub(in crate::conn) fn lost(&mut self, now: Instant, reason: &Lost) -> Next {
+        // Every judgement below is about the time since the connection was last stable: being ready for `stable_after` wipes
+        // out what came before.
         let ready_since = self.ready_since.take();
         if ready_since.is_some_and(|since| has_passed(since, self.config.stable_after, now)) {
             self.backoff.reset();
@@ -149,6 +151,7 @@ impl Recovery {
         if !self.config.enabled || !(self.greeted || self.config.first) {
             return Next::GiveUp;
         }
+        // Two ends that are no failure, and so count neither as an attempt nor as a fault.
         if let Lost::Closed { code, .. } = reason {
             match (*code, self.batch) {
                 (SESSION_BUSY, _) => return Next::Retry(self.busy.long_pause()),
@@ -165,6 +168,8 @@ impl Recovery {
         if reason.needs_auth() {
             return Next::AwaitToken(self.greeted.then(|| self.refused.long_pause()));
         }
+        // A fault is final when it repeats without progress: the server would send the same again. Out of sync has one more step
+        // before that, since what is wrong may be here. Garbled bytes are waited out, since the network may make them.
         let again = std::mem::replace(&mut self.faulted, reason.is_fault());
         let heals = matches!(reason, Lost::OutOfSync(_)) && self.heal(again);
         let repeats = again && reason.is_fault() && !heals;

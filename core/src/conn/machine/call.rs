@@ -165,17 +165,23 @@ impl Connection {
         if !self.ready || self.is_asking() {
             return;
         }
+        // Only the first call is looked at: what it waits for, those behind it wait for too, so calls leave in the order in
+        // which they were made. Each round sends it, or moves it out of the way, or ends the loop.
         while self.calls.in_flight() < self.config.limits.max_calls_in_flight
             && !self.first_waits_for_ids()
             && let Some(gate) = self.calls.first().map(Waiting::gate)
         {
+            // Something in flight may end the connection, and would take this call along.
             if gate != Gate::Probing && !self.calls.may_send_first() {
                 return;
             }
             match gate {
                 Gate::Open => self.send_first(),
                 Gate::Marking(ticket) if self.is_stored(ticket) => self.send_first(),
+                // The disk's answer, or the probe's, comes here again.
                 Gate::Marking(_) | Gate::Probing => return,
+                // Persisted and at most once: what is not known to be marked as sent must not be on the wire, for after a
+                // crash it would be sent a second time.
                 Gate::Unmarked => return self.mark_sent(),
                 Gate::Unprobed => {
                     let request_id = self.outbox.request_id();
@@ -285,8 +291,11 @@ impl Connection {
         let answered = Event::Answered { call, reply, times };
         let ends = self.mutation_of(call);
         if is_open || ends.is_empty() {
+            // The prediction stays, if there is one: the resync brings the truth, and takes it back in the same change.
             self.say(answered);
         } else {
+            // The prediction ends in a change of its own, and the answer follows that: whoever awaits the call sees no row that
+            // it was wrong about.
             let change = Change { parts: Vec::new(), ends };
             self.apply(change, Cause::Reverted([call].into()), vec![Then::Say(answered)]);
         }
@@ -307,6 +316,9 @@ impl Connection {
         if let Some(journal) = &mut self.journal {
             journal.lost();
         }
+        // The order matters: first what was in flight, because its outcome decides about calls that name its temporary ids;
+        // then what waits, without those; then what was sent too often. Each call is answered or queued again, never both.
+        //
         // Calls were held back because of others that may end the connection: they need not pay for it when one does.
         let held_back = self.calls.has_suspects_in_flight();
         if only_calls {
@@ -319,6 +331,7 @@ impl Connection {
                 _ => self.answer(call, Reply::Unknown),
             }
         }
+        // What was to be sent when the disk had noted it was not: the journal must not say that it may have run.
         self.unmark();
         again.iter_mut().for_each(|waiting| self.sent_in_vain(waiting));
         let policy = self.config.while_disconnected;
@@ -333,6 +346,7 @@ impl Connection {
             };
             waiting.attempts() == 0 && waiting.seq().is_none() && !stays
         });
+        // In front of all others, so that calls go out in the order in which they were made.
         self.calls.put_back(again);
         for waiting in out {
             let reply = match policy_of(&waiting) {

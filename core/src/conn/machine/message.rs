@@ -250,12 +250,13 @@ impl Connection {
                 (TransactionUpdate::default(), Reply::Failed(excerpt(&error)))
             }
         };
-        // The call is taken out last: whatever breaks the protocol leaves it to be settled with the others.
+        // The call is taken out last: whatever breaks the protocol leaves it to be completed with the others.
         let mut change = self.change_of(update)?;
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
         self.send_calls();
         let InFlight { call, timed_out, args, made, sent, .. } = call;
         let times = self.answered_now(made, sent);
+        // The prediction ends in the transaction that has the server's rows: readers see one or the other, never neither.
         change.ends = self.mutation_of(call);
         if change.is_empty() && !self.is_applying() {
             // Nothing changes, as with many calls: the answer follows at once.

@@ -88,6 +88,8 @@ impl Connection {
 
     /// It is over: what was expected of calls is taken back at once, before the last event.
     pub(super) fn revert_all(&mut self, now: Instant) {
+        // Left in the queue are changes that take predictions back, those of the calls that were just completed included.
+        // This ends: nothing is received any more, and each round applies a piece or takes a change.
         while self.is_applying() && !self.cache.is_waiting_for_views() {
             let _ = self.step_change(now, usize::MAX);
         }

@@ -161,6 +161,8 @@ impl Connection {
     /// Applies what came as one change: rows that were there before and are there now are silent.
     fn finish_resync_if_answered(&mut self) {
         let Some(resync) = self.resync.take_if(|resync| resync.is_answered()) else { return };
+        // One change drops the old names' rows and brings the new ones' in, so that a row on both sides is silent. It also
+        // ends the predictions that no answer will end. `Ready` is its last consequence: calls wait until it is committed.
         let Resynced { parts, arrivals, reloads } =
             resync.finish(|arrival| self.subs.join(arrival));
         let change = Change { parts, ends: self.orphaned_mutations() };

@@ -47,12 +47,14 @@ impl Connection {
             return self.step_resets(now, max_rows);
         }
         if let Some((mut change, mut pending)) = self.changes.pop() {
+            // Asked now and not when it was queued: changes before it may have brought rows in since.
             if pending.then.iter().any(|then| matches!(then, Then::Reloaded)) {
                 change.parts.extend(self.drops_of_the_rest(&change));
             }
             if change.is_empty() {
                 self.follow(now, pending.then, &[]);
             } else {
+                // Persisted only when it is committed, but taken here, because the cache consumes the change.
                 pending.persisted = self.parts_to_persist(&change);
                 self.changes.begin(pending);
                 self.cache.begin(change);
@@ -109,6 +111,8 @@ impl Connection {
 
     /// Takes the refusals that follow one that is to be applied: see [`ChangeQueue::push`](crate::conn::apply::changes::ChangeQueue::push).
     fn gather_refusals(&mut self, now: Instant, protocol: Protocol) {
+        // Taking one prediction back runs those above it again, so a burst of refusals is taken back as one change. Nothing else
+        // may come in between: a message of another kind ends the burst, and stays in the inbox.
         for _ in 1..REFUSALS_MAX {
             let limits = &self.config.limits;
             if !self.changes.ends_with_refusals()
@@ -254,6 +258,8 @@ impl Connection {
             self.recovery.progress();
         }
         self.slow.views_released();
+        // Sets that fail while they still have an earlier run's rows lose those, and are asked for; sets that fail with the
+        // server's rows are over.
         let failures = transaction.failed_sets().iter().cloned();
         let (loaded, failed): (Vec<_>, Vec<_>) =
             failures.partition(|failure| self.is_loaded(failure.set));
@@ -261,6 +267,8 @@ impl Connection {
             let failed: Vec<SetId> = failed.iter().map(|failure| failure.set).collect();
             self.persist_rows(parts, &failed);
         }
+        // Rows first, then ids, then answers: when a call's future resolves its rows are there, and the calls that waited for
+        // its ids have left. Failures last, because ending a set queues another change.
         let new_ids = transaction.new_ids().clone();
         self.tell(transaction, cause);
         self.learn_ids(&new_ids);
