@@ -107,7 +107,7 @@ impl Calls {
     }
 
     /// Options of waiting calls that are not plain ones, in their order.
-    pub(crate) fn kept_mut(&mut self) -> impl Iterator<Item = &mut Keep> {
+    pub(crate) fn tracked_mut(&mut self) -> impl Iterator<Item = &mut Keep> {
         self.waiting.iter_mut().filter_map(|waiting| waiting.keep.as_deref_mut())
     }
 
@@ -115,7 +115,7 @@ impl Calls {
         self.waiting.front()
     }
 
-    pub(crate) fn first_kept(&mut self) -> Option<&mut Keep> {
+    pub(crate) fn first_tracked(&mut self) -> Option<&mut Keep> {
         self.waiting.front_mut()?.keep.as_deref_mut()
     }
 

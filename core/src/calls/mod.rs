@@ -119,7 +119,7 @@ pub(crate) struct Waiting {
 pub(crate) struct Sent {
     pub(crate) call: CallId,
     /// The request, if it is more than a plain call.
-    pub(crate) kept: Option<Waiting>,
+    pub(crate) waiting: Option<Waiting>,
 }
 
 /// All calls and queries that are not answered.
@@ -372,8 +372,8 @@ impl Calls {
                 continue;
             }
             let request = keep.as_mut().and_then(|keep| keep.request.take());
-            let kept = request.map(|request| Waiting { call, request, made, deadline, keep });
-            sent.push(Sent { call, kept });
+            let waiting = request.map(|request| Waiting { call, request, made, deadline, keep });
+            sent.push(Sent { call, waiting });
         }
         sent
     }

@@ -7,7 +7,7 @@
 //! nearly always was, the pace doubles with every round trip; and whatever ends the connection is in flight alone soon.
 //! A call that is alone when the connection ends is [blamed](Keep::blame) for it.
 //!
-//! Calls that are kept on disk and must not run twice go without suspects, too: they are not sent while a call is
+//! Calls that are persisted and must not run twice go without suspects, too: they are not sent while a call is
 //! unanswered that may be sent again, because if that one ends the connection, nobody knows whether they have run.
 
 use super::{Calls, Gate, InFlight, Keep, Waiting};
@@ -96,7 +96,7 @@ impl Calls {
     /// answers of others.
     pub(crate) fn next_unmarked(&mut self, max: usize) -> impl Iterator<Item = &mut Keep> {
         let mut any_repeatable = self.trial.repeatable > 0;
-        let unmarked = self.kept_mut().filter(|keep| keep.gate == Gate::Unmarked);
+        let unmarked = self.tracked_mut().filter(|keep| keep.gate == Gate::Unmarked);
         let together = unmarked.take_while(move |keep| {
             any_repeatable |= keep.may_go_again();
             keep.names.is_empty() && !(any_repeatable && keep.goes_apart())

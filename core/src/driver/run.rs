@@ -332,7 +332,7 @@ impl<C: Dialer, D: FnMut(Event) + Send> Run<C, D> {
                 self.opener.rest();
                 self.shared.with(|connection| {
                     let now = now();
-                    connection.handle_heard(now);
+                    connection.handle_activity(now);
                     connection.handle_bytes(now, bytes_read, partial);
                 });
             }

@@ -69,10 +69,10 @@ fn silent_server_is_pinged_then_given_up() {
 fn a_sign_of_life_puts_the_ping_off() {
     let mut rig = Rig::online();
     rig.now += Duration::from_secs(15);
-    rig.connection.handle_heard(rig.now);
+    rig.connection.handle_activity(rig.now);
     assert_eq!(rig.sleep(), Config::default().ping_after);
     assert!(matches!(rig.actions()[..], [Action::Ping]));
-    rig.connection.handle_heard(rig.now);
+    rig.connection.handle_activity(rig.now);
     assert_eq!(rig.sleep(), Config::default().ping_after);
 }
 

@@ -181,7 +181,7 @@ fn a_resync_that_nothing_arrives_for_ends() {
     let since = rig.now;
     loop {
         rig.sleep();
-        rig.connection.handle_heard(rig.now);
+        rig.connection.handle_activity(rig.now);
         let _ = rig.actions();
         if told(&rig.events()).contains(&"Ready".to_owned()) {
             break;

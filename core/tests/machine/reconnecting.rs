@@ -119,7 +119,7 @@ fn backoff_resets_after_stable_minute_only() {
         let _ = pause(&mut rig);
         assert_eq!(come_back(&mut rig, Protocol::V3).last().unwrap(), "Ready");
         rig.now += Duration::from_secs(if stable { 60 } else { 59 });
-        rig.connection.handle_heard(rig.now);
+        rig.connection.handle_activity(rig.now);
         rig.lose();
         assert_eq!(pause(&mut rig).1, if stable { 1 } else { 2 });
         let _ = come_back(&mut rig, Protocol::V3);
@@ -327,7 +327,7 @@ fn unanswered_set_stays_stale_and_may_answer_later() {
     let until = rig.now + Config::default().reconnect.resync_timeout;
     while rig.now < until {
         rig.sleep();
-        rig.connection.handle_heard(rig.now);
+        rig.connection.handle_activity(rig.now);
         let _ = rig.actions();
     }
     assert_eq!(

@@ -156,7 +156,7 @@ fn pings_of_zero_pause_are_not_sent_without_pause() {
     for _ in 0..10 {
         assert!(rig.sleep() >= Duration::from_millis(10));
         assert!(matches!(rig.actions()[..], [Action::Ping]));
-        rig.connection.handle_heard(rig.now);
+        rig.connection.handle_activity(rig.now);
     }
 }
 
@@ -177,7 +177,7 @@ fn finishing_without_a_latest_moment_waits_for_every_answer() {
     rig.connection.finish(rig.now, None);
     for _ in 0..100 {
         rig.sleep();
-        rig.connection.handle_heard(rig.now);
+        rig.connection.handle_activity(rig.now);
     }
     assert!(!rig.connection.is_closed() && rig.connection.pending_calls() == 1);
 }

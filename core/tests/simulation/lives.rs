@@ -337,7 +337,7 @@ impl<T: Rows> Life<T> {
                     let messages = decode_client(&frame, self.protocol, &Limits::DEFAULT);
                     self.inbox.extend(messages.map(|message| message.unwrap()));
                 }
-                Action::Ping => self.connection.handle_heard(self.now),
+                Action::Ping => self.connection.handle_activity(self.now),
                 Action::Close => self.lose(),
                 Action::Abandon => self.hang_up(),
             }

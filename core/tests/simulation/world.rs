@@ -442,7 +442,7 @@ impl World {
                     self.inbox.push_back(message);
                 }
             }
-            Action::Ping => self.connection.handle_heard(self.now),
+            Action::Ping => self.connection.handle_activity(self.now),
             Action::Close | Action::Abandon => {
                 self.forget_socket();
                 self.lost();

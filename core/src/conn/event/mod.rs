@@ -75,7 +75,7 @@ pub enum Event {
         /// Times of its phases.
         times: CallTimes,
     },
-    /// A call is on its way, or kept: told of those that [ask](crate::conn::CallOptions::tell_accepted).
+    /// A call is on its way, or queued: told of those that [ask](crate::conn::CallOptions::tell_accepted).
     Accepted {
         /// Call.
         call: CallId,
@@ -89,7 +89,7 @@ pub enum Event {
     /// A call of an earlier run was found after [`open_journal`](crate::conn::Connection::open_journal) had returned: the server
     /// has said who we are, and this user was here before under another token. Told before anything else of the call.
     Restored(Box<Restored>),
-    /// The connection is ready, and kept calls wait for the server's schema: they go when
+    /// The connection is ready, and persisted calls wait for the server's schema: they go when
     /// [`handle_schema`](crate::conn::Connection::handle_schema) is told it. Told if
     /// [asked for](crate::conn::Connection::await_schema), once a connection.
     SchemaWanted,

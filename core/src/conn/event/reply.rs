@@ -174,7 +174,7 @@ pub enum NotSent {
         /// The temporary id.
         id: AnyId,
     },
-    /// As many calls are kept as may be.
+    /// As many calls are persisted as may be.
     #[error("{limit} calls are kept for the server, as many as `max_queued` allows")]
     QueueFull {
         /// Number that is allowed.

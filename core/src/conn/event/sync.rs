@@ -10,11 +10,11 @@ use crate::named_ids::NamedId;
 use crate::types::Uuid;
 use crate::wire::Text;
 
-/// Progress of the calls that are kept.
+/// Progress of the calls in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct SyncState {
-    /// Number of kept calls that are not answered.
+    /// Number of persisted calls that are not answered.
     pub pending: usize,
     /// Number of those that are held, because the reducer takes other arguments now, in the program or on the server.
     pub held: usize,
@@ -25,7 +25,7 @@ pub struct SyncState {
     ///
     /// [`dead_letters`]: Self::dead_letters
     pub failed: usize,
-    /// Number of calls that failed and are kept to be looked at.
+    /// Number of calls that failed and are there to be looked at.
     pub dead_letters: usize,
     /// Time of the next attempt to connect, if one is waited for.
     pub next_retry: Option<Instant>,
@@ -44,7 +44,7 @@ pub enum Storage {
     None,
     /// It works.
     Good,
-    /// It failed, with these words: nothing more is kept until the program is started again. Calls that can be sent
+    /// It failed, with these words: nothing more is persisted until the program is started again. Calls that can be sent
     /// are.
     Degraded(Box<str>),
 }

@@ -65,7 +65,7 @@ enum Healing {
 
 /// Decision after a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::conn) enum Next {
+pub(in crate::conn) enum Decision {
     /// Nothing helps.
     GiveUp,
     /// Another token may help, or this one after a pause.
@@ -138,7 +138,7 @@ impl Recovery {
     }
 
     /// The socket is gone.
-    pub(in crate::conn) fn lost(&mut self, now: Instant, reason: &Lost) -> Next {
+    pub(in crate::conn) fn lost(&mut self, now: Instant, reason: &Lost) -> Decision {
         // Every judgement below is about the time since the connection was last stable: being ready for `stable_after` wipes
         // out what came before.
         let ready_since = self.ready_since.take();
@@ -149,15 +149,15 @@ impl Recovery {
         self.lost_since.get_or_insert(now);
         self.last_loss = Some(reason.clone());
         if !self.config.enabled || !(self.greeted || self.config.first) {
-            return Next::GiveUp;
+            return Decision::GiveUp;
         }
         // Two ends that are no failure, and so count neither as an attempt nor as a fault.
         if let Lost::Closed { code, .. } = reason {
             match (*code, self.batch) {
-                (SESSION_BUSY, _) => return Next::Retry(self.busy.long_pause()),
+                (SESSION_BUSY, _) => return Decision::Retry(self.busy.long_pause()),
                 (NOT_UNDERSTOOD, BatchSupport::Tried) => {
                     self.batch = BatchSupport::No;
-                    return Next::Retry(Duration::ZERO);
+                    return Decision::Retry(Duration::ZERO);
                 }
                 _ => (),
             }
@@ -166,7 +166,7 @@ impl Recovery {
             self.batch = BatchSupport::Unknown;
         }
         if reason.needs_auth() {
-            return Next::AwaitToken(self.greeted.then(|| self.refused.long_pause()));
+            return Decision::AwaitToken(self.greeted.then(|| self.refused.long_pause()));
         }
         // A fault is final when it repeats without progress: the server would send the same again. Out of sync has one more step
         // before that, since what is wrong may be here. Garbled bytes are waited out, since the network may make them.
@@ -178,11 +178,11 @@ impl Recovery {
             false => !reason.is_retryable() || repeats,
         };
         if hopeless {
-            return Next::GiveUp;
+            return Decision::GiveUp;
         }
         // What was asked for, and then spread as all pauses are: others were asked for the same.
         let asked = reason.retry_after().unwrap_or_default().min(self.config.retry_after_max);
-        Next::Retry(asked.saturating_add(self.backoff.pause()))
+        Decision::Retry(asked.saturating_add(self.backoff.pause()))
     }
 
     /// Goes one step further to be in sync again. `again` says that nothing was applied since the last fault: false if

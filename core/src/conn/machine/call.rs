@@ -256,7 +256,7 @@ impl Connection {
             let _ = self.calls.take_waiting(call);
             let timestamp = crate::types::Timestamp::UNIX_EPOCH;
             self.answer(call, Reply::Committed { returned: bytes::Bytes::new(), timestamp });
-        } else if let Some(keep) = self.calls.first_kept() {
+        } else if let Some(keep) = self.calls.first_tracked() {
             // On disk it is marked as sent, and asked about again after a crash: that it need not be marked.
             keep.gate = Gate::Open;
             self.hold_misfits();
@@ -325,8 +325,8 @@ impl Connection {
             self.blame_one_alone(lost);
         }
         let mut again = Vec::new();
-        for Sent { call, kept } in self.calls.drain_sent() {
-            match kept {
+        for Sent { call, waiting } in self.calls.drain_sent() {
+            match waiting {
                 Some(waiting) if waiting.may_go_again() => again.push(waiting),
                 _ => self.answer(call, Reply::Unknown),
             }
@@ -402,8 +402,8 @@ impl Connection {
     pub(super) fn end_calls(&mut self, not_sent: &NotSent) {
         self.unmark();
         let (sent, waiting) = self.calls.drain();
-        for Sent { call, kept } in sent {
-            let stays = kept.is_some_and(|call| call.seq().is_some() && call.may_go_again());
+        for Sent { call, waiting } in sent {
+            let stays = waiting.is_some_and(|call| call.seq().is_some() && call.may_go_again());
             self.answer(call, if stays { Reply::Kept } else { Reply::Unknown });
         }
         for waiting in waiting {
@@ -418,7 +418,7 @@ impl Connection {
 
     /// Calls that were to be sent when that was written were not, and a probe will not be answered.
     fn unmark(&mut self) {
-        for keep in self.calls.kept_mut() {
+        for keep in self.calls.tracked_mut() {
             match keep.gate {
                 Gate::Probing => keep.gate = Gate::Unprobed,
                 Gate::Marking(_) => {

@@ -63,7 +63,7 @@ impl Connection {
 #[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnershipFault {
-    /// No set, kept set, or queued drop has these rows: they would stay for ever.
+    /// No set, set of an earlier run, or queued drop has these rows: they would stay for ever.
     Orphaned(Held),
     /// A set has rows before its first answer.
     Early(Held),

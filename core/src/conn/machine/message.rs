@@ -117,7 +117,7 @@ impl Connection {
         if self.start_resync(now) {
             self.announce(ConnectionState::Resyncing);
         } else {
-            self.settle_orphans(now);
+            self.end_orphaned_predictions(now);
         }
         for set in self.subs.at(Stage::Waiting) {
             self.send_set(set);

@@ -155,7 +155,7 @@ impl Connection {
     fn go_on_without_disk(&mut self) {
         let Some(journal) = &mut self.journal else { return };
         let (mut left, mut forgotten) = (Vec::new(), Vec::new());
-        for keep in self.calls.kept_mut() {
+        for keep in self.calls.tracked_mut() {
             match journal.after_failure(keep) {
                 AfterFailure::Unchanged => (),
                 AfterFailure::Send => keep.gate = Gate::Open,
@@ -282,7 +282,7 @@ impl Connection {
 /// Calls that are held, and those that wait for the application.
 impl Connection {
     /// It will be said what the server's reducers take, whenever that is [wanted](crate::conn::Event::SchemaWanted): when a
-    /// connection is ready, kept calls wait for it, those of an earlier run and those that were made without a connection.
+    /// connection is ready, persisted calls wait for it, those of an earlier run and those that were made without a connection.
     /// To be called before the first connection is ready.
     pub fn await_schema(&mut self) {
         if let Some(journal) = &mut self.journal {
@@ -290,7 +290,7 @@ impl Connection {
         }
     }
 
-    /// Returns `true` if kept calls wait for the schema.
+    /// Returns `true` if persisted calls wait for the schema.
     pub fn wants_schema(&self) -> bool {
         self.journal.as_ref().is_some_and(|journal| journal.wants_schema())
     }

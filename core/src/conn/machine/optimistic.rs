@@ -76,7 +76,7 @@ impl Connection {
     }
 
     /// There is nothing to resync, so nothing more is to be learnt of calls whose outcome is unknown.
-    pub(super) fn settle_orphans(&mut self, now: Instant) {
+    pub(super) fn end_orphaned_predictions(&mut self, now: Instant) {
         let ends = self.orphaned_mutations();
         if ends.is_empty() {
             return self.become_ready(now);

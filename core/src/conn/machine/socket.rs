@@ -8,7 +8,7 @@ use super::Connection;
 use crate::conn::apply::receiving::PartialMessage;
 use crate::conn::event::{Action, Event, Reply, SetEnd, StaleReason};
 use crate::conn::lifecycle::phase::State;
-use crate::conn::lifecycle::recovery::Next;
+use crate::conn::lifecycle::recovery::Decision;
 use crate::conn::lifecycle::state::{CloseReason, ConnectionState, DialError, Lost};
 use crate::deadline::{after, at_last};
 use crate::guard::log;
@@ -78,7 +78,7 @@ impl Connection {
     }
 
     /// A ping or a pong came.
-    pub fn handle_heard(&mut self, now: Instant) {
+    pub fn handle_activity(&mut self, now: Instant) {
         self.set_clock(now);
         if let State::Online { liveness, .. } = &mut self.state {
             liveness.answered(now);
@@ -209,7 +209,7 @@ impl Connection {
         self.actions.push_back(Action::Dial(dial));
     }
 
-    /// The socket has ended: applies what came before, then settles the rest.
+    /// The socket has ended: applies what came before, then completes the rest.
     fn drain(&mut self, now: Instant, protocol: Protocol, reason: CloseReason) {
         // Whoever closes waits for what came, and not for ever.
         let until = match reason {
@@ -238,28 +238,28 @@ impl Connection {
         self.handle_lost(now, reason);
     }
 
-    /// There is no socket any more: settles what hung on it, and says what comes next.
+    /// There is no socket any more: completes what depended on it, and decides what comes next.
     fn lost(&mut self, now: Instant, reason: Lost) {
         self.stats.losses += 1;
         if self.is_leaving() {
             return self.end(now, CloseReason::Requested);
         }
-        let next = self.recovery.lost(now, &reason);
-        log!(debug, %reason, ?next, "the connection is lost");
-        match next {
-            Next::GiveUp => self.end(now, CloseReason::Lost(reason)),
+        let decision = self.recovery.lost(now, &reason);
+        log!(debug, %reason, next = ?decision, "the connection is lost");
+        match decision {
+            Decision::GiveUp => self.end(now, CloseReason::Lost(reason)),
             // It was refused for the token that was presented before.
-            Next::AwaitToken(_) if self.credentials.is_new() => {
+            Decision::AwaitToken(_) if self.credentials.is_new() => {
                 self.let_go(&reason);
                 self.dial(now);
             }
-            Next::AwaitToken(pause) => {
+            Decision::AwaitToken(pause) => {
                 self.let_go(&reason);
                 self.state =
                     State::AwaitingToken { until: pause.and_then(|pause| after(now, pause)) };
                 self.announce(ConnectionState::NeedsAuth(reason));
             }
-            Next::Retry(pause) => {
+            Decision::Retry(pause) => {
                 self.let_go(&reason);
                 let (attempt, next_at) = (self.recovery.attempt(), at_last(now, pause));
                 self.state = State::Waiting { until: after(now, pause) };

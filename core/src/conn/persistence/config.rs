@@ -13,17 +13,17 @@ use crate::calls::WhileDisconnected;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct OfflineConfig {
-    /// Maximal number of unanswered calls that are kept. 10,000: a busy day without a network, and a second to send.
+    /// Maximal number of unanswered calls that are persisted. 10,000: a busy day without a network, and a second to send.
     pub max_queued: usize,
     /// Policy when there are so many.
     pub overflow: Overflow,
     /// Age that a call may reach unsent; then it ends as [`Expired`](crate::conn::Reply::Expired). None by
     /// default. A call may have a shorter time of its own. Zero: a call that cannot be sent at once ends.
     pub max_age: Option<Duration>,
-    /// Maximal number of failed calls that are kept to be looked at; older ones are forgotten. 100: more than a person
+    /// Maximal number of dead letters; older ones are forgotten. 100: more than a person
     /// looks at.
     pub max_dead_letters: usize,
-    /// Bytes of failed calls that are kept: 512 for each, with its name, its arguments and its error. Older ones are
+    /// Bytes of dead letters: 512 for each, with its name, its arguments and its error. Older ones are
     /// forgotten above it, but for the newest. 64 MiB.
     pub max_dead_letter_bytes: usize,
     /// Number of calls that are noted as sent in one write, before they are. 64: a write takes a disk about as long as
@@ -33,13 +33,13 @@ pub struct OfflineConfig {
     pub keeps_rows: bool,
     /// Time for which rows of an earlier run stay that nobody has subscribed to again, counted over all runs from the first that
     /// was ready without them. 30 s.
-    /// Zero: they go when the connection is ready. One that never ends: they stay, and what is kept grows with every new set.
+    /// Zero: they go when the connection is ready. One that never ends: they stay, and the store grows with every new set.
     pub unclaimed_after: Duration,
     /// Asks the application before calls are sent that were made without a connection. No by default.
     pub asks_before_replay: bool,
 }
 
-/// Policy when as many calls are kept as may be.
+/// Policy when as many calls are persisted as may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Overflow {
@@ -78,7 +78,7 @@ pub struct CallOptions {
     pub while_disconnected: Option<WhileDisconnected>,
     /// Age that it may reach unsent. Zero: it ends as expired unless it can be sent at once.
     pub ttl: Option<Duration>,
-    /// Its name, if it is to have a certain one.
+    /// Its idempotency key, if it is to have a certain one.
     pub id: Option<Uuid>,
     /// The [fingerprint](crate::schema::fingerprint::arguments) of its arguments.
     pub fingerprint: u64,

@@ -26,7 +26,7 @@ pub(super) struct RowLog {
     tables: BTreeMap<Box<str>, u64>,
 }
 
-/// The fingerprint under which the rows of the table `T` are kept.
+/// The fingerprint under which the rows of the table `T` are persisted.
 pub fn table_fingerprint<T: Table>() -> u64 {
     fingerprint::row(&T::DEF.row)
 }
