@@ -33,10 +33,10 @@ mod endpoint;
 mod event;
 mod lifecycle;
 mod machine;
-mod outbox;
 mod persistence;
 mod subscriptions;
 mod telemetry;
+mod transmit;
 
 pub use self::apply::receiving::{PartialMessage, Receiving};
 pub use self::calls::temp_ids::NamedArgs;

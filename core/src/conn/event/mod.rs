@@ -1,6 +1,7 @@
 //! Output of the machine: actions for the driver, events for the application.
 
 mod action;
+mod queue;
 mod reply;
 mod sync;
 mod words;
@@ -25,6 +26,7 @@ use crate::types::{ConnectionId, Identity, Timestamp};
 use crate::wire::Text;
 
 pub use self::action::{Action, Dial};
+pub(in crate::conn) use self::queue::EventQueue;
 pub use self::reply::{Accepted, CannotSwitch, NotSent, Reply, SetEnd, StaleReason};
 pub use self::sync::{Restored, Storage, SyncState};
 

@@ -42,7 +42,7 @@ impl Connection {
             self.calls.push(Waiting::new(call, request, deadline, None));
             self.send_calls();
             if options.tell_accepted {
-                self.events.push_back(Event::Accepted { call, accepted: Accepted::Sent });
+                self.events.push(Event::Accepted { call, accepted: Accepted::Sent });
             }
         } else {
             self.queue_call(now, call, request, options, policy);
@@ -92,7 +92,7 @@ impl Connection {
             }
             _ => {
                 let accepted = if waits { Accepted::Waiting } else { Accepted::Sent };
-                self.events.push_back(Event::Accepted { call, accepted });
+                self.events.push(Event::Accepted { call, accepted });
             }
         }
     }
@@ -184,7 +184,7 @@ impl Connection {
                 // crash it would be sent a second time.
                 Gate::Unmarked => return self.mark_sent(),
                 Gate::Unprobed => {
-                    let request_id = self.outbox.request_id();
+                    let request_id = self.transmit.request_id();
                     if let Some(message) = self.calls.probe(request_id) {
                         self.send(&message);
                     }
@@ -199,7 +199,7 @@ impl Connection {
         if let (Some(seq), Some(journal)) = (seq, &mut self.journal) {
             journal.sent(seq);
         }
-        let request_id = self.outbox.request_id();
+        let request_id = self.transmit.request_id();
         if let Some(message) = self.calls.send(request_id) {
             self.send(&message);
             self.calls.keep_args(message);

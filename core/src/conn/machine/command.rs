@@ -20,7 +20,7 @@ impl Connection {
         let starts = self.is_idle();
         if starts {
             self.dial(now);
-            self.announce(ConnectionState::Connecting);
+            self.events.announce(ConnectionState::Connecting);
         }
         starts
     }
@@ -35,7 +35,7 @@ impl Connection {
             }
             State::Online { liveness, .. } if !liveness.is_pinged() => {
                 liveness.pinged(now);
-                self.actions.push_back(Action::Ping);
+                self.transmit.act(Action::Ping);
             }
             _ => (),
         }
@@ -46,7 +46,7 @@ impl Connection {
         self.credentials.set_token(token);
         if let State::AwaitingToken { .. } = self.state {
             self.dial(now);
-            self.announce(ConnectionState::Connecting);
+            self.events.announce(ConnectionState::Connecting);
         }
     }
 
@@ -64,7 +64,7 @@ impl Connection {
         if let Some(reason) = refusal {
             // Rows of the last run stay with whoever has them.
             let set = self.subs.skip();
-            self.events.push_back(Event::Ended { set, reason });
+            self.events.push(Event::Ended { set, reason });
             return set;
         }
         let set = match self.journal.as_mut().and_then(|journal| journal.claim_rows(&queries)) {
@@ -159,7 +159,7 @@ impl Connection {
     /// Sets the numbers that the next request and the next query set get on the wire, for replaying a recording.
     #[doc(hidden)]
     pub fn seed_ids(&mut self, request: RequestId, set: QuerySetId) {
-        self.outbox.seed(request);
+        self.transmit.seed(request);
         self.subs.seed(set);
     }
 }
@@ -169,10 +169,7 @@ impl Connection {
     pub(super) fn send(&mut self, message: &ClientMessage) {
         if let State::Online { protocol, .. } = self.state {
             self.stats.messages_sent += 1;
-            let sent = self.outbox.push(message, protocol);
-            sent.expect(
-                "what is sent is within `max_outgoing_bytes`, which is less than BSATN can count",
-            );
+            self.transmit.send(message, protocol);
         }
     }
 

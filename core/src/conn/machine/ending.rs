@@ -105,7 +105,7 @@ impl Connection {
             State::Online { protocol, .. } => {
                 let (protocol, until) = (*protocol, after(now, self.config.close_timeout));
                 self.state = State::Closing { protocol, until };
-                self.actions.push_back(Action::Close);
+                self.transmit.act(Action::Close);
             }
             State::Idle
             | State::Dialing { .. }
@@ -119,7 +119,7 @@ impl Connection {
     /// neither the server, nor views, nor steps.
     pub fn close_at_once(&mut self, now: Instant) {
         if !self.is_closed() {
-            self.abandon();
+            self.transmit.abandon();
             self.end(now, CloseReason::Requested);
         }
     }
@@ -127,9 +127,9 @@ impl Connection {
     /// Code of the application, or the machine itself, panicked half-way through something: nothing of that is gone on with.
     /// Closes the connection as [`close_at_once`](Self::close_at_once) does, and says why.
     pub fn break_off(&mut self, now: Instant, panic: Panic) {
-        self.events.push_back(Event::Panicked(panic.clone()));
+        self.events.push(Event::Panicked(panic.clone()));
         if !self.is_closed() {
-            self.abandon();
+            self.transmit.abandon();
             self.end(now, CloseReason::Panicked(panic));
         }
     }
@@ -137,9 +137,9 @@ impl Connection {
     /// As [`break_off`](Self::break_off), where that panicked itself: runs no code of the application's, and tries to take nothing
     /// back.
     pub fn break_off_bare(&mut self, panic: Panic) {
-        self.abandon();
+        self.transmit.abandon();
         self.inbox.clear();
-        self.outbox.clear();
+        self.transmit.forget_messages();
         self.forget_changes();
         let reason = CloseReason::Panicked(panic.clone());
         if self.is_closed() {
@@ -148,20 +148,15 @@ impl Connection {
         self.state = State::Closed(reason.clone());
         self.end_calls(&NotSent::Panicked(panic));
         for set in self.subs.drain() {
-            self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
+            self.events.push(Event::Ended { set, reason: SetEnd::Closed });
         }
         self.forget_changes();
-        self.announce(ConnectionState::Closed(reason));
+        self.events.announce(ConnectionState::Closed(reason));
     }
 
     /// Notes that code of the application panicked where that changes nothing for the machine.
     pub fn note_panic(&mut self, panic: Panic) {
-        self.events.push_back(Event::Panicked(panic));
-    }
-
-    fn abandon(&mut self) {
-        self.actions.clear();
-        self.actions.push_back(Action::Abandon);
+        self.events.push(Event::Panicked(panic));
     }
 }
 
@@ -169,13 +164,13 @@ impl Connection {
 impl Connection {
     pub(super) fn forget_socket(&mut self) {
         for id in self.verifying.give_up() {
-            self.events.push_back(Event::Verified { id, outcome: None });
+            self.events.push(Event::Verified { id, outcome: None });
         }
         self.resync = None;
         self.arrivals.cut_off();
         self.ready = false;
         self.inbox.clear();
-        self.outbox.clear();
+        self.transmit.forget_messages();
     }
 
     /// Completes everything that the server can no longer answer. Rows stay readable.
@@ -192,14 +187,14 @@ impl Connection {
         self.end_calls(&not_sent);
         self.revert_all(now);
         for set in self.subs.drain() {
-            self.events.push_back(Event::Ended { set, reason: SetEnd::Closed });
+            self.events.push(Event::Ended { set, reason: SetEnd::Closed });
         }
         self.recovery.end();
         self.finish = Finish::default();
         self.tell_panics();
         self.timers.clear();
         self.state = State::Closed(reason.clone());
-        self.announce(ConnectionState::Closed(reason));
+        self.events.announce(ConnectionState::Closed(reason));
     }
 }
 
@@ -222,11 +217,11 @@ impl Connection {
         self.check_switch()?;
         self.set_clock(now);
         let was_started = !self.is_idle();
-        self.actions.clear();
+        self.transmit.forget_actions();
         self.forget_socket();
         self.abort_all();
         // What was said of sets before is not so any more.
-        self.events.retain(|event| !matches!(event, Event::Applied(_) | Event::Stale { .. }));
+        self.events.retract_sets();
         self.end_calls(&NotSent::UserChanged);
         self.revert_all(now);
         self.drop_users_rows();
@@ -234,9 +229,9 @@ impl Connection {
         self.credentials.switch_user(token);
         self.recovery.hasten();
         if was_started {
-            self.actions.push_back(Action::Abandon);
+            self.transmit.act(Action::Abandon);
             self.dial(now);
-            self.announce(ConnectionState::Connecting);
+            self.events.announce(ConnectionState::Connecting);
         }
         Ok(())
     }

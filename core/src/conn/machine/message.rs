@@ -113,9 +113,9 @@ impl Connection {
         self.credentials.greeted(greeting.clone());
         self.recovery.greeted();
         self.stats.connections += 1;
-        self.events.push_back(Event::Connected(greeting));
+        self.events.push(Event::Connected(greeting));
         if self.start_resync(now) {
-            self.announce(ConnectionState::Resyncing);
+            self.events.announce(ConnectionState::Resyncing);
         } else {
             self.end_orphaned_predictions(now);
         }
@@ -128,7 +128,7 @@ impl Connection {
         let State::Online { .. } = self.state else { return };
         self.ready = true;
         self.recovery.ready(now);
-        self.announce(ConnectionState::Ready);
+        self.events.announce(ConnectionState::Ready);
         if let Some(journal) = &mut self.journal {
             journal.start_unclaimed(now);
         }

@@ -16,7 +16,6 @@ mod sets;
 mod socket;
 mod step;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
 
@@ -28,19 +27,18 @@ use crate::conn::apply::receiving::{Arrivals, Receiving};
 use crate::conn::apply::vacuum::Vacuum;
 use crate::conn::calls::temp_ids::TempIds;
 use crate::conn::config::Config;
-use crate::conn::event::{Action, AlarmId, Event, Greeting, Reply};
+use crate::conn::event::{AlarmId, Event, EventQueue, Greeting, Reply};
 use crate::conn::lifecycle::credentials::Credentials;
 use crate::conn::lifecycle::finish::Finish;
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::recovery::Recovery;
-use crate::conn::lifecycle::state::ConnectionState;
-use crate::conn::outbox::Outbox;
 use crate::conn::persistence::Journal;
 use crate::conn::subscriptions::resync::Resync;
 use crate::conn::subscriptions::verify::Verifying;
 use crate::conn::telemetry::slow::{SlowConsumer, SlowDetector};
 use crate::conn::telemetry::stats::Stats;
 use crate::conn::telemetry::timers::Timers;
+use crate::conn::transmit::Transmit;
 use crate::limits::Limits;
 use crate::subs::Subscriptions;
 
@@ -84,11 +82,10 @@ pub struct Connection {
     changes: ChangeQueue,
     arrivals: Arrivals,
     inbox: Inbox,
-    outbox: Outbox,
+    transmit: Transmit,
     verifying: Verifying,
     temp_ids: TempIds,
-    actions: VecDeque<Action>,
-    events: VecDeque<Event>,
+    events: EventQueue,
 }
 
 /// State in numbers: queued frames and messages have tokens, rows and arguments in them.
@@ -102,7 +99,7 @@ impl fmt::Debug for Connection {
             .field("pending_calls", &self.calls.len())
             .field("received_bytes", &self.inbox.waiting_bytes())
             .field("events", &self.events.len())
-            .field("actions", &self.actions.len())
+            .field("actions", &self.transmit.actions())
             .finish_non_exhaustive()
     }
 }
@@ -155,11 +152,10 @@ impl Connection {
             changes: ChangeQueue::default(),
             arrivals: Arrivals::default(),
             inbox: Inbox::default(),
-            outbox: Outbox::default(),
+            transmit: Transmit::default(),
             verifying: Verifying::default(),
             temp_ids: TempIds::new((seed >> 32) as u64),
-            actions: VecDeque::new(),
-            events: VecDeque::new(),
+            events: EventQueue::default(),
             config,
         }
     }
@@ -216,7 +212,7 @@ impl Connection {
 
     /// Returns `true` if actions wait to be carried out.
     pub fn has_actions(&self) -> bool {
-        !self.actions.is_empty() || !self.outbox.is_empty()
+        !self.transmit.is_empty()
     }
 
     /// Returns `true` if something that came is not applied or not delivered.
@@ -274,18 +270,16 @@ impl Connection {
 
     /// The next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front().or_else(|| self.arrivals.news().map(Event::Receiving)).or_else(
-            || {
-                let state = self.changed_sync()?;
-                self.journal.as_mut()?.reported(state.clone());
-                Some(Event::Sync(state))
-            },
-        )
+        self.events.pop().or_else(|| self.arrivals.news().map(Event::Receiving)).or_else(|| {
+            let state = self.changed_sync()?;
+            self.journal.as_mut()?.reported(state.clone());
+            Some(Event::Sync(state))
+        })
     }
 
     fn say(&mut self, event: Event) {
         let Event::Answered { call, reply, .. } = &event else {
-            return self.events.push_back(event);
+            return self.events.push(event);
         };
         let call = *call;
         let is_over = match reply {
@@ -297,7 +291,7 @@ impl Connection {
         if let Some(journal) = &mut self.journal {
             journal.complete(call, reply);
         }
-        self.events.push_back(event);
+        self.events.push(event);
         if is_over {
             self.ids_are_over(call);
         }
@@ -307,19 +301,7 @@ impl Connection {
     fn report_slow(&mut self, slow: Option<SlowConsumer>) {
         if let Some(slow) = slow {
             self.stats.slow_notices += 1;
-            self.events.push_back(Event::Slow(slow));
+            self.events.push(Event::Slow(slow));
         }
-    }
-
-    fn announce(&mut self, state: ConnectionState) {
-        // An attempt that failed after one that nobody heard of says all: there may be any number before the next tick.
-        if let ConnectionState::Reconnecting { .. } = state
-            && let Some(Event::State(last @ ConnectionState::Reconnecting { .. })) =
-                self.events.back_mut()
-        {
-            *last = state;
-            return;
-        }
-        self.events.push_back(Event::State(state));
     }
 }

@@ -107,7 +107,7 @@ impl Connection {
                 journal.move_in(&mut entry);
             }
             if let Some((call, waiting, is_lost)) = self.restore(now, entry) {
-                self.events.push_back(Event::Restored(Box::new(call)));
+                self.events.push(Event::Restored(Box::new(call)));
                 self.resume(waiting, is_lost);
             }
         }
@@ -364,7 +364,7 @@ impl Connection {
             self.calls.put_aside(waiting);
         }
         if journal.wants_schema() {
-            self.events.push_back(Event::SchemaWanted);
+            self.events.push(Event::SchemaWanted);
         }
     }
 
@@ -398,7 +398,7 @@ impl Connection {
     pub(super) fn start_replay(&mut self) {
         self.put_unchecked_aside();
         if let Some(calls) = self.journal.as_mut().and_then(|journal| journal.ask()) {
-            return self.events.push_back(Event::BeforeReplay(calls));
+            return self.events.push(Event::BeforeReplay(calls));
         }
         self.send_calls();
     }

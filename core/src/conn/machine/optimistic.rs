@@ -49,7 +49,7 @@ impl Connection {
         self.tell_panics();
         if !mutated.transaction.is_empty() {
             let (transaction, cause) = (mutated.transaction, Cause::Optimistic(call));
-            self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
+            self.events.push(Event::Transaction(TransactionEvent { transaction, cause }));
         }
         for failure in mutated.failed {
             self.fail_set(failure);
@@ -108,7 +108,7 @@ impl Connection {
                     let cause = Cause::Reverted(calls);
                     return self
                         .events
-                        .push_back(Event::Transaction(TransactionEvent { transaction, cause }));
+                        .push(Event::Transaction(TransactionEvent { transaction, cause }));
                 }
                 Step::More if self.cache.is_waiting_for_views() => {
                     drop(self.cache.abort());
@@ -200,7 +200,7 @@ impl Connection {
         if let Some(journal) = &mut self.journal {
             journal.set_args(call, args.clone(), names);
         }
-        self.events.push_back(Event::ArgumentsChanged { call, args });
+        self.events.push(Event::ArgumentsChanged { call, args });
         if is_ready {
             self.calls.bring_back(call);
         }

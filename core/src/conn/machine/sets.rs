@@ -21,7 +21,7 @@ use crate::wire::{
 /// Sending and ending.
 impl Connection {
     pub(super) fn send_set(&mut self, set: SubscriptionId) {
-        let request_id = self.outbox.request_id();
+        let request_id = self.transmit.request_id();
         if let Some((query_set_id, queries)) = self.subs.send(set) {
             let queries = queries.iter().map(|query| Text::from(&**query)).collect();
             self.send(&ClientMessage::Subscribe { request_id, query_set_id, queries });
@@ -29,7 +29,7 @@ impl Connection {
     }
 
     pub(super) fn send_unsubscribe(&mut self, query_set_id: QuerySetId) {
-        let request_id = self.outbox.request_id();
+        let request_id = self.transmit.request_id();
         // The cache knows which rows the set holds: they need not be sent.
         let send_dropped_rows = false;
         self.send(&ClientMessage::Unsubscribe { request_id, query_set_id, send_dropped_rows });
@@ -85,7 +85,7 @@ impl Connection {
 
     /// One message for all sets: the server evaluates them at one point of its history.
     fn send_batch(&mut self, sets: &[SubscriptionId]) {
-        let request_id = self.outbox.request_id();
+        let request_id = self.transmit.request_id();
         let sets = sets.iter().filter_map(|set| {
             let (query_set_id, queries) = self.subs.send(*set)?;
             let queries = queries.iter().map(|query| Text::from(&**query)).collect();
@@ -123,7 +123,7 @@ impl Connection {
     /// The server refuses to resync a set.
     pub(super) fn resync_refused(&mut self, set: SubscriptionId, why: &str) {
         let reason = StaleReason::Refused(excerpt(why));
-        self.events.push_back(Event::Stale { set, reason });
+        self.events.push(Event::Stale { set, reason });
         self.leave_resync(set);
     }
 
@@ -153,7 +153,7 @@ impl Connection {
     pub(super) fn resync_without_the_rest(&mut self, reason: &StaleReason) {
         let Some(resync) = &mut self.resync else { return };
         for set in resync.stop_waiting() {
-            self.events.push_back(Event::Stale { set, reason: reason.clone() });
+            self.events.push(Event::Stale { set, reason: reason.clone() });
         }
         self.finish_resync_if_answered();
     }
@@ -205,11 +205,11 @@ impl Connection {
         let id = self.verifying.name();
         let sets = self.subs.at(Stage::Applied);
         if !self.can_verify(&sets) {
-            self.events.push_back(Event::Verified { id, outcome: None });
+            self.events.push(Event::Verified { id, outcome: None });
             return id;
         }
         for &set in &sets {
-            let (query_set_id, request_id) = (self.subs.new_wire(), self.outbox.request_id());
+            let (query_set_id, request_id) = (self.subs.new_wire(), self.transmit.request_id());
             let Some(query_set) = self.subs.get(set) else { continue };
             let bytes = queries_bytes(query_set.queries());
             let queries = query_set.queries().iter().map(|query| Text::from(&**query)).collect();
@@ -249,7 +249,7 @@ impl Connection {
 
     fn verified_if_done(&mut self, id: VerificationId) {
         if let Some(verification) = self.verifying.take_done(id) {
-            self.events.push_back(Event::Verified { id, outcome: Some(verification) });
+            self.events.push(Event::Verified { id, outcome: Some(verification) });
         }
     }
 }

@@ -105,7 +105,7 @@ impl Connection {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.set_clock(now);
         while let Some(timer) = self.timers.pop_expired(now) {
-            self.events.push_back(Event::Alarm(timer));
+            self.events.push(Event::Alarm(timer));
         }
         self.vacuum.handle_timeout(now);
         while let Some(call) = self.calls.expire(now) {
@@ -117,7 +117,7 @@ impl Connection {
             self.answer(call, Reply::TimedOut { sent });
         }
         if self.recovery.report_outage(now) {
-            self.events.push_back(Event::LostForLong);
+            self.events.push(Event::LostForLong);
         }
         if self.resync_ends().is_some_and(|end| now >= end) {
             self.resync_without_the_rest(&StaleReason::NotAnswered);
@@ -146,7 +146,7 @@ impl Connection {
             }
             State::Online { liveness, .. } => {
                 liveness.pinged(now);
-                self.actions.push_back(Action::Ping);
+                self.transmit.act(Action::Ping);
             }
             State::Closing { .. } => self.lose(now, Lost::HungUp),
             State::Draining { .. } => self.end(now, CloseReason::Requested),
@@ -160,13 +160,9 @@ impl Connection {
 impl Connection {
     /// The next thing for the driver to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        if !matches!(self.actions.front(), None | Some(Action::Close)) {
-            return self.actions.pop_front();
-        }
-        // What was asked for before closing leaves before the close frame.
-        if let State::Online { .. } | State::Closing { .. } = self.state
-            && let Some(frame) = self.outbox.pop()
-        {
+        let is_open = matches!(self.state, State::Online { .. } | State::Closing { .. });
+        let action = self.transmit.next(is_open)?;
+        if let Action::Send(frame) = &action {
             self.stats.frames_sent += 1;
             self.stats.bytes_sent += frame.len() as u64;
             if let (State::Online { liveness, .. }, Some(now)) =
@@ -174,9 +170,8 @@ impl Connection {
             {
                 liveness.spoke(now);
             }
-            return Some(Action::Send(frame));
         }
-        self.actions.pop_front()
+        Some(action)
     }
 
     /// Time at which [`handle_timeout`](Self::handle_timeout) is due.
@@ -206,7 +201,7 @@ impl Connection {
     pub(super) fn dial(&mut self, now: Instant) {
         self.state = State::Dialing { since: now };
         let dial = self.credentials.dial(self.recovery.attempt().saturating_add(1));
-        self.actions.push_back(Action::Dial(dial));
+        self.transmit.act(Action::Dial(dial));
     }
 
     /// The socket has ended: applies what came before, then completes the rest.
@@ -232,9 +227,8 @@ impl Connection {
 
     /// Gives the socket up. What had come is applied all the same.
     pub(super) fn lose(&mut self, now: Instant, reason: Lost) {
-        self.actions.clear();
-        self.actions.push_back(Action::Abandon);
-        self.outbox.clear();
+        self.transmit.abandon();
+        self.transmit.forget_messages();
         self.handle_lost(now, reason);
     }
 
@@ -257,13 +251,13 @@ impl Connection {
                 self.let_go(&reason);
                 self.state =
                     State::AwaitingToken { until: pause.and_then(|pause| after(now, pause)) };
-                self.announce(ConnectionState::NeedsAuth(reason));
+                self.events.announce(ConnectionState::NeedsAuth(reason));
             }
             Decision::Retry(pause) => {
                 self.let_go(&reason);
                 let (attempt, next_at) = (self.recovery.attempt(), at_last(now, pause));
                 self.state = State::Waiting { until: after(now, pause) };
-                self.announce(ConnectionState::Reconnecting { attempt, next_at, reason });
+                self.events.announce(ConnectionState::Reconnecting { attempt, next_at, reason });
             }
         }
     }

@@ -281,7 +281,7 @@ impl Connection {
     pub(super) fn tell(&mut self, transaction: Transaction, cause: Cause) {
         if !transaction.is_empty() {
             self.stats.count_transaction(transaction.tables().iter().map(TableDiff::len).sum());
-            self.events.push_back(Event::Transaction(TransactionEvent { transaction, cause }));
+            self.events.push(Event::Transaction(TransactionEvent { transaction, cause }));
         }
     }
 
@@ -309,7 +309,7 @@ impl Connection {
             let drops = Released::one(arrival.rows).into_drops();
             self.apply(Change::of(drops), Cause::Unsubscribed(arrival.set), Vec::new());
         } else if failed.iter().all(|failure| failure.set != arrival.rows) {
-            self.events.push_back(Event::Applied(arrival.set));
+            self.events.push(Event::Applied(arrival.set));
         }
     }
 
