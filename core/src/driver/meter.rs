@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn control_frames_inside_a_message_are_no_part_of_it() {
+    fn control_frames_within_message_do_not_count() {
         let bytes = [frame(0x02, b"ab"), frame(0x89, b"ping"), frame(0x80, b"c")].concat();
         let told = after_each(&bytes);
         assert!(told[4..11].iter().all(|told| *told == Some((2, None))), "{told:?}");

@@ -10,7 +10,7 @@ use crate::owning::{asked, bytes, come_back, dial, items, slices, typed};
 use crate::rig::{Rig, applied, told, update};
 
 #[test]
-fn row_that_changes_between_resync_answers_is_in_sync() {
+fn row_changed_between_resync_answers_is_in_sync() {
     let before = bytes(&[item(1, 0), item(2, 0)]);
     let mut rig = typed(Protocol::V2);
     rig.applied(&slices(&before));
@@ -88,7 +88,7 @@ fn failed_load_of_everything_closes_the_connection() {
 }
 
 #[test]
-fn lost_socket_does_not_cancel_the_load_of_everything() {
+fn lost_socket_does_not_cancel_reload() {
     let mut rig = out_of_sync();
     assert_eq!(come_back_with(&mut rig, [1, 2]), ["Reconnecting"]);
     dial(&mut rig, Protocol::V2);
@@ -117,7 +117,7 @@ fn sync_that_does_not_last_loads_everything_anew() {
 }
 
 #[test]
-fn load_of_everything_keeps_no_rows_of_refused_sets() {
+fn reload_keeps_no_rows_of_refused_sets() {
     let mut rig = out_of_sync();
     assert_eq!(come_back_with(&mut rig, [1, 2]), ["Reconnecting"]);
     dial(&mut rig, Protocol::V2);

@@ -178,7 +178,7 @@ fn later_calls_keep_their_order() {
 }
 
 #[test]
-fn call_with_id_of_refused_call_is_not_sent() {
+fn call_naming_refused_calls_id_is_not_sent() {
     let mut rig = rig();
     rig.add(&[10]);
     let temporary = items(&rig.connection)[0].id;
@@ -296,7 +296,7 @@ fn condition_that_panics_says_no() {
 }
 
 #[test]
-fn call_with_id_of_lost_call_is_not_sent() {
+fn call_naming_lost_calls_id_is_not_sent() {
     let mut rig = rig();
     rig.add(&[10]);
     let temporary = items(&rig.connection)[0].id;
@@ -332,7 +332,7 @@ fn id_of_timed_out_call_is_waited_for() {
 }
 
 #[test]
-fn call_with_id_of_timed_out_call_ends_with_connection() {
+fn call_naming_timed_out_call_ends_with_connection() {
     let mut rig = rig();
     let deadline = rig.now + Duration::from_secs(1);
     let call = rig.connection.call(reducer("add"), Some(deadline));
@@ -353,7 +353,7 @@ fn call_with_id_of_timed_out_call_ends_with_connection() {
 }
 
 #[test]
-fn value_that_is_no_pending_id_is_left_alone() {
+fn value_without_pending_id_stays() {
     let mut rig = rig();
     rig.add(&[10]);
     let temporary = items(&rig.connection)[0].id;

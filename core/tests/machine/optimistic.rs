@@ -104,7 +104,7 @@ fn commit_unlike_prediction_brings_difference() {
 }
 
 #[test]
-fn answer_that_waits_for_its_revert_outlives_the_connection() {
+fn answer_awaiting_revert_outlives_connection() {
     let mut config = Config::default();
     config.while_disconnected = WhileDisconnected::Wait;
     let mut rig = with_items(config, &[item(1, 10)]);

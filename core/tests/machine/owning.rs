@@ -94,7 +94,7 @@ fn subscribes_anew(rig: &mut Rig) {
 }
 
 #[test]
-fn set_ended_while_its_resync_is_applied_leaves_nothing() {
+fn set_ended_during_resync_leaves_nothing() {
     for protocol in [Protocol::V2, Protocol::V3] {
         for steps in 1..=25 {
             let mut rig = typed(protocol);
@@ -118,7 +118,7 @@ fn set_ended_while_its_resync_is_applied_leaves_nothing() {
 }
 
 #[test]
-fn set_ended_while_its_first_rows_are_applied_leaves_nothing() {
+fn set_ended_during_first_rows_leaves_nothing() {
     for steps in 1..=25 {
         let mut rig = typed(Protocol::V3);
         let set = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
@@ -149,7 +149,7 @@ fn rows_of_u(rig: &Rig) -> usize {
 const SHORT: &[u8] = b"x";
 
 #[test]
-fn set_that_fails_at_registering_leaves_no_rows_in_other_tables() {
+fn set_failing_at_registration_leaves_no_rows() {
     for steps in 0..4 {
         let mut rig = Rig::with(Config::default()).greeted(Protocol::V3);
         let set = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
@@ -172,7 +172,7 @@ fn set_that_fails_at_registering_leaves_no_rows_in_other_tables() {
 }
 
 #[test]
-fn set_that_fails_is_not_waited_for_by_the_resync() {
+fn resync_does_not_wait_for_failed_set() {
     let mut rig = Rig::with(Config::default()).greeted(Protocol::V2);
     rig.applied(&[SHORT]);
     let other = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
@@ -197,7 +197,7 @@ fn set_that_fails_is_not_waited_for_by_the_resync() {
 }
 
 #[test]
-fn set_that_failed_while_a_table_gets_its_type_is_told() {
+fn set_failed_by_registration_is_reported() {
     for steps in 0..20 {
         let mut rig = typed(Protocol::V3);
         let rows = bytes(&[item(1, 1), item(2, 2)]);
@@ -223,7 +223,7 @@ impl Table for Numbers {
 }
 
 #[test]
-fn rows_of_sets_that_ended_go_though_the_connection_closes() {
+fn rows_of_ended_sets_go_despite_closing() {
     for steps in 0..10 {
         let mut rig = typed(Protocol::V3);
         let set = rig.applied(&slices(&forty(1)));
@@ -249,7 +249,7 @@ fn rows_of_sets_that_ended_go_though_the_connection_closes() {
 }
 
 #[test]
-fn set_whose_first_rows_cannot_be_applied_is_asked_for_as_new() {
+fn set_with_unapplied_first_rows_starts_over() {
     let mut rig = typed(Protocol::V3);
     let _ = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
     let [(request, wire)] = asked(&mut rig)[..] else { panic!("there is one set") };

@@ -84,7 +84,7 @@ fn bytes_between_ping_and_pong_are_an_answer() {
 }
 
 #[test]
-fn what_we_send_does_not_hide_that_the_server_is_silent() {
+fn our_sends_do_not_hide_server_silence() {
     let mut rig = Rig::online();
     for _ in 0..100 {
         rig.now += SECOND;
@@ -131,7 +131,7 @@ fn messages_in_one_piece_are_no_news() {
 }
 
 #[test]
-fn a_lost_socket_ends_the_message_that_was_arriving() {
+fn lost_socket_ends_arriving_message() {
     let mut rig = Rig::with(Config::default()).greeted(Protocol::V3);
     part(&mut rig, 10, 8);
     rig.now += SECOND;
@@ -160,7 +160,7 @@ fn resyncing() -> (Rig, ClientMessage) {
 }
 
 #[test]
-fn a_resync_waits_for_the_message_that_is_arriving() {
+fn resync_waits_for_arriving_message() {
     let (mut rig, asked) = resyncing();
     let ClientMessage::Subscribe { request_id, query_set_id, .. } = asked else { panic!() };
     slow_link(&mut rig, 300);

@@ -140,7 +140,7 @@ fn first_connection_retries_on_request_only() {
 }
 
 #[test]
-fn another_token_is_waited_for_and_everything_else_tried_again() {
+fn refused_token_waits_and_other_losses_retry() {
     for (reason, end) in [
         (status(401), "NeedsAuth"),
         (status(403), "NeedsAuth"),

@@ -72,7 +72,7 @@ fn state(events: &[Event]) -> &ConnectionState {
 }
 
 #[test]
-fn no_odd_answer_ends_a_connection_that_was_there() {
+fn odd_answers_end_no_established_connection() {
     for error in odd_answers() {
         let mut rig = lost();
         for _ in 0..20 {
@@ -91,7 +91,7 @@ fn no_odd_answer_ends_a_connection_that_was_there() {
 
 /// Something on the way changes what the server says.
 #[test]
-fn bytes_without_sense_end_no_connection_that_was_there() {
+fn garbled_bytes_end_no_established_connection() {
     let mut rig = Rig::with(Config::default()).greeted(Protocol::V3);
     for body in [vec![99], vec![], vec![0, 1], vec![99]].into_iter().cycle().take(20) {
         rig.body(body);
@@ -117,7 +117,7 @@ fn a_database_that_is_gone_is_the_end() {
 }
 
 #[test]
-fn before_the_first_greeting_a_mistake_in_the_address_is_the_end() {
+fn wrong_address_is_final_before_first_greeting() {
     for (error, end) in [
         (answer(404, AnswerOrigin::Server), "Closed"),
         (answer(404, AnswerOrigin::Unknown), "Closed"),
@@ -158,7 +158,7 @@ fn retry_after_is_kept_and_bounded_and_spread() {
 }
 
 #[test]
-fn a_busy_session_is_asked_less_and_less_often() {
+fn busy_session_is_asked_less_and_less_often() {
     let busy = || Lost::Closed { code: 4000, reason: "session busy".into() };
     let mut rig = lost();
     let mut pauses = Vec::new();
@@ -183,7 +183,7 @@ fn a_busy_session_is_asked_less_and_less_often() {
 }
 
 #[test]
-fn a_refused_token_is_tried_again_after_a_while() {
+fn refused_token_is_retried_after_pause() {
     for status in [401, 403] {
         let mut rig = lost();
         let events = fail(&mut rig, answer(status, AnswerOrigin::Unknown));
@@ -210,7 +210,7 @@ fn a_first_connection_waits_for_another_token() {
 }
 
 #[test]
-fn a_token_that_is_set_while_another_is_refused_is_presented() {
+fn token_set_during_refusal_is_presented() {
     let mut rig = lost();
     dial(&mut rig);
     rig.connection.set_token(rig.now, "fresh".into());
@@ -223,7 +223,7 @@ fn a_token_that_is_set_while_another_is_refused_is_presented() {
 }
 
 #[test]
-fn a_token_that_is_set_before_the_greeting_is_for_the_next_socket() {
+fn token_set_before_greeting_waits_for_next_socket() {
     let mut rig = lost();
     dial(&mut rig);
     rig.connection.handle_opened(Protocol::V3);
@@ -241,7 +241,7 @@ fn a_token_that_is_set_before_the_greeting_is_for_the_next_socket() {
 }
 
 #[test]
-fn what_came_is_said_with_status_location_and_body() {
+fn refusal_says_status_location_and_body() {
     let error = DialError::Status {
         status: 302,
         body: "x".repeat(1000).into(),
@@ -256,7 +256,7 @@ fn what_came_is_said_with_status_location_and_body() {
 }
 
 #[test]
-fn closing_waits_for_what_came_and_not_for_ever() {
+fn closing_waits_for_received_messages_in_bounds() {
     let mut rig = Rig::online();
     rig.connection.close(rig.now);
     let _ = rig.actions();

@@ -149,7 +149,7 @@ fn times_of_zero_make_no_loop() {
 }
 
 #[test]
-fn pings_of_zero_pause_are_not_sent_without_pause() {
+fn zero_ping_pause_makes_no_loop() {
     let mut config = Config::default();
     config.ping_after = Duration::ZERO;
     let mut rig = Rig::with(config).greeted(Protocol::V3);
@@ -171,7 +171,7 @@ fn a_deadline_that_is_over_counts_as_now() {
 }
 
 #[test]
-fn finishing_without_a_latest_moment_waits_for_every_answer() {
+fn finishing_without_deadline_waits_for_every_answer() {
     let mut rig = Rig::online();
     let _ = rig.call("f");
     rig.connection.finish(rig.now, None);

@@ -37,7 +37,7 @@ fn close_reason(events: &[Event]) -> Option<InvalidToken> {
 }
 
 #[test]
-fn a_greeting_with_an_impossible_token_ends_the_connection() {
+fn greeting_with_invalid_token_ends_connection() {
     let long = "x".repeat(MAX_TOKEN_BYTES + 1);
     let character = |at| InvalidToken::Character { at };
     for (token, why) in [

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_nobody_owns_are_found() {
+    fn orphaned_rows_are_found() {
         let rig = with_orphan();
         let faults = rig.connection.ownership_faults();
         let [OwnershipFault::Orphaned(held)] = &faults[..] else { panic!("{faults:?}") };
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_nobody_owns_go_when_everything_is_loaded_anew() {
+    fn orphaned_rows_go_when_everything_reloads() {
         let mut rig = with_orphan();
         let _ = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
         assert_eq!(answer(&mut rig), ["Reconnecting"]);

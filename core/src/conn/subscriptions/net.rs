@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn deleted_rows_cancel_inserts_of_their_set_and_table() {
+    fn deletes_cancel_inserts_of_same_set_and_table() {
         let netted = net_parts(vec![
             inserts(1, "t", &["a", "b", "b"]),
             inserts(2, "t", &["a", "b"]),

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_what_is_not_http_and_shows_its_beginning() {
+    fn answer_without_http_is_refused_and_quoted() {
         let error = parse(b"SSH-2.0-OpenSSH_9.2\r\n", None).unwrap_err();
         let why = error.to_string();
         assert!(why.contains("SSH-2.0"), "{why}");
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_put_together_as_far_as_they_are_here() {
+    fn chunked_body_is_joined_as_far_as_received() {
         let whole = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
         assert_eq!(chunks(whole), (b"hello world".to_vec(), true));
         for end in 0..whole.len() - 4 {
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_has_no_controls_and_no_token() {
+    fn quoted_answer_has_no_controls_and_no_token() {
         let text = "one\r\n\x1b[31mred\u{202e} \"a.b.c\" it's";
         let shown = clean(text, Some("a.b.c"), 100);
         assert_eq!(&*shown, "one \\u{1b}[31mred\\u{202e} \"***\" it's");

@@ -58,7 +58,7 @@ fn with_queued_calls() -> Offline {
 }
 
 #[test]
-fn calls_in_doubt_are_sent_only_if_they_may_run_twice() {
+fn doubtful_calls_are_sent_only_if_repeatable() {
     let mut offline = restart_without(with_queued_calls(), b"c");
     assert_eq!(offline.restored.len(), 3);
     assert_eq!(offline.told(), ["call 0: Unknown"]);
@@ -80,7 +80,7 @@ fn calls_without_doubt_are_sent_beside_a_loss() {
 }
 
 #[test]
-fn calls_of_a_scope_that_may_have_an_identity_are_not_sent() {
+fn calls_of_possibly_identified_scope_are_not_sent() {
     let mut offline = Offline::new();
     offline.call("early", AtLeastOnce);
     offline.store();
@@ -97,7 +97,7 @@ fn calls_of_a_scope_that_may_have_an_identity_are_not_sent() {
 }
 
 #[test]
-fn calls_of_a_lost_scope_become_dead_letters_of_another() {
+fn calls_of_lost_scope_become_dead_letters() {
     let offline = with_queued_calls();
     let mut disk = offline.disk.copy();
     let mut scope = Vec::new();
@@ -115,7 +115,7 @@ fn calls_of_a_lost_scope_become_dead_letters_of_another() {
 }
 
 #[test]
-fn rows_of_a_log_with_a_hole_are_dropped() {
+fn rows_of_incomplete_log_are_dropped() {
     for kind in [b"r", b"q", b"t"] {
         let offline = super::rows::with_typed_rows();
         assert_eq!(offline.rig.rows().len(), 1);
@@ -129,7 +129,7 @@ fn rows_of_a_log_with_a_hole_are_dropped() {
 }
 
 #[test]
-fn rows_of_every_database_are_dropped_when_any_key_may_be_lost() {
+fn unknown_loss_drops_rows_of_every_database() {
     let offline = super::rows::with_typed_rows();
     let mut loss = Loss::default();
     loss.unnamed = true;

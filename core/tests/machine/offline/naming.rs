@@ -126,7 +126,7 @@ fn kept_call_with_unknown_id_becomes_dead_letter() {
 }
 
 #[test]
-fn call_with_id_of_held_call_blocks_no_others() {
+fn call_naming_held_calls_id_blocks_no_others() {
     let mut offline = Offline::with_items();
     let call = offline.call_with("add", |options| {
         options.delivery = AtLeastOnce;

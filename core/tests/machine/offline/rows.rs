@@ -349,7 +349,7 @@ fn rows_of_u(offline: &Offline) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn changed_table_loses_its_rows_and_other_tables_keep_theirs() {
+fn changed_table_alone_loses_its_rows() {
     let mut offline = with_two_tables(&[&encoded(&Number(7))]);
     offline.connection().register::<Number>().unwrap();
     offline.store();
@@ -372,7 +372,7 @@ fn changed_table_loses_its_rows_and_other_tables_keep_theirs() {
 }
 
 #[test]
-fn undecodable_table_loses_its_rows_and_other_tables_keep_theirs() {
+fn undecodable_table_alone_loses_its_rows() {
     let mut offline = with_two_tables(&[b"five!"]).restart();
     subscribe(&mut offline);
     assert_eq!(len::<Number>(&mut offline), 0);
@@ -383,7 +383,7 @@ fn undecodable_table_loses_its_rows_and_other_tables_keep_theirs() {
 }
 
 #[test]
-fn changed_table_registered_during_a_change_shows_no_old_row() {
+fn changed_table_registered_mid_change_hides_old_rows() {
     let mut offline = with_two_tables(&[&encoded(&Number(7))]);
     offline.connection().register::<Number>().unwrap();
     offline.store();

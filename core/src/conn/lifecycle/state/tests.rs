@@ -32,7 +32,7 @@ fn wire_error() -> WireError {
     decoded.expect("there is a message").expect_err("no message has this tag")
 }
 
-/// What each says besides its own kind. Not to be answered with a wildcard: a new kind belongs here.
+/// Text of each, besides its own kind. Not to be answered with a wildcard: a new kind belongs here.
 fn expected(lost: &Lost) -> &'static str {
     match lost {
         Lost::Dial(DialError::Io { .. }) => "cannot reach host:1: these very words",

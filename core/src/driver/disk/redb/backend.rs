@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn overlay_reads_what_was_written_and_leaves_the_rest() {
+    fn overlay_reads_writes_and_leaves_file_alone() {
         let below = Arc::new(::redb::backends::InMemoryBackend::new());
         below.set_len(10_000).unwrap();
         below.write(0, &[1; 10_000]).unwrap();

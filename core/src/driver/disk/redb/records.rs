@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn report_comes_back_and_no_piece_of_one_does() {
+    fn report_round_trips_and_fragments_do_not() {
         let mut report = Report { aside: b"store.damaged-1".to_vec(), ..Report::default() };
         report.loss.unnamed = true;
         report.loss.keys = [Box::from(*b"a"), Box::from(*b""), Box::from(*b"key")].into();
