@@ -1,7 +1,8 @@
 //! Calls and queries that wait to be sent or to be answered. Pure bookkeeping.
 
-mod keep;
+mod tracking;
 mod trial;
+mod waiting;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
@@ -12,8 +13,7 @@ use foldhash::HashSet;
 use crate::in_order::InOrder;
 use crate::wire::{ClientMessage, RequestId, Text};
 
-pub use self::keep::WhileDisconnected;
-pub(crate) use self::keep::{Gate, Keep};
+pub(crate) use self::tracking::{Gate, Tracking};
 use self::trial::Trial;
 
 /// One call of a reducer or a procedure, or one query: as long as the machine lives, no two have the same.
@@ -75,6 +75,19 @@ impl Request {
     }
 }
 
+/// Policy of calls that are made, or not sent yet, while a lost connection is not back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum WhileDisconnected {
+    /// They end as [`NotSent`](crate::conn::Reply::NotSent).
+    #[default]
+    Fail,
+    /// They wait, and are sent in order after the resync: on disk if there is a journal, else in memory.
+    Wait,
+    /// They end as [`Dropped`](crate::conn::Reply::Dropped): what they say is worth nothing later.
+    Drop,
+}
+
 /// Kind of answer that a request gets, with what is needed when it comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -99,7 +112,7 @@ pub(crate) struct InFlight {
     pub(crate) timed_out: bool,
     /// Bytes that it counts as until it is answered.
     bytes: usize,
-    keep: Option<Box<Keep>>,
+    tracking: Option<Box<Tracking>>,
 }
 
 /// A request that was not sent.
@@ -111,7 +124,7 @@ pub(crate) struct Waiting {
     made: Option<Instant>,
     pub(crate) deadline: Option<Instant>,
     /// Options that set it apart from a call that is sent once or never, if any.
-    pub(crate) keep: Option<Box<Keep>>,
+    pub(crate) tracking: Option<Box<Tracking>>,
 }
 
 /// A request that was sent, and whose answer will not come.
@@ -177,8 +190,8 @@ impl Calls {
     /// that the journal does not have.
     pub(crate) fn losable(&self) -> usize {
         let waiting = self.waiting.iter().chain(&self.aside);
-        let unsaved =
-            waiting.filter(|call| call.keep.as_ref().is_none_or(|keep| keep.seq.is_none()));
+        let unsaved = waiting
+            .filter(|call| call.tracking.as_ref().is_none_or(|tracking| tracking.seq().is_none()));
         self.in_flight.len() - self.probes + unsaved.count()
     }
 
@@ -229,7 +242,7 @@ impl Calls {
         if let Some(deadline) = waiting.deadline {
             self.deadlines.insert((deadline, waiting.call));
         }
-        if let Some(expires) = waiting.keep.as_ref().and_then(|keep| keep.expires) {
+        if let Some(expires) = waiting.tracking.as_ref().and_then(|tracking| tracking.expires()) {
             self.expiries.insert((expires, waiting.call));
         }
     }
@@ -237,28 +250,34 @@ impl Calls {
     /// Accounts for a call that was taken from those that wait, and is not sent.
     fn forget(&mut self, waiting: &Waiting) {
         self.bytes -= waiting.request.bytes();
-        self.forget_times(waiting.call, waiting.deadline, waiting.keep.as_deref());
+        self.forget_times(waiting.call, waiting.deadline, waiting.tracking.as_deref());
     }
 
-    fn forget_times(&mut self, call: CallId, deadline: Option<Instant>, keep: Option<&Keep>) {
+    fn forget_times(
+        &mut self,
+        call: CallId,
+        deadline: Option<Instant>,
+        tracking: Option<&Tracking>,
+    ) {
         if let Some(deadline) = deadline {
             self.deadlines.remove(&(deadline, call));
         }
-        if let Some(expires) = keep.and_then(|keep| keep.expires) {
+        if let Some(expires) = tracking.and_then(|tracking| tracking.expires()) {
             self.expiries.remove(&(expires, call));
         }
     }
 
     /// Takes the next call to be sent, as a message.
     pub(crate) fn send(&mut self, request_id: RequestId) -> Option<ClientMessage> {
-        let Waiting { call, request, made, deadline, mut keep } = self.waiting.pop_front()?;
+        let Waiting { call, request, made, deadline, mut tracking } = self.waiting.pop_front()?;
         let bytes = request.bytes();
-        if let Some(keep) = &mut keep {
+        if let Some(tracking) = &mut tracking {
             // What was sent may have run: it does not expire any more.
-            if let Some(expires) = keep.expires.take() {
+            if let Some(expires) = tracking.expires() {
                 self.expiries.remove(&(expires, call));
+                tracking.set_expires(None);
             }
-            keep.request = Some(request.clone());
+            tracking.keep_request(request.clone());
         }
         let (kind, message) = match request {
             Request::Reducer { name, args } => {
@@ -273,7 +292,8 @@ impl Calls {
             }
         };
         let (sent, args, timed_out) = (self.clock, Bytes::new(), false);
-        let in_flight = InFlight { call, kind, args, made, sent, deadline, timed_out, bytes, keep };
+        let in_flight =
+            InFlight { call, kind, args, made, sent, deadline, timed_out, bytes, tracking };
         self.sent(request_id, in_flight);
         Some(message)
     }
@@ -336,7 +356,7 @@ impl Calls {
         }
         self.deadlines.pop_first();
         if let Some(waiting) = self.take_waiting(call) {
-            let sent = waiting.keep.is_some_and(|keep| keep.attempts > 0);
+            let sent = waiting.tracking.is_some_and(|tracking| tracking.attempts() > 0);
             return Some((call, sent));
         }
         if let Some(in_flight) = self.in_flight.values_mut().find(|sent| sent.call == call) {
@@ -363,7 +383,8 @@ impl Calls {
         self.probes = 0;
         self.trial.lost();
         for sent_call in self.in_flight.drain() {
-            let InFlight { call, kind, deadline, timed_out, bytes, mut keep, made, .. } = sent_call;
+            let InFlight { call, kind, deadline, timed_out, bytes, mut tracking, made, .. } =
+                sent_call;
             self.bytes -= bytes;
             if let Some(deadline) = deadline {
                 self.deadlines.remove(&(deadline, call));
@@ -371,8 +392,9 @@ impl Calls {
             if timed_out || kind == Kind::Probe {
                 continue;
             }
-            let request = keep.as_mut().and_then(|keep| keep.request.take());
-            let waiting = request.map(|request| Waiting { call, request, made, deadline, keep });
+            let request = tracking.as_mut().and_then(|tracking| tracking.take_request());
+            let waiting =
+                request.map(|request| Waiting { call, request, made, deadline, tracking });
             sent.push(Sent { call, waiting });
         }
         sent

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Connection;
 use crate::cache::{Change, MutationId};
-use crate::calls::{CallId, Gate, InFlight, Keep, Request, Sent, Waiting, WhileDisconnected};
+use crate::calls::{CallId, Gate, InFlight, Request, Sent, Tracking, Waiting, WhileDisconnected};
 use crate::conn::apply::changes::Then;
 use crate::conn::event::{Accepted, Cause, Event, NotSent, Reply};
 use crate::conn::lifecycle::state::Lost;
@@ -61,9 +61,9 @@ impl Connection {
     ) {
         let deadline = options.deadline;
         let tell = options.tell_accepted;
-        let mut keep = Keep::new(options.delivery.clone(), options.while_disconnected);
-        keep.expires = options.ttl.and_then(|ttl| after(now?, ttl));
-        keep.names.clone_from(&options.names);
+        let mut tracking = Tracking::new(options.delivery.clone(), options.while_disconnected);
+        tracking.set_expires(options.ttl.and_then(|ttl| after(now?, ttl)));
+        tracking.set_names(options.names.clone());
         self.temp_ids.wait(call, &options.names);
         if let Request::Reducer { name, .. } = &request
             && options.fingerprint != UNKNOWN_ARGUMENTS
@@ -77,10 +77,10 @@ impl Connection {
             if let Some(full) = self.make_room() {
                 return self.answer(call, Reply::NotSent(full));
             }
-            self.persist_call(now, call, &request, options, &mut keep);
+            self.persist_call(now, call, &request, options, &mut tracking);
         }
-        let is_persisted = keep.seq.is_some();
-        self.calls.push(Waiting::new(call, request, deadline, Some(Box::new(keep))));
+        let is_persisted = tracking.seq().is_some();
+        self.calls.push(Waiting::new(call, request, deadline, Some(Box::new(tracking))));
         self.send_calls();
         if !tell {
             return;
@@ -120,7 +120,7 @@ impl Connection {
         call: CallId,
         request: &Request,
         options: CallOptions,
-        keep: &mut Keep,
+        tracking: &mut Tracking,
     ) {
         // What may be sent again leaves without waiting for the disk; that it did is written with it.
         let leaves = options.delivery == Delivery::AtLeastOnce
@@ -128,7 +128,7 @@ impl Connection {
             && self.sends_at_once();
         let number = self.temp_ids.number(call);
         if let Some(journal) = &mut self.journal {
-            journal.enter(now, (call, number), request, options, (keep, leaves));
+            journal.enter(now, (call, number), request, options, (tracking, leaves));
         }
     }
 
@@ -221,8 +221,10 @@ impl Connection {
     /// call which is not in flight is put aside.
     fn first_waits_for_ids(&mut self) -> bool {
         loop {
-            let first = self.calls.first().and_then(|first| first.keep.as_ref());
-            let Some(name) = first.and_then(|keep| keep.names.first()) else { return false };
+            let first = self.calls.first().and_then(|first| first.tracking.as_ref());
+            let Some(name) = first.and_then(|tracking| tracking.names().first()) else {
+                return false;
+            };
             let Some(owner) = self.temp_ids.owner(name.number()) else {
                 // Its end is under way.
                 return true;
@@ -256,9 +258,9 @@ impl Connection {
             let _ = self.calls.take_waiting(call);
             let timestamp = crate::types::Timestamp::UNIX_EPOCH;
             self.answer(call, Reply::Committed { returned: bytes::Bytes::new(), timestamp });
-        } else if let Some(keep) = self.calls.first_tracked() {
+        } else if let Some(tracking) = self.calls.first_tracked() {
             // On disk it is marked as sent, and asked about again after a crash: that it need not be marked.
-            keep.gate = Gate::Open;
+            tracking.open();
             self.hold_misfits();
         }
         self.send_calls();
@@ -336,7 +338,7 @@ impl Connection {
         again.iter_mut().for_each(|waiting| self.sent_in_vain(waiting));
         let policy = self.config.while_disconnected;
         let policy_of = |waiting: &Waiting| {
-            waiting.keep.as_ref().and_then(|keep| keep.policy).unwrap_or(policy)
+            waiting.tracking.as_ref().and_then(|tracking| tracking.policy()).unwrap_or(policy)
         };
         let out = self.calls.take_all_waiting(|waiting| {
             let stays = match policy_of(waiting) {
@@ -362,25 +364,19 @@ impl Connection {
 
     /// The connection ended: if one call alone was not answered, it may be why.
     fn blame_one_alone(&mut self, lost: &Lost) {
-        let Some(keep) = self.calls.alone_in_flight() else { return };
-        keep.is_suspect = true;
-        keep.blame = keep.blame.saturating_add(lost.blame());
-        if let (Some(seq), Some(journal)) = (keep.seq, &mut self.journal) {
-            journal.blamed(seq, keep.blame);
+        let Some(tracking) = self.calls.alone_in_flight() else { return };
+        tracking.suspect(lost.blame());
+        if let (Some(seq), Some(journal)) = (tracking.seq(), &mut self.journal) {
+            journal.blamed(seq, tracking.blame());
         }
     }
 
     /// The connection ended before the answer to a call that is sent again.
     fn sent_in_vain(&mut self, waiting: &mut Waiting) {
-        let Some(keep) = &mut waiting.keep else { return };
-        keep.is_suspect = true;
-        keep.attempts = keep.attempts.saturating_add(1);
-        keep.gate = match keep.delivery {
-            Delivery::Probe(_) => Gate::Unprobed,
-            Delivery::AtMostOnce | Delivery::AtLeastOnce => Gate::Open,
-        };
-        if let (Some(seq), Some(journal)) = (keep.seq, &mut self.journal) {
-            journal.sent_in_vain(seq, keep.attempts);
+        let Some(tracking) = &mut waiting.tracking else { return };
+        tracking.sent_in_vain();
+        if let (Some(seq), Some(journal)) = (tracking.seq(), &mut self.journal) {
+            journal.sent_in_vain(seq, tracking.attempts());
         }
     }
 
@@ -388,7 +384,7 @@ impl Connection {
     fn abandon_calls(&mut self, lost: &Lost) {
         let limit = self.config.limits.max_call_losses.saturating_mul(2);
         let is_over = |waiting: &Waiting| {
-            waiting.keep.as_ref().is_some_and(|keep| keep.blame as usize >= limit)
+            waiting.tracking.as_ref().is_some_and(|tracking| tracking.blame() as usize >= limit)
         };
         for waiting in self.calls.take_all_waiting(is_over) {
             // A probe is sent in the call's place.
@@ -418,16 +414,11 @@ impl Connection {
 
     /// Calls that were to be sent when that was written were not, and a probe will not be answered.
     fn unmark(&mut self) {
-        for keep in self.calls.tracked_mut() {
-            match keep.gate {
-                Gate::Probing => keep.gate = Gate::Unprobed,
-                Gate::Marking(_) => {
-                    keep.gate = Gate::Unmarked;
-                    if let Some(journal) = &mut self.journal {
-                        journal.unmark(keep.seq);
-                    }
-                }
-                Gate::Open | Gate::Unmarked | Gate::Unprobed => (),
+        for tracking in self.calls.tracked_mut() {
+            if tracking.unmark()
+                && let Some(journal) = &mut self.journal
+            {
+                journal.unmark(tracking.seq());
             }
         }
     }

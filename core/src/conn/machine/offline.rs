@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Connection;
-use crate::calls::{CallId, Gate, Keep, Request, Waiting, WhileDisconnected};
+use crate::calls::{CallId, Gate, Request, Tracking, Waiting, WhileDisconnected};
 use crate::conn::event::{Event, Greeting, Reply, Restored, SyncState};
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::state::Lost;
@@ -67,14 +67,14 @@ impl Connection {
         };
         let is_lost = entry.state == EntryState::Sent && entry.delivery == Delivery::AtMostOnce;
         let number = entry.number;
-        let keep = journal.restore(now, entry, call);
+        let tracking = journal.restore(now, entry, call);
         if let Some(number) = number {
             self.temp_ids.register(number, call);
         }
         self.temp_ids.wait(call, &restored.names);
         let (name, args) = (restored.reducer.clone(), restored.args.clone());
         let request = Request::Reducer { name, args };
-        Some((restored, Waiting::new(call, request, None, Some(Box::new(keep))), is_lost))
+        Some((restored, Waiting::new(call, request, None, Some(Box::new(tracking))), is_lost))
     }
 
     /// Queues a call of the last run, or answers it where nobody knows whether it has run.
@@ -155,12 +155,12 @@ impl Connection {
     fn go_on_without_disk(&mut self) {
         let Some(journal) = &mut self.journal else { return };
         let (mut left, mut forgotten) = (Vec::new(), Vec::new());
-        for keep in self.calls.tracked_mut() {
-            match journal.after_failure(keep) {
+        for tracking in self.calls.tracked_mut() {
+            match journal.after_failure(tracking) {
                 AfterFailure::Unchanged => (),
-                AfterFailure::Send => keep.gate = Gate::Open,
+                AfterFailure::Send => tracking.open(),
                 AfterFailure::Forget(call) => {
-                    (keep.gate, keep.seq) = (Gate::Open, None);
+                    tracking.forget_seq();
                     forgotten.push(call);
                 }
                 AfterFailure::Leave(call) => left.push(call),
@@ -266,13 +266,13 @@ impl Connection {
 
     fn make_again(&mut self, entry: Entry, call: CallId) {
         let Some(journal) = &mut self.journal else { return };
-        let mut keep = Keep::new(entry.delivery.clone(), Some(WhileDisconnected::Wait));
+        let mut tracking = Tracking::new(entry.delivery.clone(), Some(WhileDisconnected::Wait));
         let request = Request::Reducer { name: entry.reducer.clone(), args: entry.args.clone() };
         let number = entry.number.unwrap_or_else(|| self.temp_ids.number(call));
         let names = entry.names.clone();
-        keep.names.clone_from(&names);
-        journal.enter_again(entry, call, &mut keep);
-        self.calls.push(Waiting::new(call, request, None, Some(Box::new(keep))));
+        tracking.set_names(names.clone());
+        journal.enter_again(entry, call, &mut tracking);
+        self.calls.push(Waiting::new(call, request, None, Some(Box::new(tracking))));
         self.temp_ids.register(number, call);
         self.temp_ids.wait(call, &names);
         self.name_or_fail(call);
@@ -343,12 +343,12 @@ impl Connection {
 
     fn hold_one(&mut self, mut waiting: Waiting, why: Held) {
         if let Some(journal) = &mut self.journal
-            && let Some(keep) = &mut waiting.keep
-            && let Some(seq) = keep.seq
+            && let Some(tracking) = &mut waiting.tracking
+            && let Some(seq) = tracking.seq()
         {
-            let is_marked = matches!(keep.gate, Gate::Marking(_));
+            let is_marked = matches!(tracking.gate(), Gate::Marking(_));
             if journal.hold(seq, why, is_marked) && is_marked {
-                keep.gate = Gate::Unmarked;
+                tracking.unmark();
             }
         }
         self.calls.put_aside(waiting);
@@ -378,15 +378,15 @@ impl Connection {
             }
             let Some(mut waiting) = self.calls.take_waiting(call) else { continue };
             if !journal.is_good()
-                && let Some(keep) = &mut waiting.keep
-                && keep.gate == Gate::Unmarked
+                && let Some(tracking) = &mut waiting.tracking
+                && tracking.gate() == Gate::Unmarked
             {
-                if keep.delivery != Delivery::AtLeastOnce {
+                if *tracking.delivery() != Delivery::AtLeastOnce {
                     // The disk will never say that it is sent, and the next run will send it.
                     self.calls.put_aside(waiting);
                     continue;
                 }
-                keep.gate = Gate::Open;
+                tracking.open();
             }
             released.push(waiting);
         }

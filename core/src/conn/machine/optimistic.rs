@@ -168,7 +168,8 @@ impl Connection {
     /// The arguments of a call that waits, and the places in them with ids of calls that are not answered.
     pub fn waiting_args(&self, call: CallId) -> Option<(Bytes, Vec<NamedId>)> {
         let waiting = self.calls.get_waiting(call)?;
-        let names = waiting.keep.as_ref().map(|keep| keep.names.clone()).unwrap_or_default();
+        let names =
+            waiting.tracking.as_ref().map(|tracking| tracking.names().to_vec()).unwrap_or_default();
         Some((waiting.request.args()?.clone(), names))
     }
 
@@ -189,13 +190,15 @@ impl Connection {
     /// Puts ids that are known into the arguments of a call that waits.
     fn name_known_ids(&mut self, call: CallId) {
         let Some(waiting) = self.calls.get_waiting_mut(call) else { return };
-        let (Some(args), Some(keep)) = (waiting.request.args(), &mut waiting.keep) else { return };
-        let (args, names) = self.temp_ids.replace(args, &keep.names);
-        if names.len() == keep.names.len() {
+        let (Some(args), Some(tracking)) = (waiting.request.args(), &mut waiting.tracking) else {
+            return;
+        };
+        let (args, names) = self.temp_ids.replace(args, tracking.names());
+        if names.len() == tracking.names().len() {
             return;
         }
         let is_ready = names.is_empty();
-        keep.names.clone_from(&names);
+        tracking.set_names(names.clone());
         waiting.request.set_args(args.clone());
         if let Some(journal) = &mut self.journal {
             journal.set_args(call, args.clone(), names);
@@ -236,7 +239,7 @@ impl Connection {
     /// The first id in a call that waits which will not be known.
     fn unknown_id(&self, call: CallId) -> Option<AnyId> {
         let waiting = self.calls.get_waiting(call)?;
-        let mut names = waiting.keep.as_ref()?.names.iter();
+        let mut names = waiting.tracking.as_ref()?.names().iter();
         let has_no_owner = |name: &&NamedId| self.temp_ids.owner(name.number()).is_none();
         names.find(has_no_owner)?.id(waiting.request.args()?)
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Journal;
 use super::config::{CallOptions, OfflineConfig};
 use super::fit::{LiveReducer, Reducers, SchemaRound};
-use crate::calls::{CallId, Gate, Keep, Request};
+use crate::calls::{CallId, Gate, Request, Tracking};
 use crate::conn::event::{Accepted, NotSent, Reply};
 use crate::deadline::after;
 use crate::journal::{
@@ -27,14 +27,14 @@ impl Journal {
         self.queue.len() >= self.config.max_queued
     }
 
-    /// Persists a call: as sent if it leaves at once. `keep` gets its number and what it waits for.
+    /// Persists a call: as sent if it leaves at once. `tracking` gets its number and what it waits for.
     pub(in crate::conn) fn enter(
         &mut self,
         now: Option<Instant>,
         (call, number): (CallId, u64),
         request: &Request,
         options: CallOptions,
-        (keep, leaves): (&mut Keep, bool),
+        (tracking, leaves): (&mut Tracking, bool),
     ) {
         let Request::Reducer { name, args } = request else { return };
         let now = now.unwrap_or_else(|| self.clock.at());
@@ -58,20 +58,23 @@ impl Journal {
             names: options.names,
             state: if leaves { EntryState::Sent } else { EntryState::Queued },
         };
-        keep.seq = Some(entry.seq);
-        keep.expires = age.and_then(|age| after(now, age));
-        keep.gate = if leaves { Gate::Open } else { Gate::Unmarked };
+        tracking.persist(entry.seq, if leaves { Gate::Open } else { Gate::Unmarked });
+        tracking.set_expires(age.and_then(|age| after(now, age)));
         self.queue.add(&mut self.log, entry, call);
     }
 
-    /// Persists a call once more, as a new one. `keep` gets its number and what it waits for, unless the disk has failed.
-    pub(in crate::conn) fn enter_again(&mut self, mut entry: Entry, call: CallId, keep: &mut Keep) {
+    /// Persists a call once more, as a new one. `tracking` gets its number and what it waits for, unless the disk has failed.
+    pub(in crate::conn) fn enter_again(
+        &mut self,
+        mut entry: Entry,
+        call: CallId,
+        tracking: &mut Tracking,
+    ) {
         entry.seq = self.queue.number();
         (entry.state, entry.attempts, entry.expires_at) = (EntryState::Queued, 0, None);
         entry.blame = 0;
         if self.is_good() {
-            keep.seq = Some(entry.seq);
-            keep.gate = Gate::Unmarked;
+            tracking.persist(entry.seq, Gate::Unmarked);
             self.queue.add(&mut self.log, entry, call);
         }
     }
@@ -167,10 +170,10 @@ impl Journal {
     }
 
     /// Writes that calls are sent, which are when that is written.
-    pub(in crate::conn) fn mark<'k>(&mut self, calls: impl Iterator<Item = &'k mut Keep>) {
-        for keep in calls {
-            keep.gate = Gate::Marking(self.log.ticket());
-            self.write_state(keep.seq, EntryState::Sent);
+    pub(in crate::conn) fn mark<'k>(&mut self, calls: impl Iterator<Item = &'k mut Tracking>) {
+        for tracking in calls {
+            tracking.mark(self.log.ticket());
+            self.write_state(tracking.seq(), EntryState::Sent);
         }
     }
 

@@ -31,7 +31,7 @@ use self::log::Log;
 use self::queue::CallQueue;
 use self::rows::RowLog;
 use crate::cache::{Change, Part, SetId};
-use crate::calls::{CallId, Gate, Keep};
+use crate::calls::{CallId, Gate, Tracking};
 use crate::conn::event::{Accepted, Greeting, Storage, SyncState};
 use crate::conn::lifecycle::state::Lost;
 use crate::journal::{
@@ -116,24 +116,17 @@ impl Journal {
     }
 
     /// Adds a call of the last run under a new name, and returns how it goes on.
-    pub(super) fn restore(&mut self, now: Instant, entry: Entry, call: CallId) -> Keep {
+    pub(super) fn restore(&mut self, now: Instant, entry: Entry, call: CallId) -> Tracking {
         let was_sent = entry.state == EntryState::Sent;
-        let mut keep = Keep::new(entry.delivery.clone(), None);
-        keep.seq = Some(entry.seq);
-        keep.attempts = entry.attempts.max(u32::from(was_sent));
-        keep.is_suspect = entry.attempts > 0 && keep.may_go_again();
-        keep.blame = entry.blame;
-        keep.names.clone_from(&entry.names);
-        keep.gate = match &entry.delivery {
-            Delivery::AtLeastOnce if was_sent => Gate::Open,
-            Delivery::Probe(_) if was_sent => Gate::Unprobed,
-            _ => Gate::Unmarked,
-        };
-        if keep.attempts == 0 {
-            keep.expires = entry.expires_at.and_then(|wall| self.clock.instant(now, wall));
+        let mut tracking = Tracking::new(entry.delivery.clone(), None);
+        tracking.restore(entry.seq, entry.attempts, entry.blame, was_sent);
+        tracking.set_names(entry.names.clone());
+        if tracking.attempts() == 0 {
+            let expires = entry.expires_at.and_then(|wall| self.clock.instant(now, wall));
+            tracking.set_expires(expires);
         }
         self.queue.restore(entry, call);
-        keep
+        tracking
     }
 
     /// The server has said who we are: an error if what is persisted is another user's. Returns what this user left here
@@ -213,16 +206,16 @@ impl Journal {
     }
 
     /// Decides on a call that waits, after the disk has failed.
-    pub(super) fn after_failure(&self, keep: &Keep) -> AfterFailure {
-        match keep.gate {
+    pub(super) fn after_failure(&self, tracking: &Tracking) -> AfterFailure {
+        match tracking.gate() {
             Gate::Unmarked => (),
             Gate::Marking(ticket) if !self.log.is_stored(ticket) => (),
             _ => return AfterFailure::Unchanged,
         }
-        if keep.delivery == Delivery::AtLeastOnce {
+        if *tracking.delivery() == Delivery::AtLeastOnce {
             return AfterFailure::Send;
         }
-        match keep.seq.and_then(|seq| self.queue.at(&self.log, seq)) {
+        match tracking.seq().and_then(|seq| self.queue.at(&self.log, seq)) {
             Some((call, true)) => AfterFailure::Leave(call),
             Some((call, false)) => AfterFailure::Forget(call),
             None => AfterFailure::Unchanged,

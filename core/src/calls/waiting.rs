@@ -1,92 +1,34 @@
-//! Calls that are more than sent once or never: that wait on disk, may be sent again, or expire.
+//! Calls that wait to be sent, in order, or aside for something else than a connection.
 
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::CallId;
-use super::{Calls, InFlight, Kind, Request, Waiting};
+use super::{Calls, Gate, InFlight, Kind, Request, Tracking, Waiting};
 use crate::journal::Delivery;
-use crate::named_ids::NamedId;
 use crate::wire::{ClientMessage, RequestId};
-
-/// Options that set a call apart from a plain one.
-#[derive(Debug)]
-pub(crate) struct Keep {
-    pub(crate) delivery: Delivery,
-    /// Policy without a connection, if not that of all calls.
-    pub(crate) policy: Option<WhileDisconnected>,
-    /// Its number in the journal, if it is in there.
-    pub(crate) seq: Option<u64>,
-    pub(crate) gate: Gate,
-    pub(crate) expires: Option<Instant>,
-    /// Number of times that it was sent in vain.
-    pub(crate) attempts: u32,
-    /// State of suspicion: a connection ended while it was in flight. See [`trial`](super::trial).
-    pub(crate) is_suspect: bool,
-    /// Ends of connections while it alone was in flight, in [halves](crate::conn::Lost::blame).
-    pub(crate) blame: u32,
-    /// Places in its arguments with temporary ids of calls that are not answered.
-    pub(crate) names: Vec<NamedId>,
-    /// State of being aside because of those.
-    waits_aside: bool,
-    /// Request that was sent, to be sent again.
-    pub(super) request: Option<Request>,
-}
-
-/// Condition that a call waits for beside a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gate {
-    /// Nothing.
-    Open,
-    /// Its being sent is to be noted on disk first.
-    Unmarked,
-    /// That is being written: the batch of this number has it.
-    Marking(u64),
-    /// It may have run: its probe is to be asked first.
-    Unprobed,
-    /// Its probe is asked.
-    Probing,
-}
-
-impl Keep {
-    pub(crate) fn new(delivery: Delivery, policy: Option<WhileDisconnected>) -> Self {
-        Self {
-            delivery,
-            policy,
-            seq: None,
-            gate: Gate::Open,
-            expires: None,
-            attempts: 0,
-            is_suspect: false,
-            blame: 0,
-            names: Vec::new(),
-            waits_aside: false,
-            request: None,
-        }
-    }
-}
 
 impl Waiting {
     pub(crate) fn new(
         call: CallId,
         request: Request,
         deadline: Option<Instant>,
-        keep: Option<Box<Keep>>,
+        tracking: Option<Box<Tracking>>,
     ) -> Self {
-        Self { call, request, made: None, deadline, keep }
+        Self { call, request, made: None, deadline, tracking }
     }
 
     pub(crate) fn gate(&self) -> Gate {
-        self.keep.as_ref().map_or(Gate::Open, |keep| keep.gate)
+        self.tracking.as_ref().map_or(Gate::Open, |tracking| tracking.gate())
     }
 
     pub(crate) fn seq(&self) -> Option<u64> {
-        self.keep.as_ref().and_then(|keep| keep.seq)
+        self.tracking.as_ref().and_then(|tracking| tracking.seq())
     }
 
     pub(crate) fn attempts(&self) -> u32 {
-        self.keep.as_ref().map_or(0, |keep| keep.attempts)
+        self.tracking.as_ref().map_or(0, |tracking| tracking.attempts())
     }
 }
 
@@ -107,16 +49,16 @@ impl Calls {
     }
 
     /// Options of waiting calls that are not plain ones, in their order.
-    pub(crate) fn tracked_mut(&mut self) -> impl Iterator<Item = &mut Keep> {
-        self.waiting.iter_mut().filter_map(|waiting| waiting.keep.as_deref_mut())
+    pub(crate) fn tracked_mut(&mut self) -> impl Iterator<Item = &mut Tracking> {
+        self.waiting.iter_mut().filter_map(|waiting| waiting.tracking.as_deref_mut())
     }
 
     pub(crate) fn first(&self) -> Option<&Waiting> {
         self.waiting.front()
     }
 
-    pub(crate) fn first_tracked(&mut self) -> Option<&mut Keep> {
-        self.waiting.front_mut()?.keep.as_deref_mut()
+    pub(crate) fn first_tracked(&mut self) -> Option<&mut Tracking> {
+        self.waiting.front_mut()?.tracking.as_deref_mut()
     }
 
     /// Puts calls in front of all others, in their order; but not of one whose probe is asked.
@@ -179,8 +121,9 @@ impl Calls {
 
     /// The calls that wait and name temporary ids.
     pub(crate) fn naming(&self) -> impl Iterator<Item = CallId> {
-        let names =
-            |waiting: &&Waiting| waiting.keep.as_ref().is_some_and(|keep| !keep.names.is_empty());
+        let names = |waiting: &&Waiting| {
+            waiting.tracking.as_ref().is_some_and(|tracking| !tracking.names().is_empty())
+        };
         self.waiting.iter().chain(&self.aside).filter(names).map(|waiting| waiting.call)
     }
 
@@ -188,22 +131,22 @@ impl Calls {
     pub(crate) fn put_first_aside(&mut self) {
         let Some(first) = self.waiting.front() else { return };
         let Some(mut waiting) = self.take_waiting(first.call) else { return };
-        if let Some(keep) = &mut waiting.keep {
-            keep.waits_aside = true;
+        if let Some(tracking) = &mut waiting.tracking {
+            tracking.set_aside(true);
         }
         self.put_aside(waiting);
     }
 
     /// Puts a call that is aside because of temporary ids in front of those that wait, but for those that were before it.
     pub(crate) fn bring_back(&mut self, call: CallId) {
-        let waits_aside = |keep: &Keep| keep.waits_aside;
-        let is_aside = self.get_waiting(call).and_then(|waiting| waiting.keep.as_deref());
+        let waits_aside = Tracking::waits_aside;
+        let is_aside = self.get_waiting(call).and_then(|waiting| waiting.tracking.as_deref());
         if !is_aside.is_some_and(waits_aside) {
             return;
         }
         let Some(mut waiting) = self.take_waiting(call) else { return };
-        if let Some(keep) = &mut waiting.keep {
-            keep.waits_aside = false;
+        if let Some(tracking) = &mut waiting.tracking {
+            tracking.set_aside(false);
         }
         self.note(&waiting);
         let is_before = |other: &&Waiting| other.call < call || other.gate() == Gate::Probing;
@@ -225,10 +168,10 @@ impl Calls {
     /// The probe of the first call is sent.
     pub(crate) fn probe(&mut self, request_id: RequestId) -> Option<ClientMessage> {
         let first = self.waiting.front_mut()?;
-        let keep = first.keep.as_deref_mut()?;
-        let Delivery::Probe(query) = &keep.delivery else { return None };
+        let tracking = first.tracking.as_deref_mut()?;
+        let Delivery::Probe(query) = tracking.delivery() else { return None };
         let message = ClientMessage::OneOffQuery { request_id, query: query.clone() };
-        keep.gate = Gate::Probing;
+        tracking.probe();
         let call = first.call;
         let in_flight = InFlight {
             call,
@@ -239,23 +182,10 @@ impl Calls {
             sent: None,
             deadline: None,
             timed_out: false,
-            keep: None,
+            tracking: None,
         };
         self.sent(request_id, in_flight);
         self.probes += 1;
         Some(message)
     }
-}
-
-/// Policy of calls that are made, or not sent yet, while a lost connection is not back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum WhileDisconnected {
-    /// They end as [`NotSent`](crate::conn::Reply::NotSent).
-    #[default]
-    Fail,
-    /// They wait, and are sent in order after the resync: on disk if there is a journal, else in memory.
-    Wait,
-    /// They end as [`Dropped`](crate::conn::Reply::Dropped): what they say is worth nothing later.
-    Drop,
 }
