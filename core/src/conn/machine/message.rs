@@ -19,7 +19,7 @@ use crate::subs::{Answer, Arrival, Ended, Refused, Released, Route, Stage, Subsc
 use crate::types::{TimeDuration, Timestamp};
 use crate::wire::{
     BatchResult, ProcedureStatus, QueryRows, QuerySetId, ReducerOutcome, RequestId, ServerMessage,
-    TransactionUpdate,
+    Text, TransactionUpdate,
 };
 
 const UNASKED: &str = "it answered a request that was not made";
@@ -58,20 +58,7 @@ impl Connection {
                 Ok(())
             }
             ServerMessage::OneOffQueryResult { request_id, result } => {
-                if self.calls.kind(request_id) == Some(&Kind::Probe) {
-                    let _ = self.calls.answer(request_id);
-                    self.probed(result);
-                    return Ok(());
-                }
-                let call = self.answered(request_id, &Kind::Query)?;
-                self.complete_call(
-                    call,
-                    match result {
-                        Ok(rows) => Reply::Rows(rows),
-                        Err(error) => Reply::QueryRefused(excerpt(&error)),
-                    },
-                );
-                Ok(())
+                self.query_result(request_id, result)
             }
             ServerMessage::ReducerResult { request_id, timestamp, outcome } => {
                 self.reducer_result(request_id, timestamp, outcome)
@@ -223,6 +210,25 @@ impl Connection {
         self.apply(Change::of(rows.into_drops()), cause, vec![Then::Say(ended)]);
     }
 
+    fn query_result(
+        &mut self,
+        request_id: RequestId,
+        result: Result<QueryRows, Text>,
+    ) -> Result<(), Violation> {
+        if self.calls.kind(request_id) == Some(&Kind::Probe) {
+            let _ = self.calls.answer(request_id);
+            self.probed(result);
+            return Ok(());
+        }
+        let call = self.answered(request_id, &Kind::Query)?;
+        let reply = match result {
+            Ok(rows) => Reply::Rows(rows),
+            Err(error) => Reply::QueryRefused(excerpt(&error)),
+        };
+        self.complete_call(call, reply);
+        Ok(())
+    }
+
     fn reducer_result(
         &mut self,
         request_id: RequestId,
@@ -233,23 +239,7 @@ impl Connection {
         else {
             return Err(Violation(OTHER_KIND));
         };
-        let (update, reply) = match outcome {
-            ReducerOutcome::Ok { ret_value, update } => {
-                let returned = self.own(ret_value);
-                (update, Reply::Committed { returned, timestamp })
-            }
-            ReducerOutcome::OkEmpty => {
-                let returned = Bytes::new();
-                (TransactionUpdate::default(), Reply::Committed { returned, timestamp })
-            }
-            ReducerOutcome::Err(error) => {
-                let error = self.own(error);
-                (TransactionUpdate::default(), Reply::Rejected { error, timestamp })
-            }
-            ReducerOutcome::InternalError(error) => {
-                (TransactionUpdate::default(), Reply::Failed(excerpt(&error)))
-            }
-        };
+        let (update, reply) = self.reply_of(outcome, timestamp);
         // The call is taken out last: whatever breaks the protocol leaves it to be completed with the others.
         let mut change = self.change_of(update)?;
         let call = self.calls.answer(request_id).ok_or(Violation(UNASKED))?;
@@ -278,6 +268,31 @@ impl Connection {
         };
         self.apply_if_any(change, cause, vec![then]);
         Ok(())
+    }
+
+    /// The rows and the answer in a reducer's outcome.
+    fn reply_of(
+        &self,
+        outcome: ReducerOutcome,
+        timestamp: Timestamp,
+    ) -> (TransactionUpdate, Reply) {
+        match outcome {
+            ReducerOutcome::Ok { ret_value, update } => {
+                let returned = self.own(ret_value);
+                (update, Reply::Committed { returned, timestamp })
+            }
+            ReducerOutcome::OkEmpty => {
+                let returned = Bytes::new();
+                (TransactionUpdate::default(), Reply::Committed { returned, timestamp })
+            }
+            ReducerOutcome::Err(error) => {
+                let error = self.own(error);
+                (TransactionUpdate::default(), Reply::Rejected { error, timestamp })
+            }
+            ReducerOutcome::InternalError(error) => {
+                (TransactionUpdate::default(), Reply::Failed(excerpt(&error)))
+            }
+        }
     }
 
     fn procedure_result(
