@@ -11,7 +11,6 @@ extern crate self as lightlike_core;
 
 pub mod bsatn;
 pub mod cache;
-mod calls;
 pub mod conn;
 pub mod deadline;
 #[cfg(feature = "driver")]
@@ -28,7 +27,6 @@ pub mod query;
 mod sats;
 pub mod schema;
 pub mod secret;
-mod subs;
 pub mod types;
 #[doc(hidden)]
 pub mod whole;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::calls::WhileDisconnected;
+use crate::conn::calls::WhileDisconnected;
 use crate::limits::Limits;
 
 /// Settings of a connection. Every number has its default and its reason here.

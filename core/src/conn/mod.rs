@@ -59,5 +59,5 @@ pub use self::telemetry::histogram::Histogram;
 pub use self::telemetry::slow::{SlowConsumer, SlowReason};
 pub use self::telemetry::stats::Stats;
 pub use self::telemetry::times::CallTimes;
-pub use crate::calls::{CallId, Request as CallRequest, WhileDisconnected};
-pub use crate::subs::SubscriptionId;
+pub use crate::conn::calls::{CallId, Request as CallRequest, WhileDisconnected};
+pub use crate::conn::subscriptions::SubscriptionId;

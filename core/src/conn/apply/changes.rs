@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::cache::{Cache, Change, Part, SetId};
-use crate::calls::CallId;
+use crate::conn::calls::CallId;
 use crate::conn::event::{Cause, Event};
-use crate::subs::Arrival;
+use crate::conn::subscriptions::Arrival;
 
 /// Changes that are to be made, in order, and the one under way in the cache.
 #[derive(Debug, Default)]

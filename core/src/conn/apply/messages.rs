@@ -1,7 +1,7 @@
 //! Parts of the server's messages, as parts of changes.
 
 use crate::cache::{Part, SetId};
-use crate::subs::Destination;
+use crate::conn::subscriptions::Destination;
 use crate::wire::{QueryRows, QuerySetUpdate, UpdateRows};
 
 /// Bytes of a text of the server's that are kept. The longest that an honest one has are a panic's words and a query.

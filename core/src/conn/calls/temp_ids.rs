@@ -13,7 +13,7 @@ use bytes::Bytes;
 use foldhash::{HashMap, HashSet};
 
 use crate::cache::{AnyId, MutationId, NewIds};
-use crate::calls::CallId;
+use crate::conn::calls::CallId;
 use crate::limits::MAX_KNOWN_IDS;
 use crate::named_ids::{NamedId, replace_ids};
 

@@ -12,16 +12,16 @@ use bytes::Bytes;
 
 use crate::bsatn;
 use crate::cache::Transaction;
-use crate::calls::CallId;
 use crate::conn::apply::receiving::Receiving;
+use crate::conn::calls::CallId;
 use crate::conn::lifecycle::state::ConnectionState;
+use crate::conn::subscriptions::SubscriptionId;
 use crate::conn::subscriptions::verify::{Verification, VerificationId};
 use crate::conn::telemetry::slow::SlowConsumer;
 use crate::conn::telemetry::times::CallTimes;
 use crate::guard::Panic;
 use crate::journal::QueuedCall;
 use crate::schema::Reducer;
-use crate::subs::SubscriptionId;
 use crate::types::{ConnectionId, Identity, Timestamp};
 use crate::wire::Text;
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::calls::CallId;
+use crate::conn::calls::CallId;
 use crate::named_ids::NamedId;
 use crate::types::Uuid;
 use crate::wire::Text;

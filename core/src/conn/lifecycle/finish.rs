@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::calls::Calls;
+use crate::conn::calls::Calls;
 use crate::deadline::earlier;
 
 /// Longest time that an end lingers: a program that ends must end.

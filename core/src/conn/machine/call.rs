@@ -4,8 +4,10 @@ use std::time::Instant;
 
 use super::Connection;
 use crate::cache::{Change, MutationId};
-use crate::calls::{CallId, Gate, InFlight, Request, Sent, Tracking, Waiting, WhileDisconnected};
 use crate::conn::apply::changes::Then;
+use crate::conn::calls::{
+    CallId, Gate, InFlight, Request, Sent, Tracking, Waiting, WhileDisconnected,
+};
 use crate::conn::event::{Accepted, Cause, Event, NotSent, Reply};
 use crate::conn::lifecycle::state::Lost;
 use crate::conn::persistence::{CallOptions, Overflow, UNKNOWN_ARGUMENTS};

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use super::Connection;
 use crate::cache::{RegisterError, TableId};
-use crate::calls::{CallId, Request, WhileDisconnected};
+use crate::conn::calls::{CallId, Request, WhileDisconnected};
 use crate::conn::event::{Action, Cause, Event, NotSent, Reply, SetEnd};
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::state::{CloseReason, ConnectionState, Lost};
 use crate::conn::persistence::CallOptions;
+use crate::conn::subscriptions::{End, QuerySet, SubscriptionId, queries_bytes};
 use crate::schema::{ClientIndex, Table, TableDef};
-use crate::subs::{End, QuerySet, SubscriptionId, queries_bytes};
 use crate::wire::{ClientMessage, QuerySetId, RequestId, call_len, query_len, subscribe_len};
 
 /// Commands.

@@ -6,16 +6,18 @@ use bytes::Bytes;
 
 use super::Connection;
 use crate::cache::Change;
-use crate::calls::{InFlight, Kind};
 use crate::conn::apply::changes::Then;
 use crate::conn::apply::messages::{Violation, changes, excerpt, inserts};
+use crate::conn::calls::{InFlight, Kind};
 use crate::conn::event::{Cause, Event, Greeting, Reply, SetEnd};
 use crate::conn::lifecycle::liveness::Liveness;
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::state::{ConnectionState, Lost};
+use crate::conn::subscriptions::{
+    Answer, Arrival, Ended, Refused, Released, Route, Stage, SubscriptionId,
+};
 use crate::conn::telemetry::times::CallTimes;
 use crate::guard::log;
-use crate::subs::{Answer, Arrival, Ended, Refused, Released, Route, Stage, SubscriptionId};
 use crate::types::{TimeDuration, Timestamp};
 use crate::wire::{
     BatchResult, ProcedureStatus, QueryRows, QuerySetId, ReducerOutcome, RequestId, ServerMessage,

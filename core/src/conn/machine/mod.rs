@@ -20,11 +20,11 @@ use std::fmt;
 use std::time::Instant;
 
 use crate::cache::{Cache, CacheConfig, CacheReader};
-use crate::calls::Calls;
 use crate::conn::apply::changes::ChangeQueue;
 use crate::conn::apply::inbox::Inbox;
 use crate::conn::apply::receiving::{Arrivals, Receiving};
 use crate::conn::apply::vacuum::Vacuum;
+use crate::conn::calls::Calls;
 use crate::conn::calls::temp_ids::TempIds;
 use crate::conn::config::Config;
 use crate::conn::event::{AlarmId, Event, EventQueue, Greeting, Reply};
@@ -33,6 +33,7 @@ use crate::conn::lifecycle::finish::Finish;
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::recovery::Recovery;
 use crate::conn::persistence::Journal;
+use crate::conn::subscriptions::Subscriptions;
 use crate::conn::subscriptions::resync::Resync;
 use crate::conn::subscriptions::verify::Verifying;
 use crate::conn::telemetry::slow::{SlowConsumer, SlowDetector};
@@ -40,7 +41,6 @@ use crate::conn::telemetry::stats::Stats;
 use crate::conn::telemetry::timers::Timers;
 use crate::conn::transmit::Transmit;
 use crate::limits::Limits;
-use crate::subs::Subscriptions;
 
 pub use self::checks::{BoundFault, OwnershipFault};
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::Connection;
-use crate::calls::{CallId, Gate, Request, Tracking, Waiting, WhileDisconnected};
+use crate::conn::calls::{CallId, Gate, Request, Tracking, Waiting, WhileDisconnected};
 use crate::conn::event::{Event, Greeting, Reply, Restored, SyncState};
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::state::Lost;

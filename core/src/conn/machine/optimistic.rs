@@ -12,8 +12,8 @@ use super::Connection;
 use crate::cache::{
     AnyId, Change, Mutation, MutationError, MutationId, NewIds, RowStatus, Step, TempId,
 };
-use crate::calls::CallId;
 use crate::conn::apply::changes::Then;
+use crate::conn::calls::CallId;
 use crate::conn::calls::temp_ids::NamedArgs;
 use crate::conn::event::{Cause, Event, NotSent, Reply, TransactionEvent};
 use crate::guard::{Fenced, log};

@@ -11,9 +11,9 @@ use crate::conn::event::{Cause, Event, SetEnd, StaleReason};
 use crate::conn::lifecycle::phase::State;
 use crate::conn::subscriptions::resync::{Resync, Resynced};
 use crate::conn::subscriptions::verify::{Asked, VerificationId};
+use crate::conn::subscriptions::{Arrival, End, QuerySet, Stage, SubscriptionId, queries_bytes};
 use crate::deadline::after;
 use crate::guard::log;
-use crate::subs::{Arrival, End, QuerySet, Stage, SubscriptionId, queries_bytes};
 use crate::wire::{
     BatchSet, ClientMessage, Protocol, QueryRows, QuerySetId, Text, subscribe_batch_len,
 };

@@ -10,9 +10,9 @@ use crate::conn::event::{Action, Event, Reply, SetEnd, StaleReason};
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::recovery::Decision;
 use crate::conn::lifecycle::state::{CloseReason, ConnectionState, DialError, Lost};
+use crate::conn::subscriptions::Orphan;
 use crate::deadline::{after, at_last};
 use crate::guard::log;
-use crate::subs::Orphan;
 use crate::wire::Protocol;
 
 /// Events of the socket.

@@ -4,15 +4,15 @@ use std::time::Instant;
 
 use super::{Connection, Progress};
 use crate::cache::{Change, RowMismatch, SetFailure, SetId, Step, TableDiff, Transaction};
-use crate::calls::CallId;
 use crate::conn::apply::changes::{Aborted, Pending, Then};
 use crate::conn::apply::messages::Violation;
+use crate::conn::calls::CallId;
 use crate::conn::event::{Cause, Event, Reply, SetEnd, TransactionEvent};
 use crate::conn::lifecycle::phase::State;
 use crate::conn::lifecycle::state::{CloseReason, Lost};
+use crate::conn::subscriptions::{Arrival, Released};
 use crate::conn::telemetry::times::CallTimes;
 use crate::guard::log;
-use crate::subs::{Arrival, Released};
 use crate::wire::{Protocol, ServerMessage};
 
 /// Most refused calls that one change takes back.

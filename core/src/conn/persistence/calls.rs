@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Journal;
 use super::config::{CallOptions, OfflineConfig};
 use super::fit::{LiveReducer, Reducers, SchemaRound};
-use crate::calls::{CallId, Gate, Request, Tracking};
+use crate::conn::calls::{CallId, Gate, Request, Tracking};
 use crate::conn::event::{Accepted, NotSent, Reply};
 use crate::deadline::after;
 use crate::journal::{

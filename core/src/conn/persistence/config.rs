@@ -7,7 +7,7 @@ use crate::named_ids::NamedId;
 use crate::types::Uuid;
 use crate::wire::Text;
 
-use crate::calls::WhileDisconnected;
+use crate::conn::calls::WhileDisconnected;
 
 /// Settings of the journal. Every number has its default and its reason here.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::calls::CallId;
+use crate::conn::calls::CallId;
 use crate::journal::{Entry, Held};
 use crate::schema::{FunctionDef, ServerField, ServerSchema, fingerprint, takes_arguments};
 

@@ -31,7 +31,7 @@ use self::log::Log;
 use self::queue::CallQueue;
 use self::rows::RowLog;
 use crate::cache::{Change, Part, SetId};
-use crate::calls::{CallId, Gate, Tracking};
+use crate::conn::calls::{CallId, Gate, Tracking};
 use crate::conn::event::{Accepted, Greeting, Storage, SyncState};
 use crate::conn::lifecycle::state::Lost;
 use crate::journal::{

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::log::Log;
-use crate::calls::CallId;
+use crate::conn::calls::CallId;
 use crate::conn::event::Accepted;
 use crate::journal::{Entry, EntryState, Held, Op, QueuedCall, QueuedState};
 use crate::types::Uuid;

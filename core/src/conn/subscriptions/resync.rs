@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::net::net_parts;
 use crate::cache::{Part, SetId};
 use crate::conn::apply::inbox::Frame;
+use crate::conn::subscriptions::{Arrival, SubscriptionId};
 use crate::deadline::after;
-use crate::subs::{Arrival, SubscriptionId};
 
 /// Answers to a resync so far.
 #[derive(Debug)]

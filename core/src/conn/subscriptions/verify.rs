@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cache::Drift;
-use crate::subs::{SubscriptionId, queries_bytes};
+use crate::conn::subscriptions::{SubscriptionId, queries_bytes};
 use crate::wire::QuerySetId;
 
 /// Names one verification.
