@@ -12,8 +12,8 @@ use std::collections::hash_map::Entry;
 use bytes::Bytes;
 use foldhash::{HashMap, HashSet};
 
+use super::request::CallId;
 use crate::cache::{AnyId, MutationId, NewIds};
-use crate::conn::calls::CallId;
 use crate::limits::MAX_KNOWN_IDS;
 use crate::named_ids::{NamedId, replace_ids};
 

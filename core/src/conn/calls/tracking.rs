@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Request, WhileDisconnected};
+use super::request::{Request, WhileDisconnected};
 use crate::journal::Delivery;
 use crate::named_ids::NamedId;
 

@@ -10,7 +10,8 @@
 //! Calls that are persisted and must not run twice go without suspects, too: they are not sent while a call is
 //! unanswered that may be sent again, because if that one ends the connection, nobody knows whether they have run.
 
-use super::{Calls, Gate, InFlight, Tracking, Waiting};
+use super::tracking::{Gate, Tracking};
+use super::{Calls, InFlight, Waiting};
 
 /// Counts of calls in flight, by which it is known what else may be.
 #[derive(Debug)]

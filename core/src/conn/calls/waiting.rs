@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::CallId;
-use super::{Calls, Gate, InFlight, Kind, Request, Tracking, Waiting};
+use super::request::{CallId, Kind, Request};
+use super::tracking::{Gate, Tracking};
+use super::{Calls, InFlight, Waiting};
 use crate::journal::Delivery;
 use crate::wire::{ClientMessage, RequestId};
 
