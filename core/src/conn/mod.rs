@@ -28,6 +28,7 @@
 
 mod apply;
 mod calls;
+mod checks;
 mod config;
 mod endpoint;
 mod event;
@@ -40,6 +41,7 @@ mod transmit;
 
 pub use self::apply::receiving::{PartialMessage, Receiving};
 pub use self::calls::temp_ids::NamedArgs;
+pub use self::checks::{BoundFault, OwnershipFault};
 pub use self::config::{Config, Reconnect};
 pub use self::endpoint::{
     Endpoint, EndpointError, Server, SubscribeParameters, check_database_name,
@@ -50,7 +52,7 @@ pub use self::event::{
 };
 pub use self::lifecycle::finish::LINGER_MAX;
 pub use self::lifecycle::state::{AnswerOrigin, CloseReason, ConnectionState, DialError, Lost};
-pub use self::machine::{BoundFault, Connection, OwnershipFault, Progress};
+pub use self::machine::{Connection, Progress};
 pub use self::persistence::{
     CallOptions, LiveReducer, OfflineConfig, Overflow, Replay, SchemaRound, table_fingerprint,
 };

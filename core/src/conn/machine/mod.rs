@@ -5,9 +5,9 @@
 //! the fields.
 
 mod call;
-mod checks;
 mod command;
 mod ending;
+mod lost;
 mod message;
 mod offline;
 mod optimistic;
@@ -26,6 +26,7 @@ use crate::conn::apply::receiving::{Arrivals, Receiving};
 use crate::conn::apply::vacuum::Vacuum;
 use crate::conn::calls::Calls;
 use crate::conn::calls::temp_ids::TempIds;
+use crate::conn::checks::{BoundFault, OwnershipFault, exceeded, miscounted, ownership_faults};
 use crate::conn::config::Config;
 use crate::conn::event::{AlarmId, Event, EventQueue, Greeting, Reply};
 use crate::conn::lifecycle::credentials::Credentials;
@@ -41,8 +42,6 @@ use crate::conn::telemetry::stats::Stats;
 use crate::conn::telemetry::timers::Timers;
 use crate::conn::transmit::Transmit;
 use crate::limits::Limits;
-
-pub use self::checks::{BoundFault, OwnershipFault};
 
 /// One database, as one client sees it: its sockets, its query sets, its calls, and the cache.
 ///
@@ -303,5 +302,112 @@ impl Connection {
             self.stats.slow_notices += 1;
             self.events.push(Event::Slow(slow));
         }
+    }
+}
+
+/// Checks, for tests.
+impl Connection {
+    /// Bounds that do not hold. None, at any moment, where the driver reads only what
+    /// [it may](Connection::can_receive), and no journal had more calls than may be made.
+    #[doc(hidden)]
+    pub fn bound_faults(&self) -> Vec<BoundFault> {
+        let limits = &self.config.limits;
+        let resync = self.resync.as_ref().map_or(0, Resync::bytes);
+        let held = [
+            // One frame may exceed it: the last, or the one under way.
+            ("max_received_bytes", self.inbox.bytes_before_last(), limits.max_received_bytes),
+            ("max_resync_bytes", resync, limits.max_resync_bytes),
+            ("max_call_bytes", self.calls.bytes(), limits.max_call_bytes),
+            ("max_query_set_bytes", self.subs.bytes(), limits.max_query_set_bytes),
+            ("max_query_set_bytes", self.verifying.bytes(), limits.max_query_set_bytes),
+        ];
+        let counts = [
+            ("max_call_bytes", self.calls.bytes(), self.calls.recounted_bytes()),
+            ("max_query_set_bytes", self.subs.bytes(), self.subs.recounted_bytes()),
+        ];
+        exceeded(&held).chain(miscounted(&counts)).collect()
+    }
+
+    /// Violations of the ownership of rows. None, at any moment.
+    ///
+    /// Takes time in proportion to the number of sets and of queued changes.
+    #[doc(hidden)]
+    pub fn ownership_faults(&self) -> Vec<OwnershipFault> {
+        let journal = self.journal.as_deref();
+        ownership_faults(&self.cache, &self.subs, journal, self.changes_to_make())
+    }
+}
+
+#[cfg(test)]
+#[allow(dead_code, reason = "the machine's tests use all of it")]
+#[path = "../../../tests/machine/item.rs"]
+mod item;
+#[cfg(test)]
+#[allow(dead_code, reason = "the machine's tests use all of it")]
+#[path = "../../../tests/machine/rig.rs"]
+mod rig;
+
+#[cfg(test)]
+mod tests {
+    use super::item::{Item, item};
+    use super::rig::{Rig, applied, greeting, told};
+    use super::*;
+    use crate::cache::{Change, Part, SetId, Step};
+    use crate::conn::Config;
+    use crate::wire::{ClientMessage, Protocol, RowList};
+
+    /// A connection with a row without an owner, as no history ought to leave one.
+    fn with_orphan() -> Rig {
+        let mut rig = Rig::with(Config::default());
+        rig.connection.register::<Item>().unwrap();
+        let mut rig = rig.greeted(Protocol::V3);
+        let rows = RowList::from_rows([item(1, 0).bytes(), item(2, 0).bytes()]);
+        let (set, table) = (SetId(1000), "t".into());
+        rig.connection.cache.begin(Change::of(vec![Part::Inserts { set, table, rows }]));
+        assert!(matches!(rig.connection.cache.step(100), Step::Committed(_)));
+        rig
+    }
+
+    /// Answers the one set that was asked for with another version of the row.
+    fn answer(rig: &mut Rig) -> Vec<String> {
+        let sent = rig.sent();
+        let [ClientMessage::Subscribe { request_id, query_set_id, .. }] = sent[..] else {
+            panic!("{sent:?}")
+        };
+        rig.server(applied(request_id, query_set_id, &[&item(1, 7).bytes()]));
+        told(&rig.events_unchecked())
+    }
+
+    fn come_back(rig: &mut Rig) -> Vec<String> {
+        let _ = rig.sleep();
+        let _ = rig.actions();
+        rig.connection.handle_opened(Protocol::V3);
+        rig.server(greeting());
+        told(&rig.events_unchecked())
+    }
+
+    #[test]
+    fn orphaned_rows_are_found() {
+        let rig = with_orphan();
+        let faults = rig.connection.ownership_faults();
+        let [OwnershipFault::Orphaned(held)] = &faults[..] else { panic!("{faults:?}") };
+        assert_eq!((held.set, &*held.table, held.rows), (SetId(1000), "t", 2));
+    }
+
+    #[test]
+    fn orphaned_rows_go_when_everything_reloads() {
+        let mut rig = with_orphan();
+        let _ = rig.connection.subscribe(vec!["SELECT * FROM t".into()]);
+        assert_eq!(answer(&mut rig), ["Reconnecting"]);
+        assert_eq!(come_back(&mut rig), ["Connected", "Ready"]);
+        assert_eq!(answer(&mut rig), ["Reconnecting"], "it does not fit what is here");
+        let reloaded = ["Connected", "Resyncing", "transaction: Resync", "Ready"];
+        assert_eq!(come_back(&mut rig), reloaded);
+        assert_eq!(answer(&mut rig), ["transaction: Applied", "set 0 applied"]);
+        assert_eq!(rig.connection.ownership_faults(), []);
+        assert_eq!(rig.connection.stats().reloads, 1);
+        let view = rig.connection.reader().read();
+        let items: Vec<Item> = view.table::<Item>().unwrap().iter().copied().collect();
+        assert_eq!(items, [item(1, 7)]);
     }
 }

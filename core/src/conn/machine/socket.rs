@@ -6,12 +6,9 @@ use bytes::Bytes;
 
 use super::Connection;
 use crate::conn::apply::receiving::PartialMessage;
-use crate::conn::event::{Action, Event, Reply, SetEnd, StaleReason};
+use crate::conn::event::{Action, Event, Reply, StaleReason};
 use crate::conn::lifecycle::phase::State;
-use crate::conn::lifecycle::recovery::Decision;
-use crate::conn::lifecycle::state::{CloseReason, ConnectionState, DialError, Lost};
-use crate::conn::subscriptions::Orphan;
-use crate::deadline::{after, at_last};
+use crate::conn::lifecycle::state::{CloseReason, DialError, Lost};
 use crate::guard::log;
 use crate::wire::Protocol;
 
@@ -193,85 +190,5 @@ impl Connection {
     /// `max_received_bytes`.
     pub fn can_receive(&self) -> bool {
         self.inbox.bytes() < self.config.limits.max_received_bytes
-    }
-}
-
-/// Consequences of events.
-impl Connection {
-    pub(super) fn dial(&mut self, now: Instant) {
-        self.state = State::Dialing { since: now };
-        let dial = self.credentials.dial(self.recovery.attempt().saturating_add(1));
-        self.transmit.act(Action::Dial(dial));
-    }
-
-    /// The socket has ended: applies what came before, then completes the rest.
-    fn drain(&mut self, now: Instant, protocol: Protocol, reason: CloseReason) {
-        // Whoever closes waits for what came, and not for ever.
-        let until = match reason {
-            CloseReason::Requested => after(now, self.config.close_timeout),
-            CloseReason::Lost(_) | CloseReason::Panicked(_) => None,
-        };
-        self.state = State::Draining { protocol, reason, until };
-        if self.inbox.is_empty() && !self.is_applying() {
-            self.drained(now);
-        }
-    }
-
-    /// Continues once everything that came before the socket ended is applied.
-    pub(super) fn drained(&mut self, now: Instant) {
-        match std::mem::replace(&mut self.state, State::Idle) {
-            State::Draining { reason: CloseReason::Lost(lost), .. } => self.lost(now, lost),
-            _ => self.end(now, CloseReason::Requested),
-        }
-    }
-
-    /// Gives the socket up. What had come is applied all the same.
-    pub(super) fn lose(&mut self, now: Instant, reason: Lost) {
-        self.transmit.abandon();
-        self.transmit.forget_messages();
-        self.handle_lost(now, reason);
-    }
-
-    /// There is no socket any more: completes what depended on it, and decides what comes next.
-    fn lost(&mut self, now: Instant, reason: Lost) {
-        self.stats.losses += 1;
-        if self.is_leaving() {
-            return self.end(now, CloseReason::Requested);
-        }
-        let decision = self.recovery.lost(now, &reason);
-        log!(debug, %reason, next = ?decision, "the connection is lost");
-        match decision {
-            Decision::GiveUp => self.end(now, CloseReason::Lost(reason)),
-            // It was refused for the token that was presented before.
-            Decision::AwaitToken(_) if self.credentials.is_new() => {
-                self.let_go(&reason);
-                self.dial(now);
-            }
-            Decision::AwaitToken(pause) => {
-                self.let_go(&reason);
-                self.state =
-                    State::AwaitingToken { until: pause.and_then(|pause| after(now, pause)) };
-                self.events.announce(ConnectionState::NeedsAuth(reason));
-            }
-            Decision::Retry(pause) => {
-                self.let_go(&reason);
-                let (attempt, next_at) = (self.recovery.attempt(), at_last(now, pause));
-                self.state = State::Waiting { until: after(now, pause) };
-                self.events.announce(ConnectionState::Reconnecting { attempt, next_at, reason });
-            }
-        }
-    }
-
-    /// Answers what only the lost socket could have answered; the rest waits for the next one. Rows stay readable.
-    fn let_go(&mut self, reason: &Lost) {
-        let only_calls = !self.subs.any_unanswered() && self.verifying.is_idle();
-        self.forget_socket();
-        self.let_go_of_calls(reason, only_calls);
-        for orphan in self.subs.orphan() {
-            match orphan {
-                Orphan::Stale(rows) => self.cache.mark_stale(rows),
-                Orphan::Ended(set, rows) => self.drop_set(set, rows, SetEnd::Unsubscribed),
-            }
-        }
     }
 }
