@@ -336,8 +336,9 @@ impl Connection {
     ) -> CallTimes {
         let now = self.calls.clock();
         let came = self.inbox.came().or(now);
-        self.stats.count_answer(sent, came);
-        CallTimes::answered(made, sent, came, now)
+        let took = sent.zip(came).map(|(sent, came)| came.saturating_duration_since(sent));
+        self.stats.count_answer(took);
+        CallTimes::answered(made, sent, took, (came, now))
     }
 
     /// Makes a change; where nothing changes, what follows it follows at once.

@@ -1,6 +1,6 @@
 //! Counters of a connection's work, done and pending.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use super::histogram::Histogram;
 
@@ -60,11 +60,11 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Counts the answer to a call that was sent at a moment, in a frame that came at another.
-    pub(in crate::conn) fn count_answer(&mut self, sent: Option<Instant>, came: Option<Instant>) {
+    /// Counts the answer to a call, which came after this time.
+    pub(in crate::conn) fn count_answer(&mut self, round_trip: Option<Duration>) {
         self.calls_answered += 1;
-        if let (Some(sent), Some(came)) = (sent, came) {
-            self.round_trips.record(came.saturating_duration_since(sent));
+        if let Some(round_trip) = round_trip {
+            self.round_trips.record(round_trip);
         }
     }
 

@@ -27,19 +27,16 @@ impl CallTimes {
         self.applying.get()
     }
 
-    /// Times of a call that was made and sent then, and whose answer came in a frame and is read now. Its rows may be
-    /// applied later.
+    /// Times of a call that was made and sent then, and whose answer came in a frame after `round_trip`, and is read now. Its
+    /// rows may be applied later.
     pub(in crate::conn) fn answered(
         made: Option<Instant>,
         sent: Option<Instant>,
-        came: Option<Instant>,
-        now: Option<Instant>,
+        round_trip: Option<Duration>,
+        (came, now): (Option<Instant>, Option<Instant>),
     ) -> Self {
         let queued = Span::between(made, sent);
-        let round_trip = match (sent, came) {
-            (Some(sent), Some(came)) => Span::of(came.saturating_duration_since(sent)),
-            _ => Span::default(),
-        };
+        let round_trip = round_trip.map_or_else(Span::default, Span::of);
         Self { queued, round_trip, applying: Span::between(came, now) }
     }
 
