@@ -5,10 +5,7 @@ use std::fmt;
 use foldhash::{HashMap, HashMapExt};
 
 use super::membership::sets::SetId;
-use super::table::store::TableStore;
 use super::{Cache, TableId};
-use crate::bsatn::Writer;
-use crate::schema::Row;
 use crate::wire::{QueryRows, RowList};
 
 /// Difference of a table from the server's rows, in one query set.
@@ -80,21 +77,4 @@ fn drift(table: &str, counts: impl Iterator<Item = i64>) -> Option<Drift> {
         surplus += count.min(0).unsigned_abs();
     }
     (missing + surplus > 0).then(|| Drift { table: table.into(), missing, surplus })
-}
-
-impl<R: Row> TableStore<R> {
-    /// Shows the encoding of each row that a set holds, and how often it does.
-    pub(super) fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
-        let mut bytes = Writer::new();
-        for (id, count) in self.membership.rows_of(set) {
-            if let Some(row) = self.storage.live_row(id) {
-                bytes.clear();
-                row.encode(&mut bytes);
-                each(bytes.as_slice(), count);
-            }
-        }
-        if let Some(layer) = &self.layer {
-            layer.shadowed_of(set, each);
-        }
-    }
 }

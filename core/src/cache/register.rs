@@ -3,20 +3,13 @@
 use core::any::{Any, TypeId};
 use std::sync::Arc;
 
-use super::error::{RegisterError, RowMismatch, SetFailure};
-use super::index::Compare;
-use super::index::identity::{ByBytes, ByKey, Identity};
-use super::membership::Dropping;
+use super::error::{RegisterError, SetFailure};
 use super::membership::sets::SetId;
-use super::storage::slots::RowId;
-use super::storage::stamp::Stamp;
-use super::table::diagnose::diagnose;
-use super::table::raw::{Moving, RawRow};
-use super::table::store::TableStore;
+use super::table::TableStore;
+use super::table::raw::RawRow;
 use super::{Cache, TableId};
-use crate::bsatn;
-use crate::guard::{self, FencedRows};
-use crate::schema::{ClientIndex, Row, Table, TableDef};
+use crate::guard;
+use crate::schema::{ClientIndex, Table, TableDef};
 
 /// Result of a first mention: see [`Cache::register`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,147 +153,4 @@ fn agree(registered: &TableDef, other: &TableDef, same_rows: bool) -> Result<(),
         return Ok(());
     };
     Err(RegisterError::Definition { table, what })
-}
-
-impl<R: Row> TableStore<R> {
-    /// Adds an index of the client's own, with the rows that are there.
-    fn declare(&mut self, column: u16, compare: Arc<Compare<R>>) {
-        let Self { indexes, storage, .. } = self;
-        indexes.declare(column, compare, || storage.held_rows(), storage.chunks());
-    }
-
-    /// Takes over the rows of a raw table, except those that only `outdated` sets hold.
-    fn adopt(
-        &mut self,
-        raw: &TableStore<RawRow>,
-        version: u64,
-        outdated: &[SetId],
-    ) -> Vec<SetFailure> {
-        if self.is_event() {
-            return Vec::new();
-        }
-        let mut failed: Vec<SetFailure> = Vec::new();
-        let (mut rows, mut came) = (FencedRows::with_capacity(raw.storage.len()), Vec::new());
-        for moving in raw.live_rows().filter(|row| !raw.is_outdated(row, outdated)) {
-            match R::decode_row(moving.bytes) {
-                Ok(row) => {
-                    rows.push(row);
-                    came.push(moving);
-                }
-                Err(error) => {
-                    let reason = diagnose(&R::DEF, moving.bytes, error);
-                    self.fail_holders(raw, &moving, &reason, &mut failed);
-                }
-            }
-        }
-        self.reserve(rows.len());
-        // Each row leaves its fence alone.
-        rows.reverse();
-        came.reverse();
-        while let (Some(row), Some(moving)) = (rows.pop(), came.pop()) {
-            if self.is_keyed() && self.holds_key(&row) {
-                let column = self.def.and_then(|def| def.primary_key);
-                let column = column.and_then(|key| R::DEF.columns.get(usize::from(key)));
-                let column = column.map_or("", |column| column.name);
-                let reason = RowMismatch::TwoRowsOfOneKey { column };
-                self.fail_holders(raw, &moving, &reason, &mut failed);
-                continue;
-            }
-            self.adopt_live(row, raw, &moving);
-        }
-        // Rows that only older views see do not say any more which sets held them.
-        if outdated.is_empty() {
-            for (version, ids) in raw.storage.deleted_rows() {
-                self.adopt_deleted(raw, version, ids);
-            }
-        }
-        for set in failed.iter().map(|failure| failure.set).chain(outdated.iter().copied()) {
-            self.forget_set(set);
-        }
-        self.storage.note_change(version);
-        self.adopt_counts(raw, version);
-        failed
-    }
-
-    fn adopt_live(&mut self, row: R, raw: &TableStore<RawRow>, moving: &Moving<'_>) {
-        let Some(id) = self.adopt_row(row, moving.bytes.len()) else { return };
-        self.storage.make_visible(id, moving.created);
-        self.membership.set_members(id, raw.membership.members_of(moving.list));
-    }
-
-    fn adopt_deleted(&mut self, raw: &TableStore<RawRow>, version: u64, deleted: &[u32]) {
-        let mut ids = Vec::new();
-        for (moving, at) in raw.deleted_rows_of(deleted) {
-            let Ok(row) = R::decode_row(moving.bytes) else { continue };
-            let Some(id) = self.adopt_row(row, moving.bytes.len()) else { continue };
-            self.storage.make_visible(id, moving.created);
-            self.storage.delete(id, at);
-            ids.push(id.0);
-        }
-        self.storage.retire_later(version, ids);
-    }
-
-    /// Puts a row into a slot and into all indexes; none if there is no room for it.
-    fn adopt_row(&mut self, row: R, size: usize) -> Option<RowId> {
-        let hasher = self.indexes.hasher();
-        let mut scratch = bsatn::Writer::new();
-        let keyed = self.is_keyed();
-        let hash = if keyed {
-            ByKey::hash_row(&row, hasher, &mut scratch)
-        } else {
-            ByBytes::hash_row(&row, hasher, &mut scratch)
-        };
-        let id = self.put_sized(row, size, 1).ok()?;
-        self.index_row(hash, id);
-        Some(id)
-    }
-
-    fn holds_key(&self, row: &R) -> bool {
-        let hash = ByKey::hash_row(row, self.indexes.hasher(), &mut bsatn::Writer::new());
-        self.find_live(hash, |held| held.key() == row.key()).is_some()
-    }
-
-    fn fail_holders(
-        &self,
-        raw: &TableStore<RawRow>,
-        moving: &Moving<'_>,
-        reason: &RowMismatch,
-        failed: &mut Vec<SetFailure>,
-    ) {
-        for &(set, _) in raw.membership.members_of(moving.list) {
-            if failed.iter().all(|failure| failure.set != set) {
-                failed.push(SetFailure {
-                    set,
-                    table: self.id,
-                    table_name: Arc::clone(&self.name),
-                    row_type: R::DEF.name,
-                    reason: reason.clone(),
-                });
-            }
-        }
-    }
-
-    /// Takes a failed set's rows out of a table that nobody has seen typed yet.
-    fn forget_set(&mut self, set: SetId) {
-        let mut gone = Vec::new();
-        let mut dropping = Dropping::new(set);
-        for chunk in 0..self.membership.chunks() {
-            for (id, _) in self.membership.drop_in_chunk(chunk, &mut dropping) {
-                if !self.membership.is_held(id) {
-                    self.storage.delete(id, Stamp::ALWAYS);
-                    self.storage.hide_from_all(id);
-                    gone.push(id.0);
-                }
-            }
-        }
-        self.storage.retire_later(0, gone);
-    }
-
-    /// Older views of the typed table have as many rows as they had of the raw one, but for rows that failed.
-    fn adopt_counts(&self, raw: &TableStore<RawRow>, version: u64) {
-        for (at, count) in raw.storage.counts().into_iter().filter(|entry| entry.0 < version) {
-            self.storage.adopt_count(at, count);
-        }
-        self.storage.note_count(version, 0);
-    }
 }

@@ -21,11 +21,10 @@ use super::optimistic::LOCAL;
 use super::storage::slots::NO_ROW;
 use super::storage::stamp::Stamp;
 use super::table::any::AnyTable;
-use super::table::store::TableStore;
 use super::transaction::diff::{Pair, Retained, TableDiff};
 use super::{Cache, TableId};
 use crate::guard::{self, Collector, Noted, Panic, ROW_TYPE};
-use crate::schema::{Row, RowDef};
+use crate::schema::RowDef;
 
 /// The table whose code runs, and the work that panics have left.
 #[derive(Debug, Default)]
@@ -224,15 +223,6 @@ impl SetFailure {
         let row_type = store.def().map_or(RAW, |def| def.row).name;
         let table_name = Arc::clone(store.name());
         Self { set, table, table_name, row_type, reason: reason.clone() }
-    }
-}
-
-impl<R: Row> TableStore<R> {
-    /// An empty table of the same name and type, with the same indexes.
-    pub(super) fn afresh(&self) -> Self {
-        let mut fresh = Self::new(self.id, Arc::clone(&self.name), self.def);
-        fresh.indexes.declare_as(&self.indexes, fresh.storage.chunks());
-        fresh
     }
 }
 

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::error::OutOfSyncKind;
+use super::table::TableStore;
 use super::table::raw::RawRow;
-use super::table::store::TableStore;
 use super::{Cache, TableId};
 
 /// Bytes that a table takes beside its rows and its name.

@@ -9,11 +9,10 @@ use super::membership::sets::SetId;
 use super::optimistic::Mutations;
 use super::read::catalog::Catalog;
 use super::read::epoch::{CacheReader, Epoch, Shared, Tables};
-use super::read::snapshot::AnySnapshot;
 use super::read::snapshots::Snapshots;
 use super::reset::Resets;
 use super::storage::stamp::FREEZE_EVERY;
-use super::table::any::{AnyTable, Dead, Usage};
+use super::table::any::{AnyTable, Dead, QuietWork, Usage};
 use super::transaction::apply::Applying;
 use super::unmentioned::Unmentioned;
 use super::{CacheConfig, TableId};
@@ -76,22 +75,6 @@ impl Unclean {
         });
     }
 }
-
-/// Work on tables while no reader has a view.
-struct QuietWork {
-    is_wanted: fn(&dyn AnyTable) -> bool,
-    act: fn(&mut dyn AnyTable, &mut Arc<dyn AnySnapshot>, &mut usize),
-}
-
-const COMPACTION: QuietWork = QuietWork {
-    is_wanted: |table| table.wants_compaction(),
-    act: |table, published, budget| table.compact(published, budget),
-};
-
-const VACUUM: QuietWork = QuietWork {
-    is_wanted: |table| table.wants_vacuum(),
-    act: |table, published, budget| table.vacuum(published, budget),
-};
 
 /// The pass that stamps old rows: see [`Stamp`](super::storage::stamp::Stamp).
 #[derive(Debug)]
@@ -180,7 +163,7 @@ impl Cache {
     pub(super) fn reclaim_some(&mut self, max_rows: usize) -> bool {
         let mut budget = max_rows.max(1);
         if self.applying.is_none() {
-            self.at_quiet_moments(&COMPACTION, &mut budget);
+            self.at_quiet_moments(QuietWork::Compaction, &mut budget);
         }
         let horizon = self.oldest_held();
         self.each_unclean(|table| {
@@ -191,12 +174,12 @@ impl Cache {
         if self.applying.is_none() {
             self.each_unclean(|table| table.mark_all_visible(horizon));
             // What can be freed where it is need not be moved around.
-            self.at_quiet_moments(&VACUUM, &mut budget);
+            self.at_quiet_moments(QuietWork::Vacuum, &mut budget);
             moved = self.evacuate(&mut budget);
             self.forget_tables_of_ended_sets();
             self.publish_if_needed();
         }
-        self.at_quiet_moments(&VACUUM, &mut budget);
+        self.at_quiet_moments(QuietWork::Vacuum, &mut budget);
         self.freeze(&mut budget);
         let is_unclean = |table: TableId| !self.tables[table.0 as usize].is_clean();
         self.unclean.retain(is_unclean);
@@ -258,9 +241,9 @@ impl Cache {
 
     /// Does something that needs rows for itself, if nobody has a view, in turns that are short enough for readers to wait
     /// for.
-    fn at_quiet_moments(&mut self, work: &QuietWork, budget: &mut usize) {
+    fn at_quiet_moments(&mut self, work: QuietWork, budget: &mut usize) {
         const TURN_ROWS: usize = 1024;
-        while *budget > 0 && self.any_unclean(work.is_wanted) {
+        while *budget > 0 && self.any_unclean(|table| table.wants(work)) {
             let before = (*budget).min(TURN_ROWS);
             let mut turn = before;
             self.quiet_turn(work, &mut turn);
@@ -272,7 +255,7 @@ impl Cache {
         }
     }
 
-    fn quiet_turn(&mut self, work: &QuietWork, budget: &mut usize) {
+    fn quiet_turn(&mut self, work: QuietWork, budget: &mut usize) {
         self.oldest_held();
         if !self.past.is_empty() {
             return;
@@ -284,10 +267,10 @@ impl Cache {
             let place = table.0 as usize;
             let table = &mut *self.tables[place];
             if let Some(published) = tables.snapshots.get_unshared(place)
-                && (work.is_wanted)(table)
+                && table.wants(work)
                 && *budget > 0
             {
-                (work.act)(table, published, budget);
+                table.work_quietly(work, published, budget);
             }
         }
     }

@@ -89,10 +89,9 @@ impl<R> Indexes<R> {
         self.is_unpublished
     }
 
-    /// A clone for readers, which have the present shards then.
-    pub(in crate::cache) fn publish(&mut self) -> Self {
+    /// Notes that readers get a clone.
+    pub(in crate::cache) fn published(&mut self) {
         self.is_unpublished = false;
-        self.clone()
     }
 
     /// Gives the ordered indexes the list in which all ids that they have, or get next, are found.

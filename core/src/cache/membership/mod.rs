@@ -82,10 +82,6 @@ impl Membership {
         self.lists.members(self.holders(id))
     }
 
-    pub(in crate::cache) fn members_of(&self, list: ListId) -> &[Member] {
-        self.lists.members(list)
-    }
-
     /// Replaces the sets that hold a row.
     pub(in crate::cache) fn set_members(&mut self, id: RowId, members: &[Member]) {
         let list = self.lists.intern_members(members);

@@ -18,9 +18,9 @@
 
 mod footprint;
 mod layer;
-mod lift;
 mod local_table;
 mod new_ids;
+mod overlay;
 mod pending;
 mod rebase;
 mod shadow;
@@ -30,9 +30,10 @@ mod tx;
 mod writes;
 
 pub(super) use self::footprint::Turn;
-pub(super) use self::layer::{AnyLayer, KeyId, Layer};
+pub(super) use self::layer::{AnyLayer, KeyId};
 pub use self::local_table::{LocalTable, LocalTableMut};
 pub(super) use self::new_ids::Handed;
+pub(super) use self::overlay::Overlay;
 pub(super) use self::pending::Mutations;
 pub use self::pending::{Mutated, RowStatus};
 pub(super) use self::rebase::Rebasing;

@@ -10,11 +10,12 @@ use std::collections::VecDeque;
 use foldhash::{HashMap, HashSet};
 
 use super::footprint::Turn;
-use super::layer::KeyId;
+use super::layer::{KeyId, Layer};
 use super::temp_id::{AnyId, NewIds};
 use crate::bsatn::{Reader, Writer};
 use crate::cache::storage::slots::{NO_ROW, RowId};
-use crate::cache::table::store::TableStore;
+use crate::cache::table::rows::Rows;
+use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
 /// Temporary ids that a mutation was given when it last ran.
@@ -44,77 +45,71 @@ impl Claim {
 }
 
 /// A row that the change under way inserts.
-struct Came<'a, R> {
+pub(super) struct Came<'a, R> {
     id: AnyId,
     row: &'a R,
 }
 
-impl<R: Row> TableStore<R> {
-    /// Finds the server's ids for those that a mutation of this turn gave to rows of these keys.
-    pub(in crate::cache) fn find_new_ids(
-        &self,
-        keys: &[KeyId],
-        turn: Turn,
-        handed: &Handed,
-        found: &mut NewIds,
-    ) {
-        let mut temporary = self.temporary_rows(keys, turn, handed);
-        let mut came = self.came();
-        if temporary.is_empty() || came.is_empty() {
-            return;
-        }
-        let mut taken = HashSet::default();
-        temporary.retain(|(temp, _)| {
-            let claim = handed.claims.iter().find(|claim| claim.id == *temp);
-            let Some(claim) = claim else { return true };
-            let mut claimed = came.iter().filter(|came| claim.holds(came.row) == Some(true));
-            if let (Some(only), None) = (claimed.next(), claimed.next()) {
-                taken.insert(only.id);
-                found.add(*temp, only.id);
-            }
-            false
-        });
-        came.retain(|came| !taken.contains(&came.id));
-        by_content(&mut temporary, &mut came, found);
-        if let ([(temp, _)], [only]) = (&temporary[..], &came[..]) {
+/// Rows that a mutation inserted under temporary ids of its own, encoded.
+type Temporary = Vec<(AnyId, Box<[u8]>)>;
+
+/// Finds the server's ids for temporary ones, among those of the rows that the change under way inserts.
+pub(super) fn find<R: Row>(
+    mut temporary: Temporary,
+    mut came: Vec<Came<'_, R>>,
+    handed: &Handed,
+    found: &mut NewIds,
+) {
+    if temporary.is_empty() || came.is_empty() {
+        return;
+    }
+    let mut taken = HashSet::default();
+    temporary.retain(|(temp, _)| {
+        let claim = handed.claims.iter().find(|claim| claim.id == *temp);
+        let Some(claim) = claim else { return true };
+        let mut claimed = came.iter().filter(|came| claim.holds(came.row) == Some(true));
+        if let (Some(only), None) = (claimed.next(), claimed.next()) {
+            taken.insert(only.id);
             found.add(*temp, only.id);
         }
-    }
-
-    /// The rows that a mutation inserted under temporary ids of its own, encoded.
-    fn temporary_rows(
-        &self,
-        keys: &[KeyId],
-        turn: Turn,
-        handed: &Handed,
-    ) -> Vec<(AnyId, Box<[u8]>)> {
-        let Some(layer) = &self.layer else { return Vec::new() };
-        let handed: HashSet<AnyId> = handed.ids.iter().copied().collect();
-        let rows = keys.iter().filter_map(|key| {
-            let version = layer.key(*key)?.stack().at(turn)?.seen()?;
-            let id = AnyId::of(version.row()?.key()).filter(|id| handed.contains(id))?;
-            Some((id, version.bytes().into()))
-        });
-        rows.collect()
-    }
-
-    fn came(&self) -> Vec<Came<'_, R>> {
-        let came = self.staging.pairs.iter().filter(|pair| pair.old == NO_ROW);
-        let rows = came.filter_map(|pair| {
-            let row = self.storage.row(RowId(pair.new))?;
-            let id = AnyId::of(row.key()).filter(|id| !id.is_temp_id())?;
-            Some(Came { id, row })
-        });
-        rows.collect()
+        false
+    });
+    came.retain(|came| !taken.contains(&came.id));
+    by_content(&mut temporary, &mut came, found);
+    if let ([(temp, _)], [only]) = (&temporary[..], &came[..]) {
+        found.add(*temp, only.id);
     }
 }
 
+/// The rows of these keys that a mutation of this turn inserted under temporary ids of its own.
+pub(super) fn temporary_rows<R: Row>(
+    layer: &Layer<R>,
+    keys: &[KeyId],
+    turn: Turn,
+    handed: &Handed,
+) -> Temporary {
+    let handed: HashSet<AnyId> = handed.ids.iter().copied().collect();
+    let rows = keys.iter().filter_map(|key| {
+        let version = layer.key(*key)?.stack().at(turn)?.seen()?;
+        let id = AnyId::of(version.row()?.key()).filter(|id| handed.contains(id))?;
+        Some((id, version.bytes().into()))
+    });
+    rows.collect()
+}
+
+/// The rows that a change inserts, out of its pairs.
+pub(super) fn came<'a, R: Row>(rows: &'a Rows<R>, pairs: &[Pair]) -> Vec<Came<'a, R>> {
+    let came = pairs.iter().filter(|pair| pair.old == NO_ROW);
+    let came = came.filter_map(|pair| {
+        let row = rows.storage().row(RowId(pair.new))?;
+        let id = AnyId::of(row.key()).filter(|id| !id.is_temp_id())?;
+        Some(Came { id, row })
+    });
+    came.collect()
+}
+
 /// Finds rows that are the same but for their keys. Of several that are, the first ids go to the first.
-fn by_content<R: Row>(
-    temporary: &mut Vec<(AnyId, Box<[u8]>)>,
-    came: &mut Vec<Came<'_, R>>,
-    found: &mut NewIds,
-) {
+fn by_content<R: Row>(temporary: &mut Temporary, came: &mut Vec<Came<'_, R>>, found: &mut NewIds) {
     let mut by_content: HashMap<Box<[u8]>, VecDeque<AnyId>> = HashMap::default();
     let mut bytes = Writer::new();
     for Came { id, row } in came.iter() {

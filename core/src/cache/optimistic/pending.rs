@@ -14,7 +14,7 @@ use super::writes::{identity_hash, same_row};
 use super::{LocalTx, Mutation, MutationError, MutationId};
 use crate::cache::read::epoch::View;
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::table::store::TableStore;
+use crate::cache::table::TableStore;
 use crate::cache::transaction::apply::Applying;
 use crate::cache::transaction::diff::Transaction;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId};
@@ -373,14 +373,15 @@ impl Cache {
     /// Origin of a row; none if there is no such row now.
     pub fn row_status<T: Table>(&self, row: &T::Row) -> Option<RowStatus> {
         let store = self.store::<T::Row>(self.table_of::<T>()?)?;
-        let hash = identity_hash::<T::Row>(row, store.is_keyed(), store.indexes.hasher());
-        let is = |other: &T::Row| same_row::<T::Row>(row, other, store.is_keyed());
-        if let Some(writers) = store.shown_writers(row) {
+        let rows = store.rows();
+        let hash = identity_hash::<T::Row>(row, rows.is_keyed(), rows.indexes().hasher());
+        let is = |other: &T::Row| same_row::<T::Row>(row, other, rows.is_keyed());
+        if let Some(writers) = store.overlay().shown_writers(rows, row) {
             let pending = writers.into_iter().filter_map(|turn| self.mutations.get(turn));
             return Some(RowStatus::Pending(pending.map(|pending| pending.id).collect()));
         }
-        let id = store.find_live(hash, is)?;
-        let holders = store.membership.members(id);
+        let id = rows.find_live(hash, is)?;
+        let holders = rows.membership().members(id);
         // Nobody holds a row that a change under way takes away.
         let stale = !holders.is_empty() && holders.iter().all(|(set, _)| self.stale.contains(set));
         Some(if stale { RowStatus::Stale } else { RowStatus::Confirmed })

@@ -1,11 +1,8 @@
-//! Showing what mutations wrote in place of the server's rows.
-
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+//! Moving rows between a table's slots and the layer: showing what mutations wrote in place of the server's rows.
 
 use foldhash::HashMap;
 
-use super::footprint::Turn;
-use super::layer::{AnyLayer, Ground, Key, KeyId, Layer, Place, Shadowed};
+use super::layer::{Ground, Key, KeyId, Layer, Place, Shadowed};
 use super::stack::Packed;
 use super::writes::{encode_alike, identity_hash};
 use crate::bsatn::Writer;
@@ -13,153 +10,153 @@ use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::table::store::TableStore;
+use crate::cache::table::rows::Rows;
 use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
 /// Holds the rows that mutations wrote. No query set has this number: they are counted up from 0.
 pub(in crate::cache) const LOCAL: SetId = SetId(u32::MAX);
 
-/// Ownership of the layer.
-impl<R: Row> TableStore<R> {
-    pub(super) fn layer_mut(&mut self) -> &mut Layer<R> {
-        let is_keyed = self.is_keyed();
-        let hasher = self.indexes.hasher();
-        self.layer.get_or_insert_with(|| Box::new(Layer::new(is_keyed, hasher.clone())))
-    }
+/// Moves rows into slots and out of them, with one version.
+///
+/// While a row is on its way, code of its type runs, which may panic: the sets that hold it are named meanwhile.
+pub(super) struct RowSwap<'a, R> {
+    pub(super) rows: &'a mut Rows<R>,
+    pub(super) on_its_way: &'a mut Vec<SetId>,
+    pub(super) at: Stamp,
+}
 
-    pub(in crate::cache) fn any_layer(&mut self) -> &mut dyn AnyLayer {
-        self.layer_mut()
+/// Finds what the change under way made of the server's rows of keys that were not there yet when it was looked for.
+pub(super) fn find_changes<R: Row>(layer: &mut Layer<R>, rows: &Rows<R>, pairs: &[Pair]) {
+    let is_bare = |key: &Key<R>| matches!(key.place(), Place::Bare) && key.change().is_none();
+    let listed = layer.listed().iter().copied();
+    let bare: Vec<_> = listed.filter(|id| layer.key(*id).is_some_and(is_bare)).collect();
+    if bare.is_empty() || pairs.is_empty() {
+        return;
     }
-
-    /// Hands the layer out, while mutations run. To be [given back](Self::take_layer) before anything else.
-    pub(in crate::cache) fn lend_layer(&mut self) -> Option<Box<dyn AnyLayer>> {
-        Some(self.layer.take()?)
+    let is_keyed = rows.is_keyed();
+    let row = |pair: &Pair| row_of(rows, pair.old).or_else(|| row_of(rows, pair.new));
+    let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::default();
+    for (at, pair) in pairs.iter().enumerate() {
+        let Some(row) = row(pair) else { continue };
+        let hash = identity_hash(row, is_keyed, rows.indexes().hasher());
+        by_hash.entry(hash).or_default().push(at);
     }
-
-    /// Takes the layer back; whether the change under way has to do with it.
-    pub(in crate::cache) fn take_layer(&mut self, layer: Box<dyn AnyLayer>) -> bool {
-        let is_changed = layer.is_changed();
-        let layer: Box<dyn core::any::Any> = layer;
-        self.layer = layer.downcast().ok();
-        is_changed
-    }
-
-    pub(in crate::cache) fn is_watched(&self) -> bool {
-        self.layer.as_ref().is_some_and(|layer| layer.is_watched())
-    }
-
-    /// Does something with the layer and the rest of the table.
-    pub(super) fn with_layer<T>(
-        &mut self,
-        act: impl FnOnce(&mut Self, &mut Layer<R>) -> T,
-    ) -> Option<T> {
-        let mut layer = self.layer.take()?;
-        let done = catch_unwind(AssertUnwindSafe(|| act(self, &mut layer)));
-        // After a panic too: whoever lets the table start over asks who held what.
-        self.layer = Some(layer);
-        let result = done.unwrap_or_else(|panic| resume_unwind(panic));
-        // The rows have arrived: a set that is dropped later must not be named by a panic that comes later still.
-        self.on_its_way.clear();
-        Some(result)
-    }
-
-    /// Names the sets that hold the row which is on its way between the layer and a slot, while code of its type runs.
-    pub(super) fn set_on_its_way(&mut self, members: &[(SetId, u32)]) {
-        self.on_its_way.clear();
-        self.on_its_way.extend(members.iter().map(|member| member.0));
+    for id in bare {
+        let Some(key) = layer.key_mut(id) else { continue };
+        let Some(is) = key.identity(is_keyed) else { continue };
+        let same_hash = by_hash.get(&key.hash()).into_iter().flatten();
+        let mut found = same_hash.map(|&at| (at, pairs[at]));
+        let found = found.find(|(_, pair)| row(pair).is_some_and(&is));
+        drop(is);
+        found.into_iter().for_each(|change| key.set_change(change));
     }
 }
 
-/// Rows that readers see.
-impl<R: Row> TableStore<R> {
-    /// Shows what mutations wrote, where the change under way has to do with it, and brings what it did and that to one
-    /// list of changes: from what was seen before to what is seen after. Whether any row has moved.
-    pub(in crate::cache) fn show_layer(&mut self, at: Stamp) -> bool {
-        let moved = self.with_layer(|store, layer| {
-            store.find_changes(layer);
-            let mut is_claimed = vec![false; store.staging.pairs.len()];
-            let mut pairs = Vec::new();
-            for id in layer.listed().to_vec() {
-                if let Some((place, _)) = layer.key(id).and_then(Key::change) {
-                    is_claimed[place] = true;
-                }
-                pairs.extend(store.show_key(layer, id, at));
+/// Lifting.
+impl<R: Row> RowSwap<'_, R> {
+    /// The rows have arrived: a set that is dropped later must not be named by a panic that comes later still.
+    pub(super) fn arrived(&mut self) {
+        self.on_its_way.clear();
+    }
+
+    /// Names the sets that hold the row which is on its way next.
+    fn set_on_its_way(&mut self, members: &[(SetId, u32)]) {
+        self.on_its_way.clear();
+        self.on_its_way.extend(members.iter().map(|member| member.0));
+    }
+
+    /// Puts the server's row of a key back into a slot, and hides what readers see in its place; whether there was any.
+    pub(super) fn lift(&mut self, layer: &mut Layer<R>, id: KeyId) -> bool {
+        let Some(key) = layer.key_mut(id) else { return false };
+        let (shown, server) = match key.take_place() {
+            Place::Shadowed { shown, server } => (shown, server),
+            other => {
+                key.set_place(other);
+                return false;
             }
-            layer.commit();
-            let moved = !pairs.is_empty();
-            let mut is_claimed = is_claimed.into_iter();
-            store.staging.pairs.retain(|_| is_claimed.next() != Some(true));
-            pairs.retain(|&pair| store.is_seen(pair));
-            store.staging.pairs.append(&mut pairs);
-            store.staging.committed = store.staging.pairs.len();
-            moved
+        };
+        if shown != NO_ROW {
+            self.rows.delete(RowId(shown), self.at);
+        }
+        let members = server.as_ref().map_or(&[][..], |server| &server.members);
+        self.set_on_its_way(members);
+        let came_back = server.as_ref().and_then(|server| {
+            // It was decoded from this, or encoded to it.
+            let row = R::decode_row(server.row.bytes()).ok()?;
+            self.put(row, &server.members)
         });
-        moved.unwrap_or(false)
+        key.set_place(Place::Lifted { shown, server, came_back });
+        layer.list(id);
+        true
     }
 
-    /// Finds what the change under way made of the server's rows of keys that were not there yet when it was looked for.
-    fn find_changes(&self, layer: &mut Layer<R>) {
-        let is_bare = |key: &Key<R>| matches!(key.place(), Place::Bare) && key.change().is_none();
-        let listed = layer.listed().iter().copied();
-        let bare: Vec<_> = listed.filter(|id| layer.key(*id).is_some_and(is_bare)).collect();
-        if bare.is_empty() || self.staging.pairs.is_empty() {
-            return;
+    /// Undoes [`lift`](Self::lift). The slot that is not used any more, if there is one.
+    pub(super) fn unlift(&mut self, key: &mut Key<R>) -> Option<u32> {
+        let (shown, server, came_back) = match key.take_place() {
+            Place::Lifted { shown, server, came_back } => (shown, server, came_back),
+            other => {
+                key.set_place(other);
+                return None;
+            }
+        };
+        if let Some(id) = came_back {
+            // No view has seen it.
+            self.rows.delete(id, Stamp::ALWAYS);
         }
-        let is_keyed = self.is_keyed();
-        let row = |pair: &Pair| self.row_of(pair.old).or_else(|| self.row_of(pair.new));
-        let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::default();
-        for (at, pair) in self.staging.pairs.iter().enumerate() {
-            let Some(row) = row(pair) else { continue };
-            let hash = identity_hash(row, is_keyed, self.indexes.hasher());
-            by_hash.entry(hash).or_default().push(at);
+        if shown != NO_ROW {
+            self.show_again(RowId(shown));
         }
-        for id in bare {
-            let Some(key) = layer.key_mut(id) else { continue };
-            let Some(is) = key.identity(is_keyed) else { continue };
-            let same_hash = by_hash.get(&key.hash()).into_iter().flatten();
-            let mut found = same_hash.map(|&at| (at, self.staging.pairs[at]));
-            let found = found.find(|(_, pair)| row(pair).is_some_and(&is));
-            drop(is);
-            found.into_iter().for_each(|change| key.set_change(change));
-        }
+        key.set_place(Place::Shadowed { shown, server });
+        came_back.map(|id| id.0)
     }
+}
 
+/// Showing.
+impl<R: Row> RowSwap<'_, R> {
     /// Shows the topmost version of a key, or the server's row where there is none or they are the same. What was seen
-    /// before and is seen after, unless nothing was done.
-    fn show_key(&mut self, layer: &mut Layer<R>, id: KeyId, at: Stamp) -> Option<Pair> {
+    /// before and is seen after, unless nothing was done. Slots that are not used any more are added to `deleted`.
+    pub(super) fn show(
+        &mut self,
+        layer: &mut Layer<R>,
+        id: KeyId,
+        deleted: &mut Vec<u32>,
+    ) -> Option<Pair> {
         let key = layer.key(id)?;
         let change = key.change().map(|(_, pair)| pair);
         let bare = match (change, key.place()) {
             (Some(pair), _) => row_id(pair.new),
             (None, Place::Lifted { came_back, .. }) => *came_back,
             (None, Place::Shadowed { .. }) => None,
-            (None, Place::Bare) => {
-                let ground = Ground { chunks: self.storage.chunks(), indexes: &self.indexes, at };
-                layer.bare_row(key, &ground)
-            }
+            (None, Place::Bare) => layer.bare_row(key, &Ground::of_rows(self.rows, self.at)),
         };
         let key = layer.key_mut(id)?;
         match key.take_place() {
             Place::Bare => {
                 let old = change.map_or_else(|| raw_id(bare), |pair| pair.old);
-                let new = self.cover(key, bare, NO_ROW, at);
+                let new = self.cover(key, bare, NO_ROW, deleted);
                 (change.is_some() || old != new).then_some(Pair { old, new })
             }
             Place::Lifted { shown, .. } => {
-                let new = self.cover(key, bare, shown, at);
+                let new = self.cover(key, bare, shown, deleted);
                 if shown != NO_ROW && new != shown {
-                    self.staging.died.push(shown);
+                    deleted.push(shown);
                 }
                 Some(Pair { old: shown, new })
             }
-            Place::Shadowed { shown, server } => self.cover_again(key, shown, server, at),
+            Place::Shadowed { shown, server } => self.cover_again(key, shown, server, deleted),
         }
     }
 
     /// Shows the topmost version of a key whose server's row, if there is one, is in a slot. `lifted` is what was seen
     /// in its place and is hidden now. What is seen.
-    fn cover(&mut self, key: &mut Key<R>, bare: Option<RowId>, lifted: u32, at: Stamp) -> u32 {
+    fn cover(
+        &mut self,
+        key: &mut Key<R>,
+        bare: Option<RowId>,
+        lifted: u32,
+        deleted: &mut Vec<u32>,
+    ) -> u32 {
         let Some(top) = key.stack().top() else { return raw_id(bare) };
         let server = bare.and_then(|id| self.row_of(id.0));
         let is_same = match (top.seen(), server) {
@@ -170,15 +167,15 @@ impl<R: Row> TableStore<R> {
         if is_same {
             return raw_id(bare);
         }
-        let members = bare.map_or(&[][..], |id| self.membership.members(id)).to_vec();
+        let members = bare.map_or(&[][..], |id| self.rows.membership().members(id)).to_vec();
         self.set_on_its_way(&members);
-        let server = bare.map(|id| self.shadow(id, at));
+        let server = bare.map(|id| self.shadow(id, deleted));
         let is_shown_before = |bytes| self.row_of(lifted).is_some_and(|row| encodes_as(row, bytes));
         let shown = if top.seen().is_some_and(|top| is_shown_before(top.bytes())) {
             self.show_again(RowId(lifted));
             lifted
         } else {
-            self.show_top(key, at)
+            self.show_top(key)
         };
         key.set_place(Place::Shadowed { shown, server });
         shown
@@ -190,7 +187,7 @@ impl<R: Row> TableStore<R> {
         key: &mut Key<R>,
         shown: u32,
         server: Option<Shadowed<R>>,
-        at: Stamp,
+        deleted: &mut Vec<u32>,
     ) -> Option<Pair> {
         let members = server.as_ref().map_or(&[][..], |server| &server.members);
         self.set_on_its_way(members);
@@ -210,63 +207,51 @@ impl<R: Row> TableStore<R> {
             return None;
         }
         if shown != NO_ROW {
-            self.hide(RowId(shown), at);
-            self.staging.died.push(shown);
+            self.rows.delete(RowId(shown), self.at);
+            deleted.push(shown);
         }
         let new = if is_server {
             server.map_or(NO_ROW, |mut server| {
-                raw_id(server.row.take().and_then(|row| self.show(row, &server.members, at)))
+                raw_id(server.row.take().and_then(|row| self.put(row, &server.members)))
             })
         } else {
-            let new = self.show_top(key, at);
+            let new = self.show_top(key);
             key.set_place(Place::Shadowed { shown: new, server });
             new
         };
         Some(Pair { old: shown, new })
     }
 
-    fn show_top(&mut self, key: &mut Key<R>, at: Stamp) -> u32 {
+    fn show_top(&mut self, key: &mut Key<R>) -> u32 {
         let top = key.stack_mut().top_mut().and_then(|top| top.take());
-        raw_id(top.and_then(|row| self.show(row, &[(LOCAL, 1)], at)))
+        raw_id(top.and_then(|row| self.put(row, &[(LOCAL, 1)])))
     }
 
-    /// Puts a row into a slot, from the version `at` on; none if there is no room.
-    pub(super) fn show(&mut self, row: R, members: &[(SetId, u32)], at: Stamp) -> Option<RowId> {
-        let keyed = self.is_keyed();
-        let hash = identity_hash(&row, keyed, self.indexes.hasher());
-        let id = self.put(row, 1).ok()?;
-        self.index_row(hash, id);
-        self.membership.set_members(id, members);
-        self.storage.make_visible(id, at);
-        Some(id)
+    /// Puts a row into a slot and lets it be seen; none if there is no room.
+    fn put(&mut self, row: R, members: &[(SetId, u32)]) -> Option<RowId> {
+        let hash = identity_hash(&row, self.rows.is_keyed(), self.rows.indexes().hasher());
+        self.rows.insert_visible(row, hash, members, self.at)
     }
 
-    /// Hides a live row from the version `at` on. Who does it lists it among those that died.
-    pub(super) fn hide(&mut self, id: RowId, at: Stamp) {
-        self.storage.delete(id, at);
-        self.membership.release(id);
-    }
-
-    /// Undoes [`hide`](Self::hide) of a mutation's row.
-    pub(super) fn show_again(&mut self, id: RowId) {
-        self.storage.undo_delete(id);
-        self.membership.set_members(id, &[(LOCAL, 1)]);
+    /// Lets a mutation's row be seen again that was hidden.
+    fn show_again(&mut self, id: RowId) {
+        self.rows.undo_delete(id, &[(LOCAL, 1)]);
     }
 
     /// Takes a row of the server's out of its slot.
-    fn shadow(&mut self, id: RowId, at: Stamp) -> Shadowed<R> {
+    fn shadow(&mut self, id: RowId, deleted: &mut Vec<u32>) -> Shadowed<R> {
         let mut bytes = Writer::new();
         if let Some(row) = self.row_of(id.0) {
             row.encode(&mut bytes);
         }
-        let members = self.membership.members(id).into();
-        self.hide(id, at);
-        self.staging.died.push(id.0);
+        let members = self.rows.membership().members(id).into();
+        self.rows.delete(id, self.at);
+        deleted.push(id.0);
         Shadowed { row: Packed::new(bytes.as_slice()), members }
     }
 
     /// Returns `true` if readers notice.
-    fn is_seen(&self, Pair { old, new }: Pair) -> bool {
+    pub(super) fn is_seen(&self, Pair { old, new }: Pair) -> bool {
         match (self.row_of(old), self.row_of(new)) {
             (Some(old), Some(new)) => !encode_alike(old, new),
             (None, None) => false,
@@ -274,24 +259,14 @@ impl<R: Row> TableStore<R> {
         }
     }
 
-    pub(super) fn row_of(&self, id: u32) -> Option<&R> {
-        self.storage.row(row_id(id)?)
+    fn row_of(&self, id: u32) -> Option<&R> {
+        row_of(self.rows, id)
     }
+}
 
-    /// The turns of those who wrote a row, if readers see what they wrote in place of the server's row.
-    pub(super) fn shown_writers(&self, row: &R) -> Option<Vec<Turn>> {
-        let layer = self.layer.as_ref()?;
-        let mut bytes = Writer::new();
-        row.encode(&mut bytes);
-        let hash = identity_hash(row, self.is_keyed(), self.indexes.hasher());
-        let key = layer.key(layer.find_encoded(hash, bytes.as_slice())?)?;
-        match key.place() {
-            Place::Shadowed { shown, .. } | Place::Lifted { shown, .. } if *shown != NO_ROW => {
-                Some(key.stack().turns().collect())
-            }
-            _ => None,
-        }
-    }
+/// The row in a slot, seen or not; none for [`NO_ROW`].
+pub(super) fn row_of<R: Row>(rows: &Rows<R>, id: u32) -> Option<&R> {
+    rows.storage().row(row_id(id)?)
 }
 
 fn row_id(id: u32) -> Option<RowId> {

@@ -16,8 +16,8 @@ use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::read::view::TableView;
 use crate::cache::storage::slots::RowId;
 use crate::cache::storage::stamp::Stamp;
+use crate::cache::table::TableStore;
 use crate::cache::table::any::AnyTable;
-use crate::cache::table::store::TableStore;
 use crate::guard::{Fenced, ROW_TYPE};
 use crate::schema::{Row, Table};
 
@@ -209,7 +209,8 @@ impl<R: Row> AnyWrites for TableWrites<R> {
         let table: &mut dyn Any = table;
         // The table was found when the mutation ran, and tables stay.
         let Some(table) = table.downcast_mut::<TableStore<R>>() else { return Vec::new() };
-        let layer = table.layer_mut();
+        let (overlay, rows) = table.overlay_mut();
+        let layer = overlay.layer_mut(rows);
         self.into_written().into_iter().map(|written| layer.push(turn, written)).collect()
     }
 

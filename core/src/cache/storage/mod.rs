@@ -110,6 +110,11 @@ impl<R: Row> RowStorage<R> {
         self.chunks.row(id)
     }
 
+    #[inline]
+    pub(super) fn is_live(&self, id: RowId) -> bool {
+        self.slot(id).is_some_and(|slot| slot.state() == SlotState::Live)
+    }
+
     /// The row in a slot, if it is live.
     pub(super) fn live_row(&self, id: RowId) -> Option<&R> {
         self.slot(id).filter(|slot| slot.state() == SlotState::Live)?.row()

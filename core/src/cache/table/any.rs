@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use foldhash::HashSet;
 
-use super::stage::DropCursor;
-use super::store::TableStore;
+use super::TableStore;
+use super::write_set::{DropCursor, Written};
 use crate::cache::error::{OutOfSyncKind, RowMismatch};
 use crate::cache::membership::sets::SetId;
 use crate::cache::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
 use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::transaction::diff::TableDiff;
+use crate::cache::transaction::diff::{AnyEvents, TableDiff};
 use crate::schema::{Row, TableDef};
 use crate::wire::RowList;
 
@@ -59,8 +59,11 @@ pub(in crate::cache) trait AnyTable: Any + Send {
         max: usize,
     ) -> Result<(), Fault>;
     fn stage_drop(&mut self, set: SetId, cursor: &mut DropCursor, budget: &mut usize) -> bool;
-    fn settle(&mut self, stale: &HashSet<SetId>, budget: &mut usize)
-    -> Result<bool, OutOfSyncKind>;
+    fn net_changes(
+        &mut self,
+        stale: &HashSet<SetId>,
+        budget: &mut usize,
+    ) -> Result<bool, OutOfSyncKind>;
     fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool;
     fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff>;
     fn abort(&mut self);
@@ -111,15 +114,29 @@ pub(in crate::cache) trait AnyTable: Any + Send {
     fn sweep_lists(&mut self);
     fn retire(&mut self, horizon: u64, budget: &mut usize);
     fn remove_empty_chunks(&mut self, budget: &mut usize);
-    fn wants_compaction(&self) -> bool;
-    fn compact(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
-    fn wants_vacuum(&self) -> bool;
-    fn vacuum(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize);
+    fn wants(&self, work: QuietWork) -> bool;
+    /// Does work on rows while no reader has a view, if nobody but this table has `published`, its shared part. No change
+    /// may be under way for compaction.
+    fn work_quietly(
+        &mut self,
+        work: QuietWork,
+        published: &mut Arc<dyn AnySnapshot>,
+        budget: &mut usize,
+    );
     fn drop_vacuumed(&mut self);
     fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool;
     fn mark_all_visible(&mut self, horizon: u64);
     fn freeze(&self, chunk: usize, horizon: u64) -> bool;
     fn usage(&self) -> Usage;
+}
+
+/// Work on a table's rows that needs them alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cache) enum QuietWork {
+    /// Moving rows into the slots of those that they replaced.
+    Compaction,
+    /// Taking retired rows out of their slots.
+    Vacuum,
 }
 
 /// Rows that left and may be seen by views.
@@ -171,231 +188,250 @@ impl<R: Row> AnyTable for TableStore<R> {
     fn stage_inserts(
         &mut self,
         set: SetId,
-        rows: &RowList,
+        list: &RowList,
         from: usize,
         max: usize,
     ) -> Result<(), Fault> {
-        self.stage_inserts(set, rows, from, max)
+        if self.is_event() {
+            return self.writes.deliver(0, list, from, max);
+        }
+        self.writes.insert(&mut self.rows, set, list, from, max)
     }
 
     fn stage_deletes(
         &mut self,
         set: SetId,
-        rows: &RowList,
+        list: &RowList,
         from: usize,
         max: usize,
     ) -> Result<(), Fault> {
-        self.stage_deletes(set, rows, from, max)
+        if self.is_event() {
+            // Never stored, so there is nothing to delete.
+            return Ok(());
+        }
+        self.writes.delete(&mut self.rows, set, list, from, max)
     }
 
     fn expect_events(&mut self, message: u64, distinct: bool) {
-        self.staging.repeats.expect(message, distinct);
+        self.writes.expect_events(message, distinct);
     }
 
     fn stage_events(
         &mut self,
         message: u64,
-        rows: &RowList,
+        list: &RowList,
         from: usize,
         max: usize,
     ) -> Result<(), Fault> {
-        self.stage_events(message, rows, from, max)
+        self.writes.deliver(message, list, from, max)
     }
 
     fn stage_drop(&mut self, set: SetId, cursor: &mut DropCursor, budget: &mut usize) -> bool {
-        self.stage_drop(set, cursor, budget)
+        self.writes.drop_set(&mut self.rows, set, cursor, budget)
     }
 
-    fn settle(
+    fn net_changes(
         &mut self,
         stale: &HashSet<SetId>,
         budget: &mut usize,
     ) -> Result<bool, OutOfSyncKind> {
-        self.settle(stale, budget)
+        self.writes.net(&mut self.rows, stale, budget)
     }
 
     fn commit(&mut self, at: Stamp, budget: &mut usize) -> bool {
-        self.commit(at, budget)
+        self.writes.commit(&mut self.rows, at, budget)
     }
 
     fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
-        self.finish(version, horizon)
+        let written = self.writes.finish(&mut self.rows, version, horizon)?;
+        let Written { pairs, events, retained } = written;
+        let events = (!events.is_empty()).then(|| Box::new(events) as Box<dyn AnyEvents>);
+        let (table, name) = (self.id, Arc::clone(&self.name));
+        Some(TableDiff { table, name, retained, pairs, events, started_over: false })
     }
 
     fn abort(&mut self) {
-        self.abort();
-        self.unlift();
+        self.writes.abort(&mut self.rows);
+        self.overlay.unlift(&mut self.rows);
     }
 
     fn is_watched(&self) -> bool {
-        self.is_watched()
+        self.overlay.is_watched()
     }
 
     fn any_layer(&mut self) -> &mut dyn AnyLayer {
-        self.any_layer()
+        self.overlay.layer_mut(&self.rows)
     }
 
     fn lend_layer(&mut self) -> Option<Box<dyn AnyLayer>> {
-        self.lend_layer()
+        self.overlay.lend_layer()
     }
 
     fn take_layer(&mut self, layer: Box<dyn AnyLayer>) -> bool {
-        self.take_layer(layer)
+        self.overlay.take_layer(layer)
     }
 
     fn look(
         &self,
-        rows: &RowList,
+        list: &RowList,
         from: usize,
         max: usize,
         shadowed: &mut dyn FnMut(KeyId),
     ) -> bool {
-        self.look(rows, from, max, shadowed)
+        let is_stored = !self.is_event() && max > 0;
+        is_stored && self.overlay.look(&self.rows, list.iter_from(from).take(max), shadowed)
     }
 
     fn lift(&mut self, keys: &[KeyId], at: Stamp) -> bool {
-        self.lift(keys, at)
+        self.overlay.lift(&mut self.rows, keys, at)
     }
 
     fn lift_sets(&mut self, sets: &[SetId], at: Stamp) -> bool {
-        self.lift_sets(sets, at)
+        let keys = self.overlay.shadowed_in(sets);
+        self.overlay.lift(&mut self.rows, &keys, at)
     }
 
     fn observe(&mut self, from: usize, max: usize, found: &mut BTreeSet<Turn>) -> usize {
-        self.observe(from, max, found)
+        let pairs = self.writes.pairs().get(from..).unwrap_or_default();
+        let pairs = &pairs[..pairs.len().min(max)];
+        self.overlay.observe(&self.rows, from, pairs, found)
     }
 
     fn withdraw(&mut self, keys: &[KeyId], turn: Turn, at: Stamp, found: &mut BTreeSet<Turn>) {
-        self.withdraw(keys, turn, at, found);
+        self.overlay.withdraw(&self.rows, keys, turn, at, found);
     }
 
     fn show_layer(&mut self, at: Stamp) -> bool {
-        self.show_layer(at)
+        self.overlay.show(&mut self.rows, &mut self.writes, at)
     }
 
     fn find_new_ids(&self, keys: &[KeyId], turn: Turn, handed: &Handed, found: &mut NewIds) {
-        self.find_new_ids(keys, turn, handed, found);
+        self.overlay.find_new_ids(&self.rows, self.writes.pairs(), (keys, turn), handed, found);
     }
 
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32)) {
-        self.rows_of_set(set, each);
+        self.show_rows_of_set(set, each);
     }
 
     fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
-        self.membership.count_rows(count);
-        if let Some(layer) = &self.layer {
-            layer.held(count);
-        }
+        self.rows.membership().count_rows(count);
+        self.overlay.held(count);
     }
 
     fn for_each_on_its_way(&self, each: &mut dyn FnMut(SetId)) {
-        self.on_its_way.iter().for_each(|set| each(*set));
-        if let Some(layer) = &self.layer {
-            layer.held_by_lifted(each);
-        }
+        self.overlay.for_each_on_its_way(each);
     }
 
     fn has_changes(&self) -> bool {
-        !self.staging.pairs.is_empty() || !self.staging.events.is_empty()
+        self.writes.has_changes()
     }
 
     fn publish(&mut self) -> Option<Arc<dyn AnySnapshot>> {
-        if !self.is_unpublished() {
+        if !self.rows.is_unpublished() {
             return None;
         }
-        self.storage.published();
-        let (chunks, counts) = self.storage.share();
-        let snapshot = Arc::new(Snapshot { chunks, indexes: self.indexes.publish(), counts });
+        let snapshot = Arc::new(self.rows.publish());
         self.published = Some(Arc::clone(&snapshot));
         Some(snapshot)
     }
 
     fn peek(&self) -> Arc<dyn AnySnapshot> {
         match &self.published {
-            Some(published) if !self.is_unpublished() => Arc::<Snapshot<R>>::clone(published),
-            _ => {
-                let (chunks, counts) = self.storage.share();
-                Arc::new(Snapshot { chunks, indexes: self.indexes.clone(), counts })
-            }
+            Some(published) if !self.rows.is_unpublished() => Arc::<Snapshot<R>>::clone(published),
+            _ => Arc::new(self.rows.snapshot()),
         }
     }
 
     fn is_unpublished(&self) -> bool {
-        self.is_unpublished()
+        self.rows.is_unpublished()
     }
 
     fn is_clean(&self) -> bool {
-        self.is_clean()
+        self.rows.is_clean()
     }
 
     fn is_empty(&self) -> bool {
-        self.storage.len() == 0
+        self.rows.storage().len() == 0
     }
 
     fn is_unused(&self) -> bool {
-        self.def.is_none() && self.storage.is_unoccupied() && self.staging.events.is_empty()
+        self.def.is_none() && self.rows.storage().is_unoccupied() && !self.writes.has_events()
     }
 
     fn holds(&self, set: SetId) -> bool {
-        self.membership.holds_any(set)
+        self.rows.membership().holds_any(set)
     }
 
     fn dead(&self) -> Dead {
-        let (rows, bytes) = self.storage.deleted_size();
+        let (rows, bytes) = self.rows.storage().deleted_size();
         Dead { rows, bytes }
     }
 
     fn retired_bytes(&self) -> usize {
-        self.storage.retired_bytes()
+        self.rows.storage().retired_bytes()
     }
 
     fn sweep_lists(&mut self) {
-        self.membership.sweep();
+        self.rows.sweep_lists();
     }
 
     fn retire(&mut self, horizon: u64, budget: &mut usize) {
-        self.retire(horizon, budget);
+        self.rows.retire(horizon, budget);
     }
 
     fn remove_empty_chunks(&mut self, budget: &mut usize) {
-        self.remove_empty_chunks(budget);
+        self.rows.remove_empty_chunks(budget);
     }
 
-    fn wants_compaction(&self) -> bool {
-        self.wants_compaction()
+    fn wants(&self, work: QuietWork) -> bool {
+        match work {
+            QuietWork::Compaction => self.rows.wants_compaction(),
+            QuietWork::Vacuum => self.rows.wants_vacuum(),
+        }
     }
 
-    fn compact(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
-        self.compact(published, budget);
-    }
-
-    fn wants_vacuum(&self) -> bool {
-        self.wants_vacuum()
-    }
-
-    fn vacuum(&mut self, published: &mut Arc<dyn AnySnapshot>, budget: &mut usize) {
-        self.vacuum(published, budget);
+    fn work_quietly(
+        &mut self,
+        work: QuietWork,
+        published: &mut Arc<dyn AnySnapshot>,
+        budget: &mut usize,
+    ) {
+        // The table's own hold on what it shares has to go for a moment.
+        self.published = None;
+        let shared: Option<&mut dyn AnySnapshot> = Arc::get_mut(published);
+        let shared = shared.and_then(|shared| (shared as &mut dyn Any).downcast_mut());
+        if let Some(shared) = shared {
+            match work {
+                QuietWork::Compaction => self.rows.compact(shared, budget),
+                QuietWork::Vacuum => self.rows.vacuum(shared, budget),
+            }
+        }
+        let shared: Arc<dyn Any + Send + Sync> = Arc::<dyn AnySnapshot>::clone(published);
+        self.published = shared.downcast().ok();
     }
 
     fn drop_vacuumed(&mut self) {
-        self.storage.drop_vacuumed();
+        self.rows.drop_vacuumed();
     }
 
     fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool {
-        self.evacuate(version, budget)
+        let moved = self.rows.evacuate(version, budget);
+        moved.iter().for_each(|row| self.overlay.moved(row.hash, row.old, row.new));
+        !moved.is_empty()
     }
 
     fn mark_all_visible(&mut self, horizon: u64) {
-        self.storage.mark_all_visible(horizon);
+        self.rows.mark_all_visible(horizon);
     }
 
     fn freeze(&self, chunk: usize, horizon: u64) -> bool {
-        self.storage.freeze(chunk, horizon)
+        self.rows.storage().freeze(chunk, horizon)
     }
 
     fn usage(&self) -> Usage {
-        let (slots, occupied, retired) = self.storage.slot_counts();
+        let (slots, occupied, retired) = self.rows.storage().slot_counts();
         let garbage_bytes = self.dead().bytes + self.retired_bytes();
-        Usage { live: self.storage.len(), occupied, retired, slots, garbage_bytes }
+        let live = self.rows.storage().len();
+        Usage { live, occupied, retired, slots, garbage_bytes }
     }
 }

@@ -3,7 +3,7 @@
 use core::hint::black_box;
 
 use super::guess::Guess;
-use super::store::TableStore;
+use super::rows::Rows;
 use crate::bsatn::DecodeError;
 use crate::cache::index::identity::Identity;
 use crate::cache::storage::slots::{RowId, SlotState};
@@ -47,12 +47,12 @@ impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, 
     #[inline(always)]
     pub(in crate::cache) fn next(
         &mut self,
-        table: &TableStore<R>,
+        table: &Rows<R>,
     ) -> Option<(&'b [u8], Result<Found, DecodeError>)> {
         if self.ahead.is_empty() {
             let bytes = self.rows.next()?;
             if let Some(live) = self.guess.next()
-                && let Some(found) = table.found_at::<I>(live, bytes)
+                && let Some(found) = found_at::<R, I>(table, live, bytes)
             {
                 self.guess.learn(Some(live));
                 return Some((bytes, Ok(found)));
@@ -61,7 +61,7 @@ impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, 
         }
         let Probed { bytes, probe } = self.ahead.pop()?;
         let found = probe.map(|(hash, probe)| {
-            let found = table.find::<I>(hash, &probe);
+            let found = find::<R, I>(table, hash, &probe);
             self.guess.learn(match found {
                 Found::Live { live, .. } => Some(live),
                 Found::Staged(_) | Found::Nothing { .. } => None,
@@ -76,21 +76,21 @@ impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, 
     /// A lookup waits for memory twice, and putting a row into its slot keeps the processor from going ahead. So the
     /// places where some rows will be looked for are touched first, all at once.
     #[inline(never)]
-    fn look_ahead(&mut self, table: &TableStore<R>, first: &'b [u8]) {
+    fn look_ahead(&mut self, table: &Rows<R>, first: &'b [u8]) {
         let probed = |bytes| {
             let probe = I::probe(bytes);
-            let probe = probe.map(|probe| (I::hash(&probe, table.indexes.hasher()), probe));
+            let probe = probe.map(|probe| (I::hash(&probe, table.indexes().hasher()), probe));
             Probed { bytes, probe }
         };
         self.ahead.push(probed(first));
         self.ahead.extend(self.rows.by_ref().take(AHEAD_ROWS - 1).map(probed));
         let probes = self.ahead.iter().flat_map(|row| &row.probe);
-        let index = table.indexes.by_identity();
+        let index = table.indexes().by_identity();
         let likely: Vec<_> =
             probes.filter_map(|(hash, probe)| Some((index.first(*hash)?, probe))).collect();
         let found = likely.into_iter().filter(|(id, probe)| {
             // A key may lie in another cache line than the stamps.
-            table.storage.slot(RowId(*id)).is_some_and(|slot| {
+            table.storage().slot(RowId(*id)).is_some_and(|slot| {
                 slot.state() == SlotState::Live
                     && (!I::KEYED || slot.row().is_some_and(|row| I::is(probe, row)))
             })
@@ -100,38 +100,36 @@ impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, 
     }
 }
 
-impl<R: Row> TableStore<R> {
-    /// Matches a row with the one in this slot, if it is there.
-    #[inline]
-    fn found_at<I: Identity<R>>(&self, live: RowId, bytes: &[u8]) -> Option<Found> {
-        let slot = self.storage.slot(live).filter(|slot| slot.state() == SlotState::Live)?;
-        let is_it = I::is(&I::probe(bytes).ok()?, slot.row()?);
-        is_it.then(|| Found::Live { live, staged: self.storage.chunks().newer(live) })
-    }
+/// Matches a row with the one in this slot, if it is there.
+#[inline]
+fn found_at<R: Row, I: Identity<R>>(rows: &Rows<R>, live: RowId, bytes: &[u8]) -> Option<Found> {
+    let slot = rows.storage().slot(live).filter(|slot| slot.state() == SlotState::Live)?;
+    let is_it = I::is(&I::probe(bytes).ok()?, slot.row()?);
+    is_it.then(|| Found::Live { live, staged: rows.storage().chunks().newer(live) })
+}
 
-    /// Looks a row up by the index.
-    #[inline]
-    fn find<I: Identity<R>>(&self, hash: u64, probe: &I::Probe<'_>) -> Found {
-        let (mut live, mut staged) = (None, None);
-        self.indexes.by_identity().find(hash, |id| {
-            for id in self.storage.versions(RowId(id)) {
-                let slot = self.storage.slot(id)?;
-                let found = match slot.state() {
-                    SlotState::Deleted => continue,
-                    SlotState::Live => &mut live,
-                    SlotState::Staged => &mut staged,
-                };
-                if !I::is(probe, slot.row()?) {
-                    break;
-                }
-                *found = Some(id);
+/// Looks a row up by the index.
+#[inline]
+fn find<R: Row, I: Identity<R>>(rows: &Rows<R>, hash: u64, probe: &I::Probe<'_>) -> Found {
+    let (mut live, mut staged) = (None, None);
+    rows.indexes().by_identity().find(hash, |id| {
+        for id in rows.storage().versions(RowId(id)) {
+            let slot = rows.storage().slot(id)?;
+            let found = match slot.state() {
+                SlotState::Deleted => continue,
+                SlotState::Live => &mut live,
+                SlotState::Staged => &mut staged,
+            };
+            if !I::is(probe, slot.row()?) {
+                break;
             }
-            None::<()>
-        });
-        match (live, staged) {
-            (Some(live), staged) => Found::Live { live, staged },
-            (None, Some(staged)) => Found::Staged(staged),
-            (None, None) => Found::Nothing { hash },
+            *found = Some(id);
         }
+        None::<()>
+    });
+    match (live, staged) {
+        (Some(live), staged) => Found::Live { live, staged },
+        (None, Some(staged)) => Found::Staged(staged),
+        (None, None) => Found::Nothing { hash },
     }
 }

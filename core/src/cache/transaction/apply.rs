@@ -13,7 +13,7 @@ use crate::cache::read::epoch::View;
 use crate::cache::storage::stamp::{Stamp, VIEW_AGE_MAX};
 use crate::cache::storage::weigh::cost_of_bytes;
 use crate::cache::table::any::{AnyTable, Fault};
-use crate::cache::table::stage::DropCursor;
+use crate::cache::table::write_set::DropCursor;
 use crate::cache::{Cache, TableId};
 use crate::guard::log;
 use crate::wire::RowList;
@@ -47,7 +47,7 @@ enum Phase {
     Inserts,
     Deletes,
     Drops,
-    Settle,
+    Net,
     Commit,
     Observe,
     RunAgain,
@@ -345,10 +345,10 @@ impl Cache {
                 if !self.stage_drops(applying, budget) {
                     return Ok(false);
                 }
-                applying.enter(Phase::Settle);
+                applying.enter(Phase::Net);
             }
-            Phase::Settle => {
-                if !self.settle(applying, budget)? {
+            Phase::Net => {
+                if !self.net_changes(applying, budget)? {
                     return Ok(false);
                 }
                 applying.enter(Phase::Commit);
@@ -506,10 +506,10 @@ impl Cache {
         true
     }
 
-    fn settle(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
+    fn net_changes(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
         while let Some(table) = applying.touched.get(applying.at) {
             let store = &mut self.tables[table.0 as usize];
-            match store.settle(&self.stale, budget) {
+            match store.net_changes(&self.stale, budget) {
                 Ok(true) => applying.next(),
                 Ok(false) => return Ok(false),
                 Err(kind) => {

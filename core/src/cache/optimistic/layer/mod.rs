@@ -21,6 +21,7 @@ use crate::cache::membership::sets::SetId;
 use crate::cache::read::snapshot::Snapshot;
 use crate::cache::storage::slots::{Chunks, NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
+use crate::cache::table::rows::Rows;
 use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
@@ -63,14 +64,18 @@ pub(in crate::cache::optimistic) struct Written<R> {
 
 /// The rows under a layer, as the change under way leaves them.
 pub(in crate::cache::optimistic) struct Ground<'s, R> {
-    pub(in crate::cache::optimistic) chunks: &'s Chunks<R>,
-    pub(in crate::cache::optimistic) indexes: &'s Indexes<R>,
-    pub(in crate::cache::optimistic) at: Stamp,
+    chunks: &'s Chunks<R>,
+    indexes: &'s Indexes<R>,
+    at: Stamp,
 }
 
 impl<'s, R: Row> Ground<'s, R> {
     pub(in crate::cache::optimistic) fn of(snapshot: &'s Snapshot<R>, at: Stamp) -> Self {
         Self { chunks: &snapshot.chunks, indexes: &snapshot.indexes, at }
+    }
+
+    pub(in crate::cache::optimistic) fn of_rows(rows: &'s Rows<R>, at: Stamp) -> Self {
+        Self { chunks: rows.storage().chunks(), indexes: rows.indexes(), at }
     }
 
     /// The server's row of a key that has no other one in the slots.

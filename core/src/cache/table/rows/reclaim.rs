@@ -1,27 +1,34 @@
 //! Reclaiming what a table's rows take, across storage, indexes and membership: see
 //! [`vacuum`](crate::cache::storage).
 
-use core::any::Any;
 use std::sync::Arc;
 
-use super::store::TableStore;
+use super::Rows;
 use crate::bsatn::{self, Writer};
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
-use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
+use crate::cache::read::snapshot::Snapshot;
 use crate::cache::storage::RowStorage;
 use crate::cache::storage::slots::{Chunks, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::Row;
 
-impl<R: Row> TableStore<R> {
+/// A row that was moved to another slot.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cache) struct Moved {
+    /// Hash of what identifies the row.
+    pub(in crate::cache) hash: u64,
+    pub(in crate::cache) old: RowId,
+    pub(in crate::cache) new: RowId,
+}
+
+impl<R: Row> Rows<R> {
     /// Retires rows that no view of version `horizon` or later sees: their index entries go.
     pub(in crate::cache) fn retire(&mut self, horizon: u64, budget: &mut usize) {
         let ids = self.storage.retire(horizon, budget);
-        let is_keyed = self.is_keyed();
-        let Self { storage, indexes, .. } = self;
+        let Self { storage, indexes, is_keyed, .. } = self;
         // Retired rows stay in their slots, and their links, until they are vacuumed.
         indexes.remove_further(&ids, storage.chunks());
-        if is_keyed {
+        if *is_keyed {
             indexes.remove::<ByKey>(&ids, storage.chunks());
         } else {
             indexes.remove::<ByBytes>(&ids, storage.chunks());
@@ -42,17 +49,13 @@ impl<R: Row> TableStore<R> {
 
     /// Returns `true` if there may be rows to compact. Further indexes know every version by its slot.
     pub(in crate::cache) fn wants_compaction(&self) -> bool {
-        let is_compactable = self.is_keyed() && !self.indexes.has_further();
+        let is_compactable = self.is_keyed && !self.indexes.has_further();
         !self.is_unpublished() && self.storage.has_deleted() && is_compactable
     }
 
     /// Compacts rows that were replaced, if nobody but this table has `published`, its shared part. No change may be under
     /// way.
-    pub(in crate::cache) fn compact(
-        &mut self,
-        published: &mut Arc<dyn AnySnapshot>,
-        budget: &mut usize,
-    ) {
+    pub(in crate::cache) fn compact(&mut self, published: &mut Snapshot<R>, budget: &mut usize) {
         let moved = self.alone(published, |storage, chunks| storage.compact(chunks, budget));
         for row in moved.into_iter().flatten() {
             self.membership.relocate(row.new, row.old);
@@ -64,89 +67,81 @@ impl<R: Row> TableStore<R> {
     }
 
     /// Takes retired rows out of their slots, if nobody but this table has `published`, its shared part.
-    pub(in crate::cache) fn vacuum(
-        &mut self,
-        published: &mut Arc<dyn AnySnapshot>,
-        budget: &mut usize,
-    ) {
+    pub(in crate::cache) fn vacuum(&mut self, published: &mut Snapshot<R>, budget: &mut usize) {
         self.alone(published, |storage, chunks| storage.vacuum(chunks, budget));
     }
 
     /// Does something to the chunks of `published`, this table's shared part, if nobody else has them.
     fn alone<T>(
         &mut self,
-        published: &mut Arc<dyn AnySnapshot>,
+        published: &mut Snapshot<R>,
         act: impl FnOnce(&mut RowStorage<R>, &mut Chunks<R>) -> T,
     ) -> Option<T> {
-        // The table's own hold on what it shares has to go for a moment.
-        self.published = None;
-        let mut done = None;
-        if let Some(snapshot) = Arc::get_mut(published)
-            && let Some(snapshot) = (snapshot as &mut dyn Any).downcast_mut::<Snapshot<R>>()
-        {
-            self.storage.release_chunks();
-            self.indexes.set_chunks(self.storage.chunks());
-            if let Some(chunks) = Arc::get_mut(&mut snapshot.chunks) {
-                done = Some(act(&mut self.storage, chunks));
-            }
-            self.storage.restore_chunks(&snapshot.chunks);
-            self.indexes.set_chunks(self.storage.chunks());
-        }
-        let shared: Arc<dyn Any + Send + Sync> = Arc::<dyn AnySnapshot>::clone(published);
-        self.published = shared.downcast().ok();
+        // The writer's own hold on the chunks has to go for a moment.
+        self.storage.release_chunks();
+        self.indexes.set_chunks(self.storage.chunks());
+        let done = Arc::get_mut(&mut published.chunks).map(|chunks| act(&mut self.storage, chunks));
+        self.storage.restore_chunks(&published.chunks);
+        self.indexes.set_chunks(self.storage.chunks());
         done
     }
 
+    /// Drops what was vacuumed.
+    pub(in crate::cache) fn drop_vacuumed(&mut self) {
+        self.storage.drop_vacuumed();
+    }
+
+    /// Marks the chunks that are all visible, if no view of a version before `horizon` is left, and nothing is staged or
+    /// committed by halves.
+    pub(in crate::cache) fn mark_all_visible(&mut self, horizon: u64) {
+        self.storage.mark_all_visible(horizon);
+    }
+
     /// Moves rows out of sparse chunks, if the table has many more slots than rows: they are inserted and deleted with
-    /// `version`. Whether any were moved.
-    pub(in crate::cache) fn evacuate(&mut self, version: u64, budget: &mut usize) -> bool {
+    /// `version`. The rows that were moved.
+    pub(in crate::cache) fn evacuate(&mut self, version: u64, budget: &mut usize) -> Vec<Moved> {
         self.storage.plan_evacuation();
-        let left = if self.is_keyed() {
+        let moved = if self.is_keyed {
             self.evacuate_rows::<ByKey>(version, budget)
         } else {
             self.evacuate_rows::<ByBytes>(version, budget)
         };
-        let moved = !left.is_empty();
-        self.storage.retire_later(version, left);
+        self.storage.retire_later(version, moved.iter().map(|row| row.old.0).collect());
         moved
     }
 
-    /// Moves live rows to other chunks, and returns the slots that they left.
-    fn evacuate_rows<I: Identity<R>>(&mut self, version: u64, budget: &mut usize) -> Vec<u32> {
+    fn evacuate_rows<I: Identity<R>>(&mut self, version: u64, budget: &mut usize) -> Vec<Moved> {
         let at = Stamp::of(version);
-        let (mut came, mut left) = (Vec::new(), Vec::new());
+        let mut moved = Vec::new();
         while *budget > 0
             && let Some(old) = self.storage.next_to_evacuate()
         {
-            let Some((new, hash)) = self.copy_row::<I>(old) else {
+            let Some(row) = self.copy_row::<I>(old) else {
                 self.storage.set_stuck(old);
                 continue;
             };
             *budget -= 1;
-            came.push(new.0);
-            left.push(old.0);
-            self.membership.relocate(old, new);
-            self.storage.delete(old, at);
-            self.storage.make_visible(new, at);
+            self.membership.relocate(row.old, row.new);
+            self.storage.delete(row.old, at);
+            self.storage.make_visible(row.new, at);
             self.storage.note_change(version);
-            if let Some(layer) = self.layer.as_mut().filter(|layer| layer.is_watched()) {
-                layer.moved(hash, old, new);
-            }
+            moved.push(row);
         }
         self.storage.end_evacuated_chunk();
+        let came: Vec<_> = moved.iter().map(|row| row.new.0).collect();
         self.indexes.insert_further(&came, self.storage.chunks());
-        left
+        moved
     }
 
-    /// Copies a row by its encoding; none if its type does not decode what it encodes. The copy, and its hash.
-    fn copy_row<I: Identity<R>>(&mut self, old: RowId) -> Option<(RowId, u64)> {
+    /// Copies a row by its encoding; none if its type does not decode what it encodes.
+    fn copy_row<I: Identity<R>>(&mut self, old: RowId) -> Option<Moved> {
         let mut out = Writer::new();
         let row = self.storage.row(old)?;
         row.encode(&mut out);
         let hash = I::hash_row(row, self.indexes.hasher(), &mut Writer::new());
         let copy = bsatn::from_slice(out.as_slice()).ok()?;
-        let new = self.put_sized(copy, out.as_slice().len(), 1).ok()?;
+        let new = self.put(copy, out.as_slice().len(), 1).ok()?;
         self.indexes.insert::<I>(hash, new, self.storage.chunks());
-        Some((new, hash))
+        Some(Moved { hash, old, new })
     }
 }
