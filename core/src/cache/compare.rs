@@ -4,8 +4,8 @@ use std::fmt;
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::Cache;
 use super::membership::sets::SetId;
-use super::{Cache, TableId};
 use crate::wire::{QueryRows, RowList};
 
 /// Difference of a table from the server's rows, in one query set.
@@ -48,13 +48,13 @@ impl Cache {
             theirs.entry(&list.table).or_default().push(&list.rows);
         }
         let mut drifts = Vec::new();
-        for (table, store) in self.tables.iter().enumerate() {
-            let name = self.table_name(TableId(table as u32)).unwrap_or_default();
+        for (table, store) in self.tables.iter() {
+            let name = &**store.name();
             let mut counts: HashMap<Box<[u8]>, i64> = HashMap::new();
             for rows in theirs.remove(name).unwrap_or_default() {
                 rows.iter().for_each(|row| *counts.entry(row.into()).or_default() += 1);
             }
-            self.name(TableId(table as u32));
+            self.name(table);
             store.rows_of_set(set, &mut |row, count| {
                 *counts.entry(row.into()).or_default() -= i64::from(count);
             });

@@ -32,7 +32,7 @@ impl Cache {
     #[doc(hidden)]
     pub fn held(&self) -> Vec<Held> {
         let mut held = Vec::new();
-        for table in &self.tables {
+        for (_, table) in self.tables.iter() {
             let mut sets: BTreeMap<SetId, usize> = BTreeMap::new();
             let mut count = |set, rows| *sets.entry(set).or_default() += rows;
             table.held(&mut count);
@@ -46,13 +46,13 @@ impl Cache {
     /// Whether a set's rows are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
     #[doc(hidden)]
     pub fn is_marked_stale(&self, set: SetId) -> bool {
-        self.stale.contains(&set)
+        self.sets.is_stale(set)
     }
 
     /// The sets of which something is remembered besides their rows.
     #[doc(hidden)]
     pub fn remembered(&self) -> impl Iterator<Item = SetId> {
-        self.stale.iter().chain(&self.failed).copied()
+        self.sets.iter()
     }
 
     /// The change under way.

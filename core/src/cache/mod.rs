@@ -21,17 +21,19 @@
 mod compare;
 mod config;
 mod error;
+mod freezing;
 mod held;
 mod index;
 mod membership;
 mod optimistic;
+mod query_sets;
 mod read;
 mod register;
 mod reset;
 mod storage;
 mod table;
+mod tables;
 mod transaction;
-mod unmentioned;
 mod writer;
 
 pub use compare::Drift;

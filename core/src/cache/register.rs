@@ -1,6 +1,6 @@
 //! Giving a table its Rust type, at its first mention.
 
-use core::any::{Any, TypeId};
+use core::any::TypeId;
 use std::sync::Arc;
 
 use super::error::{RegisterError, SetFailure};
@@ -23,9 +23,7 @@ pub struct Registered {
 impl Cache {
     /// The names of the tables that have their types, but for views with arguments, which have no rows without.
     pub fn registered(&self) -> impl Iterator<Item = &'static str> {
-        let tables = self.tables.iter().zip(0..);
-        let tables = tables.filter(|(_, id)| !self.with_arguments.contains(&TableId(*id)));
-        tables.filter_map(|(table, _)| table.def().map(|def| def.name))
+        self.tables.registered()
     }
 
     /// Gives the table of `T` its row type, or looks up that it has it. To be called at each mention.
@@ -55,26 +53,22 @@ impl Cache {
         outdated: &[SetId],
     ) -> Result<Registered, RegisterError> {
         let marker = TypeId::of::<T>();
-        if let Some(table) = self.catalog.by_type.get(marker) {
-            return Ok(Registered { table: TableId(table), failed: Vec::new() });
+        if let Some(table) = self.tables.of_type(marker) {
+            return Ok(Registered { table, failed: Vec::new() });
         }
-        let table = self.table_named(T::DEF.name);
-        let failed = match self.tables[table.0 as usize].def() {
+        let table = self.tables.named(T::DEF.name);
+        let failed = match self.tables[table].def() {
             Some(def) => {
-                let same_rows = self.tables[table.0 as usize].row_type() == TypeId::of::<T::Row>();
+                let same_rows = self.tables[table].row_type() == TypeId::of::<T::Row>();
                 agree(def, &T::DEF, same_rows)?;
                 Vec::new()
             }
             None => {
-                self.mention_table(T::DEF.name);
+                self.tables.mention(T::DEF.name);
                 self.give_type::<T>(table, outdated)
             }
         };
-        if !T::ARGUMENTS.is_empty() {
-            self.with_arguments.push(table);
-        }
-        self.catalog.by_type.insert(marker, table.0);
-        self.catalog_changed = true;
+        self.tables.set_type(marker, table, !T::ARGUMENTS.is_empty());
         self.publish_late();
         Ok(Registered { table, failed })
     }
@@ -82,7 +76,7 @@ impl Cache {
     /// Lets a set that failed at [registering](Self::register) go on with its rows of other tables. Those of the table that
     /// it failed in are gone.
     pub fn readmit(&mut self, set: SetId) {
-        self.failed.remove(&set);
+        self.sets.readmit(set);
     }
 
     /// Gives the table of `T` an index of the client's own, with the rows that are there. Registers the table.
@@ -97,14 +91,12 @@ impl Cache {
         index: ClientIndex<T::Row, V>,
     ) -> Result<Registered, RegisterError> {
         let registered = self.register::<T>()?;
-        let TableId(table) = registered.table;
-        let store: &mut dyn Any = &mut *self.tables[table as usize];
-        if let Some(store) = store.downcast_mut::<TableStore<T::Row>>() {
+        if let Some(store) = self.tables.typed_mut::<T::Row>(registered.table) {
             let compare = Arc::new(move |a: &_, b: &_| index.compare(a, b));
             // Nothing of the table is changed before all of its rows were compared.
             let declared = guard::catch(|| store.declare(index.column(), compare));
             declared.map_err(|message| RegisterError::Panicked { table: T::DEF.name, message })?;
-            self.touch(registered.table);
+            self.tables.touch(registered.table);
             self.publish_late();
         }
         Ok(registered)
@@ -112,12 +104,12 @@ impl Cache {
 
     fn give_type<T: Table>(&mut self, table: TableId, outdated: &[SetId]) -> Vec<SetFailure> {
         let suspended = self.suspend();
-        let name = Arc::clone(self.tables[table.0 as usize].name());
+        let name = Arc::clone(self.tables[table].name());
         let mut store = TableStore::<T::Row>::new(table, name, Some(T::DEF));
-        let raw: &dyn Any = &*self.tables[table.0 as usize];
-        let failed = match raw.downcast_ref::<TableStore<RawRow>>() {
+        let failed = match self.tables.typed::<RawRow>(table) {
             // A table that was adopted by half is not used.
-            Some(raw) => match guard::catch(|| store.adopt(raw, self.version, outdated)) {
+            Some(raw) => match guard::catch(|| store.adopt(raw, self.versions.current(), outdated))
+            {
                 Ok(failed) => failed,
                 Err(message) => {
                     store = store.afresh();
@@ -126,9 +118,10 @@ impl Cache {
             },
             None => Vec::new(),
         };
-        self.tables[table.0 as usize] = Box::new(store);
-        self.touch(table);
-        self.failed.extend(failed.iter().map(|failure| failure.set));
+        self.tables.replace(table, Box::new(store));
+        for failure in &failed {
+            self.sets.fail(failure.set);
+        }
         self.resume(suspended);
         failed
     }

@@ -128,9 +128,8 @@ impl Cache {
             return self.resets.panics.push(noted.into());
         };
         let message = noted.message;
-        for place in 0..self.tables.len() {
-            let table = TableId(place as u32);
-            if self.tables[place].row_type_name() == of && !self.resets.holds_back(table) {
+        for table in (0..self.tables.len() as u32).map(TableId) {
+            if self.tables[table].row_type_name() == of && !self.resets.holds_back(table) {
                 self.reset(table, message.clone());
             }
         }
@@ -138,15 +137,13 @@ impl Cache {
 
     /// Lets a table start over, and fails the sets that have rows in it.
     fn reset(&mut self, table: TableId, message: Box<str>) {
-        let place = table.0 as usize;
-        let fresh = self.tables[place].afresh();
-        let broken = core::mem::replace(&mut self.tables[place], fresh);
+        let fresh = self.tables[table].afresh();
+        let broken = self.tables.replace(table, fresh);
         let reason = RowMismatch::Panicked { message: message.clone() };
         self.fail_holders(&*broken, table, &reason);
         self.mutations.table_started_over(table, &message);
         self.resets.recent.push((table, reason));
         self.note_unpublished(table);
-        self.touch(table);
         let name = broken.def().map(|def| def.name);
         self.resets.panics.push(Panic::new(ROW_TYPE, message).of_table(name));
         if self.applying.as_ref().is_some_and(|applying| applying.touches(table)) {
@@ -158,9 +155,9 @@ impl Cache {
     }
 
     fn fail_holders(&mut self, broken: &dyn AnyTable, table: TableId, reason: &RowMismatch) {
-        let Self { failed, resets, .. } = self;
+        let Self { sets, resets, .. } = self;
         for_each_holder(broken, &mut |set| {
-            if failed.insert(set) {
+            if sets.fail(set) {
                 resets.failed.push(SetFailure::of(broken, table, set, reason));
             }
         });
@@ -171,7 +168,7 @@ impl Cache {
         if self.resets.holds_back(table) {
             return;
         }
-        let current = self.shared.current();
+        let current = self.versions.view().epoch;
         let snapshot = current.tables.snapshots.get(table.0 as usize);
         let seen = snapshot.map(|shared| shared.visible(Stamp::of(current.version)));
         let seen = seen.unwrap_or_default().into_iter();
@@ -184,7 +181,7 @@ impl Cache {
         let unpublished = core::mem::take(&mut self.resets.unpublished).into_iter();
         let lost = unpublished.filter(|(_, pairs)| !pairs.is_empty());
         lost.map(|(table, pairs)| {
-            let name = Arc::clone(self.tables[table.0 as usize].name());
+            let name = Arc::clone(self.tables[table].name());
             // What the rows themselves take is not known without their code.
             let retained = Retained { rows: pairs.len(), bytes: pairs.len() * size_of::<Pair>() };
             TableDiff { table, name, retained, pairs, events: None, started_over: true }
@@ -201,7 +198,7 @@ impl Cache {
     ) -> Vec<SetFailure> {
         let reason = RowMismatch::Panicked { message: message.clone() };
         let mut failed: Vec<SetFailure> = Vec::new();
-        for_each_holder(&*self.tables[table.0 as usize], &mut |set| {
+        for_each_holder(&self.tables[table], &mut |set| {
             if failed.iter().all(|failure| failure.set != set) {
                 failed.push(SetFailure::of(typed, table, set, &reason));
             }

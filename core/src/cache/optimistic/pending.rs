@@ -1,6 +1,6 @@
 //! The mutations that have not ended, running one for the first time, and what is to be known of them.
 
-use core::any::{Any, TypeId};
+use core::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -14,12 +14,11 @@ use super::writes::{identity_hash, same_row};
 use super::{LocalTx, Mutation, MutationError, MutationId};
 use crate::cache::read::epoch::View;
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::table::TableStore;
 use crate::cache::transaction::apply::Applying;
 use crate::cache::transaction::diff::Transaction;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId};
 use crate::guard::Fenced;
-use crate::schema::{Row, Table};
+use crate::schema::Table;
 
 /// The mutations that have not ended, in order.
 #[derive(Default)]
@@ -267,10 +266,10 @@ impl Cache {
     /// Notes what a mutation did to a table when it ran for the first time.
     fn enter(&mut self, turn: Turn, touch: Touch) {
         let Touch { table, reads, writes } = touch;
-        self.touch(table);
+        self.tables.touch(table);
         let written = self.fenced(|cache| {
             cache.name(table);
-            let store = &mut *cache.tables[table.0 as usize];
+            let store = &mut cache.tables[table];
             writes.map_or_else(Vec::new, |writes| writes.push(store, turn))
         });
         if written.is_none() {
@@ -278,7 +277,7 @@ impl Cache {
             self.mutations.silence(turn, &recent.unwrap_or_default());
         }
         let footprint = Footprint::new(reads, written.unwrap_or_default());
-        self.tables[table.0 as usize].any_layer().watch(turn, &footprint);
+        self.tables[table].any_layer().watch(turn, &footprint);
         if let Some(pending) = self.mutations.list.get_mut(&turn) {
             pending.footprints.push((table, footprint));
         }
@@ -309,13 +308,13 @@ impl Cache {
 
     /// Shows what was written to these tables.
     fn commit_writes(&mut self, touched: &[TableId]) -> Transaction {
-        let version = self.version + 1;
+        let version = self.versions.next();
         let mut moved = false;
         for &table in touched {
             moved |= self.show_layer(table, Stamp::of(version));
         }
         let mut tables = self.publish_resets();
-        let before = View { epoch: self.shared.current() };
+        let before = self.versions.view();
         if !moved && tables.is_empty() {
             let view = before.clone();
             return Transaction {
@@ -326,8 +325,8 @@ impl Cache {
                 new_ids: NewIds::default(),
             };
         }
-        let horizon = self.horizon();
-        let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
+        let horizon = self.versions.horizon();
+        let finish = |table: &TableId| self.tables[*table].finish(version, horizon);
         tables.extend(touched.iter().filter_map(finish));
         let after = View { epoch: self.publish(version) };
         Transaction { before, after, tables, failed: Vec::new(), new_ids: NewIds::default() }
@@ -372,7 +371,7 @@ impl Cache {
 
     /// Origin of a row; none if there is no such row now.
     pub fn row_status<T: Table>(&self, row: &T::Row) -> Option<RowStatus> {
-        let store = self.store::<T::Row>(self.table_of::<T>()?)?;
+        let store = self.tables.typed::<T::Row>(self.table_of::<T>()?)?;
         let rows = store.rows();
         let hash = identity_hash::<T::Row>(row, rows.is_keyed(), rows.indexes().hasher());
         let is = |other: &T::Row| same_row::<T::Row>(row, other, rows.is_keyed());
@@ -383,17 +382,12 @@ impl Cache {
         let id = rows.find_live(hash, is)?;
         let holders = rows.membership().members(id);
         // Nobody holds a row that a change under way takes away.
-        let stale = !holders.is_empty() && holders.iter().all(|(set, _)| self.stale.contains(set));
+        let stale = !holders.is_empty() && holders.iter().all(|(set, _)| self.sets.is_stale(*set));
         Some(if stale { RowStatus::Stale } else { RowStatus::Confirmed })
     }
 
     pub(super) fn table_of<T: Table>(&self) -> Option<TableId> {
-        self.catalog.by_type.get(TypeId::of::<T>()).map(TableId)
-    }
-
-    fn store<R: Row>(&self, table: TableId) -> Option<&TableStore<R>> {
-        let table: &dyn Any = &**self.tables.get(table.0 as usize)?;
-        table.downcast_ref()
+        self.tables.of_type(TypeId::of::<T>())
     }
 }
 

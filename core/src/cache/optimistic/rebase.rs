@@ -18,7 +18,7 @@ use super::pending::Ran;
 use super::temp_id::NewIds;
 use super::tx::{Rewritten, Want};
 use super::{LocalTx, Mutation};
-use crate::cache::read::epoch::{Epoch, Tables, View};
+use crate::cache::read::epoch::{Epoch, View};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::transaction::apply::Applying;
 use crate::cache::{Cache, SetFailure, TableId};
@@ -77,9 +77,9 @@ impl Cache {
 
     /// Looks for rows that mutations have read or written; whether it is through.
     pub(in crate::cache) fn look(&self, applying: &mut Applying, budget: &mut usize) -> bool {
-        while let Some((table, rows, from)) = applying.next_rows(&self.failed) {
+        while let Some((table, rows, from)) = applying.next_rows(&self.sets) {
             self.name(table);
-            let store = &self.tables[table.0 as usize];
+            let store = &self.tables[table];
             let left = if store.is_watched() { rows.len().saturating_sub(from) } else { 0 };
             if left > 0 && *budget == 0 {
                 return false;
@@ -100,7 +100,7 @@ impl Cache {
     /// Puts the server's rows back into slots that the change is about and that mutations' rows stand in for: for nobody
     /// to see.
     pub(in crate::cache) fn lift(&mut self, applying: &mut Applying) {
-        let at = Stamp::of(self.version + 1);
+        let at = Stamp::of(self.versions.next());
         let mut by_table: HashMap<TableId, Vec<KeyId>> = HashMap::default();
         for (table, key) in core::mem::take(&mut applying.rebasing.lifts) {
             by_table.entry(table).or_default().push(key);
@@ -108,12 +108,12 @@ impl Cache {
         let mut is_lifted = false;
         for (table, keys) in by_table {
             self.name(table);
-            is_lifted |= self.tables[table.0 as usize].lift(&keys, at);
+            is_lifted |= self.tables[table].lift(&keys, at);
         }
         if !applying.drops().is_empty() {
             let mut watched = BTreeSet::new();
             for &table in applying.touched() {
-                let store = &mut self.tables[table.0 as usize];
+                let store = &mut self.tables[table];
                 self.resets.name(table);
                 is_lifted |= store.lift_sets(applying.drops(), at);
                 watched.extend(store.is_watched().then_some(table));
@@ -135,7 +135,7 @@ impl Cache {
                 return false;
             }
             self.name(table);
-            let store = &mut self.tables[table.0 as usize];
+            let store = &mut self.tables[table];
             let count = store.observe(from, max, &mut applying.rebasing.dirty);
             *budget -= count.div_ceil(4);
             applying.looked_at(count, count == 0);
@@ -145,7 +145,7 @@ impl Cache {
 
     /// Takes away what the mutations wrote that end with the change.
     pub(in crate::cache) fn withdraw_ended(&mut self, applying: &mut Applying) {
-        let at = Stamp::of(self.version + 1);
+        let at = Stamp::of(self.versions.next());
         let ends = applying.ends().iter().flat_map(|&id| self.mutations.turns_of(id));
         let ended: BTreeSet<Turn> = ends.collect();
         // Sets that are dropped come with rows that no call has inserted.
@@ -155,7 +155,7 @@ impl Cache {
         for &turn in &ended {
             let Some(pending) = self.mutations.get(turn) else { continue };
             for (table, footprint) in &pending.footprints {
-                let store = &mut self.tables[table.0 as usize];
+                let store = &mut self.tables[*table];
                 self.resets.name(*table);
                 store.withdraw(footprint.written(), turn, at, &mut applying.rebasing.dirty);
                 applying.add_touched(*table);
@@ -179,7 +179,7 @@ impl Cache {
             let before = new_ids.iter().count();
             for (table, footprint) in &pending.footprints {
                 self.resets.name(*table);
-                let store = &self.tables[table.0 as usize];
+                let store = &self.tables[*table];
                 store.find_new_ids(footprint.written(), turn, &pending.handed, new_ids);
             }
             if new_ids.iter().count() > before {
@@ -213,16 +213,15 @@ impl Cache {
         if dirty.is_empty() {
             return Ok(true);
         }
-        let layers = self.tables.iter_mut().enumerate();
-        let layers =
-            layers.filter_map(|(table, store)| Some((TableId(table as u32), store.lend_layer()?)));
+        let layers = self.tables.iter_mut();
+        let layers = layers.filter_map(|(table, store)| Some((table, store.lend_layer()?)));
         let layers = layers.collect();
         let mut tx = LocalTx::new(self.unpublished(), self.mutations.refused.clone());
         tx = tx.with_layers(layers);
         let wanted = self.run_over(&mut tx, &mut applying.rebasing, budget);
         let panicked = tx.take_panicked();
         for (table, layer) in tx.into_layers() {
-            if self.tables[table.0 as usize].take_layer(layer) {
+            if self.tables[table].take_layer(layer) {
                 applying.add_touched(table);
             }
         }
@@ -266,7 +265,7 @@ impl Cache {
         for turn in ended {
             let before = self.mutations.remove(turn).map(|pending| pending.footprints);
             for (table, footprint) in before.into_iter().flatten() {
-                self.tables[table.0 as usize].any_layer().unwatch(turn, &footprint);
+                self.tables[table].any_layer().unwatch(turn, &footprint);
             }
         }
         for (turn, mutation) in rebound {
@@ -275,17 +274,17 @@ impl Cache {
         for ran in runs {
             let turn = ran.turn;
             for (table, footprint) in self.mutations.ran(ran) {
-                self.tables[table.0 as usize].any_layer().unwatch(turn, &footprint);
+                self.tables[table].any_layer().unwatch(turn, &footprint);
             }
             for (table, footprint) in self.mutations.footprints_of(turn) {
-                self.tables[table.0 as usize].any_layer().watch(turn, footprint);
+                self.tables[*table].any_layer().watch(turn, footprint);
             }
         }
-        let at = Stamp::of(self.version + 1);
+        let at = Stamp::of(self.versions.next());
         let mut moved = is_lifted;
         self.mutations.have_rerun();
         for &table in applying.touched() {
-            self.touch(table);
+            self.tables.touch(table);
             moved |= self.show_layer(table, at);
         }
         (moved, new_ids)
@@ -296,7 +295,7 @@ impl Cache {
     pub(super) fn show_layer(&mut self, table: TableId, at: Stamp) -> bool {
         let shown = self.fenced(|cache| {
             cache.name(table);
-            cache.tables[table.0 as usize].show_layer(at)
+            cache.tables[table].show_layer(at)
         });
         shown.unwrap_or(false)
     }
@@ -308,12 +307,7 @@ impl Cache {
 
     /// The tables as they will be when the change under way is published.
     fn unpublished(&self) -> View {
-        let current = self.shared.current();
-        let mut tables = Tables::clone(&current.tables);
-        for (place, table) in self.tables.iter().enumerate() {
-            tables.snapshots.set(place, table.peek());
-        }
-        tables.catalog = self.catalog.clone();
-        View { epoch: Arc::new(Epoch::new(self.version + 1, Arc::new(tables))) }
+        let tables = self.tables.peek(&self.versions.view().epoch.tables);
+        View { epoch: Arc::new(Epoch::new(self.versions.next(), Arc::new(tables))) }
     }
 }

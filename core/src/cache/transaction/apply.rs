@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt, HashSet};
+use foldhash::{HashMap, HashMapExt};
 
 use super::change::{Change, Part, Step};
 use super::diff::Transaction;
 use crate::cache::error::{OutOfSync, RowMismatch, SetFailure};
 use crate::cache::membership::sets::SetId;
 use crate::cache::optimistic::{MutationId, NewIds, Rebasing, Want};
+use crate::cache::query_sets::QuerySets;
 use crate::cache::read::epoch::View;
 use crate::cache::storage::stamp::{Stamp, VIEW_AGE_MAX};
 use crate::cache::storage::weigh::cost_of_bytes;
@@ -147,9 +148,9 @@ impl Applying {
     /// The next rows to be looked at for what mutations read and wrote, and the first of them; not of sets that failed.
     pub(in crate::cache) fn next_rows(
         &mut self,
-        failed: &HashSet<SetId>,
+        sets: &QuerySets,
     ) -> Option<(TableId, &RowList, usize)> {
-        let is_over = |part: &Part| part.stored_rows().is_none() || failed.contains(&part.set());
+        let is_over = |part: &Part| part.stored_rows().is_none() || sets.has_failed(part.set());
         while is_over(self.change.parts.get(self.at)?) {
             self.next();
         }
@@ -183,7 +184,7 @@ impl Cache {
     /// A set's rows stay as they are, and the server says no more of them, until the set is dropped. A row that such a
     /// set holds may be replaced without it.
     pub fn mark_stale(&mut self, set: SetId) {
-        self.stale.insert(set);
+        self.sets.mark_stale(set);
     }
 
     /// Returns `true` while a change is under way.
@@ -302,8 +303,8 @@ impl Cache {
 
     pub(in crate::cache) fn undo(&mut self, applying: &Applying) {
         self.waiting = false;
-        for table in &applying.touched {
-            self.tables[table.0 as usize].abort();
+        for &table in &applying.touched {
+            self.tables[table].abort();
         }
     }
 
@@ -354,9 +355,9 @@ impl Cache {
                 applying.enter(Phase::Commit);
             }
             Phase::Commit => {
-                let at = Stamp::of(self.version + 1);
-                while let Some(table) = applying.touched.get(applying.at) {
-                    if !self.tables[table.0 as usize].commit(at, budget) {
+                let at = Stamp::of(self.versions.next());
+                while let Some(&table) = applying.touched.get(applying.at) {
+                    if !self.tables[table].commit(at, budget) {
                         return Ok(false);
                     }
                     applying.next();
@@ -385,10 +386,10 @@ impl Cache {
 
     /// Returns `true` if views hold too many dead rows.
     fn must_wait(&self) -> bool {
-        let dead = self.dead();
+        let dead = self.tables.dead();
         dead.rows >= self.config.max_dead_rows
             || dead.bytes >= self.config.max_dead_bytes
-            || self.version - self.horizon() > VIEW_AGE_MAX
+            || self.versions.current() - self.versions.horizon() > VIEW_AGE_MAX
     }
 
     /// Finds the tables of all parts and the sets to drop.
@@ -403,18 +404,19 @@ impl Cache {
             let table = match known.get(&**name) {
                 Some(&table) => table,
                 None => {
-                    let named = self.table_of_rows(name, &applying.touched);
+                    let limit = self.config.max_table_bytes;
+                    let named = self.tables.of_rows(name, &applying.touched, limit);
                     let table = named.map_err(|kind| {
                         OutOfSync::new(&Arc::from(name.as_str()), Some(part.set()), kind)
                     })?;
-                    self.tables[table.0 as usize].sweep_lists();
+                    self.tables[table].sweep_lists();
                     known.insert(name, table);
                     applying.touched.push(table);
                     table
                 }
             };
             if let Part::Events { message, distinct, .. } = part {
-                self.tables[table.0 as usize].expect_events(*message, *distinct);
+                self.tables[table].expect_events(*message, *distinct);
             }
             tables.push(Some(table));
         }
@@ -426,12 +428,12 @@ impl Cache {
         let failed = applying.failed.iter().map(|failure| failure.set);
         applying.drops = dropped.chain(failed).collect();
         if !applying.drops.is_empty() {
-            self.note_ended_sets();
+            self.tables.note_ended_sets();
             let rest = self.tables_of(&applying.drops, &applying.touched);
             applying.touched.extend(rest);
         }
         applying.tables = tables;
-        applying.touched.iter().for_each(|&table| self.touch(table));
+        applying.touched.iter().for_each(|&table| self.tables.touch(table));
         Ok(())
     }
 
@@ -440,8 +442,8 @@ impl Cache {
     fn tables_of(&self, sets: &[SetId], known: &[TableId]) -> Vec<TableId> {
         let mut is_known = vec![false; self.tables.len()];
         known.iter().for_each(|table| is_known[table.0 as usize] = true);
-        let tables = (0..).map(TableId).zip(self.tables.iter().zip(is_known));
-        let rest = tables.filter(|(_, (table, is_known))| {
+        let tables = self.tables.iter().zip(is_known);
+        let rest = tables.filter(|((_, table), is_known)| {
             let may_have = || {
                 table.def().is_some()
                     || table.is_empty()
@@ -449,14 +451,14 @@ impl Cache {
             };
             !is_known && may_have()
         });
-        rest.map(|(table, _)| table).collect()
+        rest.map(|((table, _), _)| table).collect()
     }
 
     /// Stages the parts that belong to the phase.
     fn stage_parts(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
         while let Some(part) = applying.change.parts.get(applying.at) {
             let set = part.set();
-            let (Some(table), false) = (applying.tables[applying.at], self.failed.contains(&set))
+            let (Some(table), false) = (applying.tables[applying.at], self.sets.has_failed(set))
             else {
                 applying.next();
                 continue;
@@ -472,7 +474,7 @@ impl Cache {
             let cost = 1 + cost_of_bytes(rows.data_bytes() / rows.len().max(1));
             let count = left.min(budget.div_ceil(cost));
             self.name(table);
-            let store = &mut *self.tables[table.0 as usize];
+            let store = &mut self.tables[table];
             if let Err(fault) = stage(store, part, applying.row, count) {
                 return Err(match fault {
                     Fault::Mismatch(reason) => Stop::Mismatch(table, reason),
@@ -493,9 +495,9 @@ impl Cache {
 
     fn stage_drops(&mut self, applying: &mut Applying, budget: &mut usize) -> bool {
         while let Some(&set) = applying.drops.get(applying.at) {
-            while let Some(table) = applying.touched.get(applying.row) {
+            while let Some(&table) = applying.touched.get(applying.row) {
                 let cursor = &mut applying.drop_cursor;
-                if !self.tables[table.0 as usize].stage_drop(set, cursor, budget) {
+                if !self.tables[table].stage_drop(set, cursor, budget) {
                     return false;
                 }
                 applying.drop_cursor = DropCursor::default();
@@ -507,9 +509,9 @@ impl Cache {
     }
 
     fn net_changes(&mut self, applying: &mut Applying, budget: &mut usize) -> Result<bool, Stop> {
-        while let Some(table) = applying.touched.get(applying.at) {
-            let store = &mut self.tables[table.0 as usize];
-            match store.net_changes(&self.stale, budget) {
+        while let Some(&table) = applying.touched.get(applying.at) {
+            let store = &mut self.tables[table];
+            match store.net_changes(self.sets.stale(), budget) {
                 Ok(true) => applying.next(),
                 Ok(false) => return Ok(false),
                 Err(kind) => {
@@ -524,8 +526,7 @@ impl Cache {
     fn finish(&mut self, applying: &mut Applying) -> Transaction {
         for part in &applying.change.parts {
             if let Part::DropSet { set } = part {
-                self.failed.remove(set);
-                self.stale.remove(set);
+                self.sets.forget(*set);
             }
         }
         let failed = core::mem::take(&mut applying.failed);
@@ -536,25 +537,26 @@ impl Cache {
         };
         let mut tables = self.publish_resets();
         self.resets.leave();
-        let changes = |table: &TableId| self.tables[table.0 as usize].has_changes();
+        let changes = |table: &TableId| self.tables[*table].has_changes();
         // Rows that moved are in other slots now.
         if !moved && tables.is_empty() && !applying.touched.iter().any(changes) {
-            for table in &applying.touched {
-                let unchanged = self.tables[table.0 as usize].finish(self.version, self.version);
+            let current = self.versions.current();
+            for &table in &applying.touched {
+                let unchanged = self.tables[table].finish(current, current);
                 debug_assert!(unchanged.is_none());
             }
             return Transaction { failed, new_ids, ..self.empty_transaction() };
         }
-        let before = View { epoch: self.shared.current() };
-        let (version, horizon) = (self.version + 1, self.horizon());
-        let finish = |table: &TableId| self.tables[table.0 as usize].finish(version, horizon);
+        let before = self.versions.view();
+        let (version, horizon) = (self.versions.next(), self.versions.horizon());
+        let finish = |table: &TableId| self.tables[*table].finish(version, horizon);
         tables.extend(applying.touched.iter().filter_map(finish));
         let after = View { epoch: self.publish(version) };
         Transaction { before, after, tables, failed, new_ids }
     }
 
     pub(in crate::cache) fn empty_transaction(&self) -> Transaction {
-        let view = View { epoch: self.shared.current() };
+        let view = self.versions.view();
         Transaction {
             before: view.clone(),
             after: view,
@@ -566,10 +568,10 @@ impl Cache {
 
     /// Ends the sets of the change that carry a table whose rows do not decode, or whose row type panicked.
     fn fail_sets(&mut self, applying: &mut Applying, table: TableId, reason: &RowMismatch) {
-        let store = &self.tables[table.0 as usize];
+        let store = &self.tables[table];
         for (part, &of) in applying.change.parts.iter().zip(&applying.tables) {
-            if of == Some(table) && self.failed.insert(part.set()) {
-                applying.failed.push(SetFailure::of(&**store, table, part.set(), reason));
+            if of == Some(table) && self.sets.fail(part.set()) {
+                applying.failed.push(SetFailure::of(store, table, part.set(), reason));
             }
         }
     }
