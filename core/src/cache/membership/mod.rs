@@ -51,6 +51,7 @@ impl Membership {
     }
 
     /// Takes a row from all sets that hold it.
+    #[inline]
     pub(in crate::cache) fn release(&mut self, id: RowId) {
         self.set_holders(id, ListId::EMPTY);
     }
@@ -61,6 +62,7 @@ impl Membership {
     }
 
     /// Moves the holders of one slot's row to a slot that has none.
+    #[inline]
     pub(in crate::cache) fn relocate(&mut self, from: RowId, to: RowId) {
         let list = core::mem::replace(&mut self.by_slot[from.chunk()][from.slot()], ListId::EMPTY);
         self.by_slot[to.chunk()][to.slot()] = list;
@@ -78,6 +80,7 @@ impl Membership {
     }
 
     /// Sets that hold a row, and how often.
+    #[inline]
     pub(in crate::cache) fn members(&self, id: RowId) -> &[Member] {
         self.lists.members(self.holders(id))
     }

@@ -77,7 +77,8 @@ impl<'v, T: Table> TableView<'v, T> {
         V: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let Snapshot { chunks, indexes, .. } = self.snapshot;
+        let snapshot = self.snapshot;
+        let indexes = &snapshot.indexes;
         let index = if K::PRIMARY {
             indexes.by_identity()
         } else {
@@ -89,7 +90,7 @@ impl<'v, T: Table> TableView<'v, T> {
         };
         let at = Stamp::of(self.version);
         index.find(indexes.hasher().hash_one(value), move |id| {
-            let (_, row) = chunks.version(RowId(id), at)?;
+            let (_, row) = snapshot.chunks.version(RowId(id), at)?;
             (column.get(row).borrow() == value).then_some(row)
         })
     }
@@ -129,10 +130,11 @@ impl<'v, T: Table> TableView<'v, T> {
         <T::Row as Row>::Key: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let Snapshot { chunks, indexes, .. } = self.snapshot;
+        let snapshot = self.snapshot;
+        let indexes = &snapshot.indexes;
         let at = Stamp::of(self.version);
         indexes.by_identity().find(indexes.hasher().hash_one(key), move |id| {
-            let (_, row) = chunks.version(RowId(id), at)?;
+            let (_, row) = snapshot.chunks.version(RowId(id), at)?;
             (row.key().borrow() == key).then_some(row)
         })
     }

@@ -21,6 +21,7 @@ struct Batch {
 }
 
 impl DeletedRows {
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.batches.is_empty()
     }
@@ -64,6 +65,7 @@ impl DeletedRows {
     }
 
     /// Stops counting a row that was taken.
+    #[inline]
     pub(super) fn remove(&mut self, size: usize) {
         self.weight.remove(size);
     }

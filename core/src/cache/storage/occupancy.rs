@@ -251,6 +251,7 @@ impl Occupancy {
 /// Retired slots.
 impl Occupancy {
     /// Notes that no view sees a row any more, which is still in its slot.
+    #[inline]
     pub(super) fn retire(&mut self, id: RowId) {
         let size = self.size(id);
         self.occupied_data -= size;
@@ -265,6 +266,7 @@ impl Occupancy {
     }
 
     /// Lists a chunk in which no view may see a row, if that is so.
+    #[inline]
     pub(super) fn note_empty(&mut self, index: usize) {
         let chunk = &mut self.chunks[index];
         if chunk.occupied() == 0 && !core::mem::replace(&mut chunk.is_listed_empty, true) {
@@ -272,6 +274,7 @@ impl Occupancy {
         }
     }
 
+    #[inline]
     pub(super) fn has_retired(&self) -> bool {
         !self.retired.is_empty()
     }
@@ -305,6 +308,7 @@ impl Occupancy {
 
     /// Notes that a row has moved into the slot of the one that it replaced. Its old slot is free: whoever is through with a
     /// chunk [opens](Self::open_chunk) it.
+    #[inline]
     pub(super) fn compacted(&mut self, Replaced { old, new }: Replaced) {
         let (old_size, new_size) = (self.size(old), self.size(new));
         self.occupied -= 1;
@@ -406,6 +410,7 @@ impl Occupancy {
         self.chunks[chunk].is_closed = true;
     }
 
+    #[inline]
     pub(super) fn is_closed(&self, chunk: usize) -> bool {
         self.chunks[chunk].is_closed
     }
