@@ -31,12 +31,12 @@ impl fmt::Display for Drift {
 }
 
 impl Cache {
-    /// How what a set holds differs from `rows`, table by table; nothing where it does not. A row counts as often as the
+    /// Differences of the rows that a set holds from `rows`, table by table; nothing where there are none. A row counts as often as the
     /// set has it. What mutations make of the rows is left aside.
     ///
     /// Takes time and memory in proportion to the rows.
     ///
-    /// Where the code of a row type panics there is nothing to compare any more: see
+    /// If the code of a row type panics, there is nothing to compare any more: see
     /// [`take_panics`](Self::take_panics).
     pub fn compare(&mut self, set: SetId, rows: &QueryRows) -> Vec<Drift> {
         self.fenced(|cache| cache.compare_all(set, rows)).unwrap_or_default()

@@ -10,13 +10,13 @@ pub struct CacheConfig {
     /// yet, stay in memory. A message is begun only while there are fewer such rows than this; one message alone may
     /// go beyond it. Receiving never waits. 1,000,000 unless set.
     pub max_dead_rows: usize,
-    /// How many bytes such rows may take, as [`max_dead_rows`](Self::max_dead_rows) bounds their number. A row counts as
+    /// Maximal number of bytes that such rows take, as [`max_dead_rows`](Self::max_dead_rows) bounds their number. A row counts as
     /// its slot, and the size of its encoding where its type has strings or lists. 256 MiB unless set.
     pub max_dead_bytes: usize,
     /// Bytes that tables may take whose rows came and that the program does not mention, rows not counted: 2 KiB each, and
     /// their names. 16 MiB unless set.
     ///
-    /// Where there would be more, those without rows are forgotten; then the message is out of sync.
+    /// If there would be more, those without rows are forgotten; then the message is out of sync.
     pub max_table_bytes: usize,
     /// The version that an empty cache has. Tests start just before the place where numbers wrap.
     #[doc(hidden)]

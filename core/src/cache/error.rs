@@ -7,7 +7,7 @@ use crate::bsatn::DecodeError;
 
 /// A message that cannot follow from the messages before it.
 ///
-/// The cache is as it was before the message. Whoever applies closes the connection and resyncs.
+/// The cache is as it was before the message. Close the connection and resync.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("out of sync at the table `{table}`, {set}: {kind}")]
 pub struct OutOfSync {
@@ -153,7 +153,7 @@ pub enum RowMismatch {
         name: &'static str,
         /// The variant's tag.
         tag: u8,
-        /// What decoding the row said.
+        /// Error of decoding the row.
         error: DecodeError,
     },
     /// The row as a whole cannot be decoded, though each column has a plausible encoding.

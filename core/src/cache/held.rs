@@ -1,4 +1,4 @@
-//! Whom rows are held by, for whoever checks that somebody owns them.
+//! Numbers of rows by query set, for checks that every row has an owner.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ impl Cache {
         held
     }
 
-    /// Whether a set's rows are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
+    /// Returns `true` if a set's rows are as they were when the server was last heard: see [`mark_stale`](Self::mark_stale).
     #[doc(hidden)]
     pub fn is_marked_stale(&self, set: SetId) -> bool {
         self.sets.is_stale(set)

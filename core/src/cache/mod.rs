@@ -1,22 +1,27 @@
-//! The client cache: rows once, in typed tables, behind a machine that knows no row type.
+//! In-memory MVCC store of the client's rows: one writer, snapshot readers.
 //!
-//! One writer, the connection's machine, owns a [`Cache`] and applies what the server says, in steps: [`Cache::begin`],
-//! then [`Cache::step`] until it says that the change is committed, or out of sync. Any number of readers take
+//! The writer, the connection's machine, owns a [`Cache`] and applies what the server sends, in steps: [`Cache::begin`],
+//! then [`Cache::step`] until it returns that the change is committed, or out of sync. Any number of readers take
 //! [`View`]s: all tables at one version, which neither wait for the writer nor make it wait.
 //!
 //! How it holds together:
 //!
-//! - A row lives in a *slot*, decoded, once. Indexes, counts and changes have its id. A slot says from which version on
-//!   and up to which version its row is seen; a view is a version and the shared part of each table.
-//! - A change is *staged* (rows decoded into slots that nobody sees, indexed or linked at once), *settled* (what it comes to,
-//!   netted by row and set), *committed* (slots stamped with the next version) and *published* (the next version
-//!   becomes the current one): whole or not at all, over all tables.
-//! - Which query sets hold a row, and how often, is the id of a shared list. A row leaves with the last of them.
-//! - A row's versions are linked from the oldest, which the index has, to the newest. When nobody looks, the newest
-//!   moves into the oldest one's slot.
-//! - Rows that left stay while a view may see them. See [`Cache::reclaim`].
+//! - A row lives in a *slot*, decoded, once (`storage`). Indexes (`index`), reference counts by query set
+//!   (`membership`) and changes have its id. A slot says from which version on and up to which version its row is seen; a
+//!   view is a version and the shared part of each table (`read`).
+//! - A change is *staged* (rows decoded into slots that no view sees, indexed or linked at once), *netted* (by row and set),
+//!   *committed* (slots stamped with the next version) and *published* (the next version becomes the current one): whole or
+//!   not at all, over all tables (`transaction`; in one table, its write set).
+//! - Which query sets hold a row, and how often, is the id of a shared list. A row is deleted with the last of them.
+//! - A row's versions are linked from the oldest, which the index has, to the newest. When no view is held, the newest
+//!   is compacted: it moves into the oldest one's slot.
+//! - Deleted rows stay while a view may see them. See [`Cache::reclaim`].
+//! - What pending calls are expected to write lies over the rows (`optimistic`).
 //!
-//! Not here: what a set is on the wire, when to subscribe, who is told of changes.
+//! A `table` combines storage, indexes, membership, write set and overlay, each of which owns its part alone; [`Cache`]
+//! combines the tables, the versions and the states of query sets.
+//!
+//! Not here: what a set is on the wire, when to subscribe, who is notified of changes.
 
 mod compare;
 mod config;

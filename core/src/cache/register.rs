@@ -28,7 +28,7 @@ impl Cache {
 
     /// Gives the table of `T` its row type, or looks up that it has it. To be called at each mention.
     ///
-    /// Rows that came before move over, and nobody is told. Where some are not what the type says, the sets that hold
+    /// Rows that came before move over, which no transaction reports. Where some are not what the type says, the sets that hold
     /// them fail: they hold nothing of this table any more, and later parts of theirs are ignored. The caller ends
     /// them with a [`DropSet`](super::Part::DropSet), or with [`end_failed`](Self::end_failed), which takes their rows out of
     /// other tables.
@@ -43,7 +43,7 @@ impl Cache {
     }
 
     /// Registers as [`register`](Self::register), except that rows which only the `outdated` sets hold do not move over:
-    /// they are of another type. These sets keep their rows of other tables, and nobody is told.
+    /// they are of another type. These sets keep their rows of other tables, and no transaction reports it.
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ pub(super) struct Resets {
     failed: Vec<SetFailure>,
     /// The tables that started over since this was last emptied, for the change under way.
     recent: Vec<(TableId, RowMismatch)>,
-    /// Panics that nobody has asked for yet.
+    /// Panics that were not taken yet.
     panics: Vec<Panic>,
 }
 
@@ -163,7 +163,7 @@ impl Cache {
         });
     }
 
-    /// Remembers the rows that readers see in a table which started over, until they are told that these left.
+    /// Remembers the rows that readers see in a table which started over, until a transaction reports that these left.
     fn note_unpublished(&mut self, table: TableId) {
         if self.resets.holds_back(table) {
             return;
@@ -230,5 +230,5 @@ fn for_each_holder(table: &dyn AnyTable, each: &mut dyn FnMut(SetId)) {
             each(set);
         }
     });
-    table.for_each_on_its_way(each);
+    table.for_each_in_transit(each);
 }

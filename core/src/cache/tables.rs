@@ -162,7 +162,7 @@ impl TableSet {
     }
 }
 
-/// What there is to do.
+/// Pending work.
 impl TableSet {
     /// Notes that there may be something to publish or to reclaim.
     pub(super) fn touch(&mut self, table: TableId) {
@@ -203,7 +203,7 @@ impl TableSet {
         self.unclean().any(|table| table.wants(work))
     }
 
-    /// Does work on rows, in `published`, which nobody else has.
+    /// Does work on rows, in `published`, which has no other owner.
     pub(super) fn work_quietly(
         &mut self,
         work: QuietWork,
@@ -225,7 +225,7 @@ impl TableSet {
 
 /// Publishing.
 impl TableSet {
-    /// What readers see of an empty set.
+    /// Tables of an empty set, for readers.
     pub(super) fn empty(&self) -> Tables {
         Tables { catalog: self.catalog.clone(), snapshots: Snapshots::default() }
     }

@@ -84,11 +84,11 @@ impl Cache {
         self.tables.get(table).map(|table| table.usage())
     }
 
-    /// Frees what no view sees any more, by about `max_rows` rows; whether there is more that can be done now.
+    /// Frees what no view sees any more, by about `max_rows` rows; `true` if there is more that can be done now.
     ///
     /// To be called when there is time; each change starts with it too. Memory comes back in bounded steps: rows that left, when
     /// no view and no undelivered [`Transaction`](super::Transaction) can see them; what they took, at a moment when
-    /// nobody holds a view, else by moving the rows around them, for which the version may grow without a transaction.
+    /// no view is held, else by moving the rows around them, for which the version may grow without a transaction.
     /// Readers who ask for a view meanwhile wait for some tens of microseconds at most.
     pub fn reclaim(&mut self, max_rows: usize) -> bool {
         // A table that starts over meanwhile is something to be done.
@@ -151,7 +151,7 @@ impl Cache {
         moved
     }
 
-    /// Does something that needs rows for itself, if nobody has a view, in turns that are short enough for readers to wait
+    /// Does something that needs rows for itself, if no view is held, in turns that are short enough for readers to wait
     /// for.
     fn at_quiet_moments(&mut self, work: QuietWork, budget: &mut usize) {
         const TURN_ROWS: usize = 1024;

@@ -4,7 +4,6 @@
 
 mod applying;
 mod encoded;
-mod guessing;
 mod indexes;
 mod lenient;
 mod model;
@@ -13,6 +12,7 @@ mod optimistic_connected;
 mod optimistic_runs;
 mod optimistic_versus_model;
 mod panicking;
+mod predicting;
 mod reading;
 mod reclaiming;
 mod registering;

@@ -1,4 +1,4 @@
-//! The bucket of a hash index: a cache line of ids, with a byte of each one's hash to tell them apart by.
+//! The bucket of a hash index: a cache line of ids, with a byte of each one's hash to distinguish them.
 //!
 //! One writer changes it while readers look; why they may see each change at any time is said in
 //! [`hash`](super::hash).

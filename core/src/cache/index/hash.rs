@@ -1,6 +1,6 @@
 //! A hash index: row ids by the hash of something in their rows.
 //!
-//! It knows neither rows nor keys: hashes come in, candidates go out, and whoever asks compares them. Several rows of
+//! It knows neither rows nor keys: hashes come in, candidates go out, and the caller compares them. Several rows of
 //! one key may be in it at once (a dead version that views still see, the live one, a staged one).
 //!
 //! Readers take no lock. Ids lie in *buckets* of one cache line, in *shards* of some thousand ids that are replaced as

@@ -32,7 +32,7 @@ pub(in crate::cache) struct Indexes<R> {
     ordered: Vec<Arc<OrderedIndex<R>>>,
     /// Those that the application declared.
     declared: Vec<Arc<DeclaredIndex<R>>>,
-    /// Seeded at random, because a stranger's rows go in. Nobody can see what hashes are: order comes from slots.
+    /// Seeded at random, because the rows are a server's. Hashes are not observable: order comes from slots.
     hasher: RandomState,
     /// `true` if shards or indexes were replaced since readers got a clone.
     is_unpublished: bool,

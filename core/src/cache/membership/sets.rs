@@ -23,7 +23,7 @@ pub(in crate::cache) struct ListId(u32);
 impl ListId {
     /// No set holds the row.
     pub(in crate::cache) const EMPTY: Self = Self(0);
-    /// The row's death is already among the changes of the message under way. Never interned.
+    /// The row's delete is already among the changes of the message under way. Never interned.
     pub(in crate::cache) const GONE: Self = Self(u32::MAX);
 }
 
@@ -74,7 +74,7 @@ impl List {
     }
 }
 
-/// What lists that no row has may cost before they are forgotten: 8 MiB. A row that a thousand sets hold goes through two
+/// Maximal cost of lists that no row has before they are forgotten: 8 MiB. A row that a thousand sets hold goes through two
 /// thousand lists when it changes, which take this much, and are there the next time.
 const UNUSED_COST_MAX: usize = 1 << 20;
 
@@ -152,7 +152,7 @@ impl SetLists {
         })
     }
 
-    /// Tells of each list that rows have which sets it names, and how many rows those are.
+    /// Counts the rows of each set, by the lists that rows have.
     pub(in crate::cache) fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
         for list in self.lists.iter().filter(|list| list.rows > 0) {
             list.members.iter().for_each(|(set, _)| count(*set, list.rows));

@@ -62,7 +62,7 @@ impl Footprint {
     pub(super) fn new(reads: Reads, written: Vec<KeyId>) -> Self {
         let Reads { rows, uniques, scanned } = reads;
         if scanned {
-            // Whoever may have looked at any row need not say at which.
+            // Any change of the table concerns it.
             return Self { scanned, written, ..Self::default() };
         }
         let (rows, uniques) = (rows.into_iter().collect(), uniques.into_iter().collect());
@@ -94,7 +94,7 @@ impl Watchers {
         self.rows.is_empty() && !self.is_wide()
     }
 
-    /// Returns `true` if some of them cannot be told by the identity of a row.
+    /// Returns `true` if some of them are not found by the identity of a row.
     pub(super) fn is_wide(&self) -> bool {
         !self.uniques.is_empty() || !self.scanners.is_empty()
     }

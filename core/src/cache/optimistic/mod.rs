@@ -7,9 +7,9 @@
 //! Each row that mutations wrote is a stack of versions over the server's row, one for each mutation that wrote it. The
 //! topmost is shown as an ordinary version in an ordinary slot, so reading costs nothing extra; the server's row is
 //! *shadowed*: kept beside the table, encoded, with the sets that hold it. A change of the server's that is about
-//! shadowed rows is made between *lifting* (these come back into slots, for nobody to see) and *rebasing* (those
-//! mutations run again that read what has really changed, and what they wrote is shown), all with one version: whoever
-//! reads sees the outcome as if all mutations had run again, and the transaction lists the difference between what was
+//! shadowed rows is made between *lifting* (these come back into slots, in a version that no reader has yet) and *rebasing* (those
+//! mutations run again that read what has really changed, and what they wrote is shown), all with one version: readers
+//! see the outcome as if all mutations had run again, and the transaction lists the difference between what was
 //! seen before and what is seen now.
 //!
 //! Runs are bounded: a mutation runs once when it is added, and at most once for each change that makes another row of

@@ -25,14 +25,14 @@ use crate::schema::Row;
 /// Writes of pending mutations to one table, if any has read or written it.
 pub(in crate::cache) struct Overlay<R> {
     layer: Option<Box<Layer<R>>>,
-    /// The sets that hold a row which is on its way between the layer and a slot, while code of its type runs: a table
+    /// The sets that hold a row in transit between the layer and a slot, while code of its type runs: a table
     /// that starts over in that moment must not forget them.
-    on_its_way: Vec<SetId>,
+    in_transit: Vec<SetId>,
 }
 
 impl<R> Default for Overlay<R> {
     fn default() -> Self {
-        Self { layer: None, on_its_way: Vec::new() }
+        Self { layer: None, in_transit: Vec::new() }
     }
 }
 
@@ -69,9 +69,9 @@ impl<R: Row> Overlay<R> {
         }
     }
 
-    /// Names the sets that hold a row which is on its way between the layer and a slot.
-    pub(in crate::cache) fn for_each_on_its_way(&self, each: &mut dyn FnMut(SetId)) {
-        self.on_its_way.iter().for_each(|set| each(*set));
+    /// Names the sets that hold a row in transit between the layer and a slot.
+    pub(in crate::cache) fn for_each_in_transit(&self, each: &mut dyn FnMut(SetId)) {
+        self.in_transit.iter().for_each(|set| each(*set));
         if let Some(layer) = &self.layer {
             layer.held_by_lifted(each);
         }
@@ -139,10 +139,10 @@ impl<R: Row> Overlay<R> {
     }
 
     /// Puts the server's rows of keys back into slots, and takes away what readers see in their place, for the version
-    /// `at`: for nobody to see. Whether there was any.
+    /// `at`, which no reader has. Returns `true` if there was any.
     pub(in crate::cache) fn lift(&mut self, rows: &mut Rows<R>, keys: &[KeyId], at: Stamp) -> bool {
-        let Self { layer: Some(layer), on_its_way } = self else { return false };
-        let mut swap = RowSwap { rows, on_its_way, at };
+        let Self { layer: Some(layer), in_transit } = self else { return false };
+        let mut swap = RowSwap { rows, in_transit, at };
         let lifted = keys.iter().filter(|&&id| swap.lift(layer, id)).count();
         swap.arrived();
         lifted > 0
@@ -151,8 +151,8 @@ impl<R: Row> Overlay<R> {
     /// Undoes what the change under way did to the layer and by [`lift`](Self::lift), after whatever was done since was
     /// undone.
     pub(in crate::cache) fn unlift(&mut self, rows: &mut Rows<R>) {
-        let Self { layer: Some(layer), on_its_way } = self else { return };
-        let mut swap = RowSwap { rows, on_its_way, at: Stamp::ALWAYS };
+        let Self { layer: Some(layer), in_transit } = self else { return };
+        let mut swap = RowSwap { rows, in_transit, at: Stamp::ALWAYS };
         let mut unused = Vec::new();
         for id in layer.listed().to_vec() {
             if let Some(key) = layer.key_mut(id) {
@@ -178,7 +178,7 @@ impl<R: Row> Overlay<R> {
             let changed = [row_of(rows, pair.old), row_of(rows, pair.new)];
             layer.observe((at, pair), changed, found);
         }
-        self.on_its_way.clear();
+        self.in_transit.clear();
         pairs.len()
     }
 
@@ -194,7 +194,7 @@ impl<R: Row> Overlay<R> {
         let Some(layer) = &mut self.layer else { return };
         let ground = Ground::of_rows(rows, at);
         keys.iter().for_each(|&key| layer.withdraw(key, turn, &ground, found));
-        self.on_its_way.clear();
+        self.in_transit.clear();
     }
 
     /// Shows what mutations wrote, where the change under way has to do with it, and brings what it did and that to one
@@ -205,10 +205,10 @@ impl<R: Row> Overlay<R> {
         writes: &mut WriteSet<R>,
         at: Stamp,
     ) -> bool {
-        let Self { layer: Some(layer), on_its_way } = self else { return false };
+        let Self { layer: Some(layer), in_transit } = self else { return false };
         find_changes(layer, rows, writes.pairs());
         let mut is_claimed = vec![false; writes.pairs().len()];
-        let mut swap = RowSwap { rows, on_its_way, at };
+        let mut swap = RowSwap { rows, in_transit, at };
         let (mut pairs, mut deleted) = (Vec::new(), Vec::new());
         for id in layer.listed().to_vec() {
             if let Some((place, _)) = layer.key(id).and_then(Key::change) {

@@ -40,7 +40,7 @@ pub(in crate::cache) struct Mutations {
 
 pub(super) struct Pending {
     pub(super) id: MutationId,
-    /// The number by which its temporary ids are told from others.
+    /// Number that distinguishes its temporary ids from those of others.
     pub(super) number: u64,
     pub(super) mutation: Fenced<Box<dyn Mutation>>,
     /// A row type panicked over what it wrote: it does not run again.
@@ -179,7 +179,7 @@ pub struct Mutated {
 /// Origin of a row: the server, or a mutation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowStatus {
-    /// The server's, and it would tell if the row changed.
+    /// The server's, and kept up to date by it.
     Confirmed,
     /// The server's, as it was when it was last heard.
     Stale,
@@ -214,7 +214,7 @@ impl Cache {
         self.mutate_numbered(id, id.0, mutation)
     }
 
-    /// As [`mutate`](Self::mutate), with the number by which the mutation's temporary ids are told from those of others:
+    /// As [`mutate`](Self::mutate), with the number that distinguishes the mutation's temporary ids from those of others:
     /// the same number gives the same ids, and greater ones give greater ids.
     pub fn mutate_numbered(
         &mut self,
@@ -381,7 +381,7 @@ impl Cache {
         }
         let id = rows.find_live(hash, is)?;
         let holders = rows.membership().members(id);
-        // Nobody holds a row that a change under way takes away.
+        // No set holds a row that a change under way deletes.
         let stale = !holders.is_empty() && holders.iter().all(|(set, _)| self.sets.is_stale(*set));
         Some(if stale { RowStatus::Stale } else { RowStatus::Confirmed })
     }

@@ -4,7 +4,7 @@
 //! says who is *dirty*: the mutations that read a row as it was, and are not cut off from it by another's version of it. So
 //! do the versions that end with the change. The first of the dirty ones runs again, over the server's rows and the
 //! versions before it; where what it writes is not what it wrote, those who read that are dirty too. They come after it,
-//! so that none runs twice. A row that comes out as it was disturbs nobody: a call that is confirmed as expected runs
+//! so that none runs twice. A row that comes out as it was causes no run: a call that is confirmed as expected runs
 //! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +34,7 @@ pub(in crate::cache) struct Rebasing {
     /// The tables of which mutations read or wrote rows that the change is about.
     met: BTreeSet<TableId>,
     is_lifted: bool,
-    /// Whether mutations have to do with the change, decided when its rows are committed.
+    /// `true` if mutations have to do with the change, decided when its rows are committed.
     pub(in crate::cache) is_concerned: bool,
     /// The mutations that end with the change.
     ended: BTreeSet<Turn>,
@@ -97,8 +97,8 @@ impl Cache {
         true
     }
 
-    /// Puts the server's rows back into slots that the change is about and that mutations' rows stand in for: for nobody
-    /// to see.
+    /// Puts the server's rows back into slots that the change is about and that mutations' rows stand in for, with a
+    /// version that no reader has.
     pub(in crate::cache) fn lift(&mut self, applying: &mut Applying) {
         let at = Stamp::of(self.versions.next());
         let mut by_table: HashMap<TableId, Vec<KeyId>> = HashMap::default();

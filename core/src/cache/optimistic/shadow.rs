@@ -22,7 +22,7 @@ pub(in crate::cache) const LOCAL: SetId = SetId(u32::MAX);
 /// While a row is on its way, code of its type runs, which may panic: the sets that hold it are named meanwhile.
 pub(super) struct RowSwap<'a, R> {
     pub(super) rows: &'a mut Rows<R>,
-    pub(super) on_its_way: &'a mut Vec<SetId>,
+    pub(super) in_transit: &'a mut Vec<SetId>,
     pub(super) at: Stamp,
 }
 
@@ -57,13 +57,13 @@ pub(super) fn find_changes<R: Row>(layer: &mut Layer<R>, rows: &Rows<R>, pairs: 
 impl<R: Row> RowSwap<'_, R> {
     /// The rows have arrived: a set that is dropped later must not be named by a panic that comes later still.
     pub(super) fn arrived(&mut self) {
-        self.on_its_way.clear();
+        self.in_transit.clear();
     }
 
-    /// Names the sets that hold the row which is on its way next.
-    fn set_on_its_way(&mut self, members: &[(SetId, u32)]) {
-        self.on_its_way.clear();
-        self.on_its_way.extend(members.iter().map(|member| member.0));
+    /// Names the sets that hold the row which is moved next.
+    fn set_in_transit(&mut self, members: &[(SetId, u32)]) {
+        self.in_transit.clear();
+        self.in_transit.extend(members.iter().map(|member| member.0));
     }
 
     /// Puts the server's row of a key back into a slot, and hides what readers see in its place; whether there was any.
@@ -80,7 +80,7 @@ impl<R: Row> RowSwap<'_, R> {
             self.rows.delete(RowId(shown), self.at);
         }
         let members = server.as_ref().map_or(&[][..], |server| &server.members);
-        self.set_on_its_way(members);
+        self.set_in_transit(members);
         let came_back = server.as_ref().and_then(|server| {
             // It was decoded from this, or encoded to it.
             let row = R::decode_row(server.row.bytes()).ok()?;
@@ -168,7 +168,7 @@ impl<R: Row> RowSwap<'_, R> {
             return raw_id(bare);
         }
         let members = bare.map_or(&[][..], |id| self.rows.membership().members(id)).to_vec();
-        self.set_on_its_way(&members);
+        self.set_in_transit(&members);
         let server = bare.map(|id| self.shadow(id, deleted));
         let is_shown_before = |bytes| self.row_of(lifted).is_some_and(|row| encodes_as(row, bytes));
         let shown = if top.seen().is_some_and(|top| is_shown_before(top.bytes())) {
@@ -190,7 +190,7 @@ impl<R: Row> RowSwap<'_, R> {
         deleted: &mut Vec<u32>,
     ) -> Option<Pair> {
         let members = server.as_ref().map_or(&[][..], |server| &server.members);
-        self.set_on_its_way(members);
+        self.set_in_transit(members);
         let wanted = key.stack().top().map(|top| top.seen().map(Packed::bytes));
         let is_server = match (&wanted, &server) {
             (None, _) | (Some(None), None) => true,

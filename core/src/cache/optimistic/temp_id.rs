@@ -39,7 +39,7 @@ pub trait TempId: Sized {
     fn from_any(id: AnyId) -> Option<Self>;
 }
 
-/// Mutations are told apart by this many bits of their numbers, and their ids by the rest of 30 or 56 bits.
+/// Mutations are distinguished by this many bits of their numbers, and their ids by the rest of 30 or 56 bits.
 const SMALL_NUMBER_BITS: u32 = 22;
 const SMALL_INDEX_BITS: u32 = 8;
 const NUMBER_BITS: u32 = 40;
@@ -189,7 +189,7 @@ temp_ids! {
         id.to_u128(), |bits| Self::from_u128(bits);
 }
 
-/// Version 8, variant 1, and nothing else but what tells ids apart.
+/// Version 8, variant 1, and nothing else but what distinguishes ids.
 const UUID_PREFIX: u128 = 0x6c69_6768_746c_8000_8000_0000_0000_0000;
 const UUID_MASK: u128 = !((IDS as u128) - 1);
 

@@ -13,7 +13,7 @@ use crate::cache::{Row, Table};
 pub(in crate::cache) struct Epoch {
     pub(in crate::cache) version: u64,
     pub(in crate::cache) tables: Arc<Tables>,
-    /// Tables that got their type while somebody held this epoch.
+    /// Tables that got their type while a view held this epoch.
     late: OnceLock<Box<Late>>,
 }
 
@@ -57,7 +57,7 @@ impl Epoch {
         Self { version, tables, late: OnceLock::new() }
     }
 
-    /// Shows tables that got their type after this epoch to whoever holds it.
+    /// Shows tables that got their type after this epoch to the views that hold it.
     pub(in crate::cache) fn add_late(&self, tables: &Arc<Tables>) {
         let mut last = &self.late;
         while let Some(late) = last.get() {
@@ -118,13 +118,13 @@ impl CacheReader {
         Self { shared: Arc::clone(shared) }
     }
 
-    /// All tables as the last transaction left them. Waits for nobody but, for moments, the writer's bookkeeping.
+    /// All tables as the last transaction left them. Waits for moments at most, for the writer's bookkeeping.
     #[inline]
     pub fn read(&self) -> View {
         View { epoch: self.shared.current() }
     }
 
-    /// Says to whom the cache belongs: whoever has a view can then ask it for [its owner](View::owner), and a view need not
+    /// Sets the owner of the cache, which views can be asked for ([`View::owner`]), so that a view need not
     /// hold one. The first one stays.
     pub fn set_owner(&self, owner: Weak<dyn Any + Send + Sync>) {
         // A second one would be of the same cache, and can do what the first can.
@@ -134,7 +134,7 @@ impl CacheReader {
 
 /// All tables at one version: the same rows for as long as it is held, whatever happens meanwhile.
 ///
-/// Holding one stops nobody, until [`CacheConfig::max_dead_bytes`](crate::cache::CacheConfig::max_dead_bytes) of rows that left
+/// Holding one blocks neither readers nor the writer, until [`CacheConfig::max_dead_bytes`](crate::cache::CacheConfig::max_dead_bytes) of rows that left
 /// meanwhile are kept for it: then applying waits for it to be dropped. So do not keep one for ever.
 #[derive(Clone)]
 pub struct View {
@@ -170,7 +170,7 @@ impl View {
         Some(UntypedTable { snapshot, version: self.epoch.version })
     }
 
-    /// To whom the cache belongs, who can give types to tables: see [`CacheReader::set_owner`]. None if nobody said, if it
+    /// Owner of the cache, which can give types to tables: see [`CacheReader::set_owner`]. None if it was not set, if it
     /// is no `T`, and when it is gone.
     pub fn owner<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.epoch.tables.catalog.owner.get()?.upgrade()?.downcast().ok()

@@ -1,4 +1,4 @@
-//! Versions that readers may have: the current one, and those before it that somebody holds.
+//! Versions that readers may have: the current one, and those before it that views hold.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ pub(in crate::cache) struct Versions {
     shared: Arc<Shared>,
     /// Number of the current version.
     current: u64,
-    /// Epochs before the current one that somebody may hold, oldest first.
+    /// Epochs before the current one that views may hold, oldest first.
     past: VecDeque<Arc<Epoch>>,
 }
 
@@ -40,14 +40,14 @@ impl Versions {
         self.current + 1
     }
 
-    /// The oldest version that somebody may look at, as far as is known.
+    /// The oldest version that views may have, as far as is known.
     pub(in crate::cache) fn horizon(&self) -> u64 {
         self.past.front().map_or(self.current, |epoch| epoch.version)
     }
 
-    /// The oldest version that somebody looks at.
+    /// The oldest version that views have.
     pub(in crate::cache) fn oldest_held(&mut self) -> u64 {
-        // An epoch of which this is the only handle: nobody can get another, since only the current one is handed out.
+        // An epoch of which this is the only handle: no reader can get another, since only the current one is handed out.
         self.past.retain_mut(|epoch| Arc::get_mut(epoch).is_none());
         self.horizon()
     }
@@ -69,7 +69,7 @@ impl Versions {
         }
     }
 
-    /// Does something to the tables of the current version, if nobody has a view. Readers wait meanwhile.
+    /// Does something to the tables of the current version, if no view is held. Readers wait meanwhile.
     pub(in crate::cache) fn alone(&mut self, act: impl FnOnce(&mut Tables)) {
         self.oldest_held();
         if !self.past.is_empty() {

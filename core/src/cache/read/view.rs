@@ -167,7 +167,7 @@ impl<'v, T: Table> TableView<'v, T> {
         }
     }
 
-    /// The rows within bounds, for want of an index: nobody declared the client's own, or a hand-written row type
+    /// The rows within bounds, for want of an index: the client's own was not declared, or a hand-written row type
     /// promises one that it does not have.
     #[cold]
     fn sorted<C: RangeIn<T>>(

@@ -1,4 +1,4 @@
-//! Row storage of a table: versions of rows in slots, the stamps that say who sees them, and giving memory back.
+//! Row storage of a table: versions of rows in slots, the stamps that decide which views see them, and giving memory back.
 //!
 //! Row ids go in and come out. Nothing is known here of indexes, of query sets or of mutations: [`RowStorage::retire`]
 //! returns the ids that the table has to take out of its indexes.
@@ -56,7 +56,7 @@ pub(super) struct RowStorage<R> {
     vacuumed: FencedRows<R>,
     /// Stands in for the chunks while rows are taken out of those.
     nothing: Arc<Chunks<R>>,
-    /// What a row took on average in the list that came last.
+    /// Bytes that a row took on average in the list that came last.
     row_bytes: usize,
     /// The version that last changed any slot.
     changed_at: u64,
@@ -71,10 +71,10 @@ pub(super) struct AddedChunk {
 
 /// Reading.
 impl<R: Row> RowStorage<R> {
-    /// Whether rows are of different sizes.
+    /// `true` if rows are of different sizes.
     const SIZES_VARY: bool = <R as Decode<'static>>::SIZE.is_none();
 
-    /// What every row takes.
+    /// Bytes that every row takes.
     const ROW_BYTES: usize = size_of::<Slot<R>>() + INDEX_BYTES;
 
     pub(super) fn new(is_linked: bool) -> Self {
@@ -104,7 +104,7 @@ impl<R: Row> RowStorage<R> {
         self.chunks.slot(id)
     }
 
-    /// The row in a slot, whoever may see it.
+    /// The row in a slot, visible or not.
     #[inline]
     pub(super) fn row(&self, id: RowId) -> Option<&R> {
         self.chunks.row(id)
@@ -132,7 +132,7 @@ impl<R: Row> RowStorage<R> {
         chunks.flat_map(|chunk| (0..self.occupancy.used(chunk)).map(move |s| RowId::new(chunk, s)))
     }
 
-    /// The rows that somebody sees or may yet see, staged ones among them.
+    /// The rows that views see or may yet see, staged ones among them.
     pub(super) fn held_rows(&self) -> Vec<u32> {
         let held = |id: &RowId| {
             let slot = self.slot(*id);
@@ -282,7 +282,7 @@ impl<R: Row> RowStorage<R> {
 
     /// Number of slots that a chunk has at most, so that a chunk of large rows takes no more than one of many small ones.
     fn full_chunk_slots(&self) -> usize {
-        /// What a full chunk takes about, where rows are large.
+        /// Bytes that a full chunk takes about, where rows are large.
         const CHUNK_BYTES: usize = 1 << 20;
         let row = Self::ROW_BYTES + self.row_bytes;
         (CHUNK_BYTES / row + 1).next_power_of_two().clamp(FIRST_CHUNK_SLOTS, CHUNK_SLOTS)
@@ -325,7 +325,7 @@ impl<R: Row> RowStorage<R> {
         self.occupancy.count_live(id);
     }
 
-    /// Ends a staged row, which nobody has seen.
+    /// Ends a staged row, which no view has seen.
     pub(super) fn discard(&self, id: RowId) {
         if let Some(slot) = self.slot(id) {
             slot.set_deleted(Stamp::ALWAYS);

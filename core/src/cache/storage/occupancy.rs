@@ -57,7 +57,7 @@ impl ChunkMeta {
         !self.is_closed && (!self.free.is_empty() || self.used < self.slots)
     }
 
-    /// What the retired rows take beside their slots.
+    /// Bytes that the retired rows take beside their slots.
     fn retired_data(&self) -> usize {
         self.retired.iter().map(|&slot| self.sizes.get(usize::from(slot))).sum()
     }
@@ -83,7 +83,7 @@ pub(super) struct Occupancy {
     capacity: usize,
     /// Number of slots with a row that a reader sees, or may yet see.
     occupied: usize,
-    /// What those rows take beside their slots.
+    /// Bytes that those rows take beside their slots.
     occupied_data: usize,
     /// Number of rows that new views see.
     live: usize,
@@ -197,7 +197,7 @@ impl Occupancy {
 
 /// Sizes.
 impl Occupancy {
-    /// What a row takes beside its slot.
+    /// Bytes that a row takes beside its slot.
     #[inline]
     pub(super) fn size(&self, id: RowId) -> usize {
         if self.sizes_vary { self.chunks[id.chunk()].sizes.get(id.slot()) } else { 0 }
@@ -306,8 +306,8 @@ impl Occupancy {
         self.open_chunk(index);
     }
 
-    /// Notes that a row has moved into the slot of the one that it replaced. Its old slot is free: whoever is through with a
-    /// chunk [opens](Self::open_chunk) it.
+    /// Notes that a row has moved into the slot of the one that it replaced. Its old slot is free, and its chunk to be
+    /// [opened](Self::open_chunk).
     #[inline]
     pub(super) fn compacted(&mut self, Replaced { old, new }: Replaced) {
         let (old_size, new_size) = (self.size(old), self.size(new));
@@ -373,7 +373,7 @@ impl Occupancy {
         self.capacity > 2 * self.occupied + 2 * full
     }
 
-    /// Returns `true` if retired rows take more than the rows that somebody sees, and more than is worth a thought.
+    /// Returns `true` if retired rows take more than the rows that views see, and enough to matter.
     pub(super) fn has_heavy_retired(&self) -> bool {
         const LEAST_BYTES: usize = 32 << 20;
         let retired = self.retired_weight.data;

@@ -1,4 +1,4 @@
-//! Slots: where rows live, and who sees them.
+//! Slots of rows, in chunks, with the stamps that decide which views see them.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::Arc;
@@ -106,7 +106,7 @@ impl<R> Slot<R> {
         }
     }
 
-    /// Puts a row into a free slot; `false` if it is not free. Only the table's writer does, so nobody ever spins here.
+    /// Puts a row into a free slot; `false` if it is not free. Only the table's writer does, so no thread ever spins here.
     pub(in crate::cache) fn put(&self, row: R) -> bool {
         let mut is_free = false;
         self.row.call_once(|| {
@@ -132,7 +132,7 @@ impl<R> Slot<R> {
         self.deleted.set(at);
     }
 
-    /// Hides the row from everybody, for good. No view may see it any more, unless the row was never born.
+    /// Hides the row from all views, for good. None may see it any more, unless the row was never visible.
     pub(in crate::cache) fn set_retired(&self) {
         self.created.set(Stamp::NEVER);
         self.deleted.set(Stamp::ALWAYS);
@@ -145,7 +145,7 @@ impl<R> Slot<R> {
         core::mem::take(&mut self.row).try_into_inner()
     }
 
-    /// Takes over the row of another slot, which is free then, and hands out its own. Everybody sees the one, and nobody
+    /// Takes over the row of another slot, which is free then, and hands out its own. All views see the one, and none
     /// the other.
     fn take_over(&mut self, from: &mut Self) -> Option<R> {
         core::mem::swap(&mut self.row, &mut from.row);
@@ -185,12 +185,12 @@ pub(in crate::cache) struct Chunks<R> {
 /// Place of a chunk, or a gap.
 ///
 /// Versions of a row with a key are *linked*, each to the one that replaces it. The index has the oldest that is not
-/// buried, and an update leaves the index alone. Links are beside the slots, where iterating does not go by.
+/// retired, and an update leaves the index alone. Links are beside the slots, where iterating does not go by.
 ///
 /// A chunk is *all visible* while all its slots have rows that every view sees which has this place. Most chunks are, most
-/// of the time; of those nobody reads the stamps, which often lie in a cache line of their own. Before a row dies in
-/// it, the writer takes the mark away, and publishes that with the death. An older copy of the place may keep the mark:
-/// its views are older than the death.
+/// of the time; readers skip the stamps of those, which often lie in a cache line of their own. Before a row is deleted
+/// in it, the writer takes the mark away, and publishes that with the delete. An older copy of the place may keep the
+/// mark: its views are older than the delete.
 struct Place<R> {
     chunk: Option<Chunk<R>>,
     /// The version that replaces the one in each slot, or [`NO_ROW`]. Empty where rows have no key.
@@ -209,7 +209,7 @@ impl<R> Place<R> {
         (newer != NO_ROW).then_some(RowId(newer))
     }
 
-    /// The slots and the links, if nobody else has them.
+    /// The slots and the links, if they have no other owner.
     fn alone(&mut self) -> Option<(&mut [Slot<R>], &[AtomicU32])> {
         Some((Arc::get_mut(self.chunk.as_mut()?)?, &self.newer))
     }
@@ -253,7 +253,7 @@ impl<R> Chunks<R> {
             if place.is_all_visible() || slot.is_visible(at) {
                 return Some((id, slot.row()?));
             }
-            // What replaces a row that is yet to be born is born later still.
+            // What replaces a row that is not visible yet is visible later still.
             id = if slot.deleted().reached(at) { place.newer(id.slot())? } else { return None };
         }
     }
@@ -280,7 +280,7 @@ impl<R> Chunks<R> {
         }
     }
 
-    /// The row in a slot, whoever may see it.
+    /// The row in a slot, visible or not.
     #[inline]
     pub(in crate::cache) fn row(&self, id: RowId) -> Option<&R> {
         self.slot(id)?.row()
@@ -299,7 +299,7 @@ impl<R> Chunks<R> {
         self.slots_to_read(chunk).0
     }
 
-    /// Frees slots of one chunk, and adds what was in them to `rows`; `false` if somebody else has the chunk.
+    /// Frees slots of one chunk, and adds what was in them to `rows`; `false` if the chunk has another owner.
     pub(in crate::cache) fn take(
         &mut self,
         chunk: usize,
@@ -318,7 +318,7 @@ impl<R> Chunks<R> {
     }
 
     /// Moves rows into the slots of those that they replaced, and adds these to `old`: out of one chunk, into one
-    /// chunk. `false` if somebody else has one of them.
+    /// chunk. `false` if one of them has another owner.
     pub(in crate::cache) fn compact(&mut self, run: &[Replaced], old: &mut Vec<R>) -> bool {
         let Some(first) = run.first() else { return true };
         let (to, from) = (first.old.chunk(), first.new.chunk());
@@ -375,7 +375,7 @@ impl<R> Clone for Chunks<R> {
     }
 }
 
-/// How many slots the next chunk of a table gets that has `slots`, expects `rows` more, and has chunks of at most `full`.
+/// Number of slots of the next chunk of a table that has `slots`, expects `rows` more, and has chunks of at most `full`.
 pub(in crate::cache) fn next_chunk_slots(slots: usize, rows: usize, full: usize) -> usize {
     slots.max(rows).next_power_of_two().clamp(FIRST_CHUNK_SLOTS, full)
 }

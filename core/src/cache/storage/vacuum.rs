@@ -70,7 +70,7 @@ impl<R: Row> RowStorage<R> {
         self.occupancy.has_retired()
     }
 
-    /// Lets go of the chunks, so that somebody else may be the only one to have them.
+    /// Lets go of the chunks, so that the published snapshot may be their only owner.
     pub(in crate::cache) fn release_chunks(&mut self) {
         self.chunks = Arc::clone(&self.nothing);
     }
@@ -80,7 +80,7 @@ impl<R: Row> RowStorage<R> {
         self.chunks = Arc::clone(chunks);
     }
 
-    /// Moves live rows into the slots of those that they replaced, in `chunks`, which nobody else has. The rows that moved.
+    /// Moves live rows into the slots of those that they replaced, in `chunks`, which have no other owner. The rows that moved.
     #[must_use]
     pub(in crate::cache) fn compact(
         &mut self,
@@ -128,7 +128,7 @@ impl<R: Row> RowStorage<R> {
         replaced
     }
 
-    /// Takes retired rows out of their slots, in `chunks`, which nobody else has.
+    /// Takes retired rows out of their slots, in `chunks`, which have no other owner.
     pub(in crate::cache) fn vacuum(&mut self, chunks: &mut Chunks<R>, budget: &mut usize) {
         while *budget > 0
             && let Some((chunk, retired)) = self.occupancy.take_retired(budget)

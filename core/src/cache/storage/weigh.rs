@@ -1,9 +1,9 @@
-//! What rows weigh: the memory that they take, as far as can be known without asking each type.
+//! Weight of rows: the memory that they take, as far as can be known without asking each type.
 //!
 //! A row takes a slot and a place in the index, and beside them what its strings and lists hold, for which the size of
 //! its encoding stands. Where all values of the row's type have one size they hold nothing, and no size is kept.
 
-/// What a row takes in an index of identities, beside its slot.
+/// Bytes that a row takes in an index of identities, beside its slot.
 pub(super) const INDEX_BYTES: usize = 8;
 
 /// So many bytes of a row take as long to be freed, hashed or decoded as a small row as a whole.
@@ -58,12 +58,12 @@ impl Weight {
     }
 }
 
-/// How many small rows take as long to be freed as rows of so many bytes, beside one a row.
+/// Cost of freeing rows of so many bytes, in small rows, beside one a row.
 pub(in crate::cache) const fn cost_of_bytes(bytes: usize) -> usize {
     bytes / BYTES_OF_SMALL_ROW
 }
 
-/// How many rows of these sizes a budget pays for: at least one while there is any left of it.
+/// Number of rows of these sizes that a budget pays for: at least one while there is any left of it.
 pub(super) fn pay(
     vary: bool,
     mut sizes: impl ExactSizeIterator<Item = usize>,

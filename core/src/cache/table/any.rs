@@ -88,8 +88,8 @@ pub(in crate::cache) trait AnyTable: Any + Send {
 
     fn rows_of_set(&self, set: SetId, each: &mut dyn FnMut(&[u8], u32));
     fn held(&self, count: &mut dyn FnMut(SetId, usize));
-    /// Names the sets that hold a row which is on its way between the layer and a slot.
-    fn for_each_on_its_way(&self, each: &mut dyn FnMut(SetId));
+    /// Names the sets that hold a row in transit between the layer and a slot.
+    fn for_each_in_transit(&self, each: &mut dyn FnMut(SetId));
     /// Returns `true` if anything is staged that a transaction would show.
     fn has_changes(&self) -> bool;
 
@@ -107,15 +107,15 @@ pub(in crate::cache) trait AnyTable: Any + Send {
     fn holds(&self, set: SetId) -> bool;
     fn is_clean(&self) -> bool;
 
-    /// How many rows left and may be seen by views, and the memory that they take.
+    /// Deleted rows that views may see: their number, and the memory that they take.
     fn dead(&self) -> Dead;
-    /// The memory that rows take which nobody sees any more.
+    /// Memory that retired rows take.
     fn retired_bytes(&self) -> usize;
     fn sweep_lists(&mut self);
     fn retire(&mut self, horizon: u64, budget: &mut usize);
     fn remove_empty_chunks(&mut self, budget: &mut usize);
     fn wants(&self, work: QuietWork) -> bool;
-    /// Does work on rows while no reader has a view, if nobody but this table has `published`, its shared part. No change
+    /// Does work on rows while no reader has a view, if this table is the only owner of `published`, its shared part. No change
     /// may be under way for compaction.
     fn work_quietly(
         &mut self,
@@ -153,9 +153,9 @@ pub(in crate::cache) struct Dead {
 pub struct Usage {
     /// Rows that new views see.
     pub live: usize,
-    /// Slots with a row that somebody sees, or may yet see.
+    /// Slots with a row that views see, or may yet see.
     pub occupied: usize,
-    /// Slots whose rows nobody sees, still to be freed.
+    /// Slots whose rows no view sees, still to be freed.
     pub retired: usize,
     /// All slots.
     pub slots: usize,
@@ -318,8 +318,8 @@ impl<R: Row> AnyTable for TableStore<R> {
         self.overlay.held(count);
     }
 
-    fn for_each_on_its_way(&self, each: &mut dyn FnMut(SetId)) {
-        self.overlay.for_each_on_its_way(each);
+    fn for_each_in_transit(&self, each: &mut dyn FnMut(SetId)) {
+        self.overlay.for_each_in_transit(each);
     }
 
     fn has_changes(&self) -> bool {

@@ -2,8 +2,8 @@
 
 use core::hint::black_box;
 
-use super::guess::Guess;
 use super::rows::Rows;
+use super::stride::StridePredictor;
 use crate::bsatn::DecodeError;
 use crate::cache::index::identity::Identity;
 use crate::cache::storage::slots::{RowId, SlotState};
@@ -20,12 +20,12 @@ pub(in crate::cache) enum Found {
     Live { live: RowId, staged: Option<RowId> },
 }
 
-/// Takes the rows of a list one by one, and finds each: where it guesses, else by the index.
+/// Takes the rows of a list one by one, and finds each: in the predicted slot, else by the index.
 pub(in crate::cache) struct Finder<'b, R: Row, I: Identity<R>, L> {
     rows: L,
     /// The next rows, the first one last.
     ahead: Vec<Probed<'b, I::Probe<'b>>>,
-    guess: Guess,
+    predictor: StridePredictor,
 }
 
 /// A row as it came, and what identifies it, with its hash.
@@ -39,7 +39,7 @@ const AHEAD_ROWS: usize = 32;
 
 impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, L> {
     pub(in crate::cache) fn new(rows: L) -> Self {
-        Self { rows, ahead: Vec::new(), guess: Guess::default() }
+        Self { rows, ahead: Vec::new(), predictor: StridePredictor::default() }
     }
 
     /// The next row, and what the table has of it, if what identifies it can be decoded.
@@ -51,10 +51,10 @@ impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, 
     ) -> Option<(&'b [u8], Result<Found, DecodeError>)> {
         if self.ahead.is_empty() {
             let bytes = self.rows.next()?;
-            if let Some(live) = self.guess.next()
+            if let Some(live) = self.predictor.next()
                 && let Some(found) = found_at::<R, I>(table, live, bytes)
             {
-                self.guess.learn(Some(live));
+                self.predictor.learn(Some(live));
                 return Some((bytes, Ok(found)));
             }
             self.look_ahead(table, bytes);
@@ -62,7 +62,7 @@ impl<'b, R: Row, I: Identity<R>, L: Iterator<Item = &'b [u8]>> Finder<'b, R, I, 
         let Probed { bytes, probe } = self.ahead.pop()?;
         let found = probe.map(|(hash, probe)| {
             let found = find::<R, I>(table, hash, &probe);
-            self.guess.learn(match found {
+            self.predictor.learn(match found {
                 Found::Live { live, .. } => Some(live),
                 Found::Staged(_) | Found::Nothing { .. } => None,
             });

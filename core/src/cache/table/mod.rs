@@ -6,9 +6,9 @@ mod adopt;
 pub(super) mod any;
 pub(super) mod diagnose;
 mod find;
-mod guess;
 pub(super) mod raw;
 pub(super) mod rows;
+mod stride;
 pub(super) mod write_set;
 
 use std::sync::Arc;

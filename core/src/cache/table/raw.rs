@@ -1,4 +1,4 @@
-//! Rows of tables that nobody mentioned yet: their encodings, as they came.
+//! Rows of tables that the program does not mention: their encodings, as they came.
 
 use crate::bsatn::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::schema::{IndexVisitor, Row, RowDef, Sats, SatsType, TypeRef};

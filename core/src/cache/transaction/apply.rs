@@ -37,7 +37,7 @@ pub(in crate::cache) struct Applying {
     pub(in crate::cache) rebasing: Rebasing,
     drop_cursor: DropCursor,
     failed: Vec<SetFailure>,
-    /// Whether it is made though too many rows that left are still seen.
+    /// `true` if it is made though too many deleted rows are still seen.
     is_urgent: bool,
 }
 
@@ -192,7 +192,7 @@ impl Cache {
         self.applying.is_some()
     }
 
-    /// Whether the change under way cannot go on before views are dropped, or transactions delivered: too many rows
+    /// Returns `true` if the change under way cannot go on before views are dropped, or transactions delivered: too many rows
     /// that left are still seen, or too many bytes of them. See
     /// [`CacheConfig::max_dead_bytes`](crate::cache::CacheConfig::max_dead_bytes). Steps do
     /// nothing then but look again.
@@ -202,7 +202,7 @@ impl Cache {
 
     /// Goes on with the change under way by about `max_rows` rows. Without one, an empty transaction is committed.
     ///
-    /// Where code of a row type panics, the change begins anew without the sets that carry its table: see
+    /// If code of a row type panics, the change begins anew without the sets that carry its table: see
     /// [`take_panics`](Self::take_panics).
     pub fn step(&mut self, max_rows: usize) -> Step {
         let Some(mut applying) = self.applying.take() else {
@@ -437,7 +437,7 @@ impl Cache {
         Ok(())
     }
 
-    /// The tables that may have rows of these sets, without those that are known. Of tables that nobody mentioned, also
+    /// The tables that may have rows of these sets, without those that are known. Of tables that the program does not mention, also
     /// those that are empty: they may be forgotten.
     fn tables_of(&self, sets: &[SetId], known: &[TableId]) -> Vec<TableId> {
         let mut is_known = vec![false; self.tables.len()];

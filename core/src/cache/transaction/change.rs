@@ -52,7 +52,7 @@ pub enum Part {
         rows: RowList,
         /// The number of the message that brought them: a resync gathers several.
         message: u64,
-        /// Whether no row can be in `rows` twice: they are of one query without a join.
+        /// `true` if no row can be in `rows` twice: they are of one query without a join.
         distinct: bool,
     },
     /// A set ended: it holds nothing any more, of no table, not even what the same change inserts.
@@ -71,7 +71,7 @@ impl Change {
         Self { parts, ends: Vec::new() }
     }
 
-    /// Whether it says nothing but that sets ended.
+    /// Returns `true` if it says nothing but that sets ended.
     pub fn only_drops(&self) -> bool {
         let drops = |part: &Part| matches!(part, Part::DropSet { .. });
         !self.parts.is_empty() && self.parts.iter().all(drops) && self.ends.is_empty()

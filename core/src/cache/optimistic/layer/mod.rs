@@ -426,7 +426,7 @@ impl<R: Row> Layer<R> {
         }
     }
 
-    /// Tells of each row of the server's in whose place readers see another which sets hold it.
+    /// Counts the server's rows in whose place readers see others, by the sets that hold them.
     pub(in crate::cache) fn held(&self, count: &mut dyn FnMut(SetId, usize)) {
         for key in self.keys.values() {
             if let Place::Shadowed { server: Some(server), .. } = key.place() {

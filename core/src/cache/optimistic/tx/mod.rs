@@ -29,7 +29,7 @@ use crate::schema::{Column, FindIn, HasKey, Row, Table};
 pub struct LocalTx {
     view: View,
     mutation: MutationId,
-    /// The number by which its temporary ids are told from others.
+    /// Number that distinguishes its temporary ids from those of others.
     number: u64,
     handed: Handed,
     /// Other mutations' writes, for one that runs again: it must not see those after it. What the last one finds is
@@ -118,7 +118,7 @@ impl LocalTx {
 
     /// Replaces the row that has the same primary key. If there is none, the mutation [fails](Self::fail).
     ///
-    /// That is looked at again whenever it changes. If somebody else deletes the row while the call is pending, the
+    /// That is looked at again whenever it changes. If another client deletes the row while the call is pending, the
     /// mutation fails from then on: the row, as this mutation would have it, is no longer seen, nor is whatever else it
     /// writes. [`upsert`](Self::upsert) keeps the row in view until the call is answered. So `update` shows what a
     /// reducer does that refuses to update a row that is gone, and `upsert` what one does that inserts it again.

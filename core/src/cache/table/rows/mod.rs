@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! Every row that somebody sees or may yet see is in all indexes, but for a version with a key that replaces another: it is
+//! Every row that views see or may yet see is in all indexes, but for a version with a key that replaces another: it is
 //! reached from that one. A chunk has room for the holders of all its slots.
 
 mod reclaim;
@@ -139,7 +139,7 @@ impl<R: Row> Rows<R> {
         self.indexes.insert_further(ids, self.storage.chunks());
     }
 
-    /// Puts a row into a slot and into all indexes, seen by nobody; none if there is no room for it.
+    /// Puts a row into a slot and into all indexes, seen by no view; none if there is no room for it.
     pub(in crate::cache) fn insert(&mut self, row: R, size: usize, hash: u64) -> Option<RowId> {
         let id = self.put(row, size, 1).ok()?;
         let chunks = self.storage.chunks();

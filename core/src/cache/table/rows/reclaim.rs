@@ -53,7 +53,7 @@ impl<R: Row> Rows<R> {
         !self.is_unpublished() && self.storage.has_deleted() && is_compactable
     }
 
-    /// Compacts rows that were replaced, if nobody but this table has `published`, its shared part. No change may be under
+    /// Compacts rows that were replaced, if `published`, the shared part, is the only other owner of the chunks. No change may be under
     /// way.
     pub(in crate::cache) fn compact(&mut self, published: &mut Snapshot<R>, budget: &mut usize) {
         let moved = self.alone(published, |storage, chunks| storage.compact(chunks, budget));
@@ -66,12 +66,12 @@ impl<R: Row> Rows<R> {
         !self.is_unpublished() && self.storage.has_retired()
     }
 
-    /// Takes retired rows out of their slots, if nobody but this table has `published`, its shared part.
+    /// Takes retired rows out of their slots, if `published`, the shared part, is the only other owner of the chunks.
     pub(in crate::cache) fn vacuum(&mut self, published: &mut Snapshot<R>, budget: &mut usize) {
         self.alone(published, |storage, chunks| storage.vacuum(chunks, budget));
     }
 
-    /// Does something to the chunks of `published`, this table's shared part, if nobody else has them.
+    /// Does something to the chunks of `published`, the shared part, if they have no other owner.
     fn alone<T>(
         &mut self,
         published: &mut Snapshot<R>,

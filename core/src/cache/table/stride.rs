@@ -4,15 +4,15 @@ use crate::cache::storage::slots::RowId;
 
 /// Predictor of the next row's slot: as far from the last one as that is from the one before.
 ///
-/// A server tells the two sides of its updates in different orders, but in stretches of each the rows lie one behind
-/// the other, there as here. There it costs less to compare a row's key than to look the key up.
+/// A server lists the deletes and the inserts of its updates in different orders, but in stretches of each the rows lie
+/// one behind the other, there as here. There it costs less to compare a row's key than to look the key up.
 #[derive(Debug, Default)]
-pub(in crate::cache) struct Guess {
+pub(in crate::cache) struct StridePredictor {
     last: Option<RowId>,
     before: Option<RowId>,
 }
 
-impl Guess {
+impl StridePredictor {
     /// Notes where a row was.
     pub(in crate::cache) fn learn(&mut self, found: Option<RowId>) {
         self.before = core::mem::replace(&mut self.last, found);
