@@ -124,6 +124,8 @@ impl<R: Row> RowSwap<'_, R> {
     ) -> Option<Pair> {
         let key = layer.key(id)?;
         let change = key.change().map(|(_, pair)| pair);
+        // The slot of the server's row, as the change leaves it: by its pair, if it changed the row; where it was put back,
+        // if it only looked at it; else where it always was.
         let bare = match (change, key.place()) {
             (Some(pair), _) => row_id(pair.new),
             (None, Place::Lifted { came_back, .. }) => *came_back,
@@ -138,6 +140,7 @@ impl<R: Row> RowSwap<'_, R> {
                 (change.is_some() || old != new).then_some(Pair { old, new })
             }
             Place::Lifted { shown, .. } => {
+                // Hidden by the lift, and reported only if something else is seen in its place.
                 let new = self.cover(key, bare, shown, deleted);
                 if shown != NO_ROW && new != shown {
                     deleted.push(shown);
@@ -164,6 +167,7 @@ impl<R: Row> RowSwap<'_, R> {
             (None, None) => true,
             _ => false,
         };
+        // The server's row is what was expected: it stays in its slot, and the key is bare.
         if is_same {
             return raw_id(bare);
         }
@@ -171,6 +175,7 @@ impl<R: Row> RowSwap<'_, R> {
         self.set_in_transit(&members);
         let server = bare.map(|id| self.shadow(id, deleted));
         let is_shown_before = |bytes| self.row_of(lifted).is_some_and(|row| encodes_as(row, bytes));
+        // A row that readers saw before the lift is shown again as it is, so that they notice nothing.
         let shown = if top.seen().is_some_and(|top| is_shown_before(top.bytes())) {
             self.show_again(RowId(lifted));
             lifted
@@ -202,6 +207,7 @@ impl<R: Row> RowSwap<'_, R> {
             (Some(None), None) => true,
             _ => false,
         };
+        // Most changes leave it at that: other keys of the same table were concerned.
         if is_shown && !is_server {
             key.set_place(Place::Shadowed { shown, server });
             return None;
@@ -210,6 +216,7 @@ impl<R: Row> RowSwap<'_, R> {
             self.rows.delete(RowId(shown), self.at);
             deleted.push(shown);
         }
+        // Back to the server's row where no version is left, or the topmost is equal to it: nothing is shadowed any more.
         let new = if is_server {
             server.map_or(NO_ROW, |mut server| {
                 raw_id(server.row.take().and_then(|row| self.put(row, &server.members)))

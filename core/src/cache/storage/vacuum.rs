@@ -44,6 +44,8 @@ impl<R: Row> RowStorage<R> {
             let Some(taken) = taken else { break };
             ids.extend(taken);
         }
+        // Readers who reach a retired version by the index still follow its link to the newer one, so it does not matter that
+        // the index entries go later.
         for &id in &ids {
             self.hide_from_all(RowId(id));
             self.deleted.remove(self.occupancy.size(RowId(id)));
@@ -91,6 +93,7 @@ impl<R: Row> RowStorage<R> {
         let mut moved = Vec::with_capacity(replaced.len());
         let chunks_of = |row: &Replaced| (row.old.chunk(), row.new.chunk());
         for run in replaced.chunk_by(|a, b| chunks_of(a) == chunks_of(b)) {
+            // The index has the id of the old slot, and the link from there is cleared: it is as if there had been one version.
             if chunks.compact(run, &mut self.vacuumed) {
                 for &row in run {
                     self.deleted.remove(self.occupancy.size(row.old));

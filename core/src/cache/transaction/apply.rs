@@ -243,6 +243,7 @@ impl Cache {
                     self.undo(applying);
                     return Step::OutOfSync(error);
                 }
+                // Each time around, at least one more set has failed, or a table has got its type: so this ends.
                 Err(Stop::Mismatch(table, reason)) => {
                     self.fail_sets(applying, table, &reason);
                     self.undo(applying);
@@ -531,6 +532,7 @@ impl Cache {
         }
         let failed = core::mem::take(&mut applying.failed);
         self.change_is_over();
+        // From here on nothing can be undone: all slots are stamped with the next version, which no reader has yet.
         let (moved, new_ids) = match applying.rebasing.is_concerned {
             true => self.show_rebased(applying),
             false => (false, NewIds::default()),
@@ -538,7 +540,7 @@ impl Cache {
         let mut tables = self.publish_resets();
         self.resets.leave();
         let changes = |table: &TableId| self.tables[*table].has_changes();
-        // Rows that moved are in other slots now.
+        // A change without effect makes no version. Rows that moved, though equal, are in other slots now.
         if !moved && tables.is_empty() && !applying.touched.iter().any(changes) {
             let current = self.versions.current();
             for &table in &applying.touched {
@@ -547,6 +549,8 @@ impl Cache {
             }
             return Transaction { failed, new_ids, ..self.empty_transaction() };
         }
+        // The view before keeps the deleted rows until the transaction is dropped; one assignment makes all tables' changes
+        // visible at once.
         let before = self.versions.view();
         let (version, horizon) = (self.versions.next(), self.versions.horizon());
         let finish = |table: &TableId| self.tables[*table].finish(version, horizon);

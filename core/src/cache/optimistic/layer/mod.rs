@@ -294,6 +294,7 @@ impl<R: Row> Layer<R> {
         ground: &Ground<'_, R>,
         found: &mut BTreeSet<Turn>,
     ) -> Vec<KeyId> {
+        // Equal versions stay, and disturb no reader: that is why a mutation that runs again as before ends the chain.
         let mut written = Vec::with_capacity(now.len());
         for write in now {
             let id = self.key_for(&write);
@@ -305,6 +306,7 @@ impl<R: Row> Layer<R> {
             self.put(id, version);
             self.notice_last_put(ground, found);
         }
+        // Rows that this run did not write: whatever lies below them is seen again.
         let is_kept: BTreeSet<_> = written.iter().collect();
         for id in before.iter().filter(|id| !is_kept.contains(id)) {
             self.withdraw(*id, turn, ground, found);

@@ -128,6 +128,8 @@ impl<R: Row> WriteSet<R> {
             if !spend(budget) {
                 return Ok(false);
             }
+            // An update that deletes a row and inserts it again, through other queries, nets to nothing: its row is held
+            // as before. So only the count in the end decides, never the order in which the message has the parts.
             let stays = self.net_one(rows, pair, stale)?;
             self.netting.looked_at += 1;
             if stays {
@@ -142,6 +144,7 @@ impl<R: Row> WriteSet<R> {
                 return Ok(false);
             }
             self.netting.log_at += 1;
+            // Of the rows in the log, those that were replaced are marked already, and are not deleted twice.
             if !rows.membership().is_held(id) {
                 rows.set_holders(id, ListId::GONE);
                 self.pairs.push(Pair { old: id.0, new: NO_ROW });
@@ -163,6 +166,7 @@ impl<R: Row> WriteSet<R> {
             if rows.membership().is_held(old) {
                 self.carry_over(rows, pair, stale)?;
             }
+            // The pair itself is the delete of the old row.
             rows.set_holders(old, ListId::GONE);
         }
         if !stays {
