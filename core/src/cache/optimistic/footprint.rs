@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashSet};
 
 use super::layer::KeyId;
-use super::stack::Seen;
+use super::layer::stack::Seen;
 use crate::schema::{IndexVisitor, Row};
 
 /// A mutation's position in the order in which mutations run.

@@ -18,20 +18,16 @@
 
 mod footprint;
 mod layer;
-mod local_table;
 mod new_ids;
 mod overlay;
 mod pending;
 mod rebase;
 mod shadow;
-mod stack;
 mod temp_id;
 mod tx;
-mod writes;
 
 pub(super) use self::footprint::Turn;
 pub(super) use self::layer::{AnyLayer, KeyId};
-pub use self::local_table::{LocalTable, LocalTableMut};
 pub(super) use self::new_ids::Handed;
 pub(super) use self::overlay::Overlay;
 pub(super) use self::pending::Mutations;
@@ -40,6 +36,7 @@ pub(super) use self::rebase::Rebasing;
 pub(super) use self::shadow::LOCAL;
 pub use self::temp_id::{AnyId, IdKind, NewIds, TempId};
 pub(super) use self::tx::Want;
+pub use self::tx::local_table::{LocalTable, LocalTableMut};
 pub use self::tx::{LocalTx, is_mutating};
 
 /// Names a pending mutation. Its order among the others is the order of their adding, not of these numbers.

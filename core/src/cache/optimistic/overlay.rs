@@ -11,7 +11,7 @@ use super::layer::{AnyLayer, Ground, Key, KeyId, Layer, Place};
 use super::new_ids::{self, Handed};
 use super::shadow::{RowSwap, find_changes, row_of};
 use super::temp_id::NewIds;
-use super::writes::identity_hash;
+use super::tx::writes::identity_hash;
 use crate::bsatn::Writer;
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::sets::SetId;

@@ -2,9 +2,9 @@
 
 use foldhash::HashMap;
 
+use super::layer::stack::Packed;
 use super::layer::{Ground, Key, KeyId, Layer, Place, Shadowed};
-use super::stack::Packed;
-use super::writes::{encode_alike, identity_hash};
+use super::tx::writes::{encode_alike, identity_hash};
 use crate::bsatn::Writer;
 use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;

@@ -1,7 +1,7 @@
 //! A row that mutations wrote: its versions, the server's row, and what readers see.
 
 use super::super::footprint::Turn;
-use super::super::stack::{Packed, Stack};
+use super::stack::{Packed, Stack};
 use crate::bsatn::Reader;
 use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;

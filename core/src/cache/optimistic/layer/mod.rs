@@ -6,6 +6,7 @@
 
 mod any;
 mod key;
+pub(super) mod stack;
 
 use std::collections::BTreeSet;
 
@@ -13,9 +14,9 @@ use foldhash::HashMap;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use self::stack::{Packed, Seen, Version};
 use super::footprint::{Span, Turn, Watchers};
-use super::stack::{Packed, Seen, Version};
-use super::writes::{encode_alike, identity_hash, same_row};
+use super::tx::writes::{encode_alike, identity_hash, same_row};
 use crate::cache::index::Indexes;
 use crate::cache::membership::sets::SetId;
 use crate::cache::read::snapshot::Snapshot;

@@ -5,7 +5,7 @@ use core::any::{Any, TypeId};
 use super::super::MutationError;
 use super::super::footprint::{Extent, Reads, Turn};
 use super::super::layer::Layer;
-use super::super::writes::{Below, TableWrites, identity_hash, row_in_slot, same_row};
+use super::writes::{Below, TableWrites, identity_hash, row_in_slot, same_row};
 use super::{Base, LocalTx, Mode, Want};
 use crate::bsatn::{Encode as _, Writer};
 use crate::cache::{Cache, TableId};

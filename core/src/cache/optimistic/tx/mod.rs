@@ -1,7 +1,9 @@
 //! Transactions of mutations: reads and writes of the one that runs.
 
+pub(super) mod local_table;
 mod locate;
 mod running;
+pub(super) mod writes;
 
 use core::any::TypeId;
 use core::borrow::Borrow;
@@ -12,11 +14,11 @@ use std::collections::BTreeMap;
 
 use foldhash::HashMap;
 
+use self::local_table::{LocalTable, LocalTableMut};
+use self::writes::AnyWrites;
 use super::footprint::{Reads, Turn};
 use super::layer::AnyLayer;
-use super::local_table::{LocalTable, LocalTableMut};
 use super::new_ids::{Claim, Condition, Handed};
-use super::writes::AnyWrites;
 use super::{MutationError, MutationId, TempId};
 use crate::cache::read::view::TableView;
 use crate::cache::{Cache, RegisterError, SetFailure, TableId, View};

@@ -8,10 +8,10 @@ use foldhash::HashSet;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::footprint::Turn;
-use super::layer::{AnyLayer, Ground, KeyId, Layer, Written};
-use super::stack::Packed;
 use crate::bsatn::Writer;
+use crate::cache::optimistic::footprint::Turn;
+use crate::cache::optimistic::layer::stack::Packed;
+use crate::cache::optimistic::layer::{AnyLayer, Ground, KeyId, Layer, Written};
 use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::read::view::TableView;
 use crate::cache::storage::slots::RowId;
@@ -22,7 +22,7 @@ use crate::guard::{Fenced, ROW_TYPE};
 use crate::schema::{Row, Table};
 
 /// The writes of the mutation that runs, to one table.
-pub(super) struct TableWrites<R> {
+pub(in crate::cache::optimistic) struct TableWrites<R> {
     is_keyed: bool,
     writes: Vec<Write<R>>,
     by_hash: HashTable<u32>,
@@ -45,7 +45,7 @@ enum WriteState<R> {
 
 /// Place of a row that a mutation finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Below {
+pub(in crate::cache::optimistic) enum Below {
     /// There is none.
     Nothing,
     /// In a slot.
@@ -55,7 +55,11 @@ pub(super) enum Below {
 }
 
 /// The hash of what identifies a row: its key, or its encoding.
-pub(super) fn identity_hash<R: Row>(row: &R, is_keyed: bool, hasher: &RandomState) -> u64 {
+pub(in crate::cache::optimistic) fn identity_hash<R: Row>(
+    row: &R,
+    is_keyed: bool,
+    hasher: &RandomState,
+) -> u64 {
     if is_keyed {
         return hasher.hash_one(row.key());
     }
@@ -65,19 +69,19 @@ pub(super) fn identity_hash<R: Row>(row: &R, is_keyed: bool, hasher: &RandomStat
 }
 
 /// Returns `true` if two rows have the same identity.
-pub(super) fn same_row<R: Row>(one: &R, other: &R, is_keyed: bool) -> bool {
+pub(in crate::cache::optimistic) fn same_row<R: Row>(one: &R, other: &R, is_keyed: bool) -> bool {
     if is_keyed { one.key() == other.key() } else { encode_alike(one, other) }
 }
 
 /// Returns `true` if two rows have the same encoding.
-pub(super) fn encode_alike<R: Row>(one: &R, other: &R) -> bool {
+pub(in crate::cache::optimistic) fn encode_alike<R: Row>(one: &R, other: &R) -> bool {
     let mut bytes = Writer::new();
     one.encode(&mut bytes);
     crate::cache::index::identity::encodes_as(other, bytes.as_slice())
 }
 
 impl<R: Row> TableWrites<R> {
-    pub(super) fn new(is_keyed: bool) -> Self {
+    pub(in crate::cache::optimistic) fn new(is_keyed: bool) -> Self {
         Self {
             is_keyed,
             writes: Vec::new(),
@@ -88,7 +92,11 @@ impl<R: Row> TableWrites<R> {
     }
 
     /// The write of the row with this hash for which `is` says yes.
-    pub(super) fn find(&self, hash: u64, is: impl Fn(&R) -> bool) -> Option<usize> {
+    pub(in crate::cache::optimistic) fn find(
+        &self,
+        hash: u64,
+        is: impl Fn(&R) -> bool,
+    ) -> Option<usize> {
         let same = |&at: &u32| {
             let write = &self.writes[at as usize];
             write.hash == hash && write.subject().is_some_and(&is)
@@ -97,32 +105,44 @@ impl<R: Row> TableWrites<R> {
     }
 
     /// The row as it is to be; none if it was deleted.
-    pub(super) fn row(&self, at: usize) -> Option<&R> {
+    pub(in crate::cache::optimistic) fn row(&self, at: usize) -> Option<&R> {
         self.writes.get(at)?.row()
     }
 
     /// The rows that are to be there and that were written.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &R> {
+    pub(in crate::cache::optimistic) fn rows(&self) -> impl Iterator<Item = &R> {
         self.writes.iter().filter_map(Write::row)
     }
 
     /// Returns `true` if a write stands in for a row in a slot.
-    pub(super) fn replaces(&self, id: RowId) -> bool {
+    pub(in crate::cache::optimistic) fn replaces(&self, id: RowId) -> bool {
         self.replaced.contains(&id)
     }
 
     /// Returns `true` if a write stands in for another mutation's.
-    pub(super) fn replaces_key(&self, id: KeyId) -> bool {
+    pub(in crate::cache::optimistic) fn replaces_key(&self, id: KeyId) -> bool {
         self.replaced_keys.contains(&id)
     }
 
     /// Writes a row of this hash; `at` is its earlier write, if there is one.
-    pub(super) fn put(&mut self, at: Option<usize>, below: Below, row: R, hash: u64) {
+    pub(in crate::cache::optimistic) fn put(
+        &mut self,
+        at: Option<usize>,
+        below: Below,
+        row: R,
+        hash: u64,
+    ) {
         self.write(at, below, WriteState::Put(Fenced::new(ROW_TYPE, row)), hash);
     }
 
     /// Deletes a row of this hash, which is encoded so.
-    pub(super) fn delete(&mut self, at: Option<usize>, below: Below, row: &[u8], hash: u64) {
+    pub(in crate::cache::optimistic) fn delete(
+        &mut self,
+        at: Option<usize>,
+        below: Below,
+        row: &[u8],
+        hash: u64,
+    ) {
         self.write(at, below, WriteState::Deleted(Packed::new(row)), hash);
     }
 
@@ -173,7 +193,7 @@ impl<R: Row> Write<R> {
 }
 
 /// The row in a view with this hash for which `is` says yes, by its id.
-pub(super) fn row_in_slot<T: Table>(
+pub(in crate::cache::optimistic) fn row_in_slot<T: Table>(
     view: &TableView<'_, T>,
     hash: u64,
     is: impl Fn(&T::Row) -> bool,
@@ -186,7 +206,7 @@ pub(super) fn row_in_slot<T: Table>(
 }
 
 /// [`TableWrites`] of whatever table.
-pub(super) trait AnyWrites: Any {
+pub(in crate::cache::optimistic) trait AnyWrites: Any {
     /// Adds the writes of a mutation that ran for the first time to the table's layer.
     fn push(self: Box<Self>, table: &mut dyn AnyTable, turn: Turn) -> Vec<KeyId>;
 

@@ -3,40 +3,40 @@
 use core::cell::OnceCell;
 use std::collections::VecDeque;
 
-use super::footprint::Turn;
 use crate::cache::index::identity::encodes_as;
+use crate::cache::optimistic::footprint::Turn;
 use crate::guard::{Fenced, ROW_TYPE};
 use crate::schema::Row;
 
 /// An encoded row, decoded when it is first read.
 #[derive(Debug)]
-pub(super) struct Packed<R> {
+pub(in crate::cache::optimistic) struct Packed<R> {
     bytes: Box<[u8]>,
     row: OnceCell<Option<Fenced<R>>>,
 }
 
 impl<R: Row> Packed<R> {
-    pub(super) fn new(bytes: &[u8]) -> Self {
+    pub(in crate::cache::optimistic) fn new(bytes: &[u8]) -> Self {
         Self { bytes: bytes.into(), row: OnceCell::new() }
     }
 
     /// A row with its encoding.
-    pub(super) fn of(bytes: &[u8], row: Fenced<R>) -> Self {
+    pub(in crate::cache::optimistic) fn of(bytes: &[u8], row: Fenced<R>) -> Self {
         Self { bytes: bytes.into(), row: OnceCell::from(Some(row)) }
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::cache::optimistic) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// Takes the decoded row out; it is decoded again if it is asked for again. None if its type does not decode what
     /// it encodes.
-    pub(super) fn take(&mut self) -> Option<R> {
+    pub(in crate::cache::optimistic) fn take(&mut self) -> Option<R> {
         let row = self.row.take().flatten().and_then(Fenced::into_inner);
         row.or_else(|| R::decode_row(&self.bytes).ok())
     }
 
-    pub(super) fn row(&self) -> Option<&R> {
+    pub(in crate::cache::optimistic) fn row(&self) -> Option<&R> {
         let decode = || R::decode_row(&self.bytes).ok().map(|row| Fenced::new(ROW_TYPE, row));
         self.row.get_or_init(decode).as_ref()?.get()
     }
@@ -44,7 +44,7 @@ impl<R: Row> Packed<R> {
 
 /// A row at some turn, wherever it lies.
 #[derive(Debug)]
-pub(super) enum Seen<'a, R> {
+pub(in crate::cache::optimistic) enum Seen<'a, R> {
     InSlot(&'a R),
     Packed(&'a Packed<R>),
 }
@@ -58,7 +58,7 @@ impl<R> Clone for Seen<'_, R> {
 impl<R> Copy for Seen<'_, R> {}
 
 impl<'a, R: Row> Seen<'a, R> {
-    pub(super) fn get(self) -> Option<&'a R> {
+    pub(in crate::cache::optimistic) fn get(self) -> Option<&'a R> {
         match self {
             Self::InSlot(row) => Some(row),
             Self::Packed(packed) => packed.row(),
@@ -66,7 +66,7 @@ impl<'a, R: Row> Seen<'a, R> {
     }
 
     /// Returns `true` if this is the encoding of the row.
-    pub(super) fn encodes_as(self, bytes: &[u8]) -> bool {
+    pub(in crate::cache::optimistic) fn encodes_as(self, bytes: &[u8]) -> bool {
         match self {
             Self::InSlot(row) => encodes_as(row, bytes),
             Self::Packed(packed) => packed.bytes() == bytes,
@@ -76,7 +76,7 @@ impl<'a, R: Row> Seen<'a, R> {
 
 /// Version of a row that one mutation wrote.
 #[derive(Debug)]
-pub(super) struct Version<R> {
+pub(in crate::cache::optimistic) struct Version<R> {
     turn: Turn,
     /// The row; of one that was deleted, the last of which that is known.
     row: Packed<R>,
@@ -86,16 +86,16 @@ pub(super) struct Version<R> {
 }
 
 impl<R: Row> Version<R> {
-    pub(super) fn new(turn: Turn, row: Packed<R>, is_deleted: bool) -> Self {
+    pub(in crate::cache::optimistic) fn new(turn: Turn, row: Packed<R>, is_deleted: bool) -> Self {
         Self { turn, row, is_deleted, is_withdrawn: false }
     }
 
-    pub(super) fn turn(&self) -> Turn {
+    pub(in crate::cache::optimistic) fn turn(&self) -> Turn {
         self.turn
     }
 
     /// The row; none if it was deleted.
-    pub(super) fn seen(&self) -> Option<&Packed<R>> {
+    pub(in crate::cache::optimistic) fn seen(&self) -> Option<&Packed<R>> {
         (!self.is_deleted).then_some(&self.row)
     }
 
@@ -107,54 +107,54 @@ impl<R: Row> Version<R> {
 
 /// The versions of one row, in the order of turns.
 #[derive(Debug)]
-pub(super) struct Stack<R> {
+pub(in crate::cache::optimistic) struct Stack<R> {
     versions: VecDeque<Version<R>>,
 }
 
 impl<R: Row> Stack<R> {
-    pub(super) fn new() -> Self {
+    pub(in crate::cache::optimistic) fn new() -> Self {
         Self { versions: VecDeque::with_capacity(1) }
     }
 
     /// Returns `true` if there is no version, not even one that is withdrawn.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::cache::optimistic) fn is_empty(&self) -> bool {
         self.versions.is_empty()
     }
 
     /// Some row of this identity.
-    pub(super) fn witness(&self) -> Option<&Packed<R>> {
+    pub(in crate::cache::optimistic) fn witness(&self) -> Option<&Packed<R>> {
         self.versions.front().map(|version| &version.row)
     }
 
     /// The version that readers see.
-    pub(super) fn top(&self) -> Option<&Version<R>> {
+    pub(in crate::cache::optimistic) fn top(&self) -> Option<&Version<R>> {
         self.versions.iter().rev().find(|version| !version.is_withdrawn)
     }
 
-    pub(super) fn top_mut(&mut self) -> Option<&mut Version<R>> {
+    pub(in crate::cache::optimistic) fn top_mut(&mut self) -> Option<&mut Version<R>> {
         self.versions.iter_mut().rev().find(|version| !version.is_withdrawn)
     }
 
     /// The first turn that wrote the row.
-    pub(super) fn first(&self) -> Option<Turn> {
+    pub(in crate::cache::optimistic) fn first(&self) -> Option<Turn> {
         self.versions.iter().find(|version| !version.is_withdrawn).map(|version| version.turn)
     }
 
     /// The version that a mutation of this turn finds.
-    pub(super) fn below(&self, turn: Turn) -> Option<&Version<R>> {
+    pub(in crate::cache::optimistic) fn below(&self, turn: Turn) -> Option<&Version<R>> {
         let at = self.versions.partition_point(|version| version.turn < turn);
         self.versions.range(..at).rev().find(|version| !version.is_withdrawn)
     }
 
     /// The next turn that wrote the row.
-    pub(super) fn next(&self, turn: Turn) -> Option<Turn> {
+    pub(in crate::cache::optimistic) fn next(&self, turn: Turn) -> Option<Turn> {
         let at = self.versions.partition_point(|version| version.turn <= turn);
         let later = self.versions.range(at..).find(|version| !version.is_withdrawn);
         later.map(|version| version.turn)
     }
 
     /// The version of this turn, withdrawn or not.
-    pub(super) fn at(&self, turn: Turn) -> Option<&Version<R>> {
+    pub(in crate::cache::optimistic) fn at(&self, turn: Turn) -> Option<&Version<R>> {
         self.versions.get(self.place(turn).ok()?)
     }
 
@@ -166,12 +166,12 @@ impl<R: Row> Stack<R> {
     }
 
     /// Returns `true` if the turn has a version that comes to the same.
-    pub(super) fn has(&self, version: &Version<R>) -> bool {
+    pub(in crate::cache::optimistic) fn has(&self, version: &Version<R>) -> bool {
         self.at(version.turn).is_some_and(|known| !known.is_withdrawn && known.comes_to(version))
     }
 
     /// Puts a version in the place of the one that this turn has, if any, which is returned.
-    pub(super) fn put(&mut self, version: Version<R>) -> Option<Version<R>> {
+    pub(in crate::cache::optimistic) fn put(&mut self, version: Version<R>) -> Option<Version<R>> {
         match self.place(version.turn) {
             Ok(at) => Some(core::mem::replace(&mut self.versions[at], version)),
             Err(at) => {
@@ -182,28 +182,32 @@ impl<R: Row> Stack<R> {
     }
 
     /// Marks the version of this turn as withdrawn, or not; whether there is one of which that is news.
-    pub(super) fn set_withdrawn(&mut self, turn: Turn, is_withdrawn: bool) -> bool {
+    pub(in crate::cache::optimistic) fn set_withdrawn(
+        &mut self,
+        turn: Turn,
+        is_withdrawn: bool,
+    ) -> bool {
         let Ok(at) = self.place(turn) else { return false };
         let was = core::mem::replace(&mut self.versions[at].is_withdrawn, is_withdrawn);
         was != is_withdrawn
     }
 
     /// Removes the version of this turn.
-    pub(super) fn remove(&mut self, turn: Turn) {
+    pub(in crate::cache::optimistic) fn remove(&mut self, turn: Turn) {
         if let Ok(at) = self.place(turn) {
             self.versions.remove(at);
         }
     }
 
     /// The turns that have versions, withdrawn or not.
-    pub(super) fn turns(&self) -> impl Iterator<Item = Turn> {
+    pub(in crate::cache::optimistic) fn turns(&self) -> impl Iterator<Item = Turn> {
         self.versions.iter().map(|version| version.turn)
     }
 }
 
 impl<R: Row> Version<R> {
     /// Takes the decoded row out, to be put into a slot.
-    pub(super) fn take(&mut self) -> Option<R> {
+    pub(in crate::cache::optimistic) fn take(&mut self) -> Option<R> {
         if self.is_deleted { None } else { self.row.take() }
     }
 }
