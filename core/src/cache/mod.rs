@@ -34,6 +34,7 @@ mod optimistic;
 mod query_sets;
 mod read;
 mod register;
+mod registration;
 mod reset;
 mod storage;
 mod table;

@@ -1,12 +1,10 @@
 //! Giving a table its Rust type, at its first mention.
 
-use core::any::TypeId;
 use std::sync::Arc;
 
 use super::error::{RegisterError, SetFailure};
 use super::membership::sets::SetId;
-use super::table::TableStore;
-use super::table::raw::RawRow;
+use super::registration::Registration;
 use super::{Cache, TableId};
 use crate::guard;
 use crate::schema::{ClientIndex, Table, TableDef};
@@ -52,23 +50,31 @@ impl Cache {
         &mut self,
         outdated: &[SetId],
     ) -> Result<Registered, RegisterError> {
-        let marker = TypeId::of::<T>();
-        if let Some(table) = self.tables.of_type(marker) {
+        self.register_as(&Registration::of::<T>(), outdated)
+    }
+
+    pub(super) fn register_as(
+        &mut self,
+        registration: &Registration,
+        outdated: &[SetId],
+    ) -> Result<Registered, RegisterError> {
+        if let Some(table) = self.tables.of_type(registration.marker()) {
             return Ok(Registered { table, failed: Vec::new() });
         }
-        let table = self.tables.named(T::DEF.name);
+        let name = registration.def().name;
+        let table = self.tables.named(name);
         let failed = match self.tables[table].def() {
             Some(def) => {
-                let same_rows = self.tables[table].row_type() == TypeId::of::<T::Row>();
-                agree(def, &T::DEF, same_rows)?;
+                let same_rows = self.tables[table].row_type() == registration.row_type();
+                agree(def, registration.def(), same_rows)?;
                 Vec::new()
             }
             None => {
-                self.tables.mention(T::DEF.name);
-                self.give_type::<T>(table, outdated)
+                self.tables.mention(name);
+                self.give_type(registration, table, outdated)
             }
         };
-        self.tables.set_type(marker, table, !T::ARGUMENTS.is_empty());
+        self.tables.set_type(registration.marker(), table, registration.has_arguments());
         self.publish_late();
         Ok(Registered { table, failed })
     }
@@ -102,23 +108,24 @@ impl Cache {
         Ok(registered)
     }
 
-    fn give_type<T: Table>(&mut self, table: TableId, outdated: &[SetId]) -> Vec<SetFailure> {
+    fn give_type(
+        &mut self,
+        registration: &Registration,
+        table: TableId,
+        outdated: &[SetId],
+    ) -> Vec<SetFailure> {
         let suspended = self.suspend();
-        let name = Arc::clone(self.tables[table].name());
-        let mut store = TableStore::<T::Row>::new(table, name, Some(T::DEF));
-        let failed = match self.tables.typed::<RawRow>(table) {
-            // A table that was adopted by half is not used.
-            Some(raw) => match guard::catch(|| store.adopt(raw, self.versions.current(), outdated))
-            {
-                Ok(failed) => failed,
-                Err(message) => {
-                    store = store.afresh();
-                    self.not_adopted(&store, table, message)
-                }
-            },
-            None => Vec::new(),
+        let mut store = registration.make(table, Arc::clone(self.tables[table].name()));
+        let (raw, version) = (&self.tables[table], self.versions.current());
+        // A table that was adopted by half is not used.
+        let failed = match guard::catch(|| store.adopt(raw, version, outdated)) {
+            Ok(failed) => failed,
+            Err(message) => {
+                store = store.afresh();
+                self.not_adopted(&*store, table, message)
+            }
         };
-        self.tables.replace(table, Box::new(store));
+        self.tables.replace(table, store);
         for failure in &failed {
             self.sets.fail(failure.set);
         }

@@ -6,13 +6,9 @@ use std::collections::{BTreeSet, VecDeque};
 use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashSet};
 
-use super::layer::KeyId;
+use super::ids::{KeyId, Turn};
 use super::layer::stack::Seen;
 use crate::schema::{IndexVisitor, Row};
-
-/// A mutation's position in the order in which mutations run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::cache) struct Turn(pub(super) u64);
 
 /// Part of a row that a mutation read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,13 +9,13 @@ use std::collections::VecDeque;
 
 use foldhash::{HashMap, HashSet};
 
-use super::footprint::Turn;
-use super::layer::{KeyId, Layer};
+use super::ids::{KeyId, Turn};
+use super::layer::Layer;
 use super::temp_id::{AnyId, NewIds};
 use crate::bsatn::{Reader, Writer};
+use crate::cache::storage::pair::Pair;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::table::rows::Rows;
-use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
 /// Temporary ids that a mutation was given when it last ran.

@@ -6,20 +6,22 @@
 
 use std::collections::BTreeSet;
 
-use super::footprint::Turn;
-use super::layer::{AnyLayer, Ground, Key, KeyId, Layer, Place};
+use super::ids::{KeyId, Turn};
+use super::layer::any::AnyLayer;
+use super::layer::key::{Key, Place};
+use super::layer::row_identity::identity_hash;
+use super::layer::{Ground, Layer};
 use super::new_ids::{self, Handed};
 use super::shadow::{RowSwap, find_changes, row_of};
 use super::temp_id::NewIds;
-use super::tx::writes::identity_hash;
 use crate::bsatn::Writer;
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::sets::SetId;
+use crate::cache::storage::pair::Pair;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::rows::Rows;
 use crate::cache::table::write_set::WriteSet;
-use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
 /// Writes of pending mutations to one table, if any has read or written it.

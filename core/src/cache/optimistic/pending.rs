@@ -1,169 +1,23 @@
-//! The mutations that have not ended, running one for the first time, and what is to be known of them.
+//! Running a mutation for the first time, and the state of those that have not ended.
 
 use core::any::TypeId;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use foldhash::HashMap;
-
-use super::footprint::{Footprint, Turn};
-use super::new_ids::Handed;
+use super::footprint::Footprint;
+use super::ids::{MutationId, Turn};
+use super::layer::row_identity::{identity_hash, same_row};
+use super::mutation::{Mutation, MutationError};
+use super::mutations::{MUTATOR, Pending};
 use super::temp_id::{AnyId, NewIds};
-use super::tx::writes::{identity_hash, same_row};
-use super::tx::{Touch, Want};
-use super::{LocalTx, Mutation, MutationError, MutationId};
+use super::tx::{LocalTx, Touch};
 use crate::cache::read::epoch::View;
+use crate::cache::registration::Registration;
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::transaction::apply::Applying;
 use crate::cache::transaction::diff::Transaction;
-use crate::cache::{Cache, RegisterError, SetFailure, TableId};
+use crate::cache::{Cache, SetFailure, TableId};
 use crate::guard::Fenced;
 use crate::schema::Table;
-
-/// The mutations that have not ended, in order.
-#[derive(Default)]
-pub(in crate::cache) struct Mutations {
-    list: BTreeMap<Turn, Pending>,
-    /// Those that name temporary ids of others.
-    naming: BTreeSet<Turn>,
-    /// Owners of temporary ids.
-    handed: HashMap<AnyId, Turn>,
-    by_id: BTreeSet<(MutationId, Turn)>,
-    next: u64,
-    /// Tables that mutations named and that have other types.
-    pub(super) refused: Vec<(TypeId, RegisterError)>,
-    /// Number of times that the change under way was started anew because a mutation came in between.
-    restarts: u32,
-    /// Those that have to run again with the next change: a table that they read or wrote started over.
-    rerun: BTreeSet<Turn>,
-}
-
-pub(super) struct Pending {
-    pub(super) id: MutationId,
-    /// Number that distinguishes its temporary ids from those of others.
-    pub(super) number: u64,
-    pub(super) mutation: Fenced<Box<dyn Mutation>>,
-    /// A row type panicked over what it wrote: it does not run again.
-    pub(super) is_silenced: bool,
-    pub(super) error: Option<MutationError>,
-    pub(super) footprints: Vec<(TableId, Footprint)>,
-    pub(super) handed: Handed,
-}
-
-/// Result of a mutation that ran again.
-pub(super) struct Ran {
-    pub(super) turn: Turn,
-    pub(super) footprints: Vec<(TableId, Footprint)>,
-    pub(super) handed: Handed,
-    pub(super) result: Result<(), MutationError>,
-}
-
-impl Mutations {
-    fn add(&mut self, turn: Turn, pending: Pending) {
-        self.by_id.insert((pending.id, turn));
-        if pending.mutation.get().is_some_and(|mutation| mutation.names_ids()) {
-            self.naming.insert(turn);
-        }
-        self.handed.extend(pending.handed.ids.iter().map(|id| (*id, turn)));
-        self.list.insert(turn, pending);
-    }
-
-    /// Those that name temporary ids of others.
-    pub(super) fn naming(&self) -> impl Iterator<Item = (Turn, &Pending)> {
-        self.naming.iter().filter_map(|turn| Some((*turn, self.list.get(turn)?)))
-    }
-
-    /// Puts a mutation in the place of one, which comes to the same but for ids that it names.
-    pub(super) fn rebind(&mut self, turn: Turn, mutation: Box<dyn Mutation>) {
-        if !mutation.names_ids() {
-            self.naming.remove(&turn);
-        }
-        if let Some(pending) = self.list.get_mut(&turn) {
-            pending.mutation = Fenced::new(MUTATOR, mutation);
-        }
-    }
-
-    pub(super) fn turns_of(&self, id: MutationId) -> impl Iterator<Item = Turn> {
-        let turns = (id, Turn(0))..=(id, Turn(u64::MAX));
-        self.by_id.range(turns).map(|&(_, turn)| turn)
-    }
-
-    pub(super) fn get(&self, turn: Turn) -> Option<&Pending> {
-        self.list.get(&turn)
-    }
-
-    pub(super) fn footprints_of(&self, turn: Turn) -> &[(TableId, Footprint)] {
-        self.list.get(&turn).map_or(&[], |pending| &pending.footprints)
-    }
-
-    pub(super) fn turns(&self) -> impl Iterator<Item = Turn> {
-        self.list.keys().copied()
-    }
-
-    pub(super) fn remove(&mut self, turn: Turn) -> Option<Pending> {
-        let pending = self.list.remove(&turn)?;
-        self.by_id.remove(&(pending.id, turn));
-        self.naming.remove(&turn);
-        for id in &pending.handed.ids {
-            self.handed.remove(id);
-        }
-        Some(pending)
-    }
-
-    /// Notes what became of one that ran again; what it read and wrote before is returned.
-    pub(super) fn ran(&mut self, ran: Ran) -> Vec<(TableId, Footprint)> {
-        let Some(pending) = self.list.get_mut(&ran.turn) else { return Vec::new() };
-        for id in &pending.handed.ids {
-            self.handed.remove(id);
-        }
-        self.handed.extend(ran.handed.ids.iter().map(|id| (*id, ran.turn)));
-        pending.handed = ran.handed;
-        pending.error = ran.result.err();
-        core::mem::replace(&mut pending.footprints, ran.footprints)
-    }
-
-    /// Sees to it that a mutation does not run again.
-    pub(super) fn silence(&mut self, turn: Turn, message: &str) {
-        if let Some(pending) = self.list.get_mut(&turn) {
-            pending.error = Some(MutationError::Panicked(message.into()));
-            pending.is_silenced = true;
-            self.rerun.insert(turn);
-        }
-    }
-
-    /// A table starts over because its row type panicked: what mutations did there is gone. Those that wrote to it may be
-    /// why, and do not run again.
-    pub(in crate::cache) fn table_started_over(&mut self, table: TableId, message: &str) {
-        let mut wrote = Vec::new();
-        for (&turn, pending) in &mut self.list {
-            let before = pending.footprints.len();
-            wrote.extend(
-                pending
-                    .footprints
-                    .iter()
-                    .any(|(of, footprint)| *of == table && !footprint.written().is_empty())
-                    .then_some(turn),
-            );
-            pending.footprints.retain(|(of, _)| *of != table);
-            if pending.footprints.len() < before {
-                self.rerun.insert(turn);
-            }
-        }
-        wrote.into_iter().for_each(|turn| self.silence(turn, message));
-    }
-
-    pub(super) fn to_rerun(&self) -> impl Iterator<Item = Turn> {
-        self.rerun.iter().copied()
-    }
-
-    pub(super) fn have_rerun(&mut self) {
-        self.rerun.clear();
-    }
-
-    pub(in crate::cache) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-}
 
 /// Result of adding a mutation.
 #[derive(Debug)]
@@ -202,9 +56,6 @@ impl fmt::Display for RowStatus {
 /// Number of times that a change is started anew before it is finished at once.
 const RESTARTS_MAX: u32 = 3;
 
-/// The name of panics of mutations, where these are dropped.
-const MUTATOR: &str = "mutator";
-
 impl Cache {
     /// Adds a mutation behind the others and runs it: its rows are visible when this returns.
     ///
@@ -238,7 +89,7 @@ impl Cache {
     ) -> Mutated {
         let mut failed = Vec::new();
         let (result, touches, handed) = loop {
-            let mut tx = LocalTx::new(self.reader().read(), self.mutations.refused.clone());
+            let mut tx = LocalTx::new(self.reader().read(), self.mutations.refused().to_vec());
             let result = match mutation.get() {
                 Some(mutation) => tx.run((id, number), &**mutation),
                 None => Ok(()),
@@ -250,8 +101,7 @@ impl Cache {
             failed.extend(self.give_types(wanted));
         };
         let restart = self.stop_if_touched(&touches);
-        let turn = Turn(self.mutations.next);
-        self.mutations.next += 1;
+        let turn = self.mutations.next_turn();
         let tables: Vec<_> = touches.iter().map(|touch| touch.table).collect();
         let (error, footprints, is_silenced) = (result.err(), Vec::new(), false);
         let pending = Pending { id, number, mutation, is_silenced, error, footprints, handed };
@@ -278,18 +128,16 @@ impl Cache {
         }
         let footprint = Footprint::new(reads, written.unwrap_or_default());
         self.tables[table].any_layer().watch(turn, &footprint);
-        if let Some(pending) = self.mutations.list.get_mut(&turn) {
-            pending.footprints.push((table, footprint));
-        }
+        self.mutations.add_footprint(turn, table, footprint);
     }
 
     /// Gives tables their types, or notes that they have others: each is wanted once.
-    pub(super) fn give_types(&mut self, wanted: Vec<Want>) -> Vec<SetFailure> {
+    pub(super) fn give_types(&mut self, wanted: Vec<Registration>) -> Vec<SetFailure> {
         let mut failed = Vec::new();
-        for Want { marker, register } in wanted {
-            match register(self) {
-                Ok(more) => failed.extend(more),
-                Err(error) => self.mutations.refused.push((marker, error)),
+        for wanted in wanted {
+            match self.register_as(&wanted, &[]) {
+                Ok(registered) => failed.extend(registered.failed),
+                Err(error) => self.mutations.refuse(wanted.marker(), error),
             }
         }
         failed
@@ -302,7 +150,7 @@ impl Cache {
         if !applying.would_show() && !touches {
             return None;
         }
-        self.mutations.restarts += 1;
+        self.mutations.count_restart();
         self.suspend()
     }
 
@@ -335,11 +183,11 @@ impl Cache {
     /// Returns `true` if a change under way was interrupted by mutations so often that it should be stepped to its end
     /// before the next one is added.
     pub fn must_finish_first(&self) -> bool {
-        self.is_applying() && self.mutations.restarts >= RESTARTS_MAX && !self.waiting
+        self.is_applying() && self.mutations.restarts() >= RESTARTS_MAX && !self.waiting
     }
 
     pub(in crate::cache) fn change_is_over(&mut self) {
-        self.mutations.restarts = 0;
+        self.mutations.forget_restarts();
     }
 
     /// Returns `true` if the mutation is pending.
@@ -349,24 +197,23 @@ impl Cache {
 
     /// The pending mutations, in order.
     pub fn mutations(&self) -> impl Iterator<Item = MutationId> {
-        self.mutations.list.values().map(|pending| pending.id)
+        self.mutations.ids()
     }
 
     /// Returns `true` if pending mutations have been given temporary ids.
     pub fn has_temp_ids(&self) -> bool {
-        !self.mutations.handed.is_empty()
+        self.mutations.has_temp_ids()
     }
 
     /// Pending mutation that was given this temporary id.
     pub fn temp_id_owner(&self, id: AnyId) -> Option<MutationId> {
-        let turn = self.mutations.handed.get(&id)?;
-        self.mutations.list.get(turn).map(|pending| pending.id)
+        self.mutations.owner(id)
     }
 
     /// Error for which a pending mutation contributes nothing, if so.
     pub fn mutation_error(&self, id: MutationId) -> Option<&MutationError> {
         let turn = self.mutations.turns_of(id).next()?;
-        self.mutations.list.get(&turn)?.error.as_ref()
+        self.mutations.get(turn)?.error.as_ref()
     }
 
     /// Origin of a row; none if there is no such row now.
@@ -388,11 +235,5 @@ impl Cache {
 
     pub(super) fn table_of<T: Table>(&self) -> Option<TableId> {
         self.tables.of_type(TypeId::of::<T>())
-    }
-}
-
-impl core::fmt::Debug for Mutations {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_list().entries(self.list.values().map(|pending| pending.id)).finish()
     }
 }

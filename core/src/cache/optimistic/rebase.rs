@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::footprint::Turn;
-use super::layer::KeyId;
-use super::pending::Ran;
+use super::ids::{KeyId, Turn};
+use super::mutation::Mutation;
+use super::mutations::Ran;
 use super::temp_id::NewIds;
-use super::tx::{Rewritten, Want};
-use super::{LocalTx, Mutation};
+use super::tx::{LocalTx, Rewritten};
 use crate::cache::read::epoch::{Epoch, View};
+use crate::cache::registration::Registration;
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::transaction::apply::Applying;
 use crate::cache::{Cache, SetFailure, TableId};
@@ -207,7 +207,7 @@ impl Cache {
         &mut self,
         applying: &mut Applying,
         budget: &mut usize,
-    ) -> Result<bool, Vec<Want>> {
+    ) -> Result<bool, Vec<Registration>> {
         let Rebasing { ended, dirty, .. } = &mut applying.rebasing;
         dirty.retain(|turn| !ended.contains(turn));
         if dirty.is_empty() {
@@ -216,7 +216,7 @@ impl Cache {
         let layers = self.tables.iter_mut();
         let layers = layers.filter_map(|(table, store)| Some((table, store.lend_layer()?)));
         let layers = layers.collect();
-        let mut tx = LocalTx::new(self.unpublished(), self.mutations.refused.clone());
+        let mut tx = LocalTx::new(self.unpublished(), self.mutations.refused().to_vec());
         tx = tx.with_layers(layers);
         let wanted = self.run_over(&mut tx, &mut applying.rebasing, budget);
         let panicked = tx.take_panicked();
@@ -234,7 +234,12 @@ impl Cache {
         if wanted.is_empty() { Ok(applying.rebasing.dirty.is_empty()) } else { Err(wanted) }
     }
 
-    fn run_over(&self, tx: &mut LocalTx, rebasing: &mut Rebasing, budget: &mut usize) -> Vec<Want> {
+    fn run_over(
+        &self,
+        tx: &mut LocalTx,
+        rebasing: &mut Rebasing,
+        budget: &mut usize,
+    ) -> Vec<Registration> {
         let Rebasing { ended, dirty, runs, rebound, .. } = rebasing;
         while *budget > 0
             && let Some(turn) = dirty.pop_first()
@@ -301,7 +306,7 @@ impl Cache {
     }
 
     /// Gives tables their types that a mutation named while it ran over a change, which is to be started over.
-    pub(in crate::cache) fn mention(&mut self, wanted: Vec<Want>) -> Vec<SetFailure> {
+    pub(in crate::cache) fn mention(&mut self, wanted: Vec<Registration>) -> Vec<SetFailure> {
         self.give_types(wanted)
     }
 

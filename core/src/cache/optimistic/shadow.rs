@@ -2,16 +2,18 @@
 
 use foldhash::HashMap;
 
+use super::ids::KeyId;
+use super::layer::key::{Key, Place, Shadowed};
+use super::layer::row_identity::{encode_alike, identity_hash};
 use super::layer::stack::Packed;
-use super::layer::{Ground, Key, KeyId, Layer, Place, Shadowed};
-use super::tx::writes::{encode_alike, identity_hash};
+use super::layer::{Ground, Layer};
 use crate::bsatn::Writer;
 use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;
+use crate::cache::storage::pair::Pair;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::rows::Rows;
-use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
 /// Holds the rows that mutations wrote. No query set has this number: they are counted up from 0.

@@ -5,7 +5,7 @@ use core::fmt;
 
 use foldhash::HashMap;
 
-use super::MutationId;
+use super::ids::MutationId;
 use crate::types::Uuid;
 
 /// A key type with room for temporary ids: at the far end of its values, where no sequence of a module's comes, and where

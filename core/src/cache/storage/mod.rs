@@ -15,6 +15,7 @@
 mod deleted;
 mod evacuation;
 mod occupancy;
+pub(super) mod pair;
 pub(super) mod row_counts;
 pub(super) mod slots;
 pub(super) mod stamp;

@@ -38,7 +38,7 @@ fn live_rows<'a>(raw: &'a Rows<RawRow>, outdated: &'a [SetId]) -> impl Iterator<
 
 impl<R: Row> TableStore<R> {
     /// Takes over the rows of a raw table, except those that only `outdated` sets hold. The sets that failed over them.
-    pub(in crate::cache) fn adopt(
+    pub(super) fn adopt_rows(
         &mut self,
         raw: &TableStore<RawRow>,
         version: u64,

@@ -8,24 +8,17 @@ use std::sync::Arc;
 use foldhash::HashSet;
 
 use super::TableStore;
+use super::fault::Fault;
+use super::raw::RawRow;
 use super::write_set::{DropCursor, Written};
-use crate::cache::error::{OutOfSyncKind, RowMismatch};
+use crate::cache::error::{OutOfSyncKind, SetFailure};
 use crate::cache::membership::sets::SetId;
 use crate::cache::optimistic::{AnyLayer, Handed, KeyId, NewIds, Turn};
 use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::transaction::diff::{AnyEvents, TableDiff};
+use crate::cache::transaction::diff::{AnyEvents, Retained, TableDiff};
 use crate::schema::{Row, TableDef};
 use crate::wire::RowList;
-
-/// Reason for which rows could not be staged.
-#[derive(Debug)]
-pub(in crate::cache) enum Fault {
-    /// The server said something that cannot be.
-    OutOfSync(OutOfSyncKind),
-    /// A row is not what its Rust type says.
-    Mismatch(RowMismatch),
-}
 
 /// A [`TableStore`] of whatever row type. What the methods do is said there.
 pub(in crate::cache) trait AnyTable: Any + Send {
@@ -34,6 +27,8 @@ pub(in crate::cache) trait AnyTable: Any + Send {
     fn row_type(&self) -> TypeId;
     fn row_type_name(&self) -> &'static str;
     fn afresh(&self) -> Box<dyn AnyTable>;
+    /// Takes over the rows of a raw table, except those that only `outdated` sets hold. The sets that failed over them.
+    fn adopt(&mut self, raw: &dyn AnyTable, version: u64, outdated: &[SetId]) -> Vec<SetFailure>;
 
     fn stage_inserts(
         &mut self,
@@ -185,6 +180,12 @@ impl<R: Row> AnyTable for TableStore<R> {
         Box::new(self.afresh())
     }
 
+    fn adopt(&mut self, raw: &dyn AnyTable, version: u64, outdated: &[SetId]) -> Vec<SetFailure> {
+        let raw: &dyn Any = raw;
+        let raw = raw.downcast_ref::<TableStore<RawRow>>();
+        raw.map_or_else(Vec::new, |raw| self.adopt_rows(raw, version, outdated))
+    }
+
     fn stage_inserts(
         &mut self,
         set: SetId,
@@ -244,7 +245,8 @@ impl<R: Row> AnyTable for TableStore<R> {
 
     fn finish(&mut self, version: u64, horizon: u64) -> Option<TableDiff> {
         let written = self.writes.finish(&mut self.rows, version, horizon)?;
-        let Written { pairs, events, retained } = written;
+        let Written { pairs, events, left, bytes } = written;
+        let retained = Retained { rows: left, bytes };
         let events = (!events.is_empty()).then(|| Box::new(events) as Box<dyn AnyEvents>);
         let (table, name) = (self.id, Arc::clone(&self.name));
         Some(TableDiff { table, name, retained, pairs, events, started_over: false })

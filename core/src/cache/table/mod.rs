@@ -5,6 +5,7 @@
 mod adopt;
 pub(super) mod any;
 pub(super) mod diagnose;
+pub(super) mod fault;
 mod find;
 pub(super) mod raw;
 pub(super) mod rows;

@@ -8,12 +8,14 @@ use super::change::{Change, Part, Step};
 use super::diff::Transaction;
 use crate::cache::error::{OutOfSync, RowMismatch, SetFailure};
 use crate::cache::membership::sets::SetId;
-use crate::cache::optimistic::{MutationId, NewIds, Rebasing, Want};
+use crate::cache::optimistic::{MutationId, NewIds, Rebasing};
 use crate::cache::query_sets::QuerySets;
 use crate::cache::read::epoch::View;
+use crate::cache::registration::Registration;
 use crate::cache::storage::stamp::{Stamp, VIEW_AGE_MAX};
 use crate::cache::storage::weigh::cost_of_bytes;
-use crate::cache::table::any::{AnyTable, Fault};
+use crate::cache::table::any::AnyTable;
+use crate::cache::table::fault::Fault;
 use crate::cache::table::write_set::DropCursor;
 use crate::cache::{Cache, TableId};
 use crate::guard::log;
@@ -61,7 +63,7 @@ enum Stop {
     /// Rows of a table are not what their type says.
     Mismatch(TableId, RowMismatch),
     /// A mutation named tables that have no types yet.
-    Wanted(Vec<Want>),
+    Wanted(Vec<Registration>),
 }
 
 impl Applying {

@@ -9,6 +9,7 @@ use crate::cache::TableId;
 use crate::cache::error::SetFailure;
 use crate::cache::optimistic::NewIds;
 use crate::cache::read::epoch::View;
+use crate::cache::storage::pair::Pair;
 use crate::cache::storage::slots::{Chunks, NO_ROW, RowId};
 use crate::guard::FencedRows;
 use crate::schema::{Row, Table};
@@ -87,13 +88,6 @@ pub struct TableDiff {
     pub(in crate::cache) events: Option<Box<dyn AnyEvents>>,
     /// The table started over: the rows of `pairs`, all of which left, are in the view before and not in the one after.
     pub(in crate::cache) started_over: bool,
-}
-
-/// A row that came, a row that left, or both: see [`NO_ROW`].
-#[derive(Debug, Clone, Copy)]
-pub(in crate::cache) struct Pair {
-    pub(in crate::cache) old: u32,
-    pub(in crate::cache) new: u32,
 }
 
 /// The rows of an event table, as [`FencedRows`] of their type.

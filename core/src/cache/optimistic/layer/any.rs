@@ -3,8 +3,9 @@
 use core::any::Any;
 use std::collections::BTreeSet;
 
-use super::super::footprint::{Footprint, Turn};
-use super::{Ground, KeyId, Layer};
+use super::{Ground, Layer};
+use crate::cache::optimistic::footprint::Footprint;
+use crate::cache::optimistic::ids::{KeyId, Turn};
 use crate::cache::read::snapshot::AnySnapshot;
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::Row;

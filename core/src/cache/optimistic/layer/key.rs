@@ -1,12 +1,12 @@
 //! A row that mutations wrote: its versions, the server's row, and what readers see.
 
-use super::super::footprint::Turn;
 use super::stack::{Packed, Stack};
 use crate::bsatn::Reader;
 use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;
+use crate::cache::optimistic::ids::Turn;
+use crate::cache::storage::pair::Pair;
 use crate::cache::storage::slots::RowId;
-use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 
 /// A row that mutations wrote.

@@ -4,8 +4,9 @@
 //! its turn, or the server's row where there is none; readers see the topmost. Whatever the change under way does here
 //! is logged, so that it can be undone.
 
-mod any;
-mod key;
+pub(super) mod any;
+pub(super) mod key;
+pub(super) mod row_identity;
 pub(super) mod stack;
 
 use std::collections::BTreeSet;
@@ -14,25 +15,19 @@ use foldhash::HashMap;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use self::key::{Key, Place, identity_of, same_identity};
+use self::row_identity::{encode_alike, identity_hash, same_row};
 use self::stack::{Packed, Seen, Version};
-use super::footprint::{Span, Turn, Watchers};
-use super::tx::writes::{encode_alike, identity_hash, same_row};
+use super::footprint::{Span, Watchers};
+use super::ids::{KeyId, Turn};
 use crate::cache::index::Indexes;
 use crate::cache::membership::sets::SetId;
 use crate::cache::read::snapshot::Snapshot;
+use crate::cache::storage::pair::Pair;
 use crate::cache::storage::slots::{Chunks, NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::rows::Rows;
-use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
-
-pub(in crate::cache) use self::any::AnyLayer;
-pub(in crate::cache::optimistic) use self::key::{Key, Place, Shadowed};
-use self::key::{identity_of, same_identity};
-
-/// Names a written row within its layer, as long as it has versions. Never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::cache) struct KeyId(u64);
 
 /// Writes of pending mutations to one table, and the index of what they read.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use core::cell::OnceCell;
 use std::collections::VecDeque;
 
 use crate::cache::index::identity::encodes_as;
-use crate::cache::optimistic::footprint::Turn;
+use crate::cache::optimistic::ids::Turn;
 use crate::guard::{Fenced, ROW_TYPE};
 use crate::schema::Row;
 

@@ -5,12 +5,12 @@ use core::fmt;
 use core::hash::{BuildHasher, Hash};
 use core::marker::PhantomData;
 
+use super::writes::TableWrites;
+use super::{Base, LocalTx, Mode};
 use crate::bsatn::Writer;
-use crate::cache::optimistic::LocalTx;
-use crate::cache::optimistic::footprint::{Extent, Reads, Turn};
+use crate::cache::optimistic::footprint::{Extent, Reads};
+use crate::cache::optimistic::ids::Turn;
 use crate::cache::optimistic::layer::Layer;
-use crate::cache::optimistic::tx::writes::TableWrites;
-use crate::cache::optimistic::tx::{Base, Mode};
 use crate::cache::storage::slots::RowId;
 use crate::schema::{Column, FindIn, HasKey, Row, Table};
 
@@ -21,7 +21,7 @@ pub struct LocalTable<'t, T> {
 }
 
 impl<'t, T: Table> LocalTable<'t, T> {
-    pub(in crate::cache::optimistic) fn new(tx: &'t LocalTx) -> Self {
+    pub(super) fn new(tx: &'t LocalTx) -> Self {
         Self { tx, table: PhantomData }
     }
 
@@ -143,7 +143,7 @@ pub struct LocalTableMut<'t, T> {
 }
 
 impl<'t, T: Table> LocalTableMut<'t, T> {
-    pub(in crate::cache::optimistic) fn new(tx: &'t mut LocalTx) -> Self {
+    pub(super) fn new(tx: &'t mut LocalTx) -> Self {
         Self { tx, table: PhantomData }
     }
 

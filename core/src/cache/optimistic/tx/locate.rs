@@ -2,13 +2,16 @@
 
 use core::any::{Any, TypeId};
 
-use super::super::MutationError;
-use super::super::footprint::{Extent, Reads, Turn};
-use super::super::layer::Layer;
-use super::writes::{Below, TableWrites, identity_hash, row_in_slot, same_row};
-use super::{Base, LocalTx, Mode, Want};
+use super::writes::{Below, TableWrites, row_in_slot};
+use super::{Base, LocalTx, Mode};
 use crate::bsatn::{Encode as _, Writer};
-use crate::cache::{Cache, TableId};
+use crate::cache::TableId;
+use crate::cache::optimistic::footprint::{Extent, Reads};
+use crate::cache::optimistic::ids::Turn;
+use crate::cache::optimistic::layer::Layer;
+use crate::cache::optimistic::layer::row_identity::{identity_hash, same_row};
+use crate::cache::optimistic::mutation::MutationError;
+use crate::cache::registration::Registration;
 use crate::schema::{Row, Table, TableKind};
 
 impl LocalTx {
@@ -20,10 +23,7 @@ impl LocalTx {
         if base.is_none() {
             match self.refused.iter().find(|refused| refused.0 == marker) {
                 Some((_, error)) => self.fail_with(error.clone().into()),
-                None => {
-                    let register = |cache: &mut Cache| Ok(cache.register::<T>()?.failed);
-                    self.wanted.borrow_mut().push(Want { marker, register });
-                }
+                None => self.wanted.borrow_mut().push(Registration::of::<T>()),
             }
         }
         base

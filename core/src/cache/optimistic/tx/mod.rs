@@ -16,12 +16,17 @@ use foldhash::HashMap;
 
 use self::local_table::{LocalTable, LocalTableMut};
 use self::writes::AnyWrites;
-use super::footprint::{Reads, Turn};
-use super::layer::AnyLayer;
+use super::footprint::Reads;
+use super::ids::MutationId;
+use super::ids::Turn;
+use super::layer::any::AnyLayer;
+use super::mutation::MutationError;
 use super::new_ids::{Claim, Condition, Handed};
-use super::{MutationError, MutationId, TempId};
+use super::temp_id::TempId;
+use crate::cache::error::RegisterError;
 use crate::cache::read::view::TableView;
-use crate::cache::{Cache, RegisterError, SetFailure, TableId, View};
+use crate::cache::registration::Registration;
+use crate::cache::{TableId, View};
 use crate::schema::{Column, FindIn, HasKey, Row, Table};
 
 /// A transaction of a mutation's: it reads what readers see and what mutations before it and it itself wrote, and its
@@ -44,7 +49,7 @@ pub struct LocalTx {
     reads: RefCell<BTreeMap<TableId, Reads>>,
     error: RefCell<Option<MutationError>>,
     /// Tables that were named and have no row type yet.
-    wanted: RefCell<Vec<Want>>,
+    wanted: RefCell<Vec<Registration>>,
     /// Tables that cannot have the types by which they are named.
     refused: Vec<(TypeId, RegisterError)>,
     /// A row type panicked over what a mutation wrote.
@@ -62,13 +67,6 @@ pub(in crate::cache::optimistic) struct Rewritten {
 struct Layers {
     by_table: HashMap<TableId, Box<dyn AnyLayer>>,
     turn: Turn,
-}
-
-/// A table that has to be given its row type for a mutation to run.
-pub(in crate::cache) struct Want {
-    pub(in crate::cache::optimistic) marker: TypeId,
-    pub(in crate::cache::optimistic) register:
-        fn(&mut Cache) -> Result<Vec<SetFailure>, RegisterError>,
 }
 
 /// Reads and writes of one table.

@@ -6,13 +6,16 @@ use std::collections::BTreeSet;
 
 use foldhash::HashMap;
 
-use super::super::footprint::{Footprint, Turn};
-use super::super::layer::{AnyLayer, KeyId};
-use super::super::new_ids::Handed;
-use super::super::pending::{Pending, Ran};
-use super::super::{Mutation, MutationError, MutationId};
 use super::writes::AnyWrites;
-use super::{Layers, LocalTx, RUNNING, Rewritten, Touch, Want};
+use super::{Layers, LocalTx, RUNNING, Rewritten, Touch};
+use crate::cache::optimistic::footprint::Footprint;
+use crate::cache::optimistic::ids::MutationId;
+use crate::cache::optimistic::ids::{KeyId, Turn};
+use crate::cache::optimistic::layer::any::AnyLayer;
+use crate::cache::optimistic::mutation::{Mutation, MutationError};
+use crate::cache::optimistic::mutations::{Pending, Ran};
+use crate::cache::optimistic::new_ids::Handed;
+use crate::cache::registration::Registration;
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::{RegisterError, TableId, View};
 use crate::guard;
@@ -175,7 +178,7 @@ impl LocalTx {
     }
 
     /// The tables that have to be given their types for the mutations to run. If there are any, what was run is void.
-    pub(in crate::cache::optimistic) fn take_wanted(&mut self) -> Vec<Want> {
+    pub(in crate::cache::optimistic) fn take_wanted(&mut self) -> Vec<Registration> {
         core::mem::take(self.wanted.get_mut())
     }
 

@@ -1,17 +1,16 @@
 //! Write set of one run of a mutation, for one table: net, in the order of the first writes.
 
 use core::any::Any;
-use core::hash::BuildHasher;
 use std::collections::BTreeSet;
 
 use foldhash::HashSet;
-use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::bsatn::Writer;
-use crate::cache::optimistic::footprint::Turn;
+use crate::cache::optimistic::ids::{KeyId, Turn};
+use crate::cache::optimistic::layer::any::AnyLayer;
 use crate::cache::optimistic::layer::stack::Packed;
-use crate::cache::optimistic::layer::{AnyLayer, Ground, KeyId, Layer, Written};
+use crate::cache::optimistic::layer::{Ground, Layer, Written};
 use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::read::view::TableView;
 use crate::cache::storage::slots::RowId;
@@ -52,32 +51,6 @@ pub(in crate::cache::optimistic) enum Below {
     Slot(RowId),
     /// In the layer.
     Layer(KeyId),
-}
-
-/// The hash of what identifies a row: its key, or its encoding.
-pub(in crate::cache::optimistic) fn identity_hash<R: Row>(
-    row: &R,
-    is_keyed: bool,
-    hasher: &RandomState,
-) -> u64 {
-    if is_keyed {
-        return hasher.hash_one(row.key());
-    }
-    let mut bytes = Writer::new();
-    row.encode(&mut bytes);
-    hasher.hash_one(bytes.as_slice())
-}
-
-/// Returns `true` if two rows have the same identity.
-pub(in crate::cache::optimistic) fn same_row<R: Row>(one: &R, other: &R, is_keyed: bool) -> bool {
-    if is_keyed { one.key() == other.key() } else { encode_alike(one, other) }
-}
-
-/// Returns `true` if two rows have the same encoding.
-pub(in crate::cache::optimistic) fn encode_alike<R: Row>(one: &R, other: &R) -> bool {
-    let mut bytes = Writer::new();
-    one.encode(&mut bytes);
-    crate::cache::index::identity::encodes_as(other, bytes.as_slice())
 }
 
 impl<R: Row> TableWrites<R> {

@@ -9,16 +9,16 @@ mod reclaim;
 
 use std::sync::Arc;
 
-use super::any::Fault;
+use super::fault::Fault;
 use crate::cache::index::identity::{ByBytes, ByKey, Identity, encodes_as};
 use crate::cache::index::{Compare, Indexes};
 use crate::cache::membership::sets::{ListId, Member, SetId, Stepper};
 use crate::cache::membership::{Dropping, Membership};
 use crate::cache::read::snapshot::Snapshot;
 use crate::cache::storage::RowStorage;
+use crate::cache::storage::pair::Pair;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::transaction::diff::Pair;
 use crate::schema::{Row, TableDef};
 
 /// Rows of a table with what is kept about them.

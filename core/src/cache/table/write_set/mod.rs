@@ -15,9 +15,9 @@ pub(in crate::cache) use self::stage::DropCursor;
 use super::rows::Rows;
 use crate::cache::error::OutOfSyncKind;
 use crate::cache::membership::sets::{ListId, SetId};
+use crate::cache::storage::pair::Pair;
 use crate::cache::storage::slots::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
-use crate::cache::transaction::diff::{Pair, Retained};
 use crate::guard::FencedRows;
 use crate::schema::Row;
 
@@ -56,8 +56,9 @@ struct Netting {
 pub(in crate::cache) struct Written<R> {
     pub(in crate::cache) pairs: Vec<Pair>,
     pub(in crate::cache) events: FencedRows<R>,
-    /// Memory that they keep.
-    pub(in crate::cache) retained: Retained,
+    /// Number of rows that left, and memory that the changes keep.
+    pub(in crate::cache) left: usize,
+    pub(in crate::cache) bytes: usize,
 }
 
 impl<R> WriteSet<R> {
@@ -229,8 +230,7 @@ impl<R: Row> WriteSet<R> {
             return None;
         }
         let listed = pairs.len() * size_of::<Pair>() + events.len() * size_of::<R>();
-        let retained = Retained { rows: left, bytes: left_bytes + event_bytes + listed };
-        Some(Written { pairs, events, retained })
+        Some(Written { pairs, events, left, bytes: left_bytes + event_bytes + listed })
     }
 
     /// Undoes whatever the change did so far.

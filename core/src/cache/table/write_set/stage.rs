@@ -7,12 +7,12 @@ use crate::cache::error::OutOfSyncKind;
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::Dropping;
 use crate::cache::membership::sets::{SetId, Step, Stepper};
+use crate::cache::storage::pair::Pair;
 use crate::cache::storage::slots::{NO_ROW, RowId};
-use crate::cache::table::any::Fault;
 use crate::cache::table::diagnose::diagnose;
+use crate::cache::table::fault::Fault;
 use crate::cache::table::find::{Finder, Found};
 use crate::cache::table::rows::Rows;
-use crate::cache::transaction::diff::Pair;
 use crate::schema::Row;
 use crate::wire::RowList;
 
