@@ -54,7 +54,7 @@ pub use optimistic::{
 pub use read::epoch::{CacheReader, View};
 pub use read::view::{Rows, TableView, UntypedTable};
 pub use register::Registered;
-pub use storage::slots::RowId;
+pub use storage::row_id::RowId;
 #[doc(hidden)]
 pub use table::any::Usage;
 pub use transaction::change::{Change, Part, Step};

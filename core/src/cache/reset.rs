@@ -19,7 +19,7 @@ use super::error::{RowMismatch, SetFailure};
 use super::membership::sets::SetId;
 use super::optimistic::LOCAL;
 use super::storage::pair::Pair;
-use super::storage::slots::NO_ROW;
+use super::storage::row_id::NO_ROW;
 use super::storage::stamp::Stamp;
 use super::table::any::AnyTable;
 use super::transaction::diff::{Retained, TableDiff};

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 use std::sync::Arc;
 
 use super::ordered::OrderedIndex;
-use crate::cache::storage::slots::Chunks;
+use crate::cache::storage::chunks::Chunks;
 
 /// Order of two rows.
 pub(in crate::cache) type Compare<R> = dyn Fn(&R, &R) -> Ordering + Send + Sync;

@@ -20,7 +20,8 @@ use self::hash::HashIndex;
 use self::identity::{ByBytes, ByKey, Identity};
 use self::ordered::OrderedIndex;
 use crate::bsatn::Writer;
-use crate::cache::storage::slots::{Chunks, RowId};
+use crate::cache::storage::chunks::Chunks;
+use crate::cache::storage::row_id::RowId;
 use crate::schema::{IndexVisitor, Row, TableDef};
 
 /// All indexes of a table. Clones share what is in them, and have the shards of their time.

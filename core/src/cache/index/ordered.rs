@@ -9,7 +9,8 @@
 use core::cmp::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::cache::storage::slots::{Chunks, RowId};
+use crate::cache::storage::chunks::Chunks;
+use crate::cache::storage::row_id::RowId;
 
 /// Number of ids in a block before it splits.
 const BLOCK_IDS_MAX: usize = 512;

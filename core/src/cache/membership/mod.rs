@@ -8,7 +8,7 @@
 pub(super) mod sets;
 
 use self::sets::{ListId, Member, SetId, SetLists, Stepper};
-use crate::cache::storage::slots::RowId;
+use crate::cache::storage::row_id::RowId;
 
 /// Holders of a table's rows: an interned list of sets and multiplicities for each slot.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use super::layer::Layer;
 use super::temp_id::{AnyId, NewIds};
 use crate::bsatn::{Reader, Writer};
 use crate::cache::storage::pair::Pair;
-use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::row_id::{NO_ROW, RowId};
 use crate::cache::table::rows::Rows;
 use crate::schema::Row;
 

@@ -18,7 +18,7 @@ use crate::bsatn::Writer;
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::sets::SetId;
 use crate::cache::storage::pair::Pair;
-use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::row_id::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::rows::Rows;
 use crate::cache::table::write_set::WriteSet;

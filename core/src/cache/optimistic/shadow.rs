@@ -11,7 +11,7 @@ use crate::bsatn::Writer;
 use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;
 use crate::cache::storage::pair::Pair;
-use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::row_id::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::rows::Rows;
 use crate::schema::Row;

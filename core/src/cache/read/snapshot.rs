@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use crate::bsatn::Writer;
 use crate::cache::index::Indexes;
+use crate::cache::storage::chunks::Chunks;
 use crate::cache::storage::row_counts::RowCounts;
-use crate::cache::storage::slots::{Chunks, RowId};
+use crate::cache::storage::row_id::RowId;
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::Row;
 

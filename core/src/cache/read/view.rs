@@ -9,7 +9,8 @@ use core::ops::{Bound, RangeBounds};
 use super::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::index::DeclaredIndex;
 use crate::cache::index::ordered::{Batch, OrderedIndex};
-use crate::cache::storage::slots::{RowId, Slot};
+use crate::cache::storage::row_id::RowId;
+use crate::cache::storage::slot::Slot;
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::{Column, FindIn, HasKey, IndexRef, IndexVisitor, RangeIn, Row, Table};
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::slots::RowId;
+use super::row_id::RowId;
 use super::weigh::{Weight, pay};
 
 /// Rows that were deleted, oldest first, and what they weigh.

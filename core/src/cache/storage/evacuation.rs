@@ -1,6 +1,6 @@
 //! Progress of moving rows out of chunks that are to be freed.
 
-use super::slots::RowId;
+use super::row_id::RowId;
 
 /// Chunks to be evacuated, and the place where that goes on.
 #[derive(Debug, Default)]

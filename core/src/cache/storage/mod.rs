@@ -12,25 +12,27 @@
 //! Everything that stamps a slot goes through here, so that it is known which chunks are all visible, how many rows new
 //! views see, and what rows weigh.
 
+pub(super) mod chunks;
 mod deleted;
 mod evacuation;
 mod occupancy;
 pub(super) mod pair;
 pub(super) mod row_counts;
-pub(super) mod slots;
+pub(super) mod row_id;
+pub(super) mod slot;
 pub(super) mod stamp;
 mod vacuum;
 pub(super) mod weigh;
 
 use std::sync::Arc;
 
+use self::chunks::{Chunks, next_chunk_slots};
 use self::deleted::DeletedRows;
 use self::evacuation::Evacuation;
 use self::occupancy::Occupancy;
 use self::row_counts::RowCounts;
-use self::slots::{
-    CHUNK_SLOTS, Chunks, FIRST_CHUNK_SLOTS, RowId, Slot, SlotState, next_chunk_slots,
-};
+use self::row_id::{CHUNK_SLOTS, FIRST_CHUNK_SLOTS, RowId};
+use self::slot::{Slot, SlotState};
 use self::stamp::Stamp;
 use self::weigh::{INDEX_BYTES, Weight};
 use crate::bsatn::{Decode, Writer};

@@ -5,7 +5,7 @@
 //! A chunk stands at most once in each of the lists `open`, `retired` and `empty`. A chunk in `retired` has retired slots.
 //! A closed chunk gives no slot away.
 
-use super::slots::{MAX_CHUNKS, Replaced, RowId};
+use super::row_id::{MAX_CHUNKS, Replaced, RowId};
 use super::weigh::{Sizes, Weight, pay};
 
 /// Writer's part of a chunk.
@@ -22,7 +22,7 @@ struct ChunkMeta {
     retired: Vec<u16>,
     /// Number of slots with live rows.
     live: usize,
-    /// `true` if every view sees the rows of all slots: see [`Chunks::visible`](super::slots::Chunks::visible).
+    /// `true` if every view sees the rows of all slots: see [`Chunks::visible`](super::chunks::Chunks::visible).
     is_all_visible: bool,
     /// `true` if the chunk is listed in `open`.
     is_open: bool,

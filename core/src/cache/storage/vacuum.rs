@@ -15,7 +15,9 @@
 use std::sync::Arc;
 
 use super::RowStorage;
-use super::slots::{CHUNK_SLOTS, Chunks, Replaced, RowId, SlotState};
+use super::chunks::Chunks;
+use super::row_id::{CHUNK_SLOTS, Replaced, RowId};
+use super::slot::SlotState;
 use super::weigh::{Weight, cost_of_bytes};
 use crate::guard::FencedRows;
 use crate::schema::Row;

@@ -6,7 +6,8 @@ use super::rows::Rows;
 use super::stride::StridePredictor;
 use crate::bsatn::DecodeError;
 use crate::cache::index::identity::Identity;
-use crate::cache::storage::slots::{RowId, SlotState};
+use crate::cache::storage::row_id::RowId;
+use crate::cache::storage::slot::SlotState;
 use crate::schema::Row;
 
 /// Row of the table that matches a row that came.

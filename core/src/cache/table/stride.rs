@@ -1,6 +1,6 @@
 //! Prediction of the next row's slot in a list.
 
-use crate::cache::storage::slots::RowId;
+use crate::cache::storage::row_id::RowId;
 
 /// Predictor of the next row's slot: as far from the last one as that is from the one before.
 ///

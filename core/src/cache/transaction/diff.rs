@@ -9,8 +9,9 @@ use crate::cache::TableId;
 use crate::cache::error::SetFailure;
 use crate::cache::optimistic::NewIds;
 use crate::cache::read::epoch::View;
+use crate::cache::storage::chunks::Chunks;
 use crate::cache::storage::pair::Pair;
-use crate::cache::storage::slots::{Chunks, NO_ROW, RowId};
+use crate::cache::storage::row_id::{NO_ROW, RowId};
 use crate::guard::FencedRows;
 use crate::schema::{Row, Table};
 

@@ -6,7 +6,7 @@ use crate::cache::index::identity::encodes_as;
 use crate::cache::membership::sets::SetId;
 use crate::cache::optimistic::ids::Turn;
 use crate::cache::storage::pair::Pair;
-use crate::cache::storage::slots::RowId;
+use crate::cache::storage::row_id::RowId;
 use crate::schema::Row;
 
 /// A row that mutations wrote.

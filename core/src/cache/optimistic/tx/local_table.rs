@@ -11,7 +11,7 @@ use crate::bsatn::Writer;
 use crate::cache::optimistic::footprint::{Extent, Reads};
 use crate::cache::optimistic::ids::Turn;
 use crate::cache::optimistic::layer::Layer;
-use crate::cache::storage::slots::RowId;
+use crate::cache::storage::row_id::RowId;
 use crate::schema::{Column, FindIn, HasKey, Row, Table};
 
 /// A table as a mutation sees it.

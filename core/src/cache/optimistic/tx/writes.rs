@@ -13,7 +13,7 @@ use crate::cache::optimistic::layer::stack::Packed;
 use crate::cache::optimistic::layer::{Ground, Layer, Written};
 use crate::cache::read::snapshot::{AnySnapshot, Snapshot};
 use crate::cache::read::view::TableView;
-use crate::cache::storage::slots::RowId;
+use crate::cache::storage::row_id::RowId;
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::TableStore;
 use crate::cache::table::any::AnyTable;

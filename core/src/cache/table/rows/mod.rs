@@ -17,7 +17,7 @@ use crate::cache::membership::{Dropping, Membership};
 use crate::cache::read::snapshot::Snapshot;
 use crate::cache::storage::RowStorage;
 use crate::cache::storage::pair::Pair;
-use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::row_id::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::{Row, TableDef};
 

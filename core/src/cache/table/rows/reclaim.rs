@@ -8,7 +8,8 @@ use crate::bsatn::{self, Writer};
 use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::read::snapshot::Snapshot;
 use crate::cache::storage::RowStorage;
-use crate::cache::storage::slots::{Chunks, RowId};
+use crate::cache::storage::chunks::Chunks;
+use crate::cache::storage::row_id::RowId;
 use crate::cache::storage::stamp::Stamp;
 use crate::schema::Row;
 

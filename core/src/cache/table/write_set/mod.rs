@@ -16,7 +16,7 @@ use super::rows::Rows;
 use crate::cache::error::OutOfSyncKind;
 use crate::cache::membership::sets::{ListId, SetId};
 use crate::cache::storage::pair::Pair;
-use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::row_id::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::guard::FencedRows;
 use crate::schema::Row;

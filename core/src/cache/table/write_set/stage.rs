@@ -8,7 +8,7 @@ use crate::cache::index::identity::{ByBytes, ByKey, Identity};
 use crate::cache::membership::Dropping;
 use crate::cache::membership::sets::{SetId, Step, Stepper};
 use crate::cache::storage::pair::Pair;
-use crate::cache::storage::slots::{NO_ROW, RowId};
+use crate::cache::storage::row_id::{NO_ROW, RowId};
 use crate::cache::table::diagnose::diagnose;
 use crate::cache::table::fault::Fault;
 use crate::cache::table::find::{Finder, Found};

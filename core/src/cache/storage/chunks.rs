@@ -1,178 +1,11 @@
-//! Slots of rows, in chunks, with the stamps that decide which views see them.
+//! Chunks of slots, which readers and the writer share.
 
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::Arc;
 
-use spin::Once;
-
-use super::stamp::{AtomicStamp, Stamp};
-use crate::guard::{self, ROW_TYPE};
-
-/// Names a row's slot within its table.
-///
-/// The row in a slot stays the same for as long as any view is held, so an id that a view has seen keeps its meaning
-/// for that view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowId(pub(in crate::cache) u32);
-
-/// Number of low bits of an id that are the place within its chunk.
-const SLOT_BITS: u32 = 10;
-/// Number of slots in a full-sized chunk.
-pub(in crate::cache) const CHUNK_SLOTS: usize = 1 << SLOT_BITS;
-/// Number of slots in the first chunk. Later ones double a table's slots up to the full size, so that a table of a few
-/// rows stays small.
-pub(in crate::cache) const FIRST_CHUNK_SLOTS: usize = 8;
-/// Number of chunks that ids can name. One less than would fit, so that no row has the id [`NO_ROW`].
-pub(in crate::cache) const MAX_CHUNKS: usize = (1 << (32 - SLOT_BITS)) - 1;
-
-/// A live row, and the one that it replaced.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::cache) struct Replaced {
-    pub(in crate::cache) old: RowId,
-    pub(in crate::cache) new: RowId,
-}
-
-/// No row, where an optional one is kept in four bytes.
-pub(in crate::cache) const NO_ROW: u32 = u32::MAX;
-
-impl RowId {
-    #[inline]
-    pub(in crate::cache) fn new(chunk: usize, slot: usize) -> Self {
-        debug_assert!(chunk < MAX_CHUNKS && slot < CHUNK_SLOTS);
-        Self((chunk as u32) << SLOT_BITS | slot as u32)
-    }
-
-    #[inline]
-    pub(in crate::cache) fn chunk(self) -> usize {
-        (self.0 >> SLOT_BITS) as usize
-    }
-
-    #[inline]
-    pub(in crate::cache) fn slot(self) -> usize {
-        self.0 as usize & (CHUNK_SLOTS - 1)
-    }
-}
-
-/// A place for one row.
-///
-/// | created | deleted   | the row is |
-/// | ------- | --------- | --- |
-/// | `NEVER` | `NEVER`   | staged, or there is none |
-/// | a point | `NEVER`   | live |
-/// | a point | a point   | deleted, and seen by views in between |
-/// | `NEVER` | `ALWAYS`  | retired: seen by no view, its memory still to be freed |
-#[derive(Debug)]
-pub(in crate::cache) struct Slot<R> {
-    row: Once<R>,
-    created: AtomicStamp,
-    deleted: AtomicStamp,
-}
-
-impl<R> Slot<R> {
-    fn new() -> Self {
-        Self {
-            row: Once::new(),
-            created: AtomicStamp::new(Stamp::NEVER),
-            deleted: AtomicStamp::new(Stamp::NEVER),
-        }
-    }
-
-    /// The row, whether or not anybody may see it.
-    #[inline]
-    pub(in crate::cache) fn row(&self) -> Option<&R> {
-        self.row.get()
-    }
-
-    /// The row, if views of version `at` see it.
-    #[inline]
-    pub(in crate::cache) fn visible(&self, at: Stamp) -> Option<&R> {
-        if self.is_visible(at) { self.row.get() } else { None }
-    }
-
-    #[inline]
-    pub(in crate::cache) fn is_visible(&self, at: Stamp) -> bool {
-        let deleted = self.deleted.get();
-        // Nearly all rows are not dead.
-        self.created.get().reached(at) && (deleted == Stamp::NEVER || !deleted.reached(at))
-    }
-
-    /// State of the slot, as the writer sees it.
-    #[inline]
-    pub(in crate::cache) fn state(&self) -> SlotState {
-        match (self.created.get(), self.deleted.get()) {
-            (Stamp::NEVER, Stamp::NEVER) => SlotState::Staged,
-            (_, Stamp::NEVER) => SlotState::Live,
-            _ => SlotState::Deleted,
-        }
-    }
-
-    /// Puts a row into a free slot; `false` if it is not free. Only the table's writer does, so no thread ever spins here.
-    pub(in crate::cache) fn put(&self, row: R) -> bool {
-        let mut is_free = false;
-        self.row.call_once(|| {
-            is_free = true;
-            row
-        });
-        is_free
-    }
-
-    pub(in crate::cache) fn created(&self) -> Stamp {
-        self.created.get()
-    }
-
-    pub(in crate::cache) fn deleted(&self) -> Stamp {
-        self.deleted.get()
-    }
-
-    pub(in crate::cache) fn set_created(&self, at: Stamp) {
-        self.created.set(at);
-    }
-
-    pub(in crate::cache) fn set_deleted(&self, at: Stamp) {
-        self.deleted.set(at);
-    }
-
-    /// Hides the row from all views, for good. None may see it any more, unless the row was never visible.
-    pub(in crate::cache) fn set_retired(&self) {
-        self.created.set(Stamp::NEVER);
-        self.deleted.set(Stamp::ALWAYS);
-    }
-
-    /// Frees the slot and hands out what was in it.
-    pub(in crate::cache) fn take(&mut self) -> Option<R> {
-        self.created.set(Stamp::NEVER);
-        self.deleted.set(Stamp::NEVER);
-        core::mem::take(&mut self.row).try_into_inner()
-    }
-
-    /// Takes over the row of another slot, which is free then, and hands out its own. All views see the one, and none
-    /// the other.
-    fn take_over(&mut self, from: &mut Self) -> Option<R> {
-        core::mem::swap(&mut self.row, &mut from.row);
-        self.created.set(Stamp::ALWAYS);
-        self.deleted.set(Stamp::NEVER);
-        from.take()
-    }
-}
-
-/// A chunk goes with its last holder, which may be any reader: a row that panics takes neither that along nor its
-/// neighbours.
-impl<R> Drop for Slot<R> {
-    fn drop(&mut self) {
-        if core::mem::needs_drop::<R>() && self.row.is_completed() {
-            let dropped = guard::catch(|| self.row = Once::new());
-            guard::note_failed_drop::<R>(ROW_TYPE, dropped);
-        }
-    }
-}
-
-/// State of a slot, as the writer sees it. See [`Slot`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cache) enum SlotState {
-    Staged,
-    Live,
-    Deleted,
-}
+use super::row_id::{FIRST_CHUNK_SLOTS, NO_ROW, Replaced, RowId};
+use super::slot::Slot;
+use super::stamp::Stamp;
 
 /// Slots that were allocated together.
 pub(in crate::cache) type Chunk<R> = Arc<[Slot<R>]>;
@@ -385,31 +218,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn row_is_visible_from_insert_to_delete() {
-        let slot = Slot::new();
-        assert!(slot.put("row"));
-        assert!(!slot.put("another"));
-        let at = |version| slot.visible(Stamp::of(version)).is_some();
-        assert_eq!(slot.state(), SlotState::Staged);
-        assert!(!at(3));
-        slot.set_created(Stamp::of(3));
-        assert_eq!(slot.state(), SlotState::Live);
-        assert!(!at(2) && at(3) && at(4));
-        slot.set_deleted(Stamp::of(4));
-        assert_eq!(slot.state(), SlotState::Deleted);
-        assert!(!at(2) && at(3) && !at(4));
-        slot.set_retired();
-        assert!(!at(3) && !at(4));
-    }
-
-    #[test]
-    fn ids_name_chunk_and_slot() {
-        let id = RowId::new(MAX_CHUNKS - 1, CHUNK_SLOTS - 1);
-        assert_eq!((id.chunk(), id.slot()), (MAX_CHUNKS - 1, CHUNK_SLOTS - 1));
-        assert!(id.0 < NO_ROW);
-    }
-
-    #[test]
     fn small_tables_get_small_chunks() {
         for (slots, rows, full, next) in [
             (0, 1, 1024, 8),
@@ -422,7 +230,4 @@ mod tests {
             assert_eq!(next_chunk_slots(slots, rows, full), next);
         }
     }
-
-    /// Eight bytes a slot beside the row and what `Once` needs to know whether it is there.
-    const _: () = assert!(size_of::<Slot<[u64; 10]>>() == 80 + 8 + 8);
 }
