@@ -4,8 +4,9 @@ use std::fmt;
 
 use foldhash::{HashMap, HashMapExt};
 
-use super::Cache;
 use super::membership::sets::SetId;
+use super::reset::Resets;
+use super::tables::TableSet;
 use crate::wire::{QueryRows, RowList};
 
 /// Difference of a table from the server's rows, in one query set.
@@ -30,44 +31,37 @@ impl fmt::Display for Drift {
     }
 }
 
-impl Cache {
-    /// Differences of the rows that a set holds from `rows`, table by table; nothing where there are none. A row counts as often as the
-    /// set has it. What mutations make of the rows is left aside.
-    ///
-    /// Takes time and memory in proportion to the rows.
-    ///
-    /// If the code of a row type panics, there is nothing to compare any more: see
-    /// [`take_panics`](Self::take_panics).
-    pub fn compare(&mut self, set: SetId, rows: &QueryRows) -> Vec<Drift> {
-        self.fenced(|cache| cache.compare_all(set, rows)).unwrap_or_default()
+/// Differences of the rows that a set holds from `rows`, table by table.
+pub(super) fn compare(
+    tables: &TableSet,
+    resets: &Resets,
+    set: SetId,
+    rows: &QueryRows,
+) -> Vec<Drift> {
+    let mut theirs: HashMap<&str, Vec<&RowList>> = HashMap::new();
+    for list in &rows.tables {
+        theirs.entry(&list.table).or_default().push(&list.rows);
     }
-
-    fn compare_all(&self, set: SetId, rows: &QueryRows) -> Vec<Drift> {
-        let mut theirs: HashMap<&str, Vec<&RowList>> = HashMap::new();
-        for list in &rows.tables {
-            theirs.entry(&list.table).or_default().push(&list.rows);
+    let mut drifts = Vec::new();
+    for (table, store) in tables.iter() {
+        let name = &**store.name();
+        let mut counts: HashMap<Box<[u8]>, i64> = HashMap::new();
+        for rows in theirs.remove(name).unwrap_or_default() {
+            rows.iter().for_each(|row| *counts.entry(row.into()).or_default() += 1);
         }
-        let mut drifts = Vec::new();
-        for (table, store) in self.tables.iter() {
-            let name = &**store.name();
-            let mut counts: HashMap<Box<[u8]>, i64> = HashMap::new();
-            for rows in theirs.remove(name).unwrap_or_default() {
-                rows.iter().for_each(|row| *counts.entry(row.into()).or_default() += 1);
-            }
-            self.name(table);
-            store.rows_of_set(set, &mut |row, count| {
-                *counts.entry(row.into()).or_default() -= i64::from(count);
-            });
-            drifts.extend(drift(name, counts.into_values()));
-        }
-        // Tables that are not here at all.
-        drifts.extend(
-            theirs.into_iter().filter_map(|(table, lists)| {
-                drift(table, lists.iter().map(|rows| rows.len() as i64))
-            }),
-        );
-        drifts
+        resets.name(table);
+        store.rows_of_set(set, &mut |row, count| {
+            *counts.entry(row.into()).or_default() -= i64::from(count);
+        });
+        drifts.extend(drift(name, counts.into_values()));
     }
+    // Tables that are not here at all.
+    drifts.extend(
+        theirs
+            .into_iter()
+            .filter_map(|(table, lists)| drift(table, lists.iter().map(|rows| rows.len() as i64))),
+    );
+    drifts
 }
 
 fn drift(table: &str, counts: impl Iterator<Item = i64>) -> Option<Drift> {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use super::compare::{Drift, compare};
 use super::freezing::Freezing;
+use super::held::{Held, held};
+use super::membership::sets::SetId;
 use super::optimistic::Mutations;
 use super::query_sets::QuerySets;
 use super::read::epoch::{CacheReader, Epoch};
@@ -11,8 +14,10 @@ use super::reset::Resets;
 use super::table::any::{AnyTable, QuietWork, Usage};
 use super::tables::TableSet;
 use super::transaction::apply::Applying;
+use super::transaction::change::Change;
 use super::{CacheConfig, TableId};
 use crate::schema::TableDef;
+use crate::wire::QueryRows;
 
 /// The writer's end of a cache, owned by the connection's machine: no clock, no I/O, no thread.
 pub struct Cache {
@@ -82,6 +87,44 @@ impl Cache {
     #[doc(hidden)]
     pub fn usage(&self, table: TableId) -> Option<Usage> {
         self.tables.get(table).map(|table| table.usage())
+    }
+
+    /// Every set that holds rows, by table. What a change under way has staged counts. Takes time in proportion to the
+    /// number of combinations of sets that rows have.
+    #[doc(hidden)]
+    pub fn held(&self) -> Vec<Held> {
+        held(&self.tables)
+    }
+
+    /// Returns `true` if a set's rows are as they were when the server was last heard: see
+    /// [`mark_stale`](Self::mark_stale).
+    #[doc(hidden)]
+    pub fn is_marked_stale(&self, set: SetId) -> bool {
+        self.sets.is_stale(set)
+    }
+
+    /// The sets of which something is remembered besides their rows.
+    #[doc(hidden)]
+    pub fn remembered(&self) -> impl Iterator<Item = SetId> {
+        self.sets.iter()
+    }
+
+    /// The change under way.
+    #[doc(hidden)]
+    pub fn under_way(&self) -> Option<&Change> {
+        Some(self.applying.as_ref()?.change())
+    }
+
+    /// Differences of the rows that a set holds from `rows`, table by table; nothing where there are none. A row counts as
+    /// often as the set has it. What mutations make of the rows is left aside.
+    ///
+    /// Takes time and memory in proportion to the rows.
+    ///
+    /// If the code of a row type panics, there is nothing to compare any more: see
+    /// [`take_panics`](Self::take_panics).
+    pub fn compare(&mut self, set: SetId, rows: &QueryRows) -> Vec<Drift> {
+        let compared = self.fenced(|cache| compare(&cache.tables, &cache.resets, set, rows));
+        compared.unwrap_or_default()
     }
 
     /// Frees what no view sees any more, by about `max_rows` rows; `true` if there is more that can be done now.
