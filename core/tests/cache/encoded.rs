@@ -1,4 +1,4 @@
-//! Changes of tables whose type nobody knows.
+//! Changes of tables that have no type yet.
 
 use lightlike_core::bsatn;
 use lightlike_core::cache::{Cache, RowChange, Transaction};

@@ -156,7 +156,7 @@ impl Model {
         for set in dropped.chain(failed) {
             self.drop_set(&mut work, *set);
         }
-        self.settle(work, happened)
+        self.net(work, happened)
     }
 
     /// Effects of a message on a row so far; none if there is no such row.
@@ -218,7 +218,7 @@ impl Model {
         }
     }
 
-    fn settle(&self, work: Work, mut happened: Happened) -> Result<(Self, Happened), Fault> {
+    fn net(&self, work: Work, mut happened: Happened) -> Result<(Self, Happened), Fault> {
         let mut next = self.clone();
         for (table, rows) in work {
             let model = next.tables.entry(table.clone()).or_default();

@@ -169,7 +169,7 @@ fn resynced_rows_are_taken_for_no_calls() {
     let parts =
         vec![inserts::<Player>(B, &[player(1, 1), player(7, 10)]), Part::DropSet { set: A }];
     let resynced = end(&mut cache, parts, &[ONE]);
-    assert!(resynced.new_ids().is_empty(), "it may be somebody else's");
+    assert!(resynced.new_ids().is_empty(), "it may be another client's");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn answer_reruns_no_unrelated_mutations() {
 }
 
 #[test]
-fn many_may_read_what_nobody_writes() {
+fn readers_of_unwritten_rows_are_not_rerun() {
     let mut counted = Counted::with_players(0..1000);
     for id in 1..1000 {
         counted.add(move |tx| {
@@ -217,7 +217,7 @@ fn first_write_on_rerun_reaches_its_readers() {
 }
 
 #[test]
-fn first_write_as_server_has_it_disturbs_nobody() {
+fn first_write_as_server_has_it_reruns_none() {
     let mut counted = Counted::with_players(1..=2);
     counted.add(without_first(|tx| tx.upsert(player(2, 2))));
     counted.add(step(2, 7));

@@ -43,7 +43,7 @@ impl Slider {
         rows::<Player>(&self.cache).remove(0)
     }
 
-    /// The server's row becomes another, in the transaction that answers a call, or in somebody else's.
+    /// The server's row becomes another, in the transaction that answers a call, or in another client's.
     fn becomes(&mut self, row: Player, ends: Option<u32>) {
         let before = core::mem::replace(&mut self.server, row);
         let parts = vec![

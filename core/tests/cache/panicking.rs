@@ -217,7 +217,7 @@ impl HasKey for Fused {}
 impl HasUniques for Fused {}
 impl HasIndexes for Fused {}
 
-/// The same with a key and nothing else: its updates are folded.
+/// The same with a key and nothing else: its updates are compacted.
 struct Keyed;
 
 impl Table for Keyed {
@@ -259,8 +259,8 @@ fn rows_of(ids: core::ops::Range<u64>, salt: u64) -> Vec<Fused> {
 struct Story {
     cache: Cache,
     sets: BTreeMap<SetId, Held>,
-    /// The rows as a reader knows them who was only told of changes.
-    told: Vec<Plainly>,
+    /// The rows as a reader knows them from transactions alone.
+    notified: Vec<Plainly>,
     failures: Vec<SetFailure>,
     panics: usize,
     step_rows: usize,
@@ -277,8 +277,8 @@ impl Story {
         let mut cache = Cache::new(CacheConfig::default());
         cache.register::<T>().unwrap();
         cache.register::<Message>().unwrap();
-        let (sets, told, failures) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { cache, sets, told, failures, panics: 0, step_rows }
+        let (sets, notified, failures) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { cache, sets, notified, failures, panics: 0, step_rows }
     }
 
     /// Makes a change in which a set has these rows from then on.
@@ -315,7 +315,7 @@ impl Story {
         let rows = self.step_rows;
         self.cache.begin(Change::of(parts));
         self.finish::<T>(rows);
-        self.settle::<T>();
+        self.step_until_quiet::<T>();
     }
 
     fn finish<T: Table<Row = Fused>>(&mut self, rows: usize) {
@@ -328,8 +328,8 @@ impl Story {
         }
     }
 
-    /// Steps until panics beside a change are told with the next.
-    fn settle<T: Table<Row = Fused>>(&mut self) {
+    /// Steps until panics beside a change are reported with the next.
+    fn step_until_quiet<T: Table<Row = Fused>>(&mut self) {
         while self.cache.has_resets() {
             self.cache.begin(Change::default());
             self.finish::<T>(usize::MAX);
@@ -352,10 +352,10 @@ impl Story {
                     RowChange::Event(_) => (None, None),
                 };
                 if let Some(gone) = gone {
-                    let at = self.told.iter().position(|row| *row == (gone.id.0, gone.group.0));
-                    self.told.swap_remove(at.expect("it was told of before"));
+                    let at = self.notified.iter().position(|row| *row == (gone.id.0, gone.group.0));
+                    self.notified.swap_remove(at.expect("its insert was reported"));
                 }
-                self.told.extend(came.map(|row| (row.id.0, row.group.0)));
+                self.notified.extend(came.map(|row| (row.id.0, row.group.0)));
             }
         }
         for failure in tx.failed_sets() {
@@ -378,9 +378,9 @@ impl Story {
         let mut seen: Vec<_> = table.iter().map(|row| (row.id.0, row.group.0)).collect();
         seen.sort_unstable();
         assert_eq!((seen.len(), &seen), (table.len(), &expected), "{:?}", self.failures);
-        let mut told = self.told.clone();
-        told.sort_unstable();
-        assert_eq!(told, expected, "what was told");
+        let mut notified = self.notified.clone();
+        notified.sort_unstable();
+        assert_eq!(notified, expected, "rows by transactions");
         let mut messages: Vec<_> =
             self.sets.values().flat_map(|held| held.messages.iter().cloned()).collect();
         messages.sort();
@@ -398,7 +398,7 @@ fn at_every_call(story: impl Fn() -> usize) -> u32 {
             assert_eq!(panics, 0);
             return call;
         }
-        assert!(panics >= 1, "the panic of call {call} is told");
+        assert!(panics >= 1, "the panic of call {call} is reported");
     }
     unreachable!("a story ends")
 }
@@ -422,11 +422,11 @@ fn life<T: Table<Row = Fused>>(step_rows: usize) -> usize {
     assert_eq!(view.table::<T>().unwrap().iter().count(), seen, "a view keeps what it has");
     drop(view);
     while live(|| story.cache.reclaim(5)) {}
-    story.settle::<T>();
+    story.step_until_quiet::<T>();
     story.check::<T>();
     story.have::<T>(A, &rows_of(9..12, 5), &[]);
     while live(|| story.cache.reclaim(usize::MAX)) {}
-    story.settle::<T>();
+    story.step_until_quiet::<T>();
     story.check::<T>();
     // Whoever asks again gets a table that works.
     FUSE.set(FUSE.get().map(|_| u32::MAX));
@@ -552,7 +552,7 @@ fn comparison_that_panics_ends_the_set() {
         let rows = TableRows { table: "fused".into(), rows: list(&rows_of(0..3, 0)) };
         let rows = QueryRows { tables: vec![rows] };
         drop(live(|| story.cache.compare(A, &rows)));
-        story.settle::<Fused>();
+        story.step_until_quiet::<Fused>();
         story.check::<Fused>();
         assert_eq!(story.panics, story.failures.len());
         story.panics
@@ -673,13 +673,13 @@ fn mutation_whose_rows_panic_ends_by_its_call() {
         let mutated = live(|| story.cache.mutate(MutationId(1), Box::new(Writes(2))));
         story.committed::<Fused>(&mutated.transaction);
         let panicked = matches!(&mutated.error, Some(MutationError::Panicked(_)));
-        story.settle::<Fused>();
+        story.step_until_quiet::<Fused>();
         // The server changes a row that it wrote: it runs again.
         story.have::<Fused>(A, &[fused(2, 9)], &[message(1, "of A")]);
         let ends = Change { parts: Vec::new(), ends: vec![MutationId(1)] };
         story.cache.begin(ends);
         story.finish::<Fused>(usize::MAX);
-        story.settle::<Fused>();
+        story.step_until_quiet::<Fused>();
         assert!(!story.cache.has_mutation(MutationId(1)));
         story.check::<Fused>();
         story.panics.max(usize::from(panicked))
@@ -714,7 +714,7 @@ fn captures_of_a_mutation_may_panic_when_dropped() {
 }
 
 #[test]
-fn reader_that_panics_harms_nobody() {
+fn panicking_reader_leaves_cache_intact() {
     let mut story = Story::new::<Fused>(usize::MAX);
     story.have::<Fused>(A, &rows_of(0..50, 0), &[]);
     let view = story.cache.reader().read();

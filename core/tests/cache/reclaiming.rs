@@ -165,7 +165,7 @@ fn applying_waits_for_views_at_the_limit() {
     assert_eq!(rows::<Player>(&cache).len(), 2);
 }
 
-/// A row of a text that takes this many bytes, told apart by its first ones.
+/// A row of a text that takes this many bytes, distinguished by its first ones.
 fn large(sender: u32, round: u32, bytes: usize) -> Message {
     message(sender, &format!("{round:08}{}", "x".repeat(bytes - 8)))
 }

@@ -120,7 +120,7 @@ impl HasIndexes for Player {}
 pub(crate) trait Players: Table<Row = Player> + HasKey + HasUniques + HasIndexes {}
 impl Players for Player {}
 
-/// The table of players without other indexes than that of the key: its updates are folded.
+/// The table of players without other indexes than that of the key: its updates are compacted.
 pub(crate) struct PlainPlayer;
 
 impl Table for PlainPlayer {

@@ -1,4 +1,4 @@
-//! Tables that nobody mentioned: how many there may be, and when they are forgotten.
+//! Tables that the program does not mention: how many there may be, and when they are forgotten.
 
 use lightlike_core::cache::{
     Cache, CacheConfig, OutOfSync, OutOfSyncKind, Part, RowChange, SetId, Transaction,
@@ -91,7 +91,7 @@ fn tables_are_forgotten_with_their_sets() {
     let view = cache.reader().read();
     let left = apply(&mut cache, [Part::DropSet { set: A }]);
     rest(&mut cache);
-    assert_eq!(names(&cache), 100, "somebody may see their rows");
+    assert_eq!(names(&cache), 100, "views may see their rows");
     let mut deleted = 0;
     for diff in left.tables() {
         diff.for_each_encoded(&left, |change| {

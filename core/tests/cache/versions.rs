@@ -1,5 +1,5 @@
-//! The versions of a row with a key: linked from the oldest to the newest while views see several, and folded into one
-//! slot when nobody looks.
+//! The versions of a row with a key: linked from the oldest to the newest while views see several, and compacted into
+//! one slot when no view is held.
 
 use lightlike_core::cache::{Cache, TableId, Usage, View};
 

@@ -34,7 +34,7 @@ fn check<P: Players>(view: &View) -> u32 {
     score
 }
 
-/// Reads until told to stop, and holds some views for longer than others.
+/// Reads until it is stopped, and holds some views for longer than others.
 fn read<P: Players>(reader: &CacheReader, stop: &AtomicBool, hold: usize) -> u32 {
     let mut held: Vec<(View, u32)> = Vec::new();
     let mut last = 0;

@@ -42,7 +42,7 @@ struct World {
     pending: Vec<Pending>,
     next_mutation: u64,
     /// Rows as the events describe them.
-    told: Rows,
+    notified: Rows,
     views: Vec<(View, Rows)>,
     step_rows: usize,
 }
@@ -58,7 +58,7 @@ impl World {
             next_set: 1,
             pending: Vec::new(),
             next_mutation: 1,
-            told: Rows::default(),
+            notified: Rows::default(),
             views: Vec::new(),
             step_rows,
         }
@@ -86,7 +86,7 @@ impl World {
     }
 
     /// One change was made since: none ran more than once. Nor did one run that finds what it found before, unless one
-    /// before it ran: it may have been told of a row that this one then made as it was.
+    /// before it ran: a transaction may have reported a row that this one then made as it was.
     fn check_runs(&self, before: &BTreeMap<MutationId, Rows>) {
         let mut any_ran = false;
         for (at, pending) in self.pending.iter().enumerate() {
@@ -213,7 +213,7 @@ impl World {
         let of_all = self.all.mutate(id, Box::new(mutation(writes.to_vec())));
         assert_same(&mutated.transaction, &of_all.transaction);
         assert_eq!(mutated.error, of_all.error);
-        self.told.follow(&mutated.transaction);
+        self.notified.follow(&mutated.transaction);
         self.pending.push(Pending { id, writes: writes.to_vec(), runs });
         let mut trial = self.expected_before(self.pending.len() - 1);
         assert_eq!(trial.run(id, writes), mutated.error.is_none());
@@ -307,7 +307,7 @@ impl World {
                         Step::OutOfSync(error) => panic!("{error}"),
                     }
                 }
-                self.told.follow(&transaction);
+                self.notified.follow(&transaction);
                 true
             }
             Step::OutOfSync(error) => panic!("{error}"),
@@ -339,7 +339,7 @@ impl World {
         let view = self.cache.reader().read();
         let expected = self.expected();
         assert_eq!(Rows::of(&view), expected);
-        assert_eq!(self.told, expected, "the events tell something else");
+        assert_eq!(self.notified, expected, "rows by transactions");
         let table = view.table::<Player>().unwrap();
         for (id, row) in &expected.players {
             assert_eq!(table.find(Player::ID, id), Some(row));

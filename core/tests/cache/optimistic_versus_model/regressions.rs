@@ -3,7 +3,7 @@
 use super::*;
 
 /// An insert that fails takes the deletion beside it along. Where it succeeds later, the deletion is the first write of
-/// its row, and whoever counts the rows has to hear of it.
+/// its row, and a transaction has to report it, for those who count rows.
 #[test]
 fn insert_that_succeeds_later_brings_its_deletion() {
     let ops = [
