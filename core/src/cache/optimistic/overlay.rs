@@ -211,17 +211,16 @@ impl<R: Row> Overlay<R> {
         find_changes(layer, rows, writes.pairs());
         let mut is_claimed = vec![false; writes.pairs().len()];
         let mut swap = RowSwap { rows, in_transit, at };
-        let (mut pairs, mut deleted) = (Vec::new(), Vec::new());
+        let mut pairs = Vec::new();
         for id in layer.listed().to_vec() {
             if let Some((place, _)) = layer.key(id).and_then(Key::change) {
                 is_claimed[place] = true;
             }
-            pairs.extend(swap.show(layer, id, &mut deleted));
+            pairs.extend(swap.show(layer, id, writes));
         }
         layer.commit();
         let moved = !pairs.is_empty();
         pairs.retain(|&pair| swap.is_seen(pair));
-        deleted.into_iter().for_each(|id| writes.add_deleted(id));
         writes.replace_committed(is_claimed, pairs);
         swap.arrived();
         moved

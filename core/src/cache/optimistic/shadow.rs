@@ -14,6 +14,7 @@ use crate::cache::storage::pair::Pair;
 use crate::cache::storage::row_id::{NO_ROW, RowId};
 use crate::cache::storage::stamp::Stamp;
 use crate::cache::table::rows::Rows;
+use crate::cache::table::write_set::WriteSet;
 use crate::schema::Row;
 
 /// Holds the rows that mutations wrote. No query set has this number: they are counted up from 0.
@@ -117,12 +118,13 @@ impl<R: Row> RowSwap<'_, R> {
 /// Showing.
 impl<R: Row> RowSwap<'_, R> {
     /// Shows the topmost version of a key, or the server's row where there is none or they are the same. What was seen
-    /// before and is seen after, unless nothing was done. Slots that are not used any more are added to `deleted`.
+    /// before and is seen after, unless nothing was done. Slots that are not used any more are
+    /// among the deleted of `writes`.
     pub(super) fn show(
         &mut self,
         layer: &mut Layer<R>,
         id: KeyId,
-        deleted: &mut Vec<u32>,
+        writes: &mut WriteSet<R>,
     ) -> Option<Pair> {
         let key = layer.key(id)?;
         let change = key.change().map(|(_, pair)| pair);
@@ -138,18 +140,18 @@ impl<R: Row> RowSwap<'_, R> {
         match key.take_place() {
             Place::Bare => {
                 let old = change.map_or_else(|| raw_id(bare), |pair| pair.old);
-                let new = self.cover(key, bare, NO_ROW, deleted);
+                let new = self.cover(key, bare, NO_ROW, writes);
                 (change.is_some() || old != new).then_some(Pair { old, new })
             }
             Place::Lifted { shown, .. } => {
                 // Hidden by the lift, and reported only if something else is seen in its place.
-                let new = self.cover(key, bare, shown, deleted);
+                let new = self.cover(key, bare, shown, writes);
                 if shown != NO_ROW && new != shown {
-                    deleted.push(shown);
+                    writes.add_deleted(shown);
                 }
                 Some(Pair { old: shown, new })
             }
-            Place::Shadowed { shown, server } => self.cover_again(key, shown, server, deleted),
+            Place::Shadowed { shown, server } => self.cover_again(key, shown, server, writes),
         }
     }
 
@@ -160,7 +162,7 @@ impl<R: Row> RowSwap<'_, R> {
         key: &mut Key<R>,
         bare: Option<RowId>,
         lifted: u32,
-        deleted: &mut Vec<u32>,
+        writes: &mut WriteSet<R>,
     ) -> u32 {
         let Some(top) = key.stack().top() else { return raw_id(bare) };
         let server = bare.and_then(|id| self.row_of(id.0));
@@ -175,7 +177,7 @@ impl<R: Row> RowSwap<'_, R> {
         }
         let members = bare.map_or(&[][..], |id| self.rows.membership().members(id)).to_vec();
         self.set_in_transit(&members);
-        let server = bare.map(|id| self.shadow(id, deleted));
+        let server = bare.map(|id| self.shadow(id, writes));
         let is_shown_before = |bytes| self.row_of(lifted).is_some_and(|row| encodes_as(row, bytes));
         // A row that readers saw before the lift is shown again as it is, so that they notice nothing.
         let shown = if top.seen().is_some_and(|top| is_shown_before(top.bytes())) {
@@ -194,7 +196,7 @@ impl<R: Row> RowSwap<'_, R> {
         key: &mut Key<R>,
         shown: u32,
         server: Option<Shadowed<R>>,
-        deleted: &mut Vec<u32>,
+        writes: &mut WriteSet<R>,
     ) -> Option<Pair> {
         let members = server.as_ref().map_or(&[][..], |server| &server.members);
         self.set_in_transit(members);
@@ -216,7 +218,7 @@ impl<R: Row> RowSwap<'_, R> {
         }
         if shown != NO_ROW {
             self.rows.delete(RowId(shown), self.at);
-            deleted.push(shown);
+            writes.add_deleted(shown);
         }
         // Back to the server's row where no version is left, or the topmost is equal to it: nothing is shadowed any more.
         let new = if is_server {
@@ -248,14 +250,14 @@ impl<R: Row> RowSwap<'_, R> {
     }
 
     /// Takes a row of the server's out of its slot.
-    fn shadow(&mut self, id: RowId, deleted: &mut Vec<u32>) -> Shadowed<R> {
+    fn shadow(&mut self, id: RowId, writes: &mut WriteSet<R>) -> Shadowed<R> {
         let mut bytes = Writer::new();
         if let Some(row) = self.row_of(id.0) {
             row.encode(&mut bytes);
         }
         let members = self.rows.membership().members(id).into();
         self.rows.delete(id, self.at);
-        deleted.push(id.0);
+        writes.add_deleted(id.0);
         Shadowed { row: Packed::new(bytes.as_slice()), members }
     }
 

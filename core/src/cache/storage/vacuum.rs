@@ -44,7 +44,11 @@ impl<R: Row> RowStorage<R> {
             let size = |id| self.occupancy.size(id);
             let taken = self.deleted.take(horizon, Self::SIZES_VARY, size, budget);
             let Some(taken) = taken else { break };
-            ids.extend(taken);
+            if ids.is_empty() {
+                ids = taken;
+            } else {
+                ids.extend(taken);
+            }
         }
         // Readers who reach a retired version by the index still follow its link to the newer one, so it does not matter that
         // the index entries go later.
@@ -91,23 +95,26 @@ impl<R: Row> RowStorage<R> {
         chunks: &mut Chunks<R>,
         budget: &mut usize,
     ) -> Vec<Replaced> {
-        let replaced = self.take_replaced(chunks, budget);
-        let mut moved = Vec::with_capacity(replaced.len());
+        let mut replaced = self.take_replaced(chunks, budget);
         let chunks_of = |row: &Replaced| (row.old.chunk(), row.new.chunk());
-        for run in replaced.chunk_by(|a, b| chunks_of(a) == chunks_of(b)) {
-            // The index has the id of the old slot, and the link from there is cleared: it is as if there had been one version.
+        let mut done = 0;
+        while let Some(run) = replaced[done..].chunk_by(|a, b| chunks_of(a) == chunks_of(b)).next()
+        {
+            let end = done + run.len();
+            // The index has the id of the old slot, and the link from there is cleared: it is as if there had been one
+            // version.
             if chunks.compact(run, &mut self.vacuumed) {
                 for &row in run {
                     self.deleted.remove(self.occupancy.size(row.old));
                     self.occupancy.compacted(row);
                 }
                 self.occupancy.open_chunk(run[0].new.chunk());
-                moved.extend(run);
+                done = end;
             } else {
-                self.uncompacted.extend(run.iter().map(|row| row.old.0));
+                self.uncompacted.extend(replaced.drain(done..end).map(|row| row.old.0));
             }
         }
-        moved
+        replaced
     }
 
     /// Takes deleted rows whose replacement is live. The others are to be retired.
