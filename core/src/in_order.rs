@@ -60,11 +60,17 @@ impl<T> InOrder<T> {
     /// Takes the value under a number out.
     pub fn take(&mut self, number: u64) -> Option<T> {
         let at = self.find(number)?;
-        let value = self.places.get_mut(at)?.1.take()?;
+        let value = if at == 0 {
+            // The usual one: moved once.
+            let (_, value) = self.places.pop_front()?;
+            while let Some((_, None)) = self.places.front() {
+                self.places.pop_front();
+            }
+            value?
+        } else {
+            self.places.get_mut(at)?.1.take()?
+        };
         self.len -= 1;
-        while let Some((_, None)) = self.places.front() {
-            self.places.pop_front();
-        }
         if self.places.len() > 2 * self.len + EMPTY_PLACES_MAX {
             self.places.retain(|(_, value)| value.is_some());
         }
