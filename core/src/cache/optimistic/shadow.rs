@@ -118,8 +118,8 @@ impl<R: Row> RowSwap<'_, R> {
 /// Showing.
 impl<R: Row> RowSwap<'_, R> {
     /// Shows the topmost version of a key, or the server's row where there is none or they are the same. What was seen
-    /// before and is seen after, unless nothing was done. Slots that are not used any more are
-    /// among the deleted of `writes`.
+    /// before and is seen after, unless nothing was done. Rows that are not seen any more are added to the deleted ones of
+    /// `writes`.
     pub(super) fn show(
         &mut self,
         layer: &mut Layer<R>,

@@ -32,6 +32,7 @@ impl DeletedRows {
     }
 
     /// Adds rows that no view of `version` or later sees.
+    #[inline]
     pub(super) fn add(&mut self, version: u64, mut ids: Vec<u32>, weight: Weight) {
         self.weight.add_all(weight);
         // They are taken from the end, and an older version of a row goes before a newer one.
@@ -46,6 +47,7 @@ impl DeletedRows {
     }
 
     /// Takes rows that no view of version `horizon` or later sees, as many as the budget pays for, oldest first.
+    #[inline]
     pub(super) fn take(
         &mut self,
         horizon: u64,

@@ -173,6 +173,7 @@ impl Occupancy {
     }
 
     /// Lists a chunk as having free slots, if it has some.
+    #[inline]
     pub(super) fn open_chunk(&mut self, index: usize) {
         let chunk = &mut self.chunks[index];
         if !chunk.is_open && chunk.has_room() {
@@ -280,6 +281,7 @@ impl Occupancy {
     }
 
     /// Takes retired slots of one chunk, as many as the budget pays for.
+    #[inline]
     pub(super) fn take_retired(&mut self, budget: &mut usize) -> Option<(usize, Vec<u16>)> {
         let &index = self.retired.last()?;
         let ChunkMeta { retired, sizes, .. } = &mut self.chunks[index as usize];
@@ -294,14 +296,16 @@ impl Occupancy {
     }
 
     /// Frees slots that were taken by [`take_retired`](Self::take_retired).
+    #[inline]
     pub(super) fn free(&mut self, index: usize, slots: Vec<u16>) {
         let chunk = &mut self.chunks[index];
         for &slot in &slots {
             self.retired_weight.remove(chunk.sizes.get(usize::from(slot)));
         }
         chunk.free.extend(slots);
+        // They were taken from the last chunk of the list.
         if chunk.retired.is_empty() {
-            self.retired.retain(|&other| other as usize != index);
+            self.retired.pop();
         }
         self.open_chunk(index);
     }
@@ -330,7 +334,12 @@ impl Occupancy {
 impl Occupancy {
     /// Takes away a chunk in which no view may see a row, if there are more slots than the table's next changes will want.
     /// Its index, and what its rows take beside their slots. Readers of older views keep it.
+    #[inline]
     pub(super) fn remove_empty_chunk(&mut self) -> Option<(usize, usize)> {
+        if self.empty.is_empty() { None } else { self.remove_listed_chunk() }
+    }
+
+    fn remove_listed_chunk(&mut self) -> Option<(usize, usize)> {
         while let Some(&index) = self.empty.last() {
             let chunk = &mut self.chunks[index as usize];
             let (slots, is_closed) = (chunk.slots, chunk.is_closed);
@@ -357,6 +366,7 @@ impl Occupancy {
     }
 
     /// Returns `true` if there is nothing to reclaim, nor will be before the table changes.
+    #[inline]
     pub(super) fn is_clean(&self) -> bool {
         let may_remove = self.empty.last().is_some_and(|&index| {
             let chunk = &self.chunks[index as usize];
@@ -369,11 +379,13 @@ impl Occupancy {
 /// Evacuation.
 impl Occupancy {
     /// Returns `true` if most slots have no row; a full chunk has `full` slots.
+    #[inline]
     pub(super) fn is_sparse(&self, full: usize) -> bool {
         self.capacity > 2 * self.occupied + 2 * full
     }
 
     /// Returns `true` if retired rows take more than the rows that views see, and enough to matter.
+    #[inline]
     pub(super) fn has_heavy_retired(&self) -> bool {
         const LEAST_BYTES: usize = 32 << 20;
         let retired = self.retired_weight.data;

@@ -90,6 +90,7 @@ impl<R: Row> RowStorage<R> {
 
     /// Moves live rows into the slots of those that they replaced, in `chunks`, which have no other owner. The rows that moved.
     #[must_use]
+    #[inline]
     pub(in crate::cache) fn compact(
         &mut self,
         chunks: &mut Chunks<R>,
@@ -118,6 +119,7 @@ impl<R: Row> RowStorage<R> {
     }
 
     /// Takes deleted rows whose replacement is live. The others are to be retired.
+    #[inline]
     fn take_replaced(&mut self, chunks: &Chunks<R>, budget: &mut usize) -> Vec<Replaced> {
         let mut replaced = Vec::new();
         while *budget > 0 {
@@ -141,6 +143,7 @@ impl<R: Row> RowStorage<R> {
     }
 
     /// Takes retired rows out of their slots, in `chunks`, which have no other owner.
+    #[inline]
     pub(in crate::cache) fn vacuum(&mut self, chunks: &mut Chunks<R>, budget: &mut usize) {
         while *budget > 0
             && let Some((chunk, retired)) = self.occupancy.take_retired(budget)
@@ -162,42 +165,43 @@ impl<R: Row> RowStorage<R> {
 
 /// Chunks.
 impl<R: Row> RowStorage<R> {
-    /// Removes chunks in which no view may see a row, while there are more slots than the table's next changes will want.
-    /// The removed ones.
+    /// Removes a chunk in which no view may see a row, if there are more slots than the table's next changes will want, and
+    /// returns its index.
     #[must_use]
-    pub(in crate::cache) fn remove_empty_chunks(&mut self, budget: &mut usize) -> Vec<usize> {
+    pub(in crate::cache) fn remove_empty_chunk(&mut self, budget: &mut usize) -> Option<usize> {
         /// Cost of freeing a whole chunk, in rows applied.
         const COST: usize = CHUNK_SLOTS / 8;
-        let mut removed = Vec::new();
-        while *budget > 0
-            && let Some((chunk, data)) = self.occupancy.remove_empty_chunk()
-        {
-            *budget = budget.saturating_sub(COST + cost_of_bytes(data));
-            Arc::make_mut(&mut self.chunks).remove(chunk);
-            self.is_unpublished = true;
-            removed.push(chunk);
+        if *budget == 0 {
+            return None;
         }
-        removed
+        let (chunk, data) = self.occupancy.remove_empty_chunk()?;
+        *budget = budget.saturating_sub(COST + cost_of_bytes(data));
+        Arc::make_mut(&mut self.chunks).remove(chunk);
+        self.is_unpublished = true;
+        Some(chunk)
     }
 
     fn wants_evacuation(&self) -> bool {
         self.occupancy.is_sparse(self.full_chunk_slots()) || self.occupancy.has_heavy_retired()
     }
 
-    /// Chooses chunks to be evacuated, if there is need and none are chosen.
-    pub(in crate::cache) fn plan_evacuation(&mut self) {
+    /// Chooses chunks to be evacuated, if there is need and none are chosen; `true` if there are any.
+    #[must_use]
+    pub(in crate::cache) fn plan_evacuation(&mut self) -> bool {
+        if !self.evacuation.is_idle() {
+            return true;
+        }
         let full = self.full_chunk_slots();
-        let sources = if !self.evacuation.is_idle() {
-            return;
-        } else if self.occupancy.is_sparse(full) {
+        let sources = if self.occupancy.is_sparse(full) {
             self.occupancy.sparse_chunks(full)
         } else if self.occupancy.has_heavy_retired() {
             self.occupancy.heavy_chunks()
         } else {
-            return;
+            return false;
         };
         sources.iter().for_each(|&chunk| self.occupancy.close(chunk as usize));
         self.evacuation.start(sources);
+        true
     }
 
     /// The next live row that has to be moved to another chunk.

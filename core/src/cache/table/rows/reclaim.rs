@@ -26,6 +26,9 @@ impl<R: Row> Rows<R> {
     /// Retires rows that no view of version `horizon` or later sees: their index entries go.
     pub(in crate::cache) fn retire(&mut self, horizon: u64, budget: &mut usize) {
         let ids = self.storage.retire(horizon, budget);
+        if ids.is_empty() {
+            return;
+        }
         let Self { storage, indexes, is_keyed, .. } = self;
         // Retired rows stay in their slots, and their links, until they are vacuumed.
         indexes.remove_further(&ids, storage.chunks());
@@ -38,7 +41,7 @@ impl<R: Row> Rows<R> {
 
     /// Removes chunks in which no view may see a row.
     pub(in crate::cache) fn remove_empty_chunks(&mut self, budget: &mut usize) {
-        for chunk in self.storage.remove_empty_chunks(budget) {
+        while let Some(chunk) = self.storage.remove_empty_chunk(budget) {
             self.membership.remove_chunk(chunk);
         }
     }
@@ -73,6 +76,7 @@ impl<R: Row> Rows<R> {
     }
 
     /// Does something to the chunks of `published`, the shared part, if they have no other owner.
+    #[inline]
     fn alone<T>(
         &mut self,
         published: &mut Snapshot<R>,
@@ -101,7 +105,9 @@ impl<R: Row> Rows<R> {
     /// Moves rows out of sparse chunks, if the table has many more slots than rows: they are inserted and deleted with
     /// `version`. The rows that were moved.
     pub(in crate::cache) fn evacuate(&mut self, version: u64, budget: &mut usize) -> Vec<Moved> {
-        self.storage.plan_evacuation();
+        if !self.storage.plan_evacuation() {
+            return Vec::new();
+        }
         let moved = if self.is_keyed {
             self.evacuate_rows::<ByKey>(version, budget)
         } else {

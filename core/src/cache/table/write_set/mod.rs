@@ -215,6 +215,7 @@ impl<R: Row> WriteSet<R> {
     }
 
     /// Ends the change after its commit: what it did with `version`, if anything.
+    #[inline]
     pub(in crate::cache) fn finish(
         &mut self,
         rows: &mut Rows<R>,
