@@ -4,8 +4,8 @@ use std::fmt;
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::TableId;
 use super::membership::sets::SetId;
-use super::reset::Resets;
 use super::tables::TableSet;
 use crate::wire::{QueryRows, RowList};
 
@@ -31,10 +31,10 @@ impl fmt::Display for Drift {
     }
 }
 
-/// Differences of the rows that a set holds from `rows`, table by table.
+/// Differences of the rows that a set holds from `rows`, table by table; each table is named before its rows' code runs.
 pub(super) fn compare(
     tables: &TableSet,
-    resets: &Resets,
+    name: impl Fn(TableId),
     set: SetId,
     rows: &QueryRows,
 ) -> Vec<Drift> {
@@ -44,16 +44,16 @@ pub(super) fn compare(
     }
     let mut drifts = Vec::new();
     for (table, store) in tables.iter() {
-        let name = &**store.name();
+        let table_name = &**store.name();
         let mut counts: HashMap<Box<[u8]>, i64> = HashMap::new();
-        for rows in theirs.remove(name).unwrap_or_default() {
+        for rows in theirs.remove(table_name).unwrap_or_default() {
             rows.iter().for_each(|row| *counts.entry(row.into()).or_default() += 1);
         }
-        resets.name(table);
+        name(table);
         store.rows_of_set(set, &mut |row, count| {
             *counts.entry(row.into()).or_default() -= i64::from(count);
         });
-        drifts.extend(drift(name, counts.into_values()));
+        drifts.extend(drift(table_name, counts.into_values()));
     }
     // Tables that are not here at all.
     drifts.extend(

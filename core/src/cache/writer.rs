@@ -123,7 +123,8 @@ impl Cache {
     /// If the code of a row type panics, there is nothing to compare any more: see
     /// [`take_panics`](Self::take_panics).
     pub fn compare(&mut self, set: SetId, rows: &QueryRows) -> Vec<Drift> {
-        let compared = self.fenced(|cache| compare(&cache.tables, &cache.resets, set, rows));
+        let compared =
+            self.fenced(|cache| compare(&cache.tables, |table| cache.name(table), set, rows));
         compared.unwrap_or_default()
     }
 
