@@ -1,5 +1,8 @@
 //! Errors of requests.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::fmt;
 
