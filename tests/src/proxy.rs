@@ -50,13 +50,16 @@ impl Proxy {
         let (rules, seen) = watch::channel(Rules::default());
         let connections = Arc::new(Mutex::new(JoinSet::new()));
         let mut accepting = JoinSet::new();
-        let open = Arc::clone(&connections);
+        let opened = Arc::clone(&connections);
         accepting.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if !seen.borrow().closed {
                     let server = target.lock().unwrap_or_else(PoisonError::into_inner).clone();
                     let passing = pass(client, server, seen.clone());
-                    open.lock().unwrap_or_else(PoisonError::into_inner).spawn(passing);
+                    let mut open = opened.lock().unwrap_or_else(PoisonError::into_inner);
+                    // A set keeps what has ended until somebody asks.
+                    while open.try_join_next().is_some() {}
+                    open.spawn(passing);
                 }
             }
         });
