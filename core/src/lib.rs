@@ -1,10 +1,10 @@
-//! The core of Lightlike: everything that is not sugar.
+//! The core of Lightlike: codec, cache, connection and driver, below the facade that programs use.
 //!
-//! Rooms, from the bytes up, each depending only on those above it: [`bsatn`] is the codec, [`types`] the server's
+//! Modules, from the bytes up, each depending only on those above it: [`bsatn`] is the codec, [`types`] the server's
 //! special types, [`schema`] what a table, a reducer or a type is, [`query`] conditions on rows, [`limits`] how much of
 //! anything is taken from a server, [`secret`] what may be a token and how it stays
 //! hidden, [`deadline`] arithmetic on moments, `json` the server's other encoding, [`wire`] the messages, [`cache`] the rows,
-//! [`journal`] what outlives the program, `conn` the connection as a state machine, and `driver` the only
+//! [`journal`] what outlives the program, `conn` the connection as a sans-I/O state machine, and `driver` the only
 //! place with I/O.
 
 extern crate self as lightlike_core;

@@ -15,7 +15,7 @@
 //! - Which query sets hold a row, and how often, is the id of a shared list. A row is deleted with the last of them.
 //! - A row's versions are linked from the oldest, which the index has, to the newest. When no view is held, the newest
 //!   is compacted: it moves into the oldest one's slot.
-//! - Deleted rows stay while a view may see them. See [`Cache::reclaim`].
+//! - Deleted rows stay, as tombstones, while a view may see them. See [`Cache::reclaim`].
 //! - What pending calls are expected to write lies over the rows (`optimistic`).
 //!
 //! A `table` combines storage, indexes, membership, write set and overlay, each of which owns its part alone; [`Cache`]

@@ -1,4 +1,4 @@
-//! The connection as a state machine: no socket, no clock, no thread, no randomness.
+//! Sans-I/O state machine of the connection: no socket, no clock, no thread, no randomness.
 //!
 //! ```text
 //!            start            opened             greeting          close
@@ -7,9 +7,9 @@
 //!  └──────┘        └─────────┘        └──────────┘        └────────┘        └─────────┘
 //!                   ▲   ▲   │ lost, late     │ lost, late    │ lost             │ lost, late
 //!              token│   │   ▼                ▼               ▼                  │
-//!         ┌────────┐│   │ ┌───────────────────────────────────────┐             │
-//!         │ Parked │┘   └─│ Waiting, after what had come before   │             ▼
-//!         └────────┘ timer│ was applied (Draining)                │        ┌────────┐
+//!  ┌───────────────┐│   │ ┌───────────────────────────────────────┐             │
+//!  │ AwaitingToken │┘   └─│ Waiting, after what had come before   │             ▼
+//!  └───────────────┘ timer│ was applied (Draining)                │        ┌────────┐
 //!              ▲          └───────────────────────────────────────┘───────▶│ Closed │
 //!              └─ the token is not accepted ──┘      nothing helps          └────────┘
 //! ```

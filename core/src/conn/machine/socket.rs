@@ -186,8 +186,8 @@ impl Connection {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Returns `true` if the driver may read from the socket: what was received and is not applied is within
-    /// `max_received_bytes`.
+    /// Backpressure: returns `true` if the driver may read from the socket, because what was received and is not applied is
+    /// within `max_received_bytes`. Otherwise the server is made to wait by its own socket.
     pub fn can_receive(&self) -> bool {
         self.inbox.bytes() < self.config.limits.max_received_bytes
     }

@@ -34,7 +34,7 @@ pub(crate) struct Disk {
     ended: oneshot::Receiver<()>,
 }
 
-/// Returns `true` if more rows may come in.
+/// Backpressure of the disk: returns `true` if more rows may come in.
 pub(crate) fn has_room(disk: Option<&Disk>) -> bool {
     disk.is_none_or(|disk| disk.unwritten.load(Ordering::Relaxed) < UNWRITTEN_BYTES_MAX)
 }
