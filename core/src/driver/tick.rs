@@ -15,7 +15,7 @@ use crate::guard::{self, Panic};
 /// Bounds of one tick. All that are given apply; what is not given does not bound.
 ///
 /// ```
-/// # mod lightlike { pub use lightlike_core::driver::Budget; }
+/// # mod lightlike { pub mod connection { pub use lightlike_core::driver::Budget; } }
 /// use std::time::Duration;
 ///
 /// use lightlike::connection::Budget;

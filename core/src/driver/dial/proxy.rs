@@ -23,7 +23,10 @@ use crate::conn::{EndpointError, Server};
 /// - This machine (`localhost`, `*.localhost`, `127.0.0.0/8`, `::1`) is always reached directly.
 ///
 /// ```
-/// # mod lightlike { pub use lightlike_core::driver::{Proxy, ProxyError}; }
+/// # mod lightlike {
+/// #     pub mod connection { pub use lightlike_core::driver::Proxy; }
+/// #     pub mod error { pub use lightlike_core::driver::ProxyError; }
+/// # }
 /// use lightlike::connection::Proxy;
 ///
 /// # fn main() -> Result<(), lightlike::error::ProxyError> {

@@ -15,7 +15,7 @@ use crate::whole::Whole;
 /// all clients of the default. An application makes one value for its clients, and not one for each.
 ///
 /// ```no_run
-/// # mod lightlike { pub use lightlike_core::driver::Tls; }
+/// # mod lightlike { pub mod tls { pub use lightlike_core::driver::Tls; } }
 /// use lightlike::tls::Tls;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
