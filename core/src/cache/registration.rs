@@ -1,4 +1,4 @@
-//! What a marker type says of its table, without the type.
+//! Type-erased description of a table, taken from its marker type.
 
 use core::any::TypeId;
 use std::sync::Arc;

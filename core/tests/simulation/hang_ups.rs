@@ -69,7 +69,7 @@ pub(crate) struct HangUps {
     end: Lost,
     is_open: bool,
     is_ready: bool,
-    /// Whether the last socket was ready when it ended.
+    /// `true` if the last socket was ready when it ended.
     was_ready: bool,
     inbox: VecDeque<ClientMessage>,
     outbox: VecDeque<ServerMessage>,

@@ -1,7 +1,7 @@
 //! A table as readers have it: slots and indexes, shared with the writer.
 //!
-//! What changes all the time (slots, what is in the indexes) is shared and changes under the readers' eyes, seen or not
-//! by their version. What changes rarely (which chunks and shards there are) is replaced as a whole.
+//! Slots and entries of indexes, which change all the time, are shared with the writer: a version decides whether a reader
+//! sees a change. The lists of chunks and shards, which change rarely, are replaced as a whole.
 
 use core::any::Any;
 use std::sync::Arc;

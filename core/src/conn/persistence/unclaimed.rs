@@ -9,8 +9,8 @@ use crate::types::Timestamp;
 
 /// Sets whose rows an earlier run left, and which nobody has subscribed to in this one.
 ///
-/// How long a set has been here is counted from the first run that became ready without it, over all runs: else a program
-/// that is started more often than sets expire would keep every set that it ever had.
+/// A set's age is counted over all runs, from the first that became ready without it: else a program that is started more often
+/// than sets expire would keep every set that it ever had.
 #[derive(Debug, Default)]
 pub(super) struct Unclaimed(Vec<Set>);
 
