@@ -152,7 +152,7 @@ impl<R: Reducer> Call<R> {
     /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log. Arguments without an
     /// encoding (text or a list of 4 GiB) make no call: of those only the log is told.
     ///
-    /// It leaves also if the program ends now, unless it waits for a connection, or for those before it:
+    /// If the program ends now, its end waits for the answer a little, unless the call waits for a lost connection:
     /// [how a client ends](crate::Client#ending).
     ///
     /// ```no_run
@@ -263,8 +263,8 @@ impl<P: Procedure> ProcedureCall<P> {
     }
 
     /// Makes the call now and lets its outcome go by. If it fails,
-    /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log. It leaves also if the
-    /// program ends now, as [a reducer's](Call::forget) does.
+    /// [`Client::on_unhandled_rejection`](crate::Client::on_unhandled_rejection) is told, or the log. If the program ends
+    /// now, its end waits for the answer a little, as for [a reducer's](Call::forget).
     pub fn forget(self) {
         let Self { hub, args, timeout } = self;
         match bsatn::to_vec(&args) {
